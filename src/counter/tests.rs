@@ -1,6 +1,6 @@
 //! The counter's behaviour, and its laws over random sequences.
 
-use std::{collections::HashMap, ops::ControlFlow, ptr::NonNull};
+use std::{collections::HashMap, fmt::Write, ops::ControlFlow, ptr::NonNull};
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::exposition::Page;
 /// A JavaScript thread's side: pages of its own, counted in by slot.
 struct Thread {
     shard: ShardId,
-    pages: Vec<Box<[f64; CELLS]>>,
+    pages: Vec<Box<[f64]>>,
 }
 
 impl Thread {
@@ -22,7 +22,7 @@ impl Thread {
     fn count(&mut self, counter: &TraceCounter, slot: u32) {
         let slot = slot as usize;
         while self.pages.len() <= slot / CELLS {
-            let mut page = Box::new([0.0; CELLS]);
+            let mut page = vec![0.0; CELLS].into_boxed_slice();
             let cells = NonNull::new(page.as_mut_ptr()).expect("a box's memory");
             // SAFETY: a box's memory stays where it is; `leave` closes the shard before it goes.
             let lent = unsafe { LentPage::new(cells) };
@@ -58,8 +58,8 @@ fn page(counter: &TraceCounter) -> String {
     counter.visit(0, |series| {
         let mut text = Vec::new();
         series.write_labels(&mut text);
-        lines.push_str(std::str::from_utf8(&text).expect("UTF-8"));
-        lines.push_str(&format!(" {}\n", series.value));
+        let labels = std::str::from_utf8(&text).expect("UTF-8");
+        writeln!(lines, "{labels} {}", series.value).expect("a string takes it");
         ControlFlow::Continue(())
     });
     lines
