@@ -18,7 +18,10 @@
 //! Arrows point one way: `binding` → [`server`] → [`exposition`] → [`counter`] → [`labels`].
 //! Only `binding` names `napi`, only [`server`] names `hyper`.
 
+pub mod catalogue;
 pub mod counter;
 pub mod exposition;
 pub mod labels;
+pub mod node_metrics;
+pub mod process;
 pub mod server;
