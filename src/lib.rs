@@ -18,5 +18,7 @@
 //! Arrows point one way: `binding` → [`server`] → [`exposition`] → [`counter`] → [`labels`].
 //! Only `binding` names `napi`, only [`server`] names `hyper`.
 
+pub mod counter;
 pub mod exposition;
+pub mod labels;
 pub mod server;
