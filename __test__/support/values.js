@@ -119,7 +119,7 @@ const fail = () => { throw new Error('thrown by the value') }
 const throwingValues = [
   ['a Symbol', () => Symbol('s')],
   ['a registered Symbol', () => Symbol.for('"\n')],
-  ['a Symbol without description', () => Symbol()],
+  ['a Symbol without description', () => Symbol()], // eslint-disable-line symbol-description
   ['a null-prototype object', () => Object.create(null)],
   ['a null-prototype object with fields', () => Object.assign(Object.create(null), { a: 1 })],
   ['a throwing toString', () => ({ toString: fail })],
