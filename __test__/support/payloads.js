@@ -32,7 +32,7 @@ function fresh (value) {
   return typeof value === 'string' ? /** @type {any} */ (Buffer.from(value, 'utf16le').toString('utf16le')) : value
 }
 
-/** How much of what a world has. Counts are upper bounds. `worlds`: how many of the kind are compared. */
+/** How much of what a world has. Counts are upper bounds. `life`: how often something changes; `worlds`: how many are compared. */
 const KINDS = {
   ordinary: { objects: 12, parents: 6, sites: 8, ids: 4, calls: 300 },
   'several sites on a line': { objects: 4, parents: 2, sites: 30, ids: 2, oneLine: true, calls: 400 },
@@ -42,7 +42,9 @@ const KINDS = {
   'hostile values': { objects: 8, parents: 5, sites: 5, ids: 17, props: 4, byHand: true, hostile: true, calls: 250 },
   'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
-  'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 }
+  'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
+  // Enough places for the cache to outgrow its bound and be dropped, under few enough series for that bound to be its lowest.
+  'more call sites than are remembered': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 }
 }
 
 /**
@@ -50,7 +52,7 @@ const KINDS = {
  * @param {keyof typeof KINDS} kind
  */
 function createWorld (random, kind) {
-  const size = { props: 3, ...KINDS[kind] }
+  const size = { props: 3, life: 0.05, ...KINDS[kind] }
   const { below, chance, pick, picks } = random
   const upTo = (n) => 1 + below(n)
 
@@ -70,11 +72,16 @@ function createWorld (random, kind) {
     return size.hostile && chance(0.6) ? pick(plainValues)[1]() : pick(ORDINARY_PROP_VALUES)
   }
 
+  /** Defined, not assigned, so that a prop of the name `__proto__` is a prop like any other. */
+  function setProp (props, name) {
+    Object.defineProperty(props, name, { value: propValue(), enumerable: true, writable: true, configurable: true })
+  }
+
   function newProps () {
     if (chance(0.3)) return chance(0.7) ? null : undefined
     if (size.byHand && chance(0.1)) return pick(['a string', 7, [1, 2], () => {}, Object.create({ index: 'inherited' })])
     const props = {}
-    for (const name of picks([...allowedProps, 'not allowed'], 4)) props[name] = propValue()
+    for (const name of picks([...allowedProps, 'not allowed'], 4)) setProp(props, name)
     return props
   }
 
@@ -104,7 +111,7 @@ function createWorld (random, kind) {
   }
 
   function newSite () {
-    let line = 1 + below(400)
+    let line = 1 + below(size.sites * 50)
     let column = 1 + below(80)
     if (size.oneLine) line = 7
     if (size.minified) {
@@ -132,11 +139,11 @@ function createWorld (random, kind) {
 
   function writeProp (props) {
     if (props === null || typeof props !== 'object') return
-    if (allowedProps.length > 0) props[pick(allowedProps)] = propValue()
+    if (allowedProps.length > 0) setProp(props, pick(allowedProps))
   }
 
   function next () {
-    if (chance(0.05)) live()
+    if (chance(size.life)) live()
     const { className, id, props, ctx, parent } = pick(objects)
     const site = pick(sites)
     const traceId = pick(ids)
@@ -189,7 +196,7 @@ function createWorld (random, kind) {
     return { payload, what: `${name} as ${place}` }
   }
 
-  return { kind, allowedProps, calls: size.calls, hostile: Boolean(size.hostile), next, nextThrowing }
+  return { kind, allowedProps, calls: size.calls, maxSeries: size.maxSeries ?? 200_000, next, nextThrowing }
 }
 
 /** Props as hypertrace copies them; what is no plain object stays as it is. */
