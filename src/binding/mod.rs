@@ -2,5 +2,7 @@
 //!
 //! Every function here runs on the JavaScript thread of its environment, except where it says so.
 
+#![expect(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+
 mod exporter;
 mod options;
