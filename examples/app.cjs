@@ -5,7 +5,7 @@
 
 const { setTraceFunction } = require('hypertrace')
 const HypertracePrometheus = require('hypertrace-prometheus')
-const SomeModule = require('./some-module')
+const SomeModule = require('./some-module.cjs')
 
 const traceFunction = HypertracePrometheus({
   port: Number(process.env.PORT || 4343),

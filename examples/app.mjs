@@ -1,15 +1,15 @@
 // The application of app.cjs as an ES module. `node examples/app.mjs`, then open
 // http://localhost:4343/metrics. Ctrl-C ends it.
 
-import { setTraceFunction } from 'hypertrace'
+import Hypertrace from 'hypertrace'
 import HypertracePrometheus from 'hypertrace-prometheus'
-import SomeModule from './some-module/index.js'
+import SomeModule from './some-module.mjs'
 
 const traceFunction = HypertracePrometheus({
   port: Number(process.env.PORT || 4343),
   allowedProps: ['someCustom']
 })
-setTraceFunction(traceFunction) // before the objects to be traced are made
+Hypertrace.setTraceFunction(traceFunction) // before the objects to be traced are made
 
 const mod = new SomeModule()
 mod.get()
