@@ -22,10 +22,6 @@ function received (value) {
 
 function withCode (error, code) {
   error.code = code
-  // As Node prints its own: the code beside the name, in the stack only.
-  Object.defineProperty(error, 'name', { value: `${error.name} [${code}]`, configurable: true, writable: true })
-  void error.stack
-  delete error.name
   return error
 }
 

@@ -18,6 +18,7 @@
 //! Arrows point one way: `binding` → [`server`] → [`exposition`] → [`counter`] → [`labels`].
 //! Only `binding` names `napi`, only [`server`] names `hyper`.
 
+mod binding;
 pub mod catalogue;
 pub mod counter;
 pub mod exposition;

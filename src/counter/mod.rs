@@ -51,6 +51,15 @@ pub struct CounterOptions {
     pub max_series: u32,
 }
 
+/// The answer to [`TraceCounter::intern`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interned {
+    /// The slot to count in.
+    pub slot: u32,
+    /// Whether the bound took labels away, so that the slot's series shows fewer than were given.
+    pub shortened: bool,
+}
+
 /// How a counter stands, for the `hypertrace_*` families.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CounterStats {
@@ -135,22 +144,28 @@ impl TraceCounter {
         &self.options.help
     }
 
+    /// The labels.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.options.schema
+    }
+
     /// The slot of a label set, whose values come in the order of [`Schema::names`]; missing and
     /// empty ones are no labels. The same label set always gets the same slot.
     ///
     /// Runs on the JavaScript thread, once for a label set that its cache does not hold; takes the
     /// lock for well under a microsecond, and waits for at most one chunk of a page.
-    pub fn intern<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> u32 {
+    pub fn intern<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Interned {
         let written = Written::new(&self.options.schema, values);
         let parts = written.parts();
         let mut state = self.state();
         if let Some(slot) = state.series.find(&parts) {
-            return slot;
+            return Interned { slot, shortened: false };
         }
         match detail_for(state.series.len(), self.options.max_series, state.overflow.is_some()) {
-            Detail::Full => state.series.insert(&parts),
-            Detail::Site => state.intern_site(parts[SITE]),
-            Detail::Overflow => state.overflow(parts[SITE]),
+            Detail::Full => Interned { slot: state.series.insert(&parts), shortened: false },
+            Detail::Site => Interned { slot: state.intern_site(parts[SITE]), shortened: true },
+            Detail::Overflow => Interned { slot: state.overflow(parts[SITE]), shortened: true },
         }
     }
 

@@ -70,9 +70,7 @@ impl SeriesTable {
                 Part::Text(text) => self.fragments.find(text)? | FRAGMENT,
             };
         }
-        self.slots
-            .find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key)
-            .copied()
+        self.slots.find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key).copied()
     }
 
     /// Gives a label set that has none the next slot.
@@ -107,5 +105,4 @@ impl SeriesTable {
             out.push(b'"');
         }
     }
-
 }
