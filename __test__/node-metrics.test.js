@@ -1,0 +1,304 @@
+'use strict'
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const net = require('node:net')
+const v8 = require('node:v8')
+const vm = require('node:vm')
+const { once } = require('node:events')
+const { PerformanceObserver } = require('node:perf_hooks')
+const { createSampler } = require('../lib/node-metrics')
+
+v8.setFlagsFromString('--expose-gc')
+const gc = vm.runInNewContext('gc')
+
+/** Starts a sampler that ends with the test. */
+function start (t, host) {
+  const sampler = createSampler(host)
+  t.after(() => sampler.stop())
+  return sampler
+}
+
+/** Lets the event loop turn until `condition` holds; fails after ten seconds. */
+async function until (condition, what) {
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `gave up waiting until ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** @returns {number[]} bucket counts and sum of one kind, zeros before the first */
+function figuresOf (sample, kind) {
+  const found = sample.gc.find((entry) => entry.kind === kind)
+  return found ? [...found.buckets, found.sum] : [0, 0, 0, 0, 0, 0, 0, 0]
+}
+
+const countOf = (sample, kind) => figuresOf(sample, kind).slice(0, 7).reduce((a, b) => a + b)
+
+/** A perf_hooks whose collector and clock the test drives. */
+function fakePerfHooks () {
+  const fake = {
+    now: 0,
+    resets: 0,
+    enabled: false,
+    connected: false,
+    pending: [],
+    histogram: {
+      min: 1e7,
+      max: 4e7,
+      mean: 2e7,
+      stddev: 5e6,
+      percentile: (p) => p * 1e6,
+      enable () { fake.enabled = true },
+      disable () { fake.enabled = false },
+      reset () { fake.resets++ }
+    },
+    deliver (...entries) { fake.callback({ getEntries: () => entries }) }
+  }
+  const hooks = {
+    performance: { now: () => fake.now },
+    monitorEventLoopDelay ({ resolution }) {
+      assert.equal(resolution, 10)
+      return fake.histogram
+    },
+    PerformanceObserver: class {
+      static supportedEntryTypes = ['gc']
+      constructor (callback) { fake.callback = callback }
+      observe (opts) {
+        assert.deepEqual(opts, { entryTypes: ['gc'] })
+        fake.connected = true
+      }
+
+      takeRecords () { return fake.pending.splice(0) }
+      disconnect () { fake.connected = false }
+    }
+  }
+  return { fake, host: { process, load: (name) => name === 'perf_hooks' ? hooks : require(name) } }
+}
+
+const entry = (kind, milliseconds) => ({ detail: { kind }, duration: milliseconds })
+
+test('heap figures are those of process.memoryUsage', (t) => {
+  const { heap } = start(t).sample()
+  const now = process.memoryUsage()
+  const pairs = [[heap[0], now.heapTotal], [heap[1], now.heapUsed], [heap[2], now.external]]
+  for (const [ours, theirs] of pairs) {
+    assert.ok(ours > theirs / 2 && ours < theirs * 2, `${ours} bytes beside ${theirs}`)
+  }
+})
+
+test('heap spaces are those of v8, named without _space', (t) => {
+  const { spaceNames, spaceSizes } = start(t).sample()
+  const theirs = v8.getHeapSpaceStatistics()
+  assert.deepEqual(spaceNames.map((name) => name + '_space'), theirs.map((space) => space.space_name))
+  assert.equal(spaceSizes.length, 3 * spaceNames.length)
+  const old = spaceNames.indexOf('old')
+  const [total, used, available] = spaceSizes.slice(3 * old, 3 * old + 3)
+  assert.ok(total >= used && used > 100_000 && available >= 0, `${total} ${used} ${available}`)
+})
+
+test('the version is the runtime\'s', (t) => {
+  assert.equal(start(t).sample().version, process.version)
+})
+
+test('an open server is one more handle and one more resource', async (t) => {
+  const sampler = start(t)
+  const before = sampler.sample()
+  const server = net.createServer()
+  t.after(() => server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const after = sampler.sample()
+
+  const count = ({ types, counts }, type) => counts[types.indexOf(type)] ?? 0
+  assert.equal(count(after.handles, 'Server'), count(before.handles, 'Server') + 1)
+  assert.equal(count(after.resources, 'TCPServerWrap'), count(before.resources, 'TCPServerWrap') + 1)
+  for (const tally of [after.handles, after.resources]) {
+    assert.equal(tally.counts.reduce((a, b) => a + b), tally.total)
+  }
+})
+
+test('a running request counts as a request', async (t) => {
+  const sampler = start(t)
+  const asked = new Promise((resolve) => fs.stat(__filename, resolve))
+  const { requests } = sampler.sample()
+  assert.ok(requests.types.includes('FSReqCallback'), requests.types.join())
+  await asked
+})
+
+test('a handle without a usable constructor counts in the total only', (t) => {
+  class Known {}
+  const hostile = { get constructor () { throw new Error('not this one') } }
+  const _getActiveHandles = () => [new Known(), new Known(), Object.create(null), hostile, null]
+  const { handles } = start(t, { process: { _getActiveHandles }, load () {} }).sample()
+  assert.deepEqual(handles, { types: ['Known'], counts: [2], total: 5 })
+})
+
+test('event-loop delay shows a block of the loop, in seconds', async (t) => {
+  const sampler = start(t)
+  assert.deepEqual(sampler.sample().eventLoopDelay, [])
+  await until(() => sampler.sample().eventLoopDelay.length > 0, 'something was recorded')
+  const end = performance.now() + 60
+  while (performance.now() < end);
+  await until(() => sampler.sample().eventLoopDelay[1] >= 0.06, 'the block shows')
+
+  const [min, max, mean, stddev, p50, p90, p99] = sampler.sample().eventLoopDelay
+  assert.ok(min > 0.005 && max < 10, `${min} to ${max} s`)
+  assert.ok(mean >= min && mean <= max && stddev > 0)
+  assert.ok(min <= p50 && p50 <= p90 && p90 <= p99 && p99 <= max)
+})
+
+test('a second sample within a second finds the same window, a later one a new window', (t) => {
+  const { fake, host } = fakePerfHooks()
+  const sampler = start(t, host)
+  const figures = [0.01, 0.04, 0.02, 0.005, 0.05, 0.09, 0.099]
+
+  fake.now = 999
+  assert.deepEqual(sampler.sample().eventLoopDelay, figures)
+  assert.equal(fake.resets, 0)
+  fake.now = 1000
+  assert.deepEqual(sampler.sample().eventLoopDelay, figures)
+  assert.equal(fake.resets, 1)
+  fake.now = 1999
+  sampler.sample()
+  assert.equal(fake.resets, 1)
+  fake.now = 2000
+  sampler.sample()
+  assert.equal(fake.resets, 2)
+})
+
+test('an empty window leaves the figures before it', (t) => {
+  const { fake, host } = fakePerfHooks()
+  const sampler = start(t, host)
+  const before = sampler.sample().eventLoopDelay
+  Object.assign(fake.histogram, { min: 2 ** 63, max: 0, mean: NaN, stddev: NaN })
+  assert.deepEqual(sampler.sample().eventLoopDelay, before)
+})
+
+test('every collection counts, also when several come in one batch', async (t) => {
+  const sampler = start(t)
+  const theirs = { major: [0, 0], minor: [0, 0], incremental: [0, 0], weakcb: [0, 0] }
+  const kinds = { 1: 'minor', 2: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' }
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail, duration } of list.getEntries()) {
+      theirs[kinds[detail.kind]][0]++
+      theirs[kinds[detail.kind]][1] += duration / 1000
+    }
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  t.after(() => observer.disconnect())
+
+  for (let i = 0; i < 7; i++) gc()
+  for (let i = 0; i < 5; i++) gc({ type: 'minor' })
+  await until(() => theirs.major[0] >= 7 && theirs.minor[0] >= 5, 'the collections are reported')
+  await until(() => {
+    const sample = sampler.sample()
+    return Object.keys(theirs).every((kind) => countOf(sample, kind) === theirs[kind][0])
+  }, 'both observers agree')
+
+  const sample = sampler.sample()
+  for (const kind of ['major', 'minor']) {
+    const sum = figuresOf(sample, kind)[7]
+    assert.ok(Math.abs(sum - theirs[kind][1]) < 1e-9, `${kind}: ${sum} s beside ${theirs[kind][1]} s`)
+  }
+})
+
+test('a collection falls into the first bucket that holds it', (t) => {
+  const { fake, host } = fakePerfHooks()
+  const sampler = start(t, host)
+  assert.deepEqual(sampler.sample().gc, [])
+
+  fake.deliver(entry(4, 1), entry(4, 1.5), entry(4, 5000), entry(4, 5001), entry(1, 0.5))
+  fake.deliver(entry(8, 2000), entry(16, 0), entry(2, 100), entry(32, 1))
+  fake.pending.push(entry(4, 1000)) // not handed over yet
+
+  assert.deepEqual(sampler.sample().gc, [
+    { kind: 'major', buckets: [1, 1, 0, 1, 0, 1, 1], sum: 0.001 + 0.0015 + 5 + 5.001 + 1 },
+    { kind: 'minor', buckets: [1, 0, 1, 0, 0, 0, 0], sum: 0.0005 + 0.1 },
+    { kind: 'incremental', buckets: [0, 0, 0, 0, 1, 0, 0], sum: 2 },
+    { kind: 'weakcb', buckets: [1, 0, 0, 0, 0, 0, 0], sum: 0 }
+  ])
+  assert.equal(countOf(sampler.sample(), 'major'), 5, 'taken once')
+})
+
+test('stop ends both observers and may be called twice', () => {
+  const { fake, host } = fakePerfHooks()
+  const sampler = createSampler(host)
+  assert.ok(fake.enabled && fake.connected)
+  sampler.stop()
+  sampler.stop()
+  assert.ok(!fake.enabled && !fake.connected)
+  assert.equal(sampler.sample().version, process.version)
+})
+
+test('after stop nothing is counted, and no handle or timer is left', async () => {
+  // The report lists what keeps no loop alive, too: the monitor's timer is such a one.
+  process.report.excludeNetwork = true
+  const timers = () => process.report.getReport().libuv.filter((h) => h.type === 'timer' && h.is_active).length
+  const resources = process.getActiveResourcesInfo().sort()
+  const before = timers()
+  const samplers = Array.from({ length: 20 }, () => createSampler())
+  assert.ok(timers() >= before + 20)
+  assert.deepEqual(process.getActiveResourcesInfo().sort(), resources, 'nothing keeps the process alive')
+
+  const witness = createSampler()
+  for (const sampler of samplers) sampler.stop()
+  const counts = samplers.map((sampler) => countOf(sampler.sample(), 'major'))
+  const seen = countOf(witness.sample(), 'major')
+  gc()
+  await until(() => countOf(witness.sample(), 'major') > seen, 'the collection is reported')
+  witness.stop()
+
+  assert.deepEqual(samplers.map((sampler) => countOf(sampler.sample(), 'major')), counts)
+  assert.deepEqual(process.getActiveResourcesInfo().sort(), resources)
+  assert.ok(timers() <= before + 1, 'the monitors\' timers have stopped')
+})
+
+test('where the addon cannot read the process\'s figures, the sample has them', (t) => {
+  const cpu = { user: 1_500_000, system: 250_000 }
+  const darwin = {
+    platform: 'darwin',
+    uptime: () => 10,
+    cpuUsage: () => cpu,
+    memoryUsage: () => ({ rss: 7000, heapTotal: 3000, heapUsed: 2000 })
+  }
+  const sample = start(t, { process: darwin, load () {} }).sample()
+  assert.deepEqual(sample.process.slice(0, 3), [1.5, 0.25, 7000])
+  assert.ok(Math.abs(sample.process[3] - (Date.now() / 1000 - 10)) < 2)
+  assert.deepEqual(sample.heap, [3000, 2000], 'external memory is left out where it is not known')
+  assert.equal(start(t, { process: { ...darwin, platform: 'linux' }, load () {} }).sample().process, undefined)
+})
+
+test('what fails is left out, this once or for good, and never throws', (t) => {
+  const notHere = () => { throw Object.assign(new Error('not here'), { code: 'ERR_NOT_IMPLEMENTED' }) }
+  let files = 0
+  const proc = {
+    version: 'v1.2.3',
+    platform: 'linux',
+    memoryUsage () {
+      if (files === 0) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+      return { heapTotal: 3, heapUsed: 2, external: 1 }
+    },
+    getActiveResourcesInfo: notHere
+  }
+  const load = () => ({
+    getHeapSpaceStatistics: notHere,
+    monitorEventLoopDelay: notHere,
+    PerformanceObserver: { supportedEntryTypes: ['mark'] }
+  })
+  const sampler = start(t, { process: proc, load })
+  assert.deepEqual(sampler.sample(), { version: 'v1.2.3' })
+  files = 1
+  assert.deepEqual(sampler.sample(), { version: 'v1.2.3', heap: [3, 2, 1] })
+})
+
+test('loads and samples without process, require or any builtin', () => {
+  const source = fs.readFileSync(require.resolve('../lib/node-metrics'), 'utf8')
+  const wrap = vm.runInNewContext(`(function (module, require) {${source}\n})`)
+  const module = { exports: {} }
+  wrap(module, () => { throw new Error('no such module') })
+  const sampler = module.exports.createSampler()
+  assert.equal(JSON.stringify(sampler.sample()), '{}')
+  sampler.stop()
+})

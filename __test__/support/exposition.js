@@ -1,0 +1,241 @@
+'use strict'
+
+/**
+ * A strict reader of the text exposition format 0.0.4, for tests only.
+ *
+ * It refuses more than Prometheus does: whatever this package has no reason to write (a family
+ * without HELP or TYPE, a group in two parts, a time stamp, a trailing comma, two spaces) is an
+ * error with its line number. It shares no code with the writer it judges.
+ */
+
+/** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
+/** @typedef {{ name: string, help: string, type: string, samples: Sample[] }} Family */
+
+const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/
+const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*/
+const COMMENT = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) ?(.*)$/s
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/
+const LONE_SURROGATE = /\p{Surrogate}/u
+const SUFFIXES = {
+  counter: [''],
+  gauge: [''],
+  untyped: [''],
+  histogram: ['_bucket', '_sum', '_count'],
+  summary: ['', '_sum', '_count']
+}
+
+/**
+ * @param {string | Uint8Array} page
+ * @param {{ allowDuplicates?: boolean }} [opts] allowDuplicates: take a label set that comes twice
+ *   (prom-client writes `x=""` and no `x` as two series, which Prometheus takes for one)
+ * @returns {Map<string, Family>} in the page's order
+ */
+function parse (page, opts = {}) {
+  const text = typeof page === 'string' ? page : new TextDecoder('utf-8', { fatal: true }).decode(page)
+  /** @type {Map<string, Family>} */
+  const families = new Map()
+  const seen = new Set()
+  /** @type {{ name: string, help: string | null, type: string | null, samples: Sample[] } | null} */
+  let family = null
+
+  if (text === '') return families
+  if (!text.endsWith('\n')) throw new SyntaxError('the page does not end with a line feed')
+  if (LONE_SURROGATE.test(text)) throw new SyntaxError('the page has a lone surrogate')
+
+  const lines = text.split('\n')
+  lines.pop()
+
+  for (let i = 0; i < lines.length; i++) {
+    try {
+      readLine(lines[i])
+    } catch (err) {
+      throw new SyntaxError(`line ${i + 1}: ${/** @type {Error} */ (err).message}: ${lines[i].slice(0, 200)}`)
+    }
+  }
+  close()
+  return families
+
+  /** @param {string} line */
+  function readLine (line) {
+    if (line === '') return // prom-client writes one between two families
+    if (line[0] === '#') readComment(line)
+    else readSample(line)
+  }
+
+  /** @param {string} line */
+  function readComment (line) {
+    const match = COMMENT.exec(line)
+    if (!match) throw new Error('neither HELP nor TYPE')
+    const [, keyword, name, rest] = match
+    if (family === null || family.name !== name) {
+      close()
+      if (families.has(name)) throw new Error('a second group of this family')
+      family = { name, help: null, type: null, samples: [] }
+    }
+    if (family.samples.length > 0) throw new Error(`${keyword} after samples`)
+    if (keyword === 'HELP') {
+      if (family.help !== null) throw new Error('a second HELP')
+      family.help = unescape(rest, 'n\\')
+    } else {
+      if (family.type !== null) throw new Error('a second TYPE')
+      if (!Object.hasOwn(SUFFIXES, rest)) throw new Error('unknown type')
+      family.type = rest
+    }
+  }
+
+  /** @param {string} line */
+  function readSample (line) {
+    const sample = parseSample(line)
+    if (family === null || family.type === null || family.help === null) {
+      throw new Error('a sample before its HELP and TYPE')
+    }
+    const base = family.name
+    const suffix = SUFFIXES[/** @type {keyof typeof SUFFIXES} */ (family.type)]
+      .find((suffix) => base + suffix === sample.name)
+    if (suffix === undefined) throw new Error(`not a sample of ${base}`)
+    if (family.type === 'histogram' && ('le' in sample.labels) !== (suffix === '_bucket')) {
+      throw new Error('le belongs on buckets only')
+    }
+    if (family.type === 'summary' && ('quantile' in sample.labels) !== (suffix === '')) {
+      throw new Error('quantile belongs on quantiles only')
+    }
+    const key = seriesKey(sample)
+    if (seen.has(key) && !opts.allowDuplicates) throw new Error('this series was there before')
+    seen.add(key)
+    family.samples.push(sample)
+  }
+
+  function close () {
+    if (family === null) return
+    const { name, help, type, samples } = family
+    if (help === null || type === null) throw new SyntaxError(`${name} lacks HELP or TYPE`)
+    if (type === 'histogram') checkHistogram(name, samples)
+    families.set(name, { name, help, type, samples })
+    family = null
+  }
+}
+
+/**
+ * @param {string} line
+ * @returns {Sample}
+ */
+function parseSample (line) {
+  const name = METRIC_NAME.exec(line)?.[0]
+  if (name === undefined) throw new Error('bad metric name')
+  let at = name.length
+  /** @type {Map<string, string>} */
+  const labels = new Map()
+
+  if (line[at] === '{') {
+    do {
+      at++
+      const label = LABEL_NAME.exec(line.slice(at, at + 1024))?.[0]
+      if (label === undefined) throw new Error('bad label name')
+      if (labels.has(label)) throw new Error(`label ${label} twice`)
+      at += label.length
+      if (line[at] !== '=' || line[at + 1] !== '"') throw new Error(`no quoted value for ${label}`)
+      const start = at + 2
+      for (at = start; line[at] !== '"'; at++) {
+        if (at >= line.length) throw new Error(`the value of ${label} has no end`)
+        if (line[at] === '\\') at++
+      }
+      labels.set(label, unescape(line.slice(start, at), 'n\\"'))
+      at++
+    } while (line[at] === ',')
+    if (line[at] !== '}') throw new Error('expected , or }')
+    at++
+  }
+
+  if (line[at] !== ' ') throw new Error('expected a space before the value')
+  return { name, labels: Object.fromEntries(labels), value: parseValue(line.slice(at + 1)) }
+}
+
+/** @param {string} text */
+function parseValue (text) {
+  if (text === '+Inf') return Infinity
+  if (text === '-Inf') return -Infinity
+  // Prometheus takes any case, and prom-client 15 writes `Nan`.
+  if (/^nan$/i.test(text)) return NaN
+  if (!NUMBER.test(text)) throw new Error('bad value')
+  return Number(text)
+}
+
+/**
+ * @param {string} text
+ * @param {string} allowed the characters that may follow a backslash
+ */
+function unescape (text, allowed) {
+  return text.replace(/\\(.?)/gs, (_, char) => {
+    if (char === '' || !allowed.includes(char)) throw new Error(`bad escape \\${char}`)
+    return char === 'n' ? '\n' : char
+  })
+}
+
+/**
+ * @param {string} name
+ * @param {Sample[]} samples
+ */
+function checkHistogram (name, samples) {
+  /** @type {Map<string, { buckets: Array<[number, number]>, sum?: number, count?: number }>} */
+  const groups = new Map()
+  for (const sample of samples) {
+    const { le, ...labels } = sample.labels
+    const key = seriesKey({ name, labels })
+    const group = groups.get(key) ?? { buckets: [] }
+    groups.set(key, group)
+    if (sample.name === name + '_bucket') group.buckets.push([parseValue(le), sample.value])
+    else if (sample.name === name + '_sum') group.sum = sample.value
+    else group.count = sample.value
+  }
+  for (const [key, { buckets, sum, count }] of groups) {
+    if (sum === undefined || count === undefined) throw new SyntaxError(`${key} lacks _sum or _count`)
+    for (let i = 1; i < buckets.length; i++) {
+      if (!(buckets[i][0] > buckets[i - 1][0])) throw new SyntaxError(`${key}: buckets out of order`)
+      if (!(buckets[i][1] >= buckets[i - 1][1])) throw new SyntaxError(`${key}: buckets not cumulative`)
+    }
+    const last = buckets.at(-1)
+    if (last === undefined || last[0] !== Infinity) throw new SyntaxError(`${key} lacks the +Inf bucket`)
+    if (last[1] !== count) throw new SyntaxError(`${key}: +Inf bucket and _count differ`)
+  }
+}
+
+/**
+ * One text for one series, whatever the order of its labels. An empty value is the same as no
+ * label, as for Prometheus.
+ *
+ * @param {{ name: string, labels: Record<string, string> }} sample
+ */
+function seriesKey ({ name, labels }) {
+  const pairs = Object.entries(labels).filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1))
+  return name + JSON.stringify(pairs)
+}
+
+/**
+ * What dashboards hold on to: a family's help, type and label names (`le` and `quantile` aside).
+ *
+ * @param {Family} family
+ */
+function shape ({ help, type, samples }) {
+  const labelNames = new Set(samples.flatMap(({ labels }) => Object.keys(labels)))
+  labelNames.delete('le')
+  labelNames.delete('quantile')
+  return { help, type, labelNames: [...labelNames].sort() }
+}
+
+/**
+ * The value of the one sample of this name with these labels (all of them); undefined without one.
+ *
+ * @param {Map<string, Family>} families
+ * @param {string} name
+ * @param {Record<string, string>} [labels]
+ */
+function valueOf (families, name, labels = {}) {
+  const key = seriesKey({ name, labels })
+  for (const { samples } of families.values()) {
+    const found = samples.find((sample) => seriesKey(sample) === key)
+    if (found) return found.value
+  }
+  return undefined
+}
+
+module.exports = { parse, seriesKey, shape, valueOf }

@@ -1,0 +1,8 @@
+// What a bundler's project writes.
+import HypertracePrometheus, { type Address } from 'hypertrace-prometheus'
+
+const address: Address | null = HypertracePrometheus({ port: 0 }).address()
+console.log(address)
+
+// @ts-expect-error no such method
+HypertracePrometheus().start()

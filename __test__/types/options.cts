@@ -1,0 +1,77 @@
+// CommonJS under TypeScript: `import … = require()`, each option, method and type.
+import HypertracePrometheus = require('hypertrace-prometheus')
+import prometheus = require('prom-client')
+import prometheus14 = require('prom-client-14')
+
+const bare: HypertracePrometheus.TraceFunction = HypertracePrometheus()
+HypertracePrometheus({})
+
+const options: HypertracePrometheus.Options = {
+  port: 4343,
+  host: '0.0.0.0',
+  register: null,
+  collectDefaults: true,
+  allowedProps: ['foo'] as const,
+  metricName: 'my_trace_counter',
+  defaultLabels: { app: 'one', shard: 1 },
+  prefix: 'my_',
+  omitLabels: ['object_id'],
+  maxSeries: 1000,
+  maxLabelValueLength: 100
+}
+const traceFunction = HypertracePrometheus(options)
+
+const payload: HypertracePrometheus.TracePayload = {
+  id: null,
+  object: { className: 'A', id: 1, props: { foo: 1 }, ctx: {} },
+  parentObject: null,
+  caller: { functionName: 'f', filename: '/a.js', line: 1, column: 2, props: { bar: Buffer.alloc(1) } }
+}
+const counted: void = traceFunction(payload)
+traceFunction({ object: { className: 'A', id: 1 }, caller: { functionName: 'f', filename: 'a.js' } })
+
+const page: Promise<string> = traceFunction.metrics()
+const stopped: Promise<void> = traceFunction.stop()
+const type: string = traceFunction.contentType
+const source: HypertracePrometheus.MetricsSource = traceFunction.register
+const metrics: () => Promise<string> = traceFunction.register.metrics
+const same: HypertracePrometheus.TraceFunction = traceFunction.ref().unref()
+const address = traceFunction.address()
+if (address !== null) {
+  const family: 'IPv4' | 'IPv6' = address.family
+  const where: string = `${address.address}:${address.port}`
+  console.log(family, where)
+}
+console.log(bare, counted, page, stopped, type, source, metrics, same)
+
+// Registries of the prom-client family.
+HypertracePrometheus({ register: new prometheus.Registry() })
+HypertracePrometheus({ register: prometheus.register })
+HypertracePrometheus({ register: new prometheus14.Registry() })
+const openMetrics = new prometheus.Registry<prometheus.OpenMetricsContentType>()
+HypertracePrometheus({ register: openMetrics, port: 0 })
+
+// What has to be refused.
+// @ts-expect-error the port is a number or its digits
+HypertracePrometheus({ port: true })
+// @ts-expect-error names are strings
+HypertracePrometheus({ allowedProps: [1] })
+HypertracePrometheus({ port: process.env.PORT })
+// @ts-expect-error no such label
+HypertracePrometheus({ omitLabels: ['object_props_foo'] })
+// @ts-expect-error one name is not a list of names
+HypertracePrometheus({ omitLabels: 'object_id' })
+// @ts-expect-error the word for on is true
+HypertracePrometheus({ collectDefaults: 'yes' })
+// @ts-expect-error a registry has registerMetric
+HypertracePrometheus({ register: { metrics: async () => '', contentType: '' } })
+// @ts-expect-error no such option
+HypertracePrometheus({ prot: 4343 })
+// @ts-expect-error it is a function, not a class
+console.log(new HypertracePrometheus())
+// @ts-expect-error a payload tells the caller
+traceFunction({ object: { className: 'A', id: 1 } })
+// @ts-expect-error null without a server
+console.log(traceFunction.address().port)
+// @ts-expect-error read-only
+traceFunction.contentType = 'text/plain'

@@ -1,0 +1,191 @@
+'use strict'
+
+// Real hypercores at work, traced and served on http://localhost:4343/metrics: some append, others
+// copy them over a replication stream and read the copies.
+//
+//   node examples/hypercore.js [--port 4343] [--for seconds] [--linger seconds]
+//
+// --for ends the work by itself, --linger serves the page that much longer. PORT in the environment
+// is taken as --port. As a module it is `start(options)`.
+
+const { once } = require('node:events')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { setTimeout: sleep } = require('node:timers/promises')
+const { parseArgs } = require('node:util')
+
+const { setTraceFunction, clearTraceFunction } = require('hypertrace')
+const HypertracePrometheus = require('hypertrace-prometheus')
+const Hypercore = require('hypercore')
+
+const PAIRS = 3
+const PAUSE_MS = 200
+const MAX_BLOCKS = 5000 // then a new pair takes over, so that the temporary storage stays small
+const GET_TIMEOUT_MS = 5000
+
+/**
+ * Starts the work. The server listens when this returns.
+ *
+ * @param {import('hypertrace-prometheus').Options} [options]
+ */
+function start (options) {
+  const traceFunction = HypertracePrometheus(options)
+  let traces = 0
+
+  // Before any hypercore is made: one made earlier is never traced.
+  setTraceFunction(payload => {
+    traces++
+    traceFunction(payload)
+  })
+
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hypertrace-prometheus-'))
+  const removeFolder = () => fs.rmSync(folder, { recursive: true, force: true })
+  process.once('exit', removeFolder)
+
+  const resting = new AbortController()
+  const work = Promise.all(Array.from({ length: PAIRS }, (_, i) => workOn(folder, i, resting.signal)))
+  work.catch(() => {}) // told by rest()
+
+  /** Ends the work and closes the hypercores; the page stays. Throws what the work failed with. */
+  async function rest () {
+    resting.abort()
+    await work
+  }
+
+  /** Ends everything and removes the storage. */
+  async function stop () {
+    try {
+      await rest()
+    } finally {
+      clearTraceFunction()
+      await traceFunction.stop()
+      process.removeListener('exit', removeFolder)
+      removeFolder()
+    }
+  }
+
+  return { traceFunction, folder, work, rest, stop, traces: () => traces }
+}
+
+/** One pair after the other, until told to rest. */
+async function workOn (folder, i, signal) {
+  for (let generation = 0; !signal.aborted; generation++) {
+    const storage = path.join(folder, `${i}-${generation}`)
+    await workOnPair(storage, 2 ** i, signal)
+    await fs.promises.rm(storage, { recursive: true, force: true })
+  }
+}
+
+/** Appends to one hypercore, replicates it to a second and reads there what was appended. */
+async function workOnPair (storage, blocksPerRound, signal) {
+  const writer = new Hypercore(path.join(storage, 'writer'))
+  await writer.ready()
+  const reader = new Hypercore(path.join(storage, 'reader'), writer.key)
+  await reader.ready()
+
+  const here = writer.replicate(true)
+  const there = reader.replicate(false)
+  here.on('error', () => {}) // both are destroyed below, each to the other's surprise
+  there.on('error', () => {})
+  here.pipe(there).pipe(here)
+
+  try {
+    while (!signal.aborted && writer.length < MAX_BLOCKS) {
+      const from = writer.length
+      for (let n = 0; n < blocksPerRound; n++) {
+        await writer.append(`block ${from + n}, appended at ${new Date().toISOString()}`)
+      }
+      for (let index = from; index < writer.length; index++) {
+        await reader.get(index, { timeout: GET_TIMEOUT_MS })
+      }
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => {})
+    }
+  } finally {
+    here.destroy()
+    there.destroy()
+    await reader.close()
+    await writer.close()
+  }
+}
+
+async function main () {
+  let settings, example
+  try {
+    settings = readArguments()
+    example = startOrExplain(settings.port)
+  } catch (err) {
+    console.error(err.message)
+    process.exitCode = 1
+    return
+  }
+  const { port } = example.traceFunction.address()
+  const url = `http://localhost:${port}/metrics`
+
+  console.log(`Metrics: ${url}`)
+  console.log(`${PAIRS} pairs of hypercores append, replicate and read. To see what they call:`)
+  console.log(`  everything         open ${url} in a browser`)
+  console.log(`  the busiest calls  curl -s ${url} | grep ^trace_counter | sort -t} -rnk2 | head -5`)
+  console.log('Ctrl-C ends it.')
+
+  const signal = endSignal()
+  try {
+    await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first if it fails
+    await example.rest()
+    console.log(`Traces made: ${example.traces()}`)
+    if (settings.linger > 0) await passed(settings.linger, signal)
+  } finally {
+    await example.stop()
+  }
+}
+
+function readArguments () {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: process.env.PORT || '4343' },
+      for: { type: 'string', default: 'Infinity' },
+      linger: { type: 'string', default: '0' }
+    }
+  })
+  for (const name of ['for', 'linger']) {
+    if (!(Number(values[name]) >= 0)) throw new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+  }
+  return { port: Number(values.port), seconds: Number(values.for), linger: Number(values.linger) }
+}
+
+function startOrExplain (port) {
+  try {
+    return start({ port })
+  } catch (err) {
+    if (err.code !== 'EADDRINUSE') throw err
+    throw new Error(`Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`)
+  }
+}
+
+/** Resolves when so many seconds have passed or the signal came. */
+async function passed (seconds, signal) {
+  if (signal.aborted) return
+  if (seconds === Infinity) return once(signal, 'abort')
+  return sleep(seconds * 1000, undefined, { signal }).catch(() => {})
+}
+
+/** Aborted by Ctrl-C or SIGTERM. npm hands on a Ctrl-C that the terminal has sent too: one soon after the first is the same. */
+function endSignal () {
+  const controller = new AbortController()
+  let since = 0
+  for (const name of ['SIGINT', 'SIGTERM']) {
+    process.on(name, () => {
+      if (since === 0) {
+        since = Date.now()
+        controller.abort()
+      } else if (Date.now() - since > 1000) {
+        process.exit(1)
+      }
+    })
+  }
+  return controller.signal
+}
+
+module.exports = { start, main }
+
+if (require.main === module) main()

@@ -1,0 +1,69 @@
+'use strict'
+
+/*
+ * Errors in Node's manner: a class, a `code`, and a message that names the option, says what it got
+ * and what it takes. Written here because not every runtime that loads the addon has Node's own.
+ */
+
+/** How a value is told in a message: short, and never by running its code. */
+function received (value) {
+  switch (typeof value) {
+    case 'undefined': return 'undefined'
+    case 'string': return `type string (${JSON.stringify(value.length > 28 ? value.slice(0, 25) + '...' : value)})`
+    case 'number':
+    case 'boolean': return `type ${typeof value} (${String(value)})`
+    case 'bigint': return `type bigint (${value}n)`
+    case 'symbol': return `type symbol (${String(value)})`
+    case 'function': return 'a function'
+  }
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
+function withCode (error, code) {
+  error.code = code
+  return error
+}
+
+/**
+ * @param {string} option
+ * @param {string} expected completes "must be …"
+ * @param {unknown} value
+ */
+function invalidType (option, expected, value) {
+  const message = `The "${option}" option must be ${expected}. Received ${received(value)}`
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE')
+}
+
+/**
+ * @param {string} option
+ * @param {string} expected completes "must be …"
+ * @param {unknown} value
+ */
+function invalidValue (option, expected, value) {
+  const message = `The "${option}" option must be ${expected}. Received ${received(value)}`
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE')
+}
+
+/**
+ * @param {string} option
+ * @param {string} range completes "It must be …"
+ * @param {unknown} value
+ * @param {string} [code]
+ */
+function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
+  const message = `The value of the "${option}" option is out of range. It must be ${range}. Received ${received(value)}`
+  return withCode(new RangeError(message), code)
+}
+
+/**
+ * The error of a failed listen, as Node's `net.Server` emits it.
+ *
+ * @param {{ message: string, code: string, errno?: number, syscall: string, address: string, port: number }} failure
+ */
+function systemError ({ message, ...facts }) {
+  if (facts.syscall === 'getaddrinfo') facts.hostname = facts.address
+  return Object.assign(new Error(message), facts)
+}
+
+module.exports = { invalidType, invalidValue, outOfRange, systemError }

@@ -1,0 +1,177 @@
+'use strict'
+
+/*
+ * The exporter's metrics in a registry of the user's own. A registry of prom-client (14, 15), of
+ * @prometheus-io/client or of a fork touches only a metric's `name`, `get`, `getForPromString` and
+ * `reset`, and the fields of what `get` resolves to, so plain objects of that shape are registered
+ * and none of these packages is depended on.
+ *
+ * Runs on the JavaScript thread, when the registry is rendered.
+ */
+
+/**
+ * @typedef {{ name: string, help: string, type: string, samples: FamilySample[] }} Family
+ * @typedef {{ name: string, labels: string[], value: number }} FamilySample `labels` are names and
+ *   values in turn
+ *
+ * @typedef {object} CounterSource
+ * @property {(from: number) => string[][]} labelsFrom the labels of the series from a slot on
+ * @property {() => Float64Array} values by slot
+ * @property {() => void} reset
+ */
+
+/** How prom-client's AggregatorRegistry adds the default metrics of a cluster's processes up. */
+const AGGREGATORS = new Map([
+  ['process_start_time_seconds', 'omit'],
+  ['nodejs_version_info', 'first'],
+  ['nodejs_eventloop_lag_seconds', 'average'],
+  ['nodejs_eventloop_lag_min_seconds', 'min'],
+  ['nodejs_eventloop_lag_max_seconds', 'max'],
+  ['nodejs_eventloop_lag_mean_seconds', 'average'],
+  ['nodejs_eventloop_lag_stddev_seconds', 'average'],
+  ['nodejs_eventloop_lag_p50_seconds', 'average'],
+  ['nodejs_eventloop_lag_p90_seconds', 'average'],
+  ['nodejs_eventloop_lag_p99_seconds', 'average']
+])
+
+const NO_LABELS = Object.freeze({})
+
+/** The trace counter as a registry sees it. */
+class CounterMetric {
+  /**
+   * @param {string} name
+   * @param {string} help
+   * @param {CounterSource} source
+   */
+  constructor (name, help, source) {
+    this.name = name
+    this.help = help
+    this.type = 'counter'
+    this.aggregator = 'sum'
+    this._source = source
+    /** @type {Record<string, string>[]} by slot; the same object each time, as registries cache by it */
+    this._labels = []
+  }
+
+  async get () {
+    return this._collect((labels, value) => ({ value, labels }))
+  }
+
+  /** Labels that are `sharedLabels` are written out once and not again at each scrape. */
+  async getForPromString () {
+    return this._collect((sharedLabels, value) => ({ value, labels: NO_LABELS, sharedLabels }))
+  }
+
+  reset () {
+    this._source.reset()
+  }
+
+  _collect (toValue) {
+    const counts = this._source.values()
+    if (this._labels.length < counts.length) {
+      for (const labels of this._source.labelsFrom(this._labels.length)) {
+        this._labels.push(labelObject(labels))
+      }
+    }
+    const values = []
+    for (let slot = 0; slot < counts.length; slot++) {
+      if (counts[slot] !== 0) values.push(toValue(this._labels[slot], counts[slot]))
+    }
+    const { name, help, type, aggregator } = this
+    return { name, help, type, aggregator, values }
+  }
+}
+
+/** One family of the default metrics as a registry sees it. */
+class DefaultMetric {
+  /**
+   * @param {Family} family
+   * @param {string} aggregator
+   * @param {() => Map<string, Family>} collect
+   */
+  constructor (family, aggregator, collect) {
+    this.name = family.name
+    this.help = family.help
+    this.type = family.type
+    this.aggregator = aggregator
+    this._family = family.name
+    this._collect = collect
+  }
+
+  async get () {
+    const family = this._collect().get(this._family)
+    const { name, help, type, aggregator } = this
+    const values = family === undefined ? [] : family.samples.map((sample) => toValue(sample, family))
+    return { name, help, type, aggregator, values }
+  }
+
+  /** Figures of the runtime cannot be set back. */
+  reset () {}
+}
+
+function toValue (sample, family) {
+  const value = { value: sample.value, labels: labelObject(sample.labels) }
+  return sample.name === family.name ? value : { ...value, metricName: sample.name }
+}
+
+function labelObject (flat) {
+  const labels = {}
+  for (let i = 0; i < flat.length; i += 2) labels[flat[i]] = flat[i + 1]
+  return labels
+}
+
+/**
+ * Registers the counter and the default families.
+ *
+ * @param {any} register
+ * @param {object} metrics
+ * @param {string} metrics.name of the counter
+ * @param {string} metrics.help
+ * @param {CounterSource} metrics.source
+ * @param {(() => Family[]) | null} metrics.families reads the default families; null for none
+ * @param {string} metrics.prefix of the default families' names
+ * @returns {() => void} removes all that was registered
+ */
+function registerMetrics (register, { name, help, source, families, prefix }) {
+  const registered = []
+  const add = (metric) => {
+    const { name } = metric
+    register.registerMetric(metric)
+    registered.push({ name, metric })
+  }
+  const remove = () => {
+    for (const { name, metric } of registered.splice(0)) {
+      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+    }
+  }
+  try {
+    add(new CounterMetric(name, help, source))
+    if (families !== null) {
+      const collect = oncePerTurn(() => new Map(families().map((family) => [family.name, family])))
+      for (const family of collect().values()) {
+        // What the registry holds already is left to its owner.
+        if (register.getSingleMetric(family.name) !== undefined) continue
+        const aggregator = AGGREGATORS.get(family.name.slice(prefix.length)) || 'sum'
+        add(new DefaultMetric(family, aggregator, collect))
+      }
+    }
+  } catch (error) {
+    remove()
+    throw error
+  }
+  return remove
+}
+
+/** A registry asks every metric in one turn: they share one reading. */
+function oncePerTurn (read) {
+  let result = null
+  return () => {
+    if (result === null) {
+      result = read()
+      Promise.resolve().then(() => { result = null })
+    }
+    return result
+  }
+}
+
+module.exports = { registerMetrics }

@@ -1,0 +1,82 @@
+//! The bound on series: how much of a new label set is kept, by how many series there are. Pure.
+
+/// How much of a label set its series shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Every label.
+    Full,
+    /// The call site's labels only: id, class names, function and file. What makes a label set
+    /// unique (object ids and properties) is given up.
+    Site,
+    /// None: the one overflow series counts it.
+    Overflow,
+}
+
+/// What a label set that has no series yet gets, with `series` of at most `limit` in use, the
+/// overflow series among them or not (`overflowing`).
+///
+/// The last tenth of the places is a reserve for shortened label sets, and the last place of all is
+/// the overflow's, so the total is right at any number of label sets.
+#[must_use]
+pub fn detail_for(series: u32, limit: u32, overflowing: bool) -> Detail {
+    let reserve = (limit / 10).max(1);
+    let kept_free = u32::from(!overflowing);
+    if series < limit.saturating_sub(reserve) {
+        Detail::Full
+    } else if series < limit.saturating_sub(kept_free) {
+        Detail::Site
+    } else {
+        Detail::Overflow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Detail::{Full, Overflow, Site};
+
+    #[test]
+    fn a_label_set_gives_up_detail_near_the_bound() {
+        let table = [
+            // series, limit, overflowing, expected
+            (0, 1, false, Overflow),
+            (1, 1, true, Overflow),
+            (0, 2, false, Full),
+            (1, 2, false, Overflow),
+            (2, 2, true, Overflow),
+            (0, 10, false, Full),
+            (8, 10, false, Full),
+            (9, 10, false, Overflow),
+            (899, 1000, false, Full),
+            (900, 1000, false, Site),
+            (998, 1000, false, Site),
+            (999, 1000, false, Overflow),
+            (999, 1000, true, Site),
+            (1000, 1000, true, Overflow),
+            (u32::MAX, u32::MAX, true, Overflow),
+        ];
+        for (series, limit, overflowing, expected) in table {
+            let detail = detail_for(series, limit, overflowing);
+            assert_eq!(detail, expected, "{series} of {limit}, overflowing: {overflowing}");
+        }
+    }
+
+    #[test]
+    fn the_overflow_always_finds_a_place() {
+        for limit in 1..200 {
+            let (mut series, mut overflowing) = (0, false);
+            for _ in 0..300 {
+                match detail_for(series, limit, overflowing) {
+                    Detail::Overflow if overflowing => {}
+                    Detail::Overflow => {
+                        overflowing = true;
+                        series += 1;
+                    }
+                    Detail::Full | Detail::Site => series += 1,
+                }
+                assert!(series <= limit, "{series} series at a limit of {limit}");
+            }
+            assert!(overflowing && series == limit);
+        }
+    }
+}

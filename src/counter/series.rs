@@ -1,0 +1,108 @@
+//! The table of series: label sets to slots and back.
+//!
+//! A series is six parts: the call site's labels as one fragment, the ids of object and parent, and
+//! one fragment for each owner of properties. Everything long is shared between series, so a series
+//! costs 24 bytes and its place in the hash table, whatever its line is long.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::fragments::Fragments;
+
+/// How many parts a series has.
+pub const PARTS: usize = 6;
+
+/// The part of the call site; the rest in order: object id, parent's id, and the properties of
+/// object, parent and caller.
+pub const SITE: usize = 0;
+
+/// What is written before and after a part that is a number, by part.
+const NUMBER_LABELS: [&str; PARTS] = ["", ",object_id=\"", ",parent_object_id=\"", "", "", ""];
+
+/// One part of a label set that is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// No label.
+    Absent,
+    /// An id below 2³¹, which needs no fragment.
+    Number(u32),
+    /// Written labels.
+    Text(&'a [u8]),
+}
+
+/// A label set, part by part.
+pub type Parts<'a> = [Part<'a>; PARTS];
+
+/// Parts as they are stored: absent, a number, or a fragment's number with the top bit set.
+type Key = [u32; PARTS];
+
+const ABSENT: u32 = u32::MAX;
+const FRAGMENT: u32 = 1 << 31;
+
+/// Ids from here on are kept as fragments.
+pub const NUMBERS_END: u32 = FRAGMENT;
+
+/// Every series, numbered from 0 in the order of their coming.
+#[derive(Debug, Default)]
+pub struct SeriesTable {
+    fragments: Fragments,
+    keys: Vec<Key>,
+    slots: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl SeriesTable {
+    /// How many series there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The slot of a label set that has one.
+    #[must_use]
+    pub fn find(&self, parts: &Parts<'_>) -> Option<u32> {
+        let mut key = [ABSENT; PARTS];
+        for (stored, part) in key.iter_mut().zip(parts) {
+            *stored = match part {
+                Part::Absent => ABSENT,
+                Part::Number(number) => *number,
+                Part::Text(text) => self.fragments.find(text)? | FRAGMENT,
+            };
+        }
+        self.slots.find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key).copied()
+    }
+
+    /// Gives a label set that has none the next slot.
+    pub fn insert(&mut self, parts: &Parts<'_>) -> u32 {
+        let slot = self.len();
+        let fragments = &mut self.fragments;
+        let key = parts.map(|part| match part {
+            Part::Absent => ABSENT,
+            Part::Number(number) => number,
+            Part::Text(text) => fragments.intern(text) | FRAGMENT,
+        });
+        self.keys.push(key);
+        let (keys, hasher) = (&self.keys, &self.hasher);
+        self.slots
+            .insert_unique(hasher.hash_one(key), slot, |&s| hasher.hash_one(keys[s as usize]));
+        slot
+    }
+
+    /// Appends a series' labels, each led by a comma.
+    #[inline]
+    pub fn write_labels(&self, slot: u32, out: &mut Vec<u8>) {
+        for (part, &stored) in self.keys[slot as usize].iter().enumerate() {
+            if stored == ABSENT {
+                continue;
+            }
+            if stored >= FRAGMENT {
+                out.extend_from_slice(self.fragments.text(stored ^ FRAGMENT));
+                continue;
+            }
+            out.extend_from_slice(NUMBER_LABELS[part].as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(stored).as_bytes());
+            out.push(b'"');
+        }
+    }
+}

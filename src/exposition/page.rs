@@ -1,0 +1,88 @@
+//! The page: the counter first, chunk by chunk, then the small families.
+
+use std::{mem, ops::ControlFlow, sync::Arc};
+
+use super::{CHUNK_BYTES, Render, write_header};
+use crate::counter::{Series, TraceCounter};
+
+/// A page in the course of being written: the counter's header, its series in the order of their
+/// coming, and a tail that is ready.
+///
+/// The counter is read as the page is taken, so a page needs the memory of one chunk. Series that
+/// come while it is written stand at its end; none is written twice.
+pub struct Page {
+    counter: Arc<TraceCounter>,
+    at: At,
+    tail: Vec<u8>,
+}
+
+enum At {
+    Header,
+    Series(u32),
+    Tail,
+}
+
+impl Page {
+    /// A page of this counter, closed by `tail`: whole families in the text format.
+    #[must_use]
+    pub fn new(counter: Arc<TraceCounter>, tail: Vec<u8>) -> Self {
+        Self { counter, at: At::Header, tail }
+    }
+
+    /// Writes what is left of the page.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        while self.render(&mut out) {}
+        out
+    }
+}
+
+impl Render for Page {
+    fn render(&mut self, out: &mut Vec<u8>) -> bool {
+        let full = out.len() + CHUNK_BYTES;
+        if let At::Header = self.at {
+            write_header(out, self.counter.name(), self.counter.help(), "counter");
+            self.at = At::Series(0);
+        }
+        if let At::Series(from) = self.at {
+            let name = self.counter.name().as_bytes();
+            let next = self.counter.visit(from, |series| {
+                write_series(out, name, &series);
+                if out.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            self.at = next.map_or(At::Tail, At::Series);
+            if next.is_some() {
+                return true;
+            }
+        }
+        out.append(&mut mem::take(&mut self.tail));
+        false
+    }
+}
+
+/// Appends a series' line. Its labels come each led by a comma: the first comma makes room for the
+/// brace.
+fn write_series(out: &mut Vec<u8>, name: &[u8], series: &Series<'_>) {
+    out.extend_from_slice(name);
+    let open = out.len();
+    series.write_labels(out);
+    if let Some(brace) = out.get_mut(open) {
+        *brace = b'{';
+        out.push(b'}');
+    }
+    out.push(b' ');
+    write_count(out, series.value);
+    out.push(b'\n');
+}
+
+/// Appends a count, which is whole, as JavaScript prints it.
+fn write_count(out: &mut Vec<u8>, count: f64) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a sum of increments by one: whole, and exact below 2^53"
+    )]
+    let whole = count as u64;
+    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+}

@@ -1,0 +1,248 @@
+//! The labels of `trace_counter`: which there are, what their names and values may hold, and how one
+//! is written on the page. Pure functions, any thread.
+//!
+//! A label is kept as it is printed, with the comma that parts it from the one before:
+//! `,object_classname="Hypercore"`. A run of such pieces, its first comma turned into `{`, is the
+//! label set of a line.
+
+use std::borrow::Cow;
+
+/// The labels that every trace can have, in the order of the page and of [`Schema`]'s values.
+pub const RESERVED: [&str; 7] = [
+    "object_classname",
+    "caller_functionname",
+    "caller_filename",
+    "id",
+    "parent_object_classname",
+    "object_id",
+    "parent_object_id",
+];
+
+/// The label of the one series that counts what found no place below the bound.
+pub const OVERFLOW: &str = "hypertrace_overflow";
+
+/// How many of [`RESERVED`] tell a call site from another; the rest tell objects apart.
+pub const SITE_LABELS: usize = 5;
+
+/// Whose properties a label shows, in the order of [`Schema`]'s values.
+const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
+
+/// The label names of one counter: the reserved ones, then each allowed property's, owner by owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    names: Vec<String>,
+    props: usize,
+    places: Vec<u32>,
+}
+
+impl Schema {
+    /// The schema for these allowed properties. Two that become the same label name share a place.
+    #[must_use]
+    pub fn new<S: AsRef<str>>(allowed_props: &[S]) -> Self {
+        let mut unique: Vec<String> = Vec::new();
+        let mut places = Vec::with_capacity(allowed_props.len());
+        for prop in allowed_props {
+            let name = sanitise_name(prop.as_ref());
+            let place = unique.iter().position(|known| *known == name).unwrap_or_else(|| {
+                unique.push(name);
+                unique.len() - 1
+            });
+            places.push(u32::try_from(place).unwrap_or(u32::MAX));
+        }
+        let reserved = RESERVED.iter().map(ToString::to_string);
+        let owned = PROP_OWNERS
+            .iter()
+            .flat_map(|owner| unique.iter().map(move |name| format!("{owner}{name}")));
+        let names = reserved.chain(owned).collect();
+        Self { names, props: unique.len(), places }
+    }
+
+    /// Every label name, in the order in which values are given.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many labels each owner of properties has.
+    #[must_use]
+    pub fn props_per_owner(&self) -> usize {
+        self.props
+    }
+
+    /// For each allowed property as it was given, the place of its label among its owner's.
+    #[must_use]
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+}
+
+/// A property's name as a part of a label name: each UTF-16 unit outside `[A-Za-z0-9_]` is `_`.
+///
+/// By UTF-16 units because the JavaScript package of this name (1.0.0) goes by them, and dashboards
+/// hold the names that it made.
+#[must_use]
+pub fn sanitise_name(prop: &str) -> String {
+    let mut name = String::with_capacity(prop.len());
+    for c in prop.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            name.push(c);
+        } else {
+            name.extend(std::iter::repeat_n('_', c.len_utf16()));
+        }
+    }
+    name
+}
+
+/// Appends `,name="value"` to `out`, or nothing if the value is empty: to Prometheus an empty label
+/// and an absent one are the same (<https://prometheus.io/docs/concepts/data_model/>).
+pub fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    out.push(b',');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    escape_value(out, value);
+    out.push(b'"');
+}
+
+/// Appends a label value with backslash, quote and line feed escaped, and nothing else, as the text
+/// format asks.
+pub fn escape_value(out: &mut Vec<u8>, value: &str) {
+    let bytes = value.as_bytes();
+    let mut copied = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let escaped: &[u8] = match byte {
+            b'\\' => b"\\\\",
+            b'"' => b"\\\"",
+            b'\n' => b"\\n",
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[copied..at]);
+        out.extend_from_slice(escaped);
+        copied = at + 1;
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+/// The value that [`escape_value`] wrote.
+#[must_use]
+pub fn unescape_value(escaped: &str) -> Cow<'_, str> {
+    if !escaped.contains('\\') {
+        return Cow::Borrowed(escaped);
+    }
+    let mut value = String::with_capacity(escaped.len());
+    let mut chars = escaped.chars();
+    while let Some(c) = chars.next() {
+        value.push(match c {
+            '\\' => match chars.next() {
+                Some('n') => '\n',
+                Some(other) => other,
+                None => '\\',
+            },
+            other => other,
+        });
+    }
+    Cow::Owned(value)
+}
+
+/// Takes a run of written labels apart again, into names and values.
+#[must_use]
+pub fn read_labels(written: &str) -> Vec<(&str, Cow<'_, str>)> {
+    let mut labels = Vec::new();
+    let mut rest = written;
+    while let Some((name, after)) = rest.strip_prefix(',').and_then(|l| l.split_once("=\"")) {
+        let end = closing_quote(after);
+        labels.push((name, unescape_value(&after[..end])));
+        rest = after.get(end + 1..).unwrap_or_default();
+    }
+    labels
+}
+
+fn closing_quote(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if !escaped => return at,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn property_names_become_label_names_unit_by_unit() {
+        let table = [
+            ("foo", "foo"),
+            ("foo-bar", "foo_bar"),
+            ("a b.c", "a_b_c"),
+            ("é", "_"),
+            ("😀", "__"),
+            ("0", "0"),
+            ("", ""),
+        ];
+        for (prop, name) in table {
+            assert_eq!(sanitise_name(prop), name, "{prop:?}");
+        }
+    }
+
+    #[test]
+    fn properties_that_become_one_name_share_a_place() {
+        let schema = Schema::new(&["a-b", "c", "a.b"]);
+        assert_eq!(schema.places(), [0, 1, 0]);
+        assert_eq!(schema.props_per_owner(), 2);
+        assert_eq!(
+            schema.names()[RESERVED.len()..],
+            [
+                "object_props_a_b",
+                "object_props_c",
+                "parent_object_props_a_b",
+                "parent_object_props_c",
+                "caller_props_a_b",
+                "caller_props_c"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_backslash_quote_and_line_feed_are_escaped() {
+        let mut out = Vec::new();
+        write_label(&mut out, "id", "a\\b\"c\nd\re\u{2028}\0");
+        assert_eq!(out, ",id=\"a\\\\b\\\"c\\nd\re\u{2028}\0\"".as_bytes());
+    }
+
+    #[test]
+    fn an_empty_value_is_no_label() {
+        let mut out = Vec::new();
+        write_label(&mut out, "id", "");
+        assert_eq!(out, b"");
+    }
+
+    proptest! {
+        #[test]
+        fn written_labels_read_back(values in prop::collection::vec(any::<String>(), 1..6)) {
+            let mut out = Vec::new();
+            for value in &values {
+                write_label(&mut out, "l", value);
+            }
+            let text = String::from_utf8(out).expect("UTF-8 in, UTF-8 out");
+            let read: Vec<String> =
+                read_labels(&text).into_iter().map(|(_, value)| value.into_owned()).collect();
+            let given: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).collect();
+            prop_assert_eq!(read, given);
+        }
+
+        #[test]
+        fn a_sanitised_name_has_one_character_for_each_utf16_unit(prop in any::<String>()) {
+            let name = sanitise_name(&prop);
+            prop_assert_eq!(name.len(), prop.encode_utf16().count());
+            prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        }
+    }
+}
