@@ -170,6 +170,29 @@ pub static SAMPLE_AGE: Descriptor = aggregated(
     "max",
 );
 
+/// Series in use, the overflow series among them.
+pub static SERIES: Descriptor =
+    gauge("hypertrace_series", "Series that the trace counter has in use.");
+/// The bound on them.
+pub static SERIES_LIMIT: Descriptor =
+    gauge("hypertrace_series_limit", "The most series that the trace counter may have.");
+/// Each label set counts at least once; again when a thread has dropped it from its cache.
+pub static COLLAPSED: Descriptor = counter(
+    "hypertrace_collapsed_total",
+    "Label sets that were counted without object ids and properties, as series neared their bound.",
+);
+/// As above.
+pub static OVERFLOWED: Descriptor = counter(
+    "hypertrace_overflowed_total",
+    "Label sets that were counted in the overflow series, as series had reached their bound.",
+);
+/// 1 or 0.
+pub static INCOMPLETE: Descriptor = aggregated(
+    "hypertrace_scrape_incomplete",
+    "1 if JavaScript did not answer in time and the page lacks what only its register holds.",
+    "max",
+);
+
 /// The 31 families of prom-client 15, in its order.
 pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     [
@@ -190,6 +213,16 @@ pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     .chain(&HEAP)
     .chain(&SPACES)
     .chain([&VERSION, &GC])
+}
+
+/// How prom-client's cluster aggregation joins the values of the family of this name, whatever its
+/// prefix.
+#[must_use]
+pub fn aggregator(name: &str) -> &'static str {
+    defaults()
+        .chain([&SAMPLE_AGE, &INCOMPLETE])
+        .find(|known| name.ends_with(known.name))
+        .map_or("sum", |known| known.aggregator)
 }
 
 impl Descriptor {

@@ -25,4 +25,5 @@ pub mod exposition;
 pub mod labels;
 pub mod node_metrics;
 pub mod process;
+pub mod scrape;
 pub mod server;
