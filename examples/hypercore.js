@@ -115,7 +115,7 @@ async function main () {
     settings = readArguments()
     example = startOrExplain(settings.port)
   } catch (err) {
-    console.error(err.message)
+    console.error(err.code === undefined ? err : err.message)
     process.exitCode = 1
     return
   }
@@ -148,7 +148,9 @@ function readArguments () {
     }
   })
   for (const name of ['for', 'linger']) {
-    if (!(Number(values[name]) >= 0)) throw new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+    if (Number(values[name]) >= 0) continue
+    const err = new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+    throw Object.assign(err, { code: 'ERR_OUT_OF_RANGE' })
   }
   return { port: Number(values.port), seconds: Number(values.for), linger: Number(values.linger) }
 }
@@ -157,8 +159,10 @@ function startOrExplain (port) {
   try {
     return start({ port })
   } catch (err) {
-    if (err.code !== 'EADDRINUSE') throw err
-    throw new Error(`Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`)
+    if (err.code === 'EADDRINUSE') {
+      err.message = `Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`
+    }
+    throw err
   }
 }
 
