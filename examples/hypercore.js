@@ -110,6 +110,7 @@ async function workOnPair (storage, blocksPerRound, signal) {
 }
 
 async function main () {
+  const signal = endSignal() // first, so that no signal finds the storage without a keeper
   let settings, example
   try {
     settings = readArguments()
@@ -128,7 +129,6 @@ async function main () {
   console.log(`  the busiest calls  curl -s ${url} | grep ^trace_counter | sort -t} -rnk2 | head -5`)
   console.log('Ctrl-C ends it.')
 
-  const signal = endSignal()
   try {
     await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first if it fails
     await example.rest()
