@@ -126,11 +126,11 @@ async fn begin(mut page: Page, deadline: Instant) -> Result<Content, Refusal> {
     loop {
         let part = page.part().map_err(|_| fault())?;
         match (part.bytes.is_empty(), part.more) {
-            (false, false) => return Ok(Content::Whole(part.bytes)),
+            (_, false) if page.is_empty() => return Err(fault()),
+            (_, false) => return Ok(Content::Whole(part.bytes)),
             (false, true) => {
                 return Ok(Content::Stream { first: part.bytes, rest: Some(Box::new(page)) });
             }
-            (true, false) => return Err(fault()),
             (true, true) => take_turns(deadline).await?,
         }
     }
