@@ -31,7 +31,7 @@ function machine () {
 /**
  * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
  * @param {string[]} columns
- * @param {{ rounds: number, missing: Map<string, string> }} run
+ * @param {{ rounds: number, missing: { name: string, measured: string, why: string }[] }} run
  */
 function toMarkdown (lines, columns, { rounds, missing }) {
   const row = (cells) => `| ${cells.join(' | ')} |`
@@ -42,7 +42,9 @@ function toMarkdown (lines, columns, { rounds, missing }) {
     ratio(line, 'ours', '1.0.0'),
     ratio(line, 'ours', 'limit')
   ]))
-  const notes = [...missing].map(([name, why]) => `${name} was left out: ${why}`)
+  const reasons = new Map(missing.map(({ name, why }) => [`${name}: ${why}`, []]))
+  for (const { name, measured, why } of missing) reasons.get(`${name}: ${why}`).push(measured)
+  const notes = [...reasons].map(([reason, names]) => `Not measured: ${reason} (${names.length === lines.length ? 'all' : names.join('; ')}).`)
   return [
     `${machine()}. Median of ${rounds} interleaved rounds, each measurement in a process of its own.`,
     '',
