@@ -2,9 +2,11 @@
 //!
 //! Source of the rules: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
+mod families;
 mod page;
 
-pub use page::Page;
+pub use families::{dress, write_families};
+pub use page::{Page, WrittenPage};
 
 /// The content type of every page this crate writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
