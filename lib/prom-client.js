@@ -9,6 +9,8 @@
  * Runs on the JavaScript thread, when the registry is rendered.
  */
 
+const { invalidValue } = require('./errors')
+
 /**
  * @typedef {{ name: string, help: string, type: string, aggregator: string, samples: FamilySample[] }} Family
  * @typedef {{ name: string, labels: string[], value: number }} FamilySample `labels` are names and
@@ -127,6 +129,9 @@ function registerMetrics (register, { name, help, source, families }) {
     for (const { name, metric } of registered.splice(0)) {
       if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
     }
+  }
+  if (register.getSingleMetric(name) !== undefined) {
+    throw invalidValue('register', `a registry that does not hold a metric named ${name} yet (see the option "metricName")`, register)
   }
   try {
     add(new CounterMetric(name, help, source))

@@ -236,7 +236,8 @@ impl Ends for Inner {
     fn end(&self) {
         self.scraper.node().stop();
         if let Some(server) = self.server().take() {
-            server.stop_within(EXIT_GRACE);
+            // A thread that does not make it is left to the end of the process.
+            let _ = server.stop_within(EXIT_GRACE);
         }
         self.scraper.counter().close_shard(self.shard);
     }

@@ -28,8 +28,6 @@ impl fmt::Display for BindError {
         let Self { code, syscall, address, port, sentence, .. } = self;
         if *syscall == LOOKUP {
             write!(f, "{syscall} {code} {address}")
-        } else if address.contains(':') {
-            write!(f, "{syscall} {code}: {sentence} {address}:{port}")
         } else {
             write!(f, "{syscall} {code}: {sentence} {address}:{port}")
         }
@@ -43,8 +41,7 @@ const LOOKUP: &str = "getaddrinfo";
 const EAI_AGAIN: i32 = -3001;
 const EAI_NONAME: i32 = -3008;
 
-/// One error that listening can meet: its name, its sentence, its Unix number by the standard
-/// library's kind or by itself, and its number in Winsock and in libuv on Windows.
+/// One error that listening can meet.
 struct Known {
     code: &'static str,
     sentence: &'static str,
@@ -54,11 +51,7 @@ struct Known {
     uv_windows: i32,
 }
 
-const fn known(
-    code: &'static str,
-    sentence: &'static str,
-    numbers: (i32, i32, i32, i32),
-) -> Known {
+const fn known(code: &'static str, sentence: &'static str, numbers: (i32, i32, i32, i32)) -> Known {
     let (linux, apple, winsock, uv_windows) = numbers;
     Known { code, sentence, linux, apple, winsock, uv_windows }
 }

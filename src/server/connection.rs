@@ -62,7 +62,8 @@ pub(crate) async fn serve<T: Transport>(
 
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
-        async move {
+        // hyper wants to move the future, which is one more allocation for each request.
+        Box::pin(async move {
             if stopping.is_set() {
                 return Err(Stopped);
             }
@@ -71,7 +72,7 @@ pub(crate) async fn serve<T: Transport>(
                 service.answer(request, deadline).await;
             let Ok(response) = answered;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
-        }
+        })
     });
     let mut connection = builder.serve_connection(io, answer);
 

@@ -77,7 +77,8 @@ impl Server {
         if listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no listener"));
         }
-        let addresses = listeners.iter().map(net::TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let addresses =
+            listeners.iter().map(net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let acceptor = {
             let _guard = runtime.enter();

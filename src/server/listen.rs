@@ -52,7 +52,7 @@ fn one(address: SocketAddr, open: Open<'_>) -> Result<Vec<TcpListener>, BindErro
     }
 }
 
-/// 127.0.0.1 and ::1 on one port; one of them alone where the machine lacks the other.
+/// `127.0.0.1` and `::1` on one port; one of them alone where the machine lacks the other.
 fn loopbacks(port: u16, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
     let mut attempts = if port == 0 { PAIR_ATTEMPTS } else { 1 };
     loop {
@@ -111,8 +111,7 @@ fn is_no_name(host: &str) -> bool {
 /// A listening socket. `SO_REUSEADDR`, so that a port is free again as soon as its server has ended;
 /// no `SO_REUSEPORT`, so that two processes never share a port without knowing.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket =
-        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option has another meaning: to take a port from its owner.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;

@@ -1,7 +1,7 @@
 //! Which content coding an answer gets. Pure.
 //!
 //! The content *type* is never negotiated: the text format is what every scraper reads, and
-//! OpenMetrics would rename the counter. So `Accept` is not looked at anywhere.
+//! `OpenMetrics` would rename the counter. So `Accept` is not looked at anywhere.
 
 /// A content coding of a page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -40,7 +40,13 @@ fn tell(info: &PanicHookInfo<'_>) {
     if TOLD.swap(true, Ordering::Relaxed) {
         return;
     }
-    let message = info.payload_as_str().unwrap_or("no message").replace('\n', " ");
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .replace('\n', " ");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     super::log(&format!(
         "a fault in this package, in {place}: {message}. The scrape failed, the server goes on; \

@@ -88,16 +88,14 @@ impl Service {
         let mut permits = vec![take(&self.scrapes, BUSY)?];
         let headers = request.headers();
         let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
-        let coding =
-            coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
+        let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
 
         let patience = patience(timeout, self.limits.patience);
         let scrape = caught(|| self.source.scrape(patience)).map_err(|_| fault())?;
         let scrape = tokio::time::timeout_at(deadline.into(), caught_async(scrape));
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 
-        let content_type =
-            HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
+        let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
         let page = Page::new(scrape.page, coding);
         let content = begin(page, deadline).await?;
         let chunked = matches!(content, Content::Stream { .. });

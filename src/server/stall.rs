@@ -145,8 +145,7 @@ impl<T: Transport> Guarded<T> {
     fn wait<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         let Some(deadline) = self.progress.deadline() else { return Poll::Pending };
         let deadline = tokio::time::Instant::from_std(deadline);
-        let timer =
-            self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
@@ -220,7 +219,7 @@ impl<T: Transport> AsyncWrite for Guarded<T> {
                 self.progress.write_waits(Instant::now());
                 self.wait(cx)
             }
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }

@@ -103,7 +103,9 @@ fn a_fixed_port_is_asked_for_once_on_each_loopback() {
 
 #[test]
 fn names_that_no_resolver_can_know_are_not_looked_up() {
-    for name in ["", ".", "256.1.1.1", "1.2.3", "no.such.host.invalid", "a.invalid.", "a b", "[::1]"] {
+    for name in
+        ["", ".", "256.1.1.1", "1.2.3", "no.such.host.invalid", "a.invalid.", "a b", "[::1]"]
+    {
         assert!(is_no_name(name), "{name:?}");
     }
     for name in ["localhost", "a", "a.example", "1.example", "fe80::1%lo"] {
