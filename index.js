@@ -1,6 +1,6 @@
 'use strict'
 
-const { Exporter } = require('./binding')
+const { Exporter } = require('./lib/load-binding')()
 const { systemError } = require('./lib/errors')
 const keepAlive = require('./lib/keep-alive')
 const createSampler = require('./lib/node-metrics')
