@@ -27,6 +27,7 @@ function HypertracePrometheus (opts) {
   })
 
   let unregister = () => {}
+  /** @type {ReturnType<typeof keepAlive> | null} */
   let alive = null
   try {
     if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
@@ -46,6 +47,7 @@ function HypertracePrometheus (opts) {
     return exporter.metrics()
   }
 
+  /** @type {Promise<void> | null} */
   let stopped = null
   const stop = () => {
     if (stopped === null) {
@@ -61,7 +63,7 @@ function HypertracePrometheus (opts) {
   return Object.assign(trace, {
     metrics,
     stop,
-    address: () => exporter.address(),
+    address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
     ref: () => { if (alive !== null) alive.ref(); return trace },
     unref: () => { if (alive !== null) alive.unref(); return trace },
     contentType: register === null ? exporter.contentType : register.contentType,

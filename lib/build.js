@@ -44,6 +44,7 @@ function build () {
 function compile (scratch) {
   // What a newer compiler warns of is no error here.
   const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
+  /** @type {NodeJS.ProcessEnv} */
   const env = { CARGO_TARGET_DIR: scratch, ...process.env }
   // On musl an addon has to use the C library of the program that loads it.
   if (isMusl()) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
