@@ -60,15 +60,17 @@ function HypertracePrometheus (opts) {
     return stopped
   }
 
-  return Object.assign(trace, {
+  /** @type {import('./index').TraceFunction} */
+  const traceFunction = Object.assign(trace, {
     metrics,
     stop,
     address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
-    ref: () => { if (alive !== null) alive.ref(); return trace },
-    unref: () => { if (alive !== null) alive.unref(); return trace },
+    ref: () => { if (alive !== null) alive.ref(); return traceFunction },
+    unref: () => { if (alive !== null) alive.unref(); return traceFunction },
     contentType: register === null ? exporter.contentType : register.contentType,
     register: register === null ? { metrics, contentType: exporter.contentType } : register
   })
+  return traceFunction
 }
 
 /** What the trace path needs of Rust. */
