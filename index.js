@@ -1,6 +1,6 @@
 'use strict'
 
-const { Exporter } = require('./binding')
+const { Exporter } = require('./lib/load-binding')()
 const { systemError } = require('./lib/errors')
 const keepAlive = require('./lib/keep-alive')
 const createSampler = require('./lib/node-metrics')
@@ -27,6 +27,7 @@ function HypertracePrometheus (opts) {
   })
 
   let unregister = () => {}
+  /** @type {ReturnType<typeof keepAlive> | null} */
   let alive = null
   try {
     if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
@@ -46,6 +47,7 @@ function HypertracePrometheus (opts) {
     return exporter.metrics()
   }
 
+  /** @type {Promise<void> | null} */
   let stopped = null
   const stop = () => {
     if (stopped === null) {
@@ -58,15 +60,17 @@ function HypertracePrometheus (opts) {
     return stopped
   }
 
-  return Object.assign(trace, {
+  /** @type {import('./index').TraceFunction} */
+  const traceFunction = Object.assign(trace, {
     metrics,
     stop,
-    address: () => exporter.address(),
-    ref: () => { if (alive !== null) alive.ref(); return trace },
-    unref: () => { if (alive !== null) alive.unref(); return trace },
+    address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
+    ref: () => { if (alive !== null) alive.ref(); return traceFunction },
+    unref: () => { if (alive !== null) alive.unref(); return traceFunction },
     contentType: register === null ? exporter.contentType : register.contentType,
     register: register === null ? { metrics, contentType: exporter.contentType } : register
   })
+  return traceFunction
 }
 
 /** What the trace path needs of Rust. */

@@ -152,8 +152,15 @@ function registerMetrics (register, { name, help, source, families }) {
   return remove
 }
 
-/** A registry asks every metric in one turn: they share one reading. */
+/**
+ * A registry asks every metric in one turn: they share one reading.
+ *
+ * @template T
+ * @param {() => T} read
+ * @returns {() => T}
+ */
 function oncePerTurn (read) {
+  /** @type {T | null} */
   let result = null
   return () => {
     if (result === null) {
