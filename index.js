@@ -20,7 +20,7 @@ function HypertracePrometheus (opts) {
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
 
-  const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
+  const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.places,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
@@ -41,6 +41,10 @@ function HypertracePrometheus (opts) {
     throw error
   }
 
+  if (options.seriesIdleTimeout > 0) {
+    stopSweeping = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
+  }
+
   const metrics = () => {
     if (register !== null) return register.metrics()
     sample()
@@ -54,6 +58,7 @@ function HypertracePrometheus (opts) {
       stopped = exporter.stop()
       unregister()
       if (sampler !== null) sampler.stop()
+      stopSweeping()
       if (alive !== null) alive.stop()
       alive = null
     }
@@ -94,6 +99,15 @@ function metricsOf (exporter, sample) {
     source: exporter,
     families: sample && (() => { sample(); return exporter.families() })
   }
+}
+
+const LONGEST_SWEEP_MS = 60_000
+
+/** Lets idle series go now and then, without keeping the process alive. */
+function sweepEvery (ms, sweep) {
+  const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 /** Starts the server; throws as Node's own would emit. */

@@ -34,6 +34,7 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {string} prefix
  * @property {string[]} omitLabels
  * @property {number} maxSeries
+ * @property {number} seriesIdleTimeout in milliseconds; 0: none
  * @property {number} maxLabelValueLength
  *
  * @param {any} given
@@ -55,6 +56,7 @@ function readOptions (given) {
     prefix: prefix === '' ? '' : readName('prefix', prefix, ''),
     omitLabels: readStrings('omitLabels', given.omitLabels),
     maxSeries: readWhole('maxSeries', given.maxSeries, 50_000, 1, 100_000_000),
+    seriesIdleTimeout: readWhole('seriesIdleTimeout', given.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
     maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535)
   }
   for (const label of options.omitLabels) {

@@ -2,8 +2,11 @@
 
 use std::{
     ptr::NonNull,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use napi::{
@@ -44,7 +47,8 @@ struct Inner {
     scraper: Arc<Scraper>,
     shard: ShardId,
     questions: Arc<PageQuestions>,
-    server: Mutex<Option<Arc<Server>>>,
+    server: Mutex<Option<Server>>,
+    stopped: AtomicBool,
 }
 
 #[napi]
@@ -59,6 +63,7 @@ impl Exporter {
             shard,
             questions: Arc::default(),
             server: Mutex::default(),
+            stopped: AtomicBool::default(),
         });
         end_with_thread(&env, &inner)?;
         Ok(Self { inner, pages: Vec::new() })
@@ -146,13 +151,16 @@ impl Exporter {
         scraper.node().set_sampler(Arc::new(Asker::new(&ask_sample)?));
         let server = Server::start(listeners, source, Limits::default())
             .map_err(|error| Error::from_reason(format!("the server thread: {error}")))?;
-        *self.inner.server() = Some(Arc::new(server));
+        *self.inner.server() = Some(server);
         Ok(Either::B(Null))
     }
 
     /// Where the server listens.
     #[napi]
     pub fn address(&self) -> Option<Address> {
+        if self.inner.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
         let server = self.inner.server();
         server.as_ref().and_then(|server| server.addresses().first()).map(Into::into)
     }
@@ -200,6 +208,20 @@ impl Exporter {
         self.inner.scraper.counter().labels_from(slot)
     }
 
+    /// How many series have left the page: labels by slot that were read before may be others' now.
+    #[napi(getter)]
+    pub fn expired(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+        let expired = self.inner.scraper.counter().stats().expired as f64;
+        expired
+    }
+
+    /// Lets idle series go; `true`: drop the cache before the next count.
+    #[napi(catch_unwind)]
+    pub fn sweep(&self) -> bool {
+        self.inner.scraper.counter().sweep(self.inner.shard, Instant::now())
+    }
+
     /// Sets every series to 0.
     #[napi(catch_unwind)]
     pub fn reset(&self) {
@@ -212,10 +234,12 @@ impl Exporter {
         let (deferred, promise) = env.create_deferred()?;
         self.inner.scraper.node().stop();
         let settle = move || deferred.resolve(|_| Ok(()));
-        match self.inner.server().take() {
+        // The server stays known: the end of the thread may have to cut what is under way.
+        match &*self.inner.server() {
             Some(server) => server.stop(settle),
             None => settle(),
         }
+        self.inner.stopped.store(true, Ordering::Relaxed);
         Ok(promise)
     }
 }
@@ -227,7 +251,7 @@ impl Drop for Exporter {
 }
 
 impl Inner {
-    fn server(&self) -> MutexGuard<'_, Option<Arc<Server>>> {
+    fn server(&self) -> MutexGuard<'_, Option<Server>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -90,6 +90,7 @@ impl Scraper {
             one(&catalogue::SERIES_LIMIT, stats.limit.into()),
             one(&catalogue::COLLAPSED, stats.collapsed),
             one(&catalogue::OVERFLOWED, stats.overflowed),
+            one(&catalogue::EXPIRED, stats.expired),
         ];
         families.extend(self.node.age_family(&[]));
         families
