@@ -1,6 +1,6 @@
 'use strict'
 
-const { Exporter } = require('./binding')
+const { Exporter } = require('./lib/load-binding')()
 const { systemError } = require('./lib/errors')
 const keepAlive = require('./lib/keep-alive')
 const createSampler = require('./lib/node-metrics')
@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const exporter = new Exporter(options)
   const sampler = options.collectDefaults ? createSampler() : null
-  const sample = () => { if (sampler !== null) exporter.deliver(sampler.sample()) }
+  const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
 
   const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
@@ -27,6 +27,7 @@ function HypertracePrometheus (opts) {
   })
 
   let unregister = () => {}
+  /** @type {ReturnType<typeof keepAlive> | null} */
   let alive = null
   try {
     if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
@@ -46,6 +47,7 @@ function HypertracePrometheus (opts) {
     return exporter.metrics()
   }
 
+  /** @type {Promise<void> | null} */
   let stopped = null
   const stop = () => {
     if (stopped === null) {
@@ -58,15 +60,17 @@ function HypertracePrometheus (opts) {
     return stopped
   }
 
-  return Object.assign(trace, {
+  /** @type {import('./index').TraceFunction} */
+  const traceFunction = Object.assign(trace, {
     metrics,
     stop,
-    address: () => exporter.address(),
-    ref: () => { if (alive !== null) alive.ref(); return trace },
-    unref: () => { if (alive !== null) alive.unref(); return trace },
+    address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
+    ref: () => { if (alive !== null) alive.ref(); return traceFunction },
+    unref: () => { if (alive !== null) alive.unref(); return traceFunction },
     contentType: register === null ? exporter.contentType : register.contentType,
     register: register === null ? { metrics, contentType: exporter.contentType } : register
   })
+  return traceFunction
 }
 
 /** What the trace path needs of Rust. */
@@ -94,15 +98,24 @@ function metricsOf (exporter, sample) {
 
 /** Starts the server; throws as Node's own would emit. */
 function listen (exporter, { host, port, register }, sample) {
-  const render = register === null
-    ? null
-    : (question) => {
-        exporter.pageBegun(question)
-        Promise.resolve(register.metrics()).then(
-          (page) => exporter.deliverPage(question, page, register.contentType),
-          () => exporter.deliverPage(question, null, ''))
-      }
-  const failure = exporter.listen(host, port, sample, render)
+  // Both are called from outside any of the application's code: what they threw would end it.
+  const answerSample = () => {
+    try {
+      sample()
+    } catch {
+      exporter.decline()
+    }
+  }
+  const answerPage = async (question) => {
+    let page = null
+    try {
+      page = await register.metrics()
+    } catch {
+      // The server answers with what Rust owns, and says that the page is incomplete.
+    }
+    exporter.deliverPage(question, page, register.contentType)
+  }
+  const failure = exporter.listen(host, port, answerSample, register === null ? null : answerPage)
   if (failure !== null) throw systemError(failure)
 }
 

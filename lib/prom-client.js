@@ -101,7 +101,9 @@ function toValue (sample, family) {
   return sample.name === family.name ? value : { ...value, metricName: sample.name }
 }
 
+/** @returns {Record<string, string>} */
 function labelObject (flat) {
+  /** @type {Record<string, string>} */
   const labels = {}
   for (let i = 0; i < flat.length; i += 2) labels[flat[i]] = flat[i + 1]
   return labels
@@ -150,8 +152,15 @@ function registerMetrics (register, { name, help, source, families }) {
   return remove
 }
 
-/** A registry asks every metric in one turn: they share one reading. */
+/**
+ * A registry asks every metric in one turn: they share one reading.
+ *
+ * @template T
+ * @param {() => T} read
+ * @returns {() => T}
+ */
 function oncePerTurn (read) {
+  /** @type {T | null} */
   let result = null
   return () => {
     if (result === null) {

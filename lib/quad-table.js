@@ -11,6 +11,9 @@ const MIN_CAPACITY = 256
 
 class QuadTable {
   constructor () {
+    this.size = 0
+    this._mask = 0
+    this._entries = new Int32Array(0)
     this.clear()
   }
 

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+'use strict'
+
+// `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
+// without a prebuilt binary. Never run by an installation. Needs Rust and a linker, nothing of npm.
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const ROOT = path.dirname(__dirname)
+const RESULT = path.join(ROOT, 'hypertrace-prometheus.node')
+
+function main () {
+  if (process.argv[2] !== 'build' || process.argv.length > 3) {
+    fail('Usage: npx hypertrace-prometheus build\n\nCompiles the addon for this platform, which needs Rust.')
+  } else if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).error !== undefined) {
+    fail([
+      'hypertrace-prometheus cannot be built: cargo, which comes with Rust, was not found.',
+      'Install Rust with https://rustup.rs, open a new terminal and run `npx hypertrace-prometheus build` again.'
+    ].join('\n'))
+  } else {
+    build()
+  }
+}
+
+function build () {
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hypertrace-prometheus-'))
+  try {
+    const library = compile(scratch)
+    if (library === undefined) return fail('hypertrace-prometheus was not built: cargo failed, see above.')
+    fs.copyFileSync(library, RESULT)
+    console.log(`Built ${RESULT}`)
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+/**
+ * @param {string} scratch
+ * @returns {string | undefined} the library
+ */
+function compile (scratch) {
+  // What a newer compiler warns of is no error here.
+  const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { CARGO_TARGET_DIR: scratch, ...process.env }
+  // On musl an addon has to use the C library of the program that loads it.
+  if (isMusl()) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
+  const { status, stdout } = spawnSync('cargo', args, {
+    cwd: ROOT, env, encoding: 'utf8', maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  if (status !== 0) return undefined
+  return stdout.split('\n')
+    .filter((line) => line.includes('"compiler-artifact"'))
+    .flatMap((line) => JSON.parse(line).filenames)
+    .find((file) => /[\\/](lib)?hypertrace_prometheus\.(so|dylib|dll)$/.test(file))
+}
+
+function isMusl () {
+  const { status, stdout } = spawnSync('rustc', ['-vV'], { encoding: 'utf8' })
+  return status === 0 && /^host: .*musl/m.test(stdout)
+}
+
+/** @param {string} message */
+function fail (message) {
+  console.error(message)
+  process.exitCode = 1
+}
+
+main()

@@ -1,0 +1,61 @@
+'use strict'
+
+// The runtimes that the packed package is tried on: where npm has each as a plain binary, at one
+// version, so that a run tomorrow tries the same ones. `node scripts/runtimes.js` installs them
+// (about 1 GB) into target/runtimes, where the tests look for them.
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const ROOT = path.dirname(__dirname)
+const FOLDER = path.join(ROOT, 'target', 'runtimes')
+
+const { platform, arch } = process
+const exe = platform === 'win32' ? '.exe' : ''
+const nodePlatform = `${platform === 'win32' ? 'win' : platform}-${arch}`
+const bunPlatform = `${platform === 'win32' ? 'windows' : platform}-${arch === 'arm64' ? 'aarch64' : arch}`
+const denoPlatform = `${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}`
+
+/** @type {Record<string, { package: string, version: string, file: string }>} */
+const RUNTIMES = {
+  node20: node('20.20.2'),
+  node22: node('22.23.3'),
+  node24: node('24.21.0'),
+  node26: node('26.10.0'),
+  bun: { package: `@oven/bun-${bunPlatform}`, version: '1.4.5', file: `bin/bun${exe}` },
+  deno: { package: `@deno/${denoPlatform}`, version: '2.9.6', file: `deno${exe}` },
+  bare: { package: `bare-runtime-${platform}-${arch}`, version: '1.31.0', file: `bin/bare${exe}` }
+}
+
+/** @param {string} version */
+function node (version) {
+  return { package: `node-${nodePlatform}`, version, file: `bin/node${exe}` }
+}
+
+/**
+ * The program of a runtime, or `undefined` if it is not installed. The Node.js that runs this
+ * stands for its own major version.
+ *
+ * @param {string} name
+ */
+function findRuntime (name) {
+  if (name === `node${process.versions.node.split('.')[0]}`) return process.execPath
+  const file = path.join(FOLDER, 'node_modules', name, RUNTIMES[name].file)
+  return fs.existsSync(file) ? file : undefined
+}
+
+function install () {
+  const missing = Object.keys(RUNTIMES).filter((name) => findRuntime(name) === undefined)
+  if (missing.length === 0) return 0
+  fs.mkdirSync(FOLDER, { recursive: true })
+  fs.writeFileSync(path.join(FOLDER, 'package.json'), '{ "private": true }\n')
+  const specs = missing.map((name) => `${name}@npm:${RUNTIMES[name].package}@${RUNTIMES[name].version}`)
+  const args = ['install', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', ...specs]
+  const { status } = spawnSync('npm', args, { stdio: 'inherit', shell: platform === 'win32' })
+  return status ?? 1
+}
+
+module.exports = { RUNTIMES, findRuntime }
+
+if (require.main === module) process.exitCode = install()

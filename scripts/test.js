@@ -1,0 +1,170 @@
+'use strict'
+
+// `npm test`: every check that can run on this machine, each named and timed. All of them run, also
+// after one has failed; then the exit code is 1. `npm test -- standard tsc` runs only those.
+//
+// What is not installed is left out and said, unless CI_REQUIRE (names with commas between, or `all`)
+// has its name: then it is a failure.
+
+const { spawn } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
+const { setUpThen } = require('./setup')
+const floor = require('./test-floor.json')
+const { howToGet, isRequired } = require('../__test__/support/tools')
+
+const ROOT = path.dirname(__dirname)
+const STEP_LIMIT_MS = 15 * 60_000
+
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number }} Totals
+ * @typedef {{ problem?: string, leftOut?: string, totals?: Totals }} Result
+ */
+
+/** @type {Record<string, () => Promise<Result>>} */
+const STEPS = {
+  fmt: () => check('cargo', ['fmt', '--check']),
+  standard: () => check(process.execPath, [bin('standard', 'bin/cmd.cjs')]),
+  tsc: () => check(process.execPath, [bin('typescript', 'bin/tsc'), '-p', ROOT]),
+  clippy: () => check('cargo', ['clippy', '--all-targets', '--locked', '--', '-D', 'warnings']),
+  deny: cargoDeny,
+  rust: rustTests,
+  js: jsTests
+}
+
+setUpThen(main)
+
+async function main () {
+  const asked = process.argv.slice(2)
+  const unknown = asked.filter((name) => !(name in STEPS))
+  if (unknown.length > 0) {
+    console.error(`There is no step ${unknown.join(', ')}. The steps are: ${Object.keys(STEPS).join(', ')}.`)
+    process.exitCode = 1
+    return
+  }
+
+  const sum = { passed: 0, failed: 0, skipped: 0 }
+  const lines = []
+  for (const name of asked.length > 0 ? asked : Object.keys(STEPS)) {
+    console.log(`\n── ${name} ──`)
+    const start = performance.now()
+    const { problem, leftOut, totals } = await STEPS[name]()
+    const seconds = ((performance.now() - start) / 1000).toFixed(1)
+    const outcome = problem ?? leftOut
+    const word = problem !== undefined ? 'FAILED' : leftOut !== undefined ? 'left out' : 'ok'
+    lines.push(`${word.padEnd(9)} ${name.padEnd(9)} ${seconds.padStart(6)} s${outcome === undefined ? '' : '  ' + outcome}`)
+    if (problem !== undefined) process.exitCode = 1
+    for (const key of Object.keys(sum)) sum[key] += totals?.[key] ?? 0
+  }
+  console.log(`\n${lines.join('\n')}\n`)
+  const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''
+  console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`)
+}
+
+/** @returns {Promise<Result>} */
+async function cargoDeny () {
+  const { problem } = await run('cargo', ['deny', '--version'], { quiet: true })
+  if (problem !== undefined) {
+    return isRequired('cargo-deny') ? { problem: 'cargo-deny is required here' } : { leftOut: howToGet('cargo-deny') }
+  }
+  return check('cargo', ['deny', '--locked', 'check', 'licenses', 'bans', 'sources'])
+}
+
+/** @returns {Promise<Result>} */
+async function rustTests () {
+  const { problem, output } = await run('cargo', ['test', '--locked'], { keepOutput: true })
+  const totals = { passed: 0, failed: 0, skipped: 0 }
+  for (const [, passed, failed, ignored] of output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
+    totals.passed += Number(passed)
+    totals.failed += Number(failed)
+    totals.skipped += Number(ignored)
+  }
+  return { problem: problem ?? tooFew(totals, floor.rust), totals }
+}
+
+/** @returns {Promise<Result>} */
+async function jsTests () {
+  const folder = path.join(ROOT, '__test__')
+  // A list of our own: shells and Node 20 expand patterns in different ways, or not at all.
+  const files = fs.readdirSync(folder, { recursive: true }).map(String)
+    .filter((name) => name.endsWith('.test.js')).sort().map((name) => path.join('__test__', name))
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'tests-'))
+  try {
+    const report = path.join(scratch, 'totals.json')
+    const { problem } = await run(process.execPath, [
+      '--test',
+      '--test-reporter=spec', '--test-reporter-destination=stdout',
+      `--test-reporter=${pathToFileURL(path.join(__dirname, 'test-reporter.js'))}`, `--test-reporter-destination=${report}`,
+      ...files
+    ])
+    const text = fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : ''
+    if (text === '') return { problem: problem ?? 'the runner left no report' }
+    const { empty, ...totals } = JSON.parse(text)
+    const noTests = empty.length > 0 ? `no test in ${empty.join(', ')}` : undefined
+    return { problem: problem ?? noTests ?? tooFew(totals, floor.js), totals }
+  } finally {
+    fs.rmSync(scratch, { recursive: true })
+  }
+}
+
+/**
+ * A run that finds fewer tests than there are is a failure, not a success with less to do.
+ *
+ * @param {Totals} totals
+ * @param {number} least
+ */
+function tooFew ({ passed, failed, skipped }, least) {
+  const found = passed + failed + skipped
+  return found < least ? `${found} tests were found; there have to be ${least} (scripts/test-floor.json)` : undefined
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<Result>}
+ */
+async function check (command, args) {
+  const { problem } = await run(command, args)
+  return { problem }
+}
+
+/**
+ * Runs a program to its end, without input and within a time limit.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ keepOutput?: boolean, quiet?: boolean }} [how]
+ * @returns {Promise<{ problem?: string, output: string }>}
+ */
+function run (command, args, { keepOutput = false, quiet = false } = {}) {
+  return new Promise((resolve) => {
+    const out = quiet ? 'ignore' : 'inherit'
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', keepOutput ? 'pipe' : out, out] })
+    let output = ''
+    let problem
+    const limit = setTimeout(() => {
+      problem = `not finished after ${STEP_LIMIT_MS / 60_000} minutes`
+      child.kill()
+    }, STEP_LIMIT_MS)
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      output += text
+      process.stdout.write(text)
+    })
+    child.once('error', (err) => { problem = `${command} cannot be run: ${err.message}` })
+    child.once('close', (code, signal) => {
+      clearTimeout(limit)
+      if (code !== 0) problem ??= signal === null ? `exit code ${code}` : `ended by ${signal}`
+      resolve({ problem, output })
+    })
+  })
+}
+
+/**
+ * @param {string} name of an installed package
+ * @param {string} file of its program, run with Node so that it works on Windows too
+ */
+function bin (name, file) {
+  return path.join(ROOT, 'node_modules', name, file)
+}
