@@ -9,7 +9,7 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     pin::Pin,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -98,6 +98,33 @@ pub fn page_of(count: usize) -> Arc<dyn Source> {
 /// A small page.
 pub fn small() -> Arc<dyn Source> {
     page_of(20)
+}
+
+/// A source that tells when a scrape begins, and goes on when it is told to.
+pub fn held(count: usize) -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
+    let (tell, begun) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let gone = Arc::new(Mutex::new(gone));
+    let source = From(move |_| -> Answering {
+        tell.send(()).unwrap();
+        let gone = Arc::clone(&gone);
+        Box::pin(async move {
+            while gone.lock().unwrap().try_recv() == Err(mpsc::TryRecvError::Empty) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            scrape(lines(count))
+        })
+    });
+    (Arc::new(source), Begun(begun), go)
+}
+
+/// Tells of each scrape that begins.
+pub struct Begun(pub mpsc::Receiver<()>);
+
+impl Begun {
+    pub fn wait(&self) {
+        self.0.recv_timeout(PATIENCE).unwrap();
+    }
 }
 
 /// Limits short enough to be waited for.
