@@ -340,6 +340,45 @@ describe('a payload', () => {
     assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [3, 3, 3, 3])
   })
 
+  test('keeps the props of the object, the parent and the call apart, whichever come together', async () => {
+    const traceFunction = start({ allowedProps: ['x', 'y'] })
+    const choices = [undefined, { x: 1 }, { y: 1 }, { x: 1, y: 1 }, { x: 'x' }]
+    let combinations = 0
+    for (let calls = 0; calls < 3; calls++) {
+      combinations = 0
+      for (const ofObject of choices) {
+        for (const ofParent of choices) {
+          for (const ofCall of choices) {
+            traceFunction(payload({
+              object: { props: ofObject }, parentObject: { className: 'P', id: 1, props: ofParent }, caller: { props: ofCall }
+            }))
+            combinations++
+          }
+        }
+      }
+    }
+    const counts = countsOf(await traceFunction.metrics())
+    assert.equal(counts.size, combinations)
+    assert.ok([...counts.values()].every((count) => count === 3))
+  })
+
+  test('keeps objects apart by any number or text that is an id', async () => {
+    const ids = [
+      0, 1, 2, 3, 1.5, 0.5, -1, -2, -3, -4, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32, 2 ** 32 + 1, -(2 ** 31), 1e21, 1e22, NaN,
+      Infinity, -Infinity, 'a', 'b', '1.0', '01', '0x1', ' 1', true, null, undefined
+    ]
+    const traceFunction = start()
+    for (let calls = 0; calls < 3; calls++) {
+      for (const id of ids) traceFunction(payload({ object: { id } }))
+      for (const id of ids) if (id) traceFunction(payload({ parentObject: { className: 'P', id } }))
+    }
+    const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
+    assert.deepEqual(samples.map(({ labels, value }) => [labels.object_id, labels.parent_object_id, value]), [
+      ...ids.map((id) => [String(id), undefined, 3]),
+      ...ids.filter(Boolean).map((id) => ['1', String(id), 3])
+    ])
+  })
+
   test('is never taken for another whose values, put together, read the same', async () => {
     const pairs = [
       [{ object: { className: 'Foo', id: '12' } }, { object: { className: 'Foo1', id: '2' } }],
