@@ -43,7 +43,7 @@ async function measure ({ series, port }, create, { tell, told }) {
 function serve (page, port) {
   const body = Buffer.from(page)
   const server = http.createServer((request, response) => response.end(body))
-  return new Promise((resolve) => server.listen(port, resolve))
+  return new Promise((resolve) => server.listen(port, () => resolve(undefined)))
 }
 
 /** In the parent: scrapes. */
