@@ -27,6 +27,7 @@ function HypertracePrometheus (opts) {
   })
 
   let unregister = () => {}
+  let stopSweeping = () => {}
   /** @type {ReturnType<typeof keepAlive> | null} */
   let alive = null
   try {
