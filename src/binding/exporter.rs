@@ -8,7 +8,7 @@ use std::{
 
 use napi::{
     Env, Error, JsString, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Null, Object},
+    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
 };
 use napi_derive::napi;
 
@@ -17,7 +17,7 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listening::{Address, Failure},
     options::{ExporterOptions, HELP},
-    questions::{AskFunction, Asker},
+    questions::{AskFunction, Asker, DoneFunction, notice},
     render_task::RenderTask,
     sample::NodeSample,
 };
@@ -206,17 +206,20 @@ impl Exporter {
         self.inner.scraper.counter().reset();
     }
 
-    /// Stops the server; resolves when the port is free. To be called once.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn stop<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
-        let (deferred, promise) = env.create_deferred()?;
+    /// Stops the server, then calls `done`, when the port is free. To be called once.
+    ///
+    /// Not a promise of napi's: its deferred takes a cleanup hook back when it is done, which ends
+    /// Bare with a fatal error.
+    #[napi(catch_unwind)]
+    pub fn stop(&self, done: DoneFunction<'_>) -> Result<()> {
         self.inner.scraper.node().stop();
-        let settle = move || deferred.resolve(|_| Ok(()));
         match self.inner.server().take() {
-            Some(server) => server.stop(settle),
-            None => settle(),
+            Some(server) => server.stop(notice(&done)?),
+            None => {
+                done.call(())?;
+            }
         }
-        Ok(promise)
+        Ok(())
     }
 }
 

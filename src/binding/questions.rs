@@ -1,11 +1,9 @@
-//! Questions to the JavaScript thread, put from the server thread.
+//! Questions and notices to the JavaScript thread, put from the server thread.
 
 use napi::{
     Status,
     bindgen_prelude::Function,
-    threadsafe_function::{
-        ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
-    },
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue},
 };
 
 use crate::{node_metrics::Sampler, scrape::PageAsker};
@@ -15,6 +13,19 @@ type Ask = ThreadsafeFunction<u32, UnknownReturnValue, u32, Status, false, true>
 
 /// A JavaScript function as it comes.
 pub type AskFunction<'a> = Function<'a, u32, UnknownReturnValue>;
+
+/// A JavaScript function that takes nothing.
+pub type DoneFunction<'a> = Function<'a, (), UnknownReturnValue>;
+
+/// What calls this function on its thread, once, from any thread. The process is kept alive until then.
+pub fn notice(function: &DoneFunction<'_>) -> napi::Result<impl FnOnce() + Send + 'static + use<>> {
+    let function: ThreadsafeFunction<(), UnknownReturnValue, (), Status, false> =
+        function.build_threadsafe_function().build()?;
+    Ok(move || {
+        // It fails where the environment is going away, with nobody left to hear of it.
+        let _ = function.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    })
+}
 
 /// Asks JavaScript by calling a function of its on its thread.
 pub struct Asker(Ask);
