@@ -17,9 +17,10 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listening::{Address, Failure},
     options::{ExporterOptions, HELP},
-    questions::{AskFunction, Asker, DoneFunction, notice},
+    questions::{Asker, notice},
     render_task::RenderTask,
     sample::NodeSample,
+    thread_call::NumberFunction,
 };
 use crate::{
     counter::{CELLS, LentPage, ShardId},
@@ -127,8 +128,8 @@ impl Exporter {
         &self,
         host: String,
         port: u16,
-        ask_sample: AskFunction<'_>,
-        ask_page: Either<AskFunction<'_>, Null>,
+        ask_sample: NumberFunction<'_>,
+        ask_page: Either<NumberFunction<'_>, Null>,
     ) -> Result<Either<Failure, Null>> {
         let listeners = match listen::bind(&host, port) {
             Ok(listeners) => listeners,
@@ -211,12 +212,12 @@ impl Exporter {
     /// Not a promise of napi's: its deferred takes a cleanup hook back when it is done, which ends
     /// Bare with a fatal error.
     #[napi(catch_unwind)]
-    pub fn stop(&self, done: DoneFunction<'_>) -> Result<()> {
+    pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.scraper.node().stop();
         match self.inner.server().take() {
             Some(server) => server.stop(notice(&done)?),
             None => {
-                done.call(())?;
+                done.call(0)?;
             }
         }
         Ok(())
