@@ -56,7 +56,7 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopped = exporter.stop()
+      stopped = new Promise((resolve) => exporter.stop(resolve))
       unregister()
       if (sampler !== null) sampler.stop()
       stopSweeping()

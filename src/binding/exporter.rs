@@ -11,7 +11,7 @@ use std::{
 
 use napi::{
     Env, Error, JsString, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Null, Object},
+    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
 };
 use napi_derive::napi;
 
@@ -20,9 +20,10 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listening::{Address, Failure},
     options::{ExporterOptions, HELP},
-    questions::{AskFunction, Asker},
+    questions::{Asker, notice},
     render_task::RenderTask,
     sample::NodeSample,
+    thread_call::NumberFunction,
 };
 use crate::{
     counter::{CELLS, LentPage, ShardId},
@@ -132,8 +133,8 @@ impl Exporter {
         &self,
         host: String,
         port: u16,
-        ask_sample: AskFunction<'_>,
-        ask_page: Either<AskFunction<'_>, Null>,
+        ask_sample: NumberFunction<'_>,
+        ask_page: Either<NumberFunction<'_>, Null>,
     ) -> Result<Either<Failure, Null>> {
         let listeners = match listen::bind(&host, port) {
             Ok(listeners) => listeners,
@@ -228,19 +229,22 @@ impl Exporter {
         self.inner.scraper.counter().reset();
     }
 
-    /// Stops the server; resolves when the port is free. To be called once.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn stop<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
-        let (deferred, promise) = env.create_deferred()?;
+    /// Stops the server, then calls `done`, when the port is free. To be called once.
+    ///
+    /// Not a promise of napi's: its deferred takes a cleanup hook back when it is done, which ends
+    /// Bare with a fatal error.
+    #[napi(catch_unwind)]
+    pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.scraper.node().stop();
-        let settle = move || deferred.resolve(|_| Ok(()));
+        self.inner.stopped.store(true, Ordering::Relaxed);
         // The server stays known: the end of the thread may have to cut what is under way.
         match &*self.inner.server() {
-            Some(server) => server.stop(settle),
-            None => settle(),
+            Some(server) => server.stop(notice(&done)?),
+            None => {
+                done.call(0)?;
+            }
         }
-        self.inner.stopped.store(true, Ordering::Relaxed);
-        Ok(promise)
+        Ok(())
     }
 }
 

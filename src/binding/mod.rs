@@ -18,3 +18,4 @@ mod options;
 mod questions;
 mod render_task;
 mod sample;
+mod thread_call;
