@@ -209,12 +209,13 @@ impl Exporter {
         self.inner.scraper.counter().labels_from(slot)
     }
 
-    /// How many series have left the page: labels by slot that were read before may be others' now.
+    /// How often a slot has been given to another series: labels by slot that were read before may
+    /// be others' now.
     #[napi(getter)]
-    pub fn expired(&self) -> f64 {
+    pub fn reused_slots(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let expired = self.inner.scraper.counter().stats().expired as f64;
-        expired
+        let reused = self.inner.scraper.counter().reused_slots() as f64;
+        reused
     }
 
     /// Lets idle series go; `true`: drop the cache before the next count.

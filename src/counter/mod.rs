@@ -217,6 +217,13 @@ impl TraceCounter {
         slots.map(|slot| state.show(slot)).collect()
     }
 
+    /// How often a slot has been given to another series: whoever keeps labels by slot has to read
+    /// them again when this has changed.
+    #[must_use]
+    pub fn reused_slots(&self) -> u64 {
+        self.state().series.reused()
+    }
+
     /// The labels of the series from a slot on, as names and values in turn.
     #[must_use]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {

@@ -50,6 +50,7 @@ pub struct SeriesTable {
     fragments: Fragments,
     keys: Vec<Key>,
     free: Vec<u32>,
+    reused: u64,
     slots: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -65,6 +66,12 @@ impl SeriesTable {
     #[must_use]
     pub fn slots(&self) -> u32 {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How often a slot has been given to another series.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.reused
     }
 
     /// The slot of a label set that has one.
@@ -89,11 +96,14 @@ impl SeriesTable {
             Part::Number(number) => number,
             Part::Text(text) => fragments.intern(text) | FRAGMENT,
         });
-        let slot = self.free.pop().unwrap_or_else(|| {
+        let slot = if let Some(slot) = self.free.pop() {
+            self.keys[slot as usize] = key;
+            self.reused += 1;
+            slot
+        } else {
             self.keys.push(key);
             self.slots() - 1
-        });
-        self.keys[slot as usize] = key;
+        };
         let (keys, hasher) = (&self.keys, &self.hasher);
         self.slots
             .insert_unique(hasher.hash_one(key), slot, |&s| hasher.hash_one(keys[s as usize]));
