@@ -25,19 +25,22 @@
 declare function HypertracePrometheus (options?: HypertracePrometheus.Options): HypertracePrometheus.TraceFunction
 
 declare namespace HypertracePrometheus {
-  /** What to count, how to show it and where to serve it. Unknown options are ignored. */
+  /**
+   * What to count, how to show it and where to serve it. `null` is the default, as if left out.
+   * Options not named here are ignored.
+   */
   interface Options {
     /**
-     * The port to serve the page on, 0 to 65535. 0 takes any free port: `address()` tells which.
-     * Left out, there is no server.
+     * The port to serve the page on, 0 to 65535, or its digits as an environment variable has them.
+     * 0 takes any free port: `address()` tells which. Left out, there is no server.
      *
      * The open server keeps the process alive until `stop()`, or after `unref()`.
      *
      * @default undefined
-     * @throws {RangeError} `ERR_OUT_OF_RANGE` outside of 0 to 65535.
+     * @throws {RangeError} `ERR_SOCKET_BAD_PORT` outside of 0 to 65535.
      * @throws {Error} `EADDRINUSE` when another program has the port, `EACCES` when it needs privilege.
      */
-    port?: number
+    port?: number | string | null
 
     /**
      * The host name or address to listen on. `localhost` listens on 127.0.0.1 and ::1: only this
@@ -47,7 +50,7 @@ declare namespace HypertracePrometheus {
      * @throws {Error} `ENOTFOUND` for a name that does not resolve, `EADDRNOTAVAIL` for an address
      * that is not this machine's.
      */
-    host?: string
+    host?: string | null
 
     /**
      * A registry of prom-client 14 or 15, `@prometheus-io/client`, or anything of that shape. The
@@ -56,7 +59,7 @@ declare namespace HypertracePrometheus {
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` without the methods of {@link Registry}.
-     * @throws {Error} when it already holds a metric of the counter's name.
+     * @throws {Error} the registry's own, when it already holds a metric of the counter's name.
      */
     register?: Registry | null
 
@@ -66,7 +69,7 @@ declare namespace HypertracePrometheus {
      *
      * @default true
      */
-    collectDefaults?: boolean
+    collectDefaults?: boolean | null
 
     /**
      * Properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
@@ -79,52 +82,71 @@ declare namespace HypertracePrometheus {
     allowedProps?: readonly string[] | null
 
     /**
-     * The counter's name, matching `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+     * The counter's name: letters, digits, `_` and `:`, not led by a digit.
      *
      * @default 'trace_counter'
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name.
      * @see https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
      */
-    metricName?: string
+    metricName?: string | null
 
     /**
-     * Labels that every sample of the page gets. Names match `[a-zA-Z_][a-zA-Z0-9_]*`, do not start
-     * with `__` and are none of the counter's own.
+     * Labels that every sample gets. Their names are letters, digits and `_`, not led by a digit or
+     * `__`, and none of the counter's own.
      *
      * @default {}
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name.
      */
-    defaultLabels?: Readonly<Record<string, string | number>>
+    defaultLabels?: Readonly<Record<string, string | number>> | null
 
     /**
      * Put before the name of each default metric (`process_*`, `nodejs_*`), never before the counter's.
+     * Letters, digits, `_` and `:`, not led by a digit.
      *
      * @default ''
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other text.
      */
-    prefix?: string
+    prefix?: string | null
 
     /**
      * Labels of the counter to leave out. Calls that differ in these alone are counted together; no
      * count is lost. `['object_id', 'parent_object_id']` is the strongest cure for too many series.
+     * A property's label is left out by leaving the property out of `allowedProps`.
      *
      * @default []
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a label that is not a {@link Label}.
      */
-    omitLabels?: readonly string[]
+    omitLabels?: readonly Label[] | null
 
     /**
-     * The most series the counter may have, at least 1. No count is lost at the bound: in its last
-     * tenth, a new series gives up `object_id`, `parent_object_id` and every property; past that, one
-     * series with `hypertrace_overflow="true"` takes the rest.
+     * The most series the counter may have, 1 to 100,000,000. No count is lost at the bound: in its
+     * last tenth, a new series gives up `object_id`, `parent_object_id` and every property; past that,
+     * one series with `hypertrace_overflow="true"` takes the rest.
      *
      * @default 50000
+     * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    maxSeries?: number
+    maxSeries?: number | null
 
     /**
-     * The most characters of a label value, at least 1. A longer one is cut and ends in `…`.
+     * The most characters (UTF-16 units) of a label value, 1 to 65,535. A longer one is cut and ends
+     * in `…`.
      *
      * @default 1024
+     * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    maxLabelValueLength?: number
+    maxLabelValueLength?: number | null
   }
+
+  /** The labels of the counter that are not properties'. */
+  type Label =
+    | 'object_classname'
+    | 'object_id'
+    | 'caller_functionname'
+    | 'caller_filename'
+    | 'id'
+    | 'parent_object_classname'
+    | 'parent_object_id'
 
   /** What hypertrace hands to a trace function at each `tracer.trace()`. */
   interface TracePayload {

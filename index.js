@@ -1,26 +1,109 @@
 'use strict'
 
 const { Exporter } = require('./binding')
-const createTrace = require('./lib/trace')
+const { systemError } = require('./lib/errors')
+const keepAlive = require('./lib/keep-alive')
+const createSampler = require('./lib/node-metrics')
 const { readOptions } = require('./lib/options')
+const { registerMetrics } = require('./lib/prom-client')
+const createTrace = require('./lib/trace')
+const warnOfBound = require('./lib/warn-of-bound')
 
+/**
+ * @param {import('./index').Options} [opts]
+ * @returns {import('./index').TraceFunction}
+ */
 function HypertracePrometheus (opts) {
   const options = readOptions(opts)
+  const { register } = options
   const exporter = new Exporter(options)
-  const counter = {
-    intern: (values) => {
-      const slot = exporter.intern(values)
-      return slot < 0 ? -1 - slot : slot
-    },
-    lendPage: (index, page) => exporter.lendPage(index, page)
-  }
-  const { trace } = createTrace(counter, {
+  const sampler = options.collectDefaults ? createSampler() : null
+  const sample = () => { if (sampler !== null) exporter.deliver(sampler.sample()) }
+
+  const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.places,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
-  trace.metrics = () => exporter.metrics()
-  return trace
+
+  let unregister = () => {}
+  let alive = null
+  try {
+    if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
+    if (options.port !== null) {
+      listen(exporter, options, sample)
+      alive = keepAlive()
+    }
+  } catch (error) {
+    unregister()
+    if (sampler !== null) sampler.stop()
+    throw error
+  }
+
+  const metrics = () => {
+    if (register !== null) return register.metrics()
+    sample()
+    return exporter.metrics()
+  }
+
+  let stopped = null
+  const stop = () => {
+    if (stopped === null) {
+      stopped = exporter.stop()
+      unregister()
+      if (sampler !== null) sampler.stop()
+      if (alive !== null) alive.stop()
+      alive = null
+    }
+    return stopped
+  }
+
+  return Object.assign(trace, {
+    metrics,
+    stop,
+    address: () => exporter.address(),
+    ref: () => { if (alive !== null) alive.ref(); return trace },
+    unref: () => { if (alive !== null) alive.unref(); return trace },
+    contentType: register === null ? exporter.contentType : register.contentType,
+    register: register === null ? { metrics, contentType: exporter.contentType } : register
+  })
+}
+
+/** What the trace path needs of Rust. */
+function counterOf (exporter, maxSeries) {
+  return {
+    intern: (values) => {
+      const slot = exporter.intern(values)
+      if (slot >= 0) return slot
+      warnOfBound(maxSeries)
+      return -1 - slot
+    },
+    lendPage: (index, page) => exporter.lendPage(index, page)
+  }
+}
+
+/** What a registry of the user's own gets to hold. */
+function metricsOf (exporter, sample) {
+  return {
+    name: exporter.metricName,
+    help: exporter.help,
+    source: exporter,
+    families: sample && (() => { sample(); return exporter.families() })
+  }
+}
+
+/** Starts the server; throws as Node's own would emit. */
+function listen (exporter, { host, port, register }, sample) {
+  const render = register === null
+    ? null
+    : (question) => {
+        exporter.pageBegun(question)
+        Promise.resolve(register.metrics()).then(
+          (page) => exporter.deliverPage(question, page, register.contentType),
+          () => exporter.deliverPage(question, null, ''))
+      }
+  const failure = exporter.listen(host, port, sample, render)
+  if (failure !== null) throw systemError(failure)
 }
 
 module.exports = HypertracePrometheus

@@ -142,7 +142,7 @@ function heapReader (proc) {
  * @returns {Reader | undefined}
  */
 function spacesReader (v8) {
-  v8.getHeapSpaceStatistics() // Bun has the function, and it throws
+  v8.getHeapSpaceStatistics() // older versions of Bun have the function, and it throws
   return (sample) => {
     const names = []
     const sizes = []

@@ -40,7 +40,7 @@ function tagText (value, max) {
 /** Of something long only as much is made into text as can be shown. */
 function objectText (value, max) {
   if (isBuffer(value)) return bufferText(value, max)
-  if (Array.isArray(value) && value.length > max) return String(value.slice(0, max + 1))
+  if (Array.isArray(value) && value.length > max) return String(value.slice(0, max + 2))
   if (value instanceof Uint8Array && value.length > max) return String(value.subarray(0, max + 1))
   return String(value)
 }

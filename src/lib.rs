@@ -19,7 +19,11 @@
 //! Only `binding` names `napi`, only [`server`] names `hyper`.
 
 mod binding;
+pub mod catalogue;
 pub mod counter;
 pub mod exposition;
 pub mod labels;
+pub mod node_metrics;
+pub mod process;
+pub mod scrape;
 pub mod server;

@@ -1,4 +1,4 @@
 // Has a type error on purpose: the test makes sure that the compiler sees one.
 import HypertracePrometheus = require('hypertrace-prometheus')
 
-HypertracePrometheus({ port: '4343' })
+HypertracePrometheus({ port: true })

@@ -52,10 +52,13 @@ const openMetrics = new prometheus.Registry<prometheus.OpenMetricsContentType>()
 HypertracePrometheus({ register: openMetrics, port: 0 })
 
 // What has to be refused.
-// @ts-expect-error the port is a number
-HypertracePrometheus({ port: '4343' })
+// @ts-expect-error the port is a number or its digits
+HypertracePrometheus({ port: true })
 // @ts-expect-error names are strings
 HypertracePrometheus({ allowedProps: [1] })
+HypertracePrometheus({ port: process.env.PORT })
+// @ts-expect-error no such label
+HypertracePrometheus({ omitLabels: ['object_props_foo'] })
 // @ts-expect-error one name is not a list of names
 HypertracePrometheus({ omitLabels: 'object_id' })
 // @ts-expect-error the word for on is true

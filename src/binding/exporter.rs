@@ -74,6 +74,18 @@ impl Exporter {
         AsyncTask::new(RenderTask(Some(Page::new(Arc::clone(&self.counter), Vec::new()))))
     }
 
+    /// The value of every series, by slot.
+    #[napi]
+    pub fn values(&self) -> Float64Array {
+        Float64Array::new(self.counter.values())
+    }
+
+    /// The labels of the series from a slot on, each as names and values in turn.
+    #[napi]
+    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
+        self.counter.labels_from(slot)
+    }
+
     /// Sets every series to 0.
     #[napi]
     pub fn reset(&self) {

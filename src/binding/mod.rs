@@ -6,3 +6,4 @@
 
 mod exporter;
 mod options;
+mod sample;

@@ -205,6 +205,31 @@ impl TraceCounter {
         }
     }
 
+    /// The value of every series, by slot.
+    #[must_use]
+    pub fn values(&self) -> Vec<f64> {
+        let state = self.state();
+        (0..state.series.len()).map(|slot| state.shards.value(slot as usize)).collect()
+    }
+
+    /// The labels of the series from a slot on, as names and values in turn.
+    #[must_use]
+    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
+        let state = self.state();
+        let mut text = Vec::new();
+        let labels = |slot| {
+            text.clear();
+            state.series.write_labels(slot, &mut text);
+            text.extend_from_slice(&self.constant);
+            let written = String::from_utf8_lossy(&text);
+            labels::read_labels(&written)
+                .into_iter()
+                .flat_map(|(name, value)| [name.to_owned(), value.into_owned()])
+                .collect()
+        };
+        (slot..state.series.len()).map(labels).collect()
+    }
+
     /// Visits the series with a value from slot `from` on, in the order of their coming, until
     /// `visit` breaks: then the slot to go on from is returned, and `None` at the end.
     ///

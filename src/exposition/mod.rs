@@ -2,8 +2,10 @@
 //!
 //! Source of the rules: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
+mod families;
 mod page;
 
+pub use families::{dress, write_families};
 pub use page::Page;
 
 /// The content type of every page this crate writes.

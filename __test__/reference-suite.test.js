@@ -1,0 +1,50 @@
+'use strict'
+
+/*
+ * The tests that came with 1.0.0, unchanged but for their ports, pointed at ours.
+ */
+
+const { test } = require('node:test')
+const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const fs = require('node:fs')
+const net = require('node:net')
+const path = require('node:path')
+
+const suite = require.resolve('hypertrace-prometheus-reference/test/test.js')
+const FIXED_PORTS = ['4343', '4342']
+
+/** Ports that nothing listens on, on any interface: taken all at once, so that they differ, and let go. */
+async function freePorts (count) {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => String(server.address().port))
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+async function runSuite () {
+  const ports = await freePorts(FIXED_PORTS.length)
+  const child = spawn(process.execPath, ['--require', path.join(__dirname, 'support', 'as-reference.js'), suite], {
+    env: { ...process.env, NODE_OPTIONS: '', TEST_PORTS: JSON.stringify(Object.fromEntries(FIXED_PORTS.map((port, i) => [port, ports[i]]))) },
+    timeout: 30_000
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { output += text })
+  const [code] = await once(child, 'close')
+  return { code, output }
+}
+
+test('every test that 1.0.0 came with passes', { timeout: 60_000 }, async (t) => {
+  const source = fs.readFileSync(suite, 'utf8')
+  const tests = source.match(/^test\(/gm).length
+  assert.ok(tests >= 16, `only ${tests} tests in the file`)
+  for (const port of FIXED_PORTS) assert.ok(source.includes(port))
+
+  const { code, output } = await runSuite()
+  assert.equal(code, 0, output)
+  assert.match(output, new RegExp(`^# tests = ${tests}/${tests} pass$`, 'm'), output)
+  assert.doesNotMatch(output, /^not ok/m, output)
+  t.diagnostic(`${tests} tests of 1.0.0`)
+})

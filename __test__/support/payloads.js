@@ -1,0 +1,207 @@
+'use strict'
+
+/*
+ * Random payloads, as hypertrace makes them and as nobody should.
+ *
+ * A world is a small application: classes, objects, parents, call sites and ids, few enough that the same call comes again and
+ * again (a cache has to get it right), and a life: objects come, parents change, props are written to.
+ */
+
+const { plainValues, throwingValues } = require('./values')
+
+const CLASS_NAMES = ['Hypercore', 'Session', 'Foo', 'Foo1', 'F', '', 'Класс', 'A"b\\c\nd', '$', 'constructor', '__proto__']
+const FUNCTION_NAMES = ['get', 'append', 'new A', 'get g [as g]', 'Object.send', 'async f', '<anonymous>', 'foo', 'id="x"', '']
+const FILE_NAMES = [
+  '/app/node_modules/hypercore/index.js', '/app/index.js', '///app/esm.mjs', 'C:\\app\\index.js', 'node:internal/timers',
+  '/app/dist/bundle.min.js', '/app/with "quotes"/a.js', ''
+]
+const IDS = ['get', 'append', 'send', 'recv', 'a"b', 'a\\', 'a\nb', '1', 'get', null, undefined, '', 0, 1, true, false, NaN, 'x'.repeat(40)]
+const PROP_NAMES = [
+  'index', 'id', 'type', 'value', 'foo-bar', 'foo_bar', 'foo.bar', 'Foo', 'ключ', '😀', '0', '', ' ', 'length', 'toString',
+  'constructor', '__proto__', 'hasOwnProperty', 'a"b', 'line\nbreak'
+]
+const ORDINARY_PROP_VALUES = [0, 1, 2, 3, '1', 'text', true, null, undefined, '', 'a"b', [1, 2]]
+
+/**
+ * A string with a body of its own, as the ones that hypertrace cuts from a stack are: equal, never identical to another.
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+function fresh (value) {
+  return typeof value === 'string' ? /** @type {any} */ (Buffer.from(value, 'utf16le').toString('utf16le')) : value
+}
+
+/** How much of what a world has. Counts are upper bounds. `life`: how often something changes; `worlds`: how many are compared. */
+const KINDS = {
+  ordinary: { objects: 12, parents: 6, sites: 8, ids: 4, calls: 300 },
+  'several sites on a line': { objects: 4, parents: 2, sites: 30, ids: 2, oneLine: true, calls: 400 },
+  minified: { objects: 6, parents: 3, sites: 40, ids: 2, minified: true, calls: 400 },
+  'made by hand': { objects: 10, parents: 6, sites: 8, ids: 17, byHand: true, calls: 400 },
+  'many props': { objects: 5, parents: 4, sites: 4, ids: 2, props: 20, calls: 300 },
+  'hostile values': { objects: 8, parents: 5, sites: 5, ids: 17, props: 4, byHand: true, hostile: true, calls: 250 },
+  'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
+  'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
+  'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
+  // Enough places for the cache to outgrow its bound and be dropped, under few enough series for that bound to be its lowest.
+  'more call sites than are remembered': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 }
+}
+
+/**
+ * @param {ReturnType<import('./random').createRandom>} random
+ * @param {keyof typeof KINDS} kind
+ */
+function createWorld (random, kind) {
+  const size = { props: 3, life: 0.05, ...KINDS[kind] }
+  const { below, chance, pick, picks } = random
+  const upTo = (n) => 1 + below(n)
+
+  const allowedProps = picks(PROP_NAMES, below(size.props + 1))
+  const constructors = Array.from({ length: 6 }, () => ({ className: className(), Class: class {} }))
+  const parents = Array.from({ length: upTo(size.parents) }, (_, i) => newParent(i))
+  const objects = []
+  for (let count = upTo(size.objects); objects.length < count;) objects.push(newObject())
+  const sites = Array.from({ length: upTo(size.sites) }, newSite)
+  const ids = Array.from({ length: upTo(size.ids) }, (_, i) => i < IDS.length ? pick(IDS) : `block-${i}`)
+
+  function className () {
+    return size.hostile && chance(0.3) ? pick(plainValues)[1]() : pick(CLASS_NAMES)
+  }
+
+  function propValue () {
+    return size.hostile && chance(0.6) ? pick(plainValues)[1]() : pick(ORDINARY_PROP_VALUES)
+  }
+
+  /** Defined, not assigned, so that a prop of the name `__proto__` is a prop like any other. */
+  function setProp (props, name) {
+    Object.defineProperty(props, name, { value: propValue(), enumerable: true, writable: true, configurable: true })
+  }
+
+  function newProps () {
+    if (chance(0.3)) return chance(0.7) ? null : undefined
+    if (size.byHand && chance(0.1)) return pick(['a string', 7, [1, 2], () => {}, Object.create({ index: 'inherited' })])
+    const props = {}
+    for (const name of picks([...allowedProps, 'not allowed'], 4)) setProp(props, name)
+    return props
+  }
+
+  function newCtx (Class) {
+    if (!size.byHand || chance(0.6)) return new Class()
+    return pick([undefined, null, 1, 'text', true, Symbol('ctx'), 3n, Object.freeze({}), () => {}, new Proxy({}, {}), Object.create(null)])
+  }
+
+  function newParent (i) {
+    if (i > 0 && chance(0.2)) return chance(0.7) ? null : undefined
+    const { className, Class } = pick(constructors)
+    const id = size.byHand && chance(0.3) ? pick(IDS) : 1 + below(size.parents)
+    return { className, id, props: newProps(), ctx: newCtx(Class) }
+  }
+
+  function newObject () {
+    // Two tracers made on one object share its ctx, but have ids of their own.
+    const sharesCtx = objects.length > 0 && chance(0.1)
+    const { className, Class } = pick(constructors)
+    return {
+      className,
+      id: size.byHand && chance(0.2) ? pick(IDS) : 1 + below(size.objects),
+      props: newProps(),
+      ctx: sharesCtx ? pick(objects).ctx : newCtx(Class),
+      parent: pick(parents)
+    }
+  }
+
+  function newSite () {
+    let line = 1 + below(size.sites * 50)
+    let column = 1 + below(80)
+    if (size.oneLine) line = 7
+    if (size.minified) {
+      // Columns of a bundle, and pairs that agree in line * 1024 + column or in the low bits.
+      line = chance(0.8) ? 1 : 1 + below(4)
+      column = pick([1, 17, 1024, 1025, 2048, 4096, 65536, 65537, 1 << 20, 2 ** 31, 2 ** 32 + 1, 5_000_000]) + below(3)
+    }
+    if (size.byHand && chance(0.4)) {
+      line = pick([undefined, NaN, null, 0, -1, 1.5, '12', Infinity, 2 ** 53, {}])
+      column = pick([undefined, NaN, null, 0, -1, 0.25, '3', -Infinity, 2 ** 53])
+    }
+    return { functionName: pick(FUNCTION_NAMES), filename: pick(FILE_NAMES), line, column }
+  }
+
+  /** What may happen to an application between two calls. */
+  function live () {
+    const event = below(6)
+    if (event === 0) pick(objects).parent = pick(parents) // setParent to a known record
+    else if (event === 1) pick(objects).parent = newParent(1) // setParent makes a new one
+    else if (event === 2) objects[below(objects.length)] = newObject()
+    else if (event === 3) parents[below(parents.length)] = newParent(0)
+    else if (event === 4) sites[below(sites.length)] = newSite() // a call site at the place of another: eval, a reloaded file
+    else writeProp(chance(0.5) ? pick(objects)?.props : pick(parents)?.props)
+  }
+
+  function writeProp (props) {
+    if (props === null || typeof props !== 'object') return
+    if (allowedProps.length > 0) setProp(props, pick(allowedProps))
+  }
+
+  function next () {
+    if (chance(size.life)) live()
+    const { className, id, props, ctx, parent } = pick(objects)
+    const site = pick(sites)
+    const traceId = pick(ids)
+    const payload = {
+      id: size.hostile && chance(0.2) ? pick(plainValues)[1]() : fresh(traceId),
+      object: { className: fresh(className), id, props: copyOf(props), ctx },
+      parentObject: parent,
+      caller: {
+        functionName: fresh(site.functionName),
+        filename: fresh(site.filename),
+        line: site.line,
+        column: site.column,
+        props: chance(0.5) ? undefined : copyOf(newProps())
+      }
+    }
+    if (size.byHand) untidy(payload)
+    return payload
+  }
+
+  /** Leaves out what a payload by hand, or of hypertrace 1.0.0, may lack. */
+  function untidy (payload) {
+    if (chance(0.1)) delete payload.id
+    if (chance(0.1)) delete payload.object.ctx
+    if (chance(0.1)) delete payload.object.props
+    if (chance(0.1)) delete payload.parentObject
+    if (chance(0.05)) { delete payload.caller.line; delete payload.caller.column }
+    if (chance(0.05)) payload.object.className = undefined
+    if (chance(0.05)) payload.object.id = undefined
+    if (chance(0.03)) payload.caller.filename = undefined
+    if (chance(0.03)) payload.caller.functionName = null
+    if (chance(0.03)) payload.parentObject = {}
+  }
+
+  /** A payload on which the reference throws: one of its values, or the reading of it. */
+  function nextThrowing () {
+    const payload = next()
+    payload.object.className = 'Hostile'
+    const [name, make] = pick(throwingValues)
+    const prop = allowedProps.length > 0 ? pick(allowedProps) : undefined
+    const places = ['objectId', 'id', 'functionName', 'parentId']
+    if (prop !== undefined) places.push('prop', 'getter', 'parentProp')
+    const place = pick(places)
+    if (place === 'objectId') payload.object.id = make()
+    else if (place === 'id') payload.id = make()
+    else if (place === 'functionName') payload.caller.functionName = make()
+    else if (place === 'parentId') payload.parentObject = { className: 'P', id: make(), props: null }
+    else if (place === 'prop') payload.caller.props = Object.defineProperty({}, prop, { value: make(), enumerable: true })
+    else if (place === 'getter') payload.object.props = Object.defineProperty({}, prop, { get () { throw new Error('read') } })
+    else payload.parentObject = { className: 'P', id: 1, props: Object.defineProperty({}, prop, { value: make() }) }
+    return { payload, what: `${name} as ${place}` }
+  }
+
+  return { kind, allowedProps, calls: size.calls, maxSeries: size.maxSeries ?? 200_000, next, nextThrowing }
+}
+
+/** Props as hypertrace copies them; what is no plain object stays as it is. */
+function copyOf (props) {
+  return props !== null && typeof props === 'object' && Object.getPrototypeOf(props) === Object.prototype ? { ...props } : props
+}
+
+module.exports = { createWorld, fresh, KINDS }

@@ -1,0 +1,49 @@
+'use strict'
+
+/*
+ * A small seeded random number generator (sfc32), so that a failing run can be repeated: print `seed`, pass it again.
+ */
+
+/**
+ * @param {number} seed
+ */
+function createRandom (seed) {
+  let a = seed | 0
+  let b = 0x9e3779b9
+  let c = 0x243f6a88
+  let d = 1
+
+  function next () {
+    const t = (a + b | 0) + d | 0
+    d = d + 1 | 0
+    a = b ^ b >>> 9
+    b = c + (c << 3) | 0
+    c = (c << 21 | c >>> 11) + t | 0
+    return (t >>> 0) / 4294967296
+  }
+
+  for (let i = 0; i < 12; i++) next()
+
+  /** A whole number from 0 to n - 1. */
+  const below = (n) => Math.floor(next() * n)
+
+  return {
+    seed,
+    below,
+    chance: (probability) => next() < probability,
+    pick: (list) => list[below(list.length)],
+    /** `count` picks from `list`, repeats allowed. */
+    picks: (list, count) => Array.from({ length: count }, () => list[below(list.length)])
+  }
+}
+
+/**
+ * The seed of this run: TEST_SEED when a failure is being repeated, otherwise a fixed one, so that CI is the same each time.
+ * @param {number} fallback
+ */
+function seedOf (fallback) {
+  const given = Number.parseInt(process.env.TEST_SEED ?? '', 10)
+  return Number.isNaN(given) ? fallback : given
+}
+
+module.exports = { createRandom, seedOf }

@@ -1,0 +1,288 @@
+//! The default families as a contract: names, help texts, types and aggregators of prom-client 15,
+//! which existing dashboards hold on to, and the one builder that makes families of them.
+//!
+//! Pure data and functions; any thread.
+
+use prometheus::proto::MetricType;
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
+
+/// What is fixed about one family.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its name, without any prefix.
+    pub name: &'static str,
+    /// Its help text.
+    pub help: &'static str,
+    /// How prom-client's cluster aggregation joins the values of several processes.
+    pub aggregator: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Descriptor {
+    Descriptor { name, help, aggregator: "sum", kind: Kind::Counter }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Descriptor {
+    aggregated(name, help, "sum")
+}
+
+const fn aggregated(
+    name: &'static str,
+    help: &'static str,
+    aggregator: &'static str,
+) -> Descriptor {
+    Descriptor { name, help, aggregator, kind: Kind::Gauge }
+}
+
+/// Seconds.
+pub static CPU_USER: Descriptor =
+    counter("process_cpu_user_seconds_total", "Total user CPU time spent in seconds.");
+/// Seconds.
+pub static CPU_SYSTEM: Descriptor =
+    counter("process_cpu_system_seconds_total", "Total system CPU time spent in seconds.");
+/// Seconds.
+pub static CPU: Descriptor =
+    counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
+/// Seconds since the epoch.
+pub static START_TIME: Descriptor = aggregated(
+    "process_start_time_seconds",
+    "Start time of the process since unix epoch in seconds.",
+    "omit",
+);
+/// Bytes.
+pub static RESIDENT_MEMORY: Descriptor =
+    gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
+/// Bytes; Linux only.
+pub static VIRTUAL_MEMORY: Descriptor =
+    gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.");
+/// Bytes; Linux only.
+pub static PROCESS_HEAP: Descriptor = gauge("process_heap_bytes", "Process heap size in bytes.");
+/// Linux only.
+pub static OPEN_FDS: Descriptor = gauge("process_open_fds", "Number of open file descriptors.");
+/// Linux only.
+pub static MAX_FDS: Descriptor =
+    gauge("process_max_fds", "Maximum number of open file descriptors.");
+
+/// Seconds.
+pub static LAG: Descriptor =
+    aggregated("nodejs_eventloop_lag_seconds", "Lag of event loop in seconds.", "average");
+/// Seconds: min, max, mean, stddev, p50, p90, p99, in the order of the sample.
+pub static LOOP_DELAY: [Descriptor; 7] = [
+    aggregated("nodejs_eventloop_lag_min_seconds", "The minimum recorded event loop delay.", "min"),
+    aggregated("nodejs_eventloop_lag_max_seconds", "The maximum recorded event loop delay.", "max"),
+    aggregated(
+        "nodejs_eventloop_lag_mean_seconds",
+        "The mean of the recorded event loop delays.",
+        "average",
+    ),
+    aggregated(
+        "nodejs_eventloop_lag_stddev_seconds",
+        "The standard deviation of the recorded event loop delays.",
+        "average",
+    ),
+    aggregated(
+        "nodejs_eventloop_lag_p50_seconds",
+        "The 50th percentile of the recorded event loop delays.",
+        "average",
+    ),
+    aggregated(
+        "nodejs_eventloop_lag_p90_seconds",
+        "The 90th percentile of the recorded event loop delays.",
+        "average",
+    ),
+    aggregated(
+        "nodejs_eventloop_lag_p99_seconds",
+        "The 99th percentile of the recorded event loop delays.",
+        "average",
+    ),
+];
+
+/// By label `type`.
+pub static RESOURCES: Descriptor = gauge(
+    "nodejs_active_resources",
+    "Number of active resources that are currently keeping the event loop alive, grouped by async \
+     resource type.",
+);
+/// A gauge, whatever its name says.
+pub static RESOURCES_TOTAL: Descriptor =
+    gauge("nodejs_active_resources_total", "Total number of active resources.");
+/// By label `type`.
+pub static HANDLES: Descriptor = gauge(
+    "nodejs_active_handles",
+    "Number of active libuv handles grouped by handle type. Every handle type is C++ class name.",
+);
+/// A gauge, whatever its name says.
+pub static HANDLES_TOTAL: Descriptor =
+    gauge("nodejs_active_handles_total", "Total number of active handles.");
+/// By label `type`.
+pub static REQUESTS: Descriptor = gauge(
+    "nodejs_active_requests",
+    "Number of active libuv requests grouped by request type. Every request type is C++ class \
+     name.",
+);
+/// A gauge, whatever its name says.
+pub static REQUESTS_TOTAL: Descriptor =
+    gauge("nodejs_active_requests_total", "Total number of active requests.");
+
+/// Bytes: total, used, external, in the order of the sample.
+pub static HEAP: [Descriptor; 3] = [
+    gauge("nodejs_heap_size_total_bytes", "Process heap size from Node.js in bytes."),
+    gauge("nodejs_heap_size_used_bytes", "Process heap size used from Node.js in bytes."),
+    gauge("nodejs_external_memory_bytes", "Node.js external memory size in bytes."),
+];
+/// Bytes by label `space`: total, used, available, in the order of the sample.
+pub static SPACES: [Descriptor; 3] = [
+    gauge(
+        "nodejs_heap_space_size_total_bytes",
+        "Process heap space size total from Node.js in bytes.",
+    ),
+    gauge(
+        "nodejs_heap_space_size_used_bytes",
+        "Process heap space size used from Node.js in bytes.",
+    ),
+    gauge(
+        "nodejs_heap_space_size_available_bytes",
+        "Process heap space size available from Node.js in bytes.",
+    ),
+];
+/// Always 1; by labels `version`, `major`, `minor`, `patch`.
+pub static VERSION: Descriptor =
+    aggregated("nodejs_version_info", "Node.js version info.", "first");
+/// Seconds by label `kind`.
+pub static GC: Descriptor = Descriptor {
+    name: "nodejs_gc_duration_seconds",
+    help: "Garbage collection duration by kind, one of major, minor, incremental or weakcb.",
+    aggregator: "sum",
+    kind: Kind::Histogram,
+};
+
+/// Ours, beside the 31 of prom-client.
+pub static SAMPLE_AGE: Descriptor = aggregated(
+    "hypertrace_sample_age_seconds",
+    "Seconds since the JavaScript thread last gave the nodejs_ figures.",
+    "max",
+);
+
+/// Series in use, the overflow series among them.
+pub static SERIES: Descriptor =
+    gauge("hypertrace_series", "Series that the trace counter has in use.");
+/// The bound on them.
+pub static SERIES_LIMIT: Descriptor =
+    gauge("hypertrace_series_limit", "The most series that the trace counter may have.");
+/// Each label set counts at least once; again when a thread has dropped it from its cache.
+pub static COLLAPSED: Descriptor = counter(
+    "hypertrace_collapsed_total",
+    "Label sets that were counted without object ids and properties, as series neared their bound.",
+);
+/// As above.
+pub static OVERFLOWED: Descriptor = counter(
+    "hypertrace_overflowed_total",
+    "Label sets that were counted in the overflow series, as series had reached their bound.",
+);
+/// 1 or 0.
+pub static INCOMPLETE: Descriptor = aggregated(
+    "hypertrace_scrape_incomplete",
+    "1 if JavaScript did not answer in time and the page lacks what only its register holds.",
+    "max",
+);
+
+/// The 31 families of prom-client 15, in its order.
+pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
+    [
+        &CPU_USER,
+        &CPU_SYSTEM,
+        &CPU,
+        &START_TIME,
+        &RESIDENT_MEMORY,
+        &VIRTUAL_MEMORY,
+        &PROCESS_HEAP,
+        &OPEN_FDS,
+        &MAX_FDS,
+        &LAG,
+    ]
+    .into_iter()
+    .chain(&LOOP_DELAY)
+    .chain([&RESOURCES, &RESOURCES_TOTAL, &HANDLES, &HANDLES_TOTAL, &REQUESTS, &REQUESTS_TOTAL])
+    .chain(&HEAP)
+    .chain(&SPACES)
+    .chain([&VERSION, &GC])
+}
+
+impl Descriptor {
+    /// A family of this kind with one sample per label set, in the given order. A sample whose
+    /// value is not finite is left out: what it would say is that there is nothing to say.
+    #[must_use]
+    pub fn family(&self, samples: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
+        let samples = samples.into_iter().filter(|(_, value)| value.is_finite());
+        self.of(samples.map(|(labels, value)| {
+            let mut metric = Metric::from_label(labels);
+            if self.kind == Kind::Counter {
+                let mut counter = Counter::default();
+                counter.set_value(value);
+                metric.set_counter(counter);
+            } else {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+            }
+            metric
+        }))
+    }
+
+    /// A histogram family; each item has its labels, bounds with *cumulative* counts, and the sum
+    /// and number of all observations.
+    #[must_use]
+    pub fn histogram(
+        &self,
+        samples: impl IntoIterator<Item = (Vec<LabelPair>, Vec<(f64, u64)>, f64, u64)>,
+    ) -> MetricFamily {
+        self.of(samples.into_iter().map(|(labels, buckets, sum, count)| {
+            let mut histogram = Histogram::default();
+            histogram.set_bucket(
+                buckets
+                    .into_iter()
+                    .map(|(bound, cumulative)| {
+                        let mut bucket = Bucket::default();
+                        bucket.set_upper_bound(bound);
+                        bucket.set_cumulative_count(cumulative);
+                        bucket
+                    })
+                    .collect(),
+            );
+            histogram.set_sample_sum(sum);
+            histogram.set_sample_count(count);
+            let mut metric = Metric::from_label(labels);
+            metric.set_histogram(histogram);
+            metric
+        }))
+    }
+
+    fn of(&self, metrics: impl Iterator<Item = Metric>) -> MetricFamily {
+        let mut family = MetricFamily::default();
+        family.set_name(self.name.to_owned());
+        family.set_help(self.help.to_owned());
+        family.set_field_type(match self.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        });
+        family.set_metric(metrics.collect());
+        family
+    }
+}
+
+/// One label.
+#[must_use]
+pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.into());
+    pair
+}

@@ -1,0 +1,211 @@
+//! Families of the `prometheus` crate as text, and what the user's options make of them.
+//!
+//! Pure; any thread. For the small families only: the trace counter has its own writer.
+
+use prometheus::{
+    TextEncoder,
+    proto::{LabelPair, MetricFamily, MetricType},
+};
+
+use super::write_header;
+use crate::catalogue::label;
+
+/// Gives each family's name `prefix`, and each sample the default labels that it does not have
+/// itself: a sample's own label wins, as in prom-client.
+#[must_use]
+pub fn dress(
+    mut families: Vec<MetricFamily>,
+    prefix: &str,
+    default_labels: &[(String, String)],
+) -> Vec<MetricFamily> {
+    for family in &mut families {
+        if !prefix.is_empty() {
+            family.set_name(format!("{prefix}{}", family.name()));
+        }
+        let reserved = reserved_label(family.get_field_type());
+        for metric in family.mut_metric() {
+            let mut labels = metric.take_label();
+            add_missing(&mut labels, default_labels, reserved);
+            metric.set_label(labels);
+        }
+    }
+    families
+}
+
+fn add_missing(labels: &mut Vec<LabelPair>, defaults: &[(String, String)], reserved: &str) {
+    for (name, value) in defaults {
+        if name != reserved && labels.iter().all(|own| own.name() != name) {
+            labels.push(label(name, value));
+        }
+    }
+}
+
+/// The label that the encoder adds to samples of this type. A default label of that name would
+/// stand twice on one line, which fails the whole scrape.
+fn reserved_label(kind: MetricType) -> &'static str {
+    match kind {
+        MetricType::HISTOGRAM => "le",
+        MetricType::SUMMARY => "quantile",
+        _ => "",
+    }
+}
+
+/// Appends the families in the text format. A family without samples keeps its HELP and TYPE lines.
+pub fn write_families(out: &mut Vec<u8>, families: &[MetricFamily]) {
+    let mut text = String::new();
+    for family in families {
+        if family.get_metric().is_empty() {
+            // The encoder takes this for an error.
+            write_header(out, family.name(), family.help(), type_name(family.get_field_type()));
+            continue;
+        }
+        text.clear();
+        // It fails on a family without a name only, which cannot stand on a page anyway.
+        if TextEncoder::new().encode_utf8(std::slice::from_ref(family), &mut text).is_ok() {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+fn type_name(kind: MetricType) -> &'static str {
+    match kind {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        MetricType::SUMMARY => "summary",
+        MetricType::UNTYPED => "untyped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::proto::Summary;
+
+    use super::*;
+    use crate::catalogue;
+
+    fn text(families: &[MetricFamily]) -> String {
+        let mut out = Vec::new();
+        write_families(&mut out, families);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn defaults(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn gc() -> MetricFamily {
+        let buckets = vec![(0.001, 1), (1.0, 3), (5.0, 3)];
+        catalogue::GC.histogram([(vec![label("kind", "major")], buckets, 0.75, 4)])
+    }
+
+    #[test]
+    fn families_follow_one_another_each_with_its_header() {
+        let families = [
+            catalogue::CPU.family([(vec![], 1.25)]),
+            catalogue::HANDLES.family([
+                (vec![label("type", "Socket")], 2.0),
+                (vec![label("type", "a\"\\\n")], 1.0),
+            ]),
+            catalogue::OPEN_FDS.family([(vec![], 19.0)]),
+        ];
+        assert_eq!(
+            text(&families),
+            "# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n\
+             # TYPE process_cpu_seconds_total counter\n\
+             process_cpu_seconds_total 1.25\n\
+             # HELP nodejs_active_handles Number of active libuv handles grouped by handle type. \
+             Every handle type is C++ class name.\n\
+             # TYPE nodejs_active_handles gauge\n\
+             nodejs_active_handles{type=\"Socket\"} 2\n\
+             nodejs_active_handles{type=\"a\\\"\\\\\\n\"} 1\n\
+             # HELP process_open_fds Number of open file descriptors.\n\
+             # TYPE process_open_fds gauge\n\
+             process_open_fds 19\n"
+        );
+    }
+
+    #[test]
+    fn a_histogram_has_cumulative_buckets_up_to_infinity() {
+        assert_eq!(
+            text(&[gc()]),
+            "# HELP nodejs_gc_duration_seconds Garbage collection duration by kind, one of major, \
+             minor, incremental or weakcb.\n\
+             # TYPE nodejs_gc_duration_seconds histogram\n\
+             nodejs_gc_duration_seconds_bucket{kind=\"major\",le=\"0.001\"} 1\n\
+             nodejs_gc_duration_seconds_bucket{kind=\"major\",le=\"1\"} 3\n\
+             nodejs_gc_duration_seconds_bucket{kind=\"major\",le=\"5\"} 3\n\
+             nodejs_gc_duration_seconds_bucket{kind=\"major\",le=\"+Inf\"} 4\n\
+             nodejs_gc_duration_seconds_sum{kind=\"major\"} 0.75\n\
+             nodejs_gc_duration_seconds_count{kind=\"major\"} 4\n"
+        );
+    }
+
+    #[test]
+    fn a_family_without_samples_keeps_its_header() {
+        let families =
+            [catalogue::GC.histogram([]), catalogue::CPU.family([]), catalogue::MAX_FDS.family([])];
+        assert_eq!(
+            text(&families),
+            "# HELP nodejs_gc_duration_seconds Garbage collection duration by kind, one of major, \
+             minor, incremental or weakcb.\n\
+             # TYPE nodejs_gc_duration_seconds histogram\n\
+             # HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n\
+             # TYPE process_cpu_seconds_total counter\n\
+             # HELP process_max_fds Maximum number of open file descriptors.\n\
+             # TYPE process_max_fds gauge\n"
+        );
+        assert_eq!(text(&[]), "");
+    }
+
+    #[test]
+    fn a_family_without_a_name_leaves_the_page_whole() {
+        let mut nameless = catalogue::CPU.family([(vec![], 1.0)]);
+        nameless.set_name(String::new());
+        assert_eq!(text(&[nameless]), "");
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_left_out() {
+        let family = catalogue::HANDLES.family([
+            (vec![label("type", "a")], f64::NAN),
+            (vec![label("type", "b")], f64::INFINITY),
+            (vec![label("type", "c")], 0.0),
+        ]);
+        assert_eq!(family.get_metric().len(), 1);
+        assert!(text(&[family]).ends_with("nodejs_active_handles{type=\"c\"} 0\n"));
+    }
+
+    #[test]
+    fn the_prefix_leads_every_name() {
+        let families = dress(vec![catalogue::OPEN_FDS.family([(vec![], 1.0)]), gc()], "app_", &[]);
+        let page = text(&families);
+        assert!(page.starts_with("# HELP app_process_open_fds "));
+        assert!(page.contains("\napp_process_open_fds 1\n"));
+        assert!(page.contains("\napp_nodejs_gc_duration_seconds_count{kind=\"major\"} 4\n"));
+    }
+
+    #[test]
+    fn default_labels_follow_a_samples_own_which_win() {
+        let families = vec![
+            catalogue::OPEN_FDS.family([(vec![], 1.0)]),
+            catalogue::HANDLES.family([(vec![label("type", "Socket")], 2.0)]),
+        ];
+        let dressed = dress(families, "", &defaults(&[("type", "default"), ("app", "a\"b")]));
+        let page = text(&dressed);
+        assert!(page.contains("\nprocess_open_fds{type=\"default\",app=\"a\\\"b\"} 1\n"));
+        assert!(page.contains("\nnodejs_active_handles{type=\"Socket\",app=\"a\\\"b\"} 2\n"));
+    }
+
+    #[test]
+    fn a_default_label_never_doubles_the_one_that_the_encoder_adds() {
+        let mut summary = gc();
+        summary.set_field_type(MetricType::SUMMARY);
+        summary.mut_metric()[0].set_summary(Summary::default());
+        let labels = defaults(&[("le", "x"), ("quantile", "y")]);
+        let page = text(&dress(vec![gc()], "", &labels));
+        assert!(!page.contains("le=\"x\"") && page.contains(",quantile=\"y\""));
+        let page = text(&dress(vec![summary], "", &labels));
+        assert!(page.contains(",le=\"x\"") && !page.contains("quantile=\"y\""));
+    }
+}

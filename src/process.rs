@@ -1,0 +1,268 @@
+//! The `process_*` families, from any thread and without JavaScript.
+//!
+//! On Linux they are read from /proc at each call, so they stay live while the event loop is
+//! blocked. Elsewhere the figures of the last sample serve (CPU, start time, resident memory),
+//! which is all that prom-client has there. What cannot be read is left out; nothing here fails.
+
+use prometheus::proto::MetricFamily;
+
+use crate::{
+    catalogue::{self, Descriptor},
+    node_metrics::ProcessSample,
+};
+
+/// What is known of this process. Seconds and bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Figures {
+    cpu_user: Option<f64>,
+    cpu_system: Option<f64>,
+    start_time: Option<f64>,
+    resident_memory: Option<f64>,
+    virtual_memory: Option<f64>,
+    heap: Option<f64>,
+    open_fds: Option<f64>,
+    max_fds: Option<f64>,
+}
+
+/// The families that can be told here and now. `sampled` is what the JavaScript thread said last;
+/// Linux needs none of it.
+#[must_use]
+pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
+    render(&read(sampled))
+}
+
+fn render(figures: &Figures) -> Vec<MetricFamily> {
+    let cpu = figures.cpu_user.zip(figures.cpu_system).map(|(user, system)| user + system);
+    let known: [(&Descriptor, Option<f64>); 9] = [
+        (&catalogue::CPU_USER, figures.cpu_user),
+        (&catalogue::CPU_SYSTEM, figures.cpu_system),
+        (&catalogue::CPU, cpu),
+        (&catalogue::START_TIME, figures.start_time),
+        (&catalogue::RESIDENT_MEMORY, figures.resident_memory),
+        (&catalogue::VIRTUAL_MEMORY, figures.virtual_memory),
+        (&catalogue::PROCESS_HEAP, figures.heap),
+        (&catalogue::OPEN_FDS, figures.open_fds),
+        (&catalogue::MAX_FDS, figures.max_fds),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(descriptor, value)| Some(descriptor.family([(Vec::new(), value?)])))
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read(sampled: Option<&ProcessSample>) -> Figures {
+    sampled.map_or_else(Figures::default, from_sample)
+}
+
+#[cfg(any(test, not(target_os = "linux")))]
+fn from_sample(sample: &ProcessSample) -> Figures {
+    Figures {
+        cpu_user: Some(sample.cpu_user),
+        cpu_system: Some(sample.cpu_system),
+        start_time: Some(sample.start_time),
+        resident_memory: Some(sample.resident_memory),
+        ..Figures::default()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn read(_sampled: Option<&ProcessSample>) -> Figures {
+    procfs::process::Process::myself().map_or_else(|_| Figures::default(), |own| linux::read(&own))
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{fs, sync::OnceLock};
+
+    use procfs::process::{LimitValue, Process};
+
+    use super::Figures;
+
+    /// Each file on its own: a sandbox may hide some of them.
+    pub(super) fn read(own: &Process) -> Figures {
+        let stat = own.stat().ok();
+        let status = own.status().ok();
+        let bytes = |kib: Option<u64>| kib.map(|kib| float(kib * 1024));
+        Figures {
+            cpu_user: stat.as_ref().map(|stat| seconds(stat.utime)),
+            cpu_system: stat.as_ref().map(|stat| seconds(stat.stime)),
+            start_time: stat.as_ref().and_then(|stat| start_time(stat.starttime)),
+            resident_memory: bytes(status.as_ref().and_then(|status| status.vmrss)),
+            virtual_memory: bytes(status.as_ref().and_then(|status| status.vmsize)),
+            heap: bytes(status.as_ref().and_then(|status| status.vmdata)),
+            open_fds: open_fds(own),
+            max_fds: max_fds(own),
+        }
+    }
+
+    /// What the reading itself holds open is not counted: `own`, and the directory where it has to
+    /// be listed. `Process::fd_count` would count `.` and `..` on the kernels that list.
+    fn open_fds(own: &Process) -> Option<f64> {
+        let folder = format!("/proc/{}/fd", own.pid);
+        // Linux 6.2 and later tell the number without a walk, which takes long at 100,000 sockets.
+        let told = fs::metadata(&folder).ok()?.len();
+        let open = if told > 0 {
+            told.saturating_sub(1)
+        } else {
+            (fs::read_dir(&folder).ok()?.count() as u64).saturating_sub(2)
+        };
+        Some(float(open))
+    }
+
+    /// Left out when there is no limit: no number tells that.
+    fn max_fds(own: &Process) -> Option<f64> {
+        match own.limits().ok()?.max_open_files.soft_limit {
+            LimitValue::Value(limit) => Some(float(limit)),
+            LimitValue::Unlimited => None,
+        }
+    }
+
+    /// Read once: the kernel works its boot time out anew each time, and a start time that wavers
+    /// looks like a restart.
+    fn start_time(ticks_after_boot: u64) -> Option<f64> {
+        static START_TIME: OnceLock<Option<f64>> = OnceLock::new();
+        *START_TIME.get_or_init(|| {
+            let boot = procfs::boot_time_secs().ok()?;
+            Some(float(boot) + seconds(ticks_after_boot))
+        })
+    }
+
+    fn seconds(ticks: u64) -> f64 {
+        float(ticks) / float(procfs::ticks_per_second())
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "every figure here is far below 2^53, and the format has nothing but floats"
+    )]
+    fn float(figure: u64) -> f64 {
+        figure as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(families: &[MetricFamily]) -> Vec<&str> {
+        families.iter().map(MetricFamily::name).collect()
+    }
+
+    #[test]
+    fn a_figure_that_is_not_known_has_no_family() {
+        assert!(render(&Figures::default()).is_empty());
+        let figures = Figures { cpu_user: Some(1.0), open_fds: Some(3.0), ..Figures::default() };
+        assert_eq!(
+            names(&render(&figures)),
+            ["process_cpu_user_seconds_total", "process_open_fds"]
+        );
+    }
+
+    #[test]
+    fn elsewhere_than_on_linux_the_sample_gives_five_families() {
+        let sample = ProcessSample {
+            cpu_user: 1.5,
+            cpu_system: 0.25,
+            resident_memory: 7000.0,
+            start_time: 1_700_000_000.0,
+        };
+        let families = render(&from_sample(&sample));
+        assert_eq!(
+            names(&families),
+            [
+                "process_cpu_user_seconds_total",
+                "process_cpu_system_seconds_total",
+                "process_cpu_seconds_total",
+                "process_start_time_seconds",
+                "process_resident_memory_bytes",
+            ]
+        );
+        assert_eq!(families[2].get_metric()[0].get_counter().get_value(), 1.75);
+    }
+
+    #[cfg(target_os = "linux")]
+    mod on_linux {
+        use std::{
+            fs, hint, thread,
+            time::{Duration, Instant, SystemTime},
+        };
+
+        use super::*;
+
+        fn figures() -> Figures {
+            read(None)
+        }
+
+        #[test]
+        fn all_nine_families_come_in_prom_clients_order() {
+            let expected: Vec<_> = catalogue::defaults().take(9).map(|known| known.name).collect();
+            assert_eq!(names(&families(None)), expected);
+        }
+
+        #[test]
+        fn work_shows_as_cpu_seconds_from_any_thread() {
+            let before = figures();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let spent = thread::spawn(move || {
+                loop {
+                    for i in 0..1_000_000_u64 {
+                        hint::black_box(i);
+                    }
+                    let spent = figures().cpu_user.unwrap() - before.cpu_user.unwrap();
+                    if spent > 0.05 || Instant::now() > deadline {
+                        return spent;
+                    }
+                }
+            });
+            assert!(spent.join().unwrap() > 0.05);
+        }
+
+        #[test]
+        fn the_start_time_is_in_the_near_past_and_stays() {
+            let start = figures().start_time.unwrap();
+            let now =
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+            assert!(start <= now + 2.0 && now - start < 3600.0, "started {} s ago", now - start);
+            assert_eq!(figures().start_time, Some(start));
+        }
+
+        #[test]
+        fn memory_is_plausible() {
+            let Figures { resident_memory, virtual_memory, heap, .. } = figures();
+            let resident = resident_memory.unwrap();
+            assert!(resident > 500_000.0 && resident < 8e9, "{resident}");
+            assert!(virtual_memory.unwrap() >= resident);
+            assert!(heap.unwrap() > 0.0);
+        }
+
+        #[test]
+        fn an_open_file_is_one_more_descriptor() {
+            // Other tests open files at the same time: enough of them to stand out.
+            let before = figures().open_fds.unwrap();
+            let files: Vec<_> =
+                (0..200).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
+            let more = figures().open_fds.unwrap() - before;
+            assert!((150.0..250.0).contains(&more), "{more} more");
+            drop(files);
+        }
+
+        #[test]
+        fn the_limit_is_the_soft_one() {
+            let limits = fs::read_to_string("/proc/self/limits").unwrap();
+            let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+            let soft: f64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+            assert_eq!(figures().max_fds, Some(soft));
+        }
+
+        #[test]
+        fn a_process_that_is_gone_has_no_families() {
+            let child = std::process::Command::new("sleep").arg("60").spawn();
+            let mut child = child.unwrap();
+            let theirs = procfs::process::Process::new(child.id().cast_signed()).unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(render(&linux::read(&theirs)).is_empty());
+        }
+    }
+}

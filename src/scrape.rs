@@ -1,0 +1,94 @@
+//! One scrape: asks the JavaScript thread for a sample, waits a little, and puts the page together.
+//!
+//! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use prometheus::proto::MetricFamily;
+
+use crate::{
+    catalogue,
+    counter::TraceCounter,
+    exposition::{CONTENT_TYPE, Page, dress, write_families},
+    node_metrics::NodeMetrics,
+    process,
+    server::{Scrape, Source},
+};
+
+/// What the default metrics are given by the user.
+#[derive(Clone, Debug, Default)]
+pub struct Dress {
+    /// Put before the names of `process_*` and `nodejs_*`.
+    pub prefix: String,
+    /// Labels that every sample gets if it has none of that name.
+    pub default_labels: Vec<(String, String)>,
+}
+
+/// All that a page is made of.
+pub struct Scraper {
+    counter: Arc<TraceCounter>,
+    defaults: Option<(NodeMetrics, Dress)>,
+}
+
+impl Scraper {
+    /// A scraper of this counter and, if given, of the default metrics.
+    #[must_use]
+    pub fn new(counter: Arc<TraceCounter>, defaults: Option<(NodeMetrics, Dress)>) -> Self {
+        Self { counter, defaults }
+    }
+
+    /// The figures of the JavaScript thread, if they are collected.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeMetrics> {
+        self.defaults.as_ref().map(|(node, _)| node)
+    }
+
+    /// The default families as they are now, with the last sample of the JavaScript thread.
+    #[must_use]
+    pub fn families(&self) -> Vec<MetricFamily> {
+        let Some((node, given)) = &self.defaults else { return Vec::new() };
+        let sample = node.sample();
+        let mut families = process::families(sample.as_ref().and_then(|s| s.process.as_ref()));
+        families.extend(node.families(&[]));
+        let mut families = dress(families, &given.prefix, &given.default_labels);
+        families.extend(dress(self.own_families(node), "", &given.default_labels));
+        families
+    }
+
+    /// The page as it is now.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        let mut tail = Vec::new();
+        write_families(&mut tail, &self.families());
+        Page::new(Arc::clone(&self.counter), tail)
+    }
+
+    fn own_families(&self, node: &NodeMetrics) -> Vec<MetricFamily> {
+        let stats = self.counter.stats();
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+        let one = |of: &catalogue::Descriptor, value: u64| of.family([(Vec::new(), value as f64)]);
+        let mut families = vec![
+            one(&catalogue::SERIES, stats.series.into()),
+            one(&catalogue::SERIES_LIMIT, stats.limit.into()),
+            one(&catalogue::COLLAPSED, stats.collapsed),
+            one(&catalogue::OVERFLOWED, stats.overflowed),
+        ];
+        families.extend(node.age_family(&[]));
+        families
+    }
+}
+
+/// A [`Scraper`] as the server sees it.
+pub struct ScraperSource(pub Arc<Scraper>);
+
+impl Source for ScraperSource {
+    fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+        let scraper = Arc::clone(&self.0);
+        Box::pin(async move {
+            if let Some(node) = scraper.node() {
+                node.refresh(patience).await;
+            }
+            Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(scraper.page()) }
+        })
+    }
+}
