@@ -27,3 +27,4 @@ pub mod node_metrics;
 pub mod process;
 pub mod scrape;
 pub mod server;
+pub mod summary;

@@ -28,11 +28,14 @@ use prometheus::{
     proto,
 };
 
-pub use self::pages::{CELLS, LentPage, ShardId};
 use self::{
     bound::{Detail, detail_for},
     pages::Shards,
-    series::{NUMBERS_END, PARTS, Part, Parts, SITE, SeriesTable},
+    series::{NUMBERS_END, Part, Parts, SeriesTable},
+};
+pub use self::{
+    pages::{CELLS, LentPage, ShardId},
+    series::{PARTS, SITE, Stored},
 };
 use crate::labels::{self, OVERFLOW, RESERVED, SITE_LABELS, Schema};
 
@@ -107,6 +110,19 @@ impl Series<'_> {
     pub fn write_labels(&self, out: &mut Vec<u8>) {
         self.table.write_labels(self.slot, out);
         out.extend_from_slice(&self.counter.constant);
+    }
+
+    /// A part of the label set as it is stored, so that series can be told apart by numbers alone.
+    #[inline]
+    #[must_use]
+    pub fn part(&self, part: usize) -> Stored {
+        self.table.part(self.slot, part)
+    }
+
+    /// The text of a fragment that a part names: labels, each led by a comma.
+    #[must_use]
+    pub fn fragment(&self, number: u32) -> &[u8] {
+        self.table.fragment(number)
     }
 }
 
@@ -332,8 +348,9 @@ impl Written {
     }
 }
 
-/// Which part the label at this place of the schema belongs to.
-fn part_of(at: usize, props_per_owner: usize) -> usize {
+/// Which of a series' [`PARTS`] the label at this place of the schema belongs to.
+#[must_use]
+pub fn part_of(at: usize, props_per_owner: usize) -> usize {
     if at < SITE_LABELS {
         SITE
     } else if at < RESERVED.len() {
@@ -388,4 +405,4 @@ fn metric(labels: &[u8], value: f64) -> proto::Metric {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
