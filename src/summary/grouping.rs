@@ -54,7 +54,7 @@ pub struct Row {
 
 /// One part of the series, as the query looks at it.
 struct Part {
-    part: usize,
+    place: usize,
     /// Places of `Query::by` and names of the labels to group by that stand in this part.
     by: Vec<(usize, String)>,
     /// Names and values of the labels to filter by that stand in this part.
@@ -113,7 +113,7 @@ impl Grouping {
             if component == REFUSED {
                 return;
             }
-            key[part.part] = component;
+            key[part.place] = component;
         }
         self.matched += series.value;
         let group = self.group(key);
@@ -158,7 +158,7 @@ impl Grouping {
     fn row(&self, group: usize) -> Row {
         let mut labels: Vec<(usize, String)> = Vec::new();
         for part in &self.parts {
-            labels.extend(part.labels(self.keys[group][part.part]));
+            labels.extend(part.labels(self.keys[group][part.place]));
         }
         labels.sort_by_key(|&(place, _)| place);
         let named = |(place, value): (usize, String)| {
@@ -169,7 +169,7 @@ impl Grouping {
 }
 
 fn entry(parts: &mut Vec<Part>, part: usize) -> &mut Part {
-    let at = parts.iter().position(|known| known.part == part).unwrap_or_else(|| {
+    let at = parts.iter().position(|known| known.place == part).unwrap_or_else(|| {
         parts.push(Part::new(part));
         parts.len() - 1
     });
@@ -179,7 +179,7 @@ fn entry(parts: &mut Vec<Part>, part: usize) -> &mut Part {
 impl Part {
     fn new(part: usize) -> Self {
         Self {
-            part,
+            place: part,
             by: Vec::new(),
             filters: Vec::new(),
             read: Vec::new(),
@@ -191,7 +191,7 @@ impl Part {
 
     #[inline]
     fn read(&mut self, series: &Series<'_>) -> u32 {
-        match series.part(self.part) {
+        match series.part(self.place) {
             Stored::Absent => self.absent,
             Stored::Number(number) => self.number(number),
             Stored::Fragment(number) => {
@@ -243,7 +243,7 @@ impl Part {
             .filter(|(_, name)| !value(name).is_empty())
             .map(|(place, name)| (*place, value(name).to_owned()))
             .collect();
-        if self.part == SITE && !value(OVERFLOW).is_empty() {
+        if self.place == SITE && !value(OVERFLOW).is_empty() {
             found.push((OVERFLOW_PLACE, value(OVERFLOW).to_owned()));
         }
         if let Some(&component) = self.known.get(&found) {
