@@ -268,4 +268,4 @@ function observeGc ({ PerformanceObserver }) {
   }
 }
 
-module.exports = { createSampler }
+module.exports = createSampler

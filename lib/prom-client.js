@@ -9,8 +9,10 @@
  * Runs on the JavaScript thread, when the registry is rendered.
  */
 
+const { invalidValue } = require('./errors')
+
 /**
- * @typedef {{ name: string, help: string, type: string, samples: FamilySample[] }} Family
+ * @typedef {{ name: string, help: string, type: string, aggregator: string, samples: FamilySample[] }} Family
  * @typedef {{ name: string, labels: string[], value: number }} FamilySample `labels` are names and
  *   values in turn
  *
@@ -19,20 +21,6 @@
  * @property {() => Float64Array} values by slot
  * @property {() => void} reset
  */
-
-/** How prom-client's AggregatorRegistry adds the default metrics of a cluster's processes up. */
-const AGGREGATORS = new Map([
-  ['process_start_time_seconds', 'omit'],
-  ['nodejs_version_info', 'first'],
-  ['nodejs_eventloop_lag_seconds', 'average'],
-  ['nodejs_eventloop_lag_min_seconds', 'min'],
-  ['nodejs_eventloop_lag_max_seconds', 'max'],
-  ['nodejs_eventloop_lag_mean_seconds', 'average'],
-  ['nodejs_eventloop_lag_stddev_seconds', 'average'],
-  ['nodejs_eventloop_lag_p50_seconds', 'average'],
-  ['nodejs_eventloop_lag_p90_seconds', 'average'],
-  ['nodejs_eventloop_lag_p99_seconds', 'average']
-])
 
 const NO_LABELS = Object.freeze({})
 
@@ -86,14 +74,13 @@ class CounterMetric {
 class DefaultMetric {
   /**
    * @param {Family} family
-   * @param {string} aggregator
    * @param {() => Map<string, Family>} collect
    */
-  constructor (family, aggregator, collect) {
+  constructor (family, collect) {
     this.name = family.name
     this.help = family.help
     this.type = family.type
-    this.aggregator = aggregator
+    this.aggregator = family.aggregator
     this._family = family.name
     this._collect = collect
   }
@@ -129,10 +116,9 @@ function labelObject (flat) {
  * @param {string} metrics.help
  * @param {CounterSource} metrics.source
  * @param {(() => Family[]) | null} metrics.families reads the default families; null for none
- * @param {string} metrics.prefix of the default families' names
  * @returns {() => void} removes all that was registered
  */
-function registerMetrics (register, { name, help, source, families, prefix }) {
+function registerMetrics (register, { name, help, source, families }) {
   const registered = []
   const add = (metric) => {
     const { name } = metric
@@ -144,6 +130,9 @@ function registerMetrics (register, { name, help, source, families, prefix }) {
       if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
     }
   }
+  if (register.getSingleMetric(name) !== undefined) {
+    throw invalidValue('register', `a registry that does not hold a metric named ${name} yet (see the option "metricName")`, register)
+  }
   try {
     add(new CounterMetric(name, help, source))
     if (families !== null) {
@@ -151,8 +140,7 @@ function registerMetrics (register, { name, help, source, families, prefix }) {
       for (const family of collect().values()) {
         // What the registry holds already is left to its owner.
         if (register.getSingleMetric(family.name) !== undefined) continue
-        const aggregator = AGGREGATORS.get(family.name.slice(prefix.length)) || 'sum'
-        add(new DefaultMetric(family, aggregator, collect))
+        add(new DefaultMetric(family, collect))
       }
     }
   } catch (error) {

@@ -215,6 +215,16 @@ pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     .chain([&VERSION, &GC])
 }
 
+/// How prom-client's cluster aggregation joins the values of the family of this name, whatever its
+/// prefix.
+#[must_use]
+pub fn aggregator(name: &str) -> &'static str {
+    defaults()
+        .chain([&SAMPLE_AGE, &INCOMPLETE])
+        .find(|known| name.ends_with(known.name))
+        .map_or("sum", |known| known.aggregator)
+}
+
 impl Descriptor {
     /// A family of this kind with one sample per label set, in the given order. A sample whose
     /// value is not finite is left out: what it would say is that there is nothing to say.

@@ -5,5 +5,10 @@
 #![expect(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
 mod exporter;
+mod families;
+mod lifetime;
+mod listening;
 mod options;
+mod questions;
+mod render_task;
 mod sample;

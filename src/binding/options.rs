@@ -5,10 +5,11 @@ use napi_derive::napi;
 use crate::{
     counter::{CounterOptions, TraceCounter},
     labels::Schema,
+    scrape::Dress,
 };
 
 /// What `trace_counter` is for, on the page.
-const HELP: &str = "Counts how many times a function has been traced";
+pub const HELP: &str = "Counts how many times a function has been traced";
 
 /// The options of an exporter.
 #[napi(object, object_to_js = false)]
@@ -21,6 +22,10 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The bound on series.
     pub max_series: u32,
+    /// Whether the default metrics are on the page.
+    pub collect_defaults: bool,
+    /// Put before the default metrics' names.
+    pub prefix: String,
 }
 
 impl ExporterOptions {
@@ -31,6 +36,12 @@ impl ExporterOptions {
             _ => None,
         };
         self.default_labels.iter().filter_map(pair).collect()
+    }
+
+    /// What the default metrics are given, if they are collected.
+    pub fn dress(&self) -> Option<Dress> {
+        let default_labels = self.default_labels();
+        self.collect_defaults.then(|| Dress { prefix: self.prefix.clone(), default_labels })
     }
 
     /// The counter that these options describe.

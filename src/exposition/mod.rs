@@ -6,7 +6,7 @@ mod families;
 mod page;
 
 pub use families::{dress, write_families};
-pub use page::Page;
+pub use page::{Page, WrittenPage};
 
 /// The content type of every page this crate writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

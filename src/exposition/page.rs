@@ -61,6 +61,29 @@ impl Render for Page {
     }
 }
 
+/// A page that somebody else has written, handed on chunk by chunk.
+pub struct WrittenPage {
+    page: Vec<u8>,
+    sent: usize,
+}
+
+impl WrittenPage {
+    /// A page of this text.
+    #[must_use]
+    pub fn new(page: Vec<u8>) -> Self {
+        Self { page, sent: 0 }
+    }
+}
+
+impl Render for WrittenPage {
+    fn render(&mut self, out: &mut Vec<u8>) -> bool {
+        let end = self.page.len().min(self.sent + CHUNK_BYTES);
+        out.extend_from_slice(&self.page[self.sent..end]);
+        self.sent = end;
+        end < self.page.len()
+    }
+}
+
 /// Appends a series' line. Its labels come each led by a comma: the first comma makes room for the
 /// brace.
 fn write_series(out: &mut Vec<u8>, name: &[u8], series: &Series<'_>) {

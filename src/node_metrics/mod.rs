@@ -42,6 +42,7 @@ pub trait Sampler: Send + Sync {
 }
 
 /// The last sample of one JavaScript thread, and the question that is open.
+#[derive(Default)]
 pub struct NodeMetrics {
     state: Mutex<State>,
     /// Changes with every end of a question.
@@ -54,22 +55,30 @@ struct State {
     sample: Option<(Arc<Sample>, Instant)>,
     open_since: Option<Instant>,
     last_wait: Duration,
+    stopped: bool,
 }
 
 impl NodeMetrics {
-    /// Asks nothing yet.
+    /// Has nobody to ask yet: knows what is delivered.
     #[must_use]
-    pub fn new(sampler: Arc<dyn Sampler>) -> Self {
-        let state = State { sampler: Some(sampler), ..State::default() };
-        Self { state: Mutex::new(state), ends: watch::Sender::new(()) }
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks this sampler from now on.
+    pub fn set_sampler(&self, sampler: Arc<dyn Sampler>) {
+        let mut state = self.state();
+        if !state.stopped {
+            state.sampler = Some(sampler);
+        }
     }
 
     /// Asks for a sample, unless a question is open already, and waits until one has come that is
-    /// newer than this call. Returns in any case when `patience` is over.
-    pub async fn refresh(&self, patience: Duration) {
-        let Some(mut end) = self.question() else { return };
-        // Neither a late answer nor none at all is an error: the last sample and its age tell.
-        let _ = timeout(patience, end.changed()).await;
+    /// newer than this call. Returns in any case when `patience` is over, and tells whether the
+    /// JavaScript thread has answered: if not, the last sample and its age are what there is.
+    pub async fn refresh(&self, patience: Duration) -> bool {
+        let Some(mut end) = self.question() else { return false };
+        timeout(patience, end.changed()).await.is_ok_and(|ended| ended.is_ok())
     }
 
     /// Makes sure that a question is open. Its end changes the receiver; `None`: nobody to ask.
@@ -107,7 +116,7 @@ impl NodeMetrics {
         let now = Instant::now();
         {
             let mut state = self.state();
-            if state.sampler.is_none() {
+            if state.stopped {
                 return;
             }
             if let Some(since) = state.open_since.take() {
@@ -124,6 +133,7 @@ impl NodeMetrics {
     pub fn stop(&self) {
         let sampler = {
             let mut state = self.state();
+            state.stopped = true;
             state.open_since = None;
             state.sampler.take()
         };

@@ -30,7 +30,9 @@ impl Sampler for Js {
 fn setup() -> (Arc<Js>, Arc<NodeMetrics>) {
     let js = Arc::new(Js::default());
     let sampler: Arc<dyn Sampler> = Arc::<Js>::clone(&js);
-    (js, Arc::new(NodeMetrics::new(sampler)))
+    let metrics = NodeMetrics::new();
+    metrics.set_sampler(sampler);
+    (js, Arc::new(metrics))
 }
 
 fn version(version: &str) -> Sample {
@@ -42,7 +44,7 @@ fn asked(js: &Js) -> usize {
 }
 
 /// Starts a refresh and lets it come as far as waiting.
-async fn waiting(metrics: &Arc<NodeMetrics>, patience: Duration) -> JoinHandle<()> {
+async fn waiting(metrics: &Arc<NodeMetrics>, patience: Duration) -> JoinHandle<bool> {
     let metrics = Arc::clone(metrics);
     let task = tokio::spawn(async move { metrics.refresh(patience).await });
     yield_now().await;
@@ -199,7 +201,8 @@ impl Sampler for Prompt {
 async fn an_answer_faster_than_the_asking_thread_is_not_missed() {
     let prompt = Arc::new(Prompt::default());
     let sampler: Arc<dyn Sampler> = Arc::<Prompt>::clone(&prompt);
-    let metrics = Arc::new(NodeMetrics::new(sampler));
+    let metrics = Arc::new(NodeMetrics::new());
+    metrics.set_sampler(sampler);
     *prompt.0.lock().unwrap() = Some(Arc::clone(&metrics));
     let start = Instant::now();
     metrics.refresh(SECOND).await;

@@ -1,8 +1,40 @@
 //! The scrape server: HTTP/1.1 on a thread of its own.
+//!
+//! It knows one read-only interface, [`Source`], and never the JavaScript thread. The decisions are
+//! pure (`handler`, `negotiate`, `limits`, `bind_error`); the effects are at the edge (`listen`,
+//! `accept`, `connection`, `lifecycle`). From a request to its answer:
+//!
+//! ```text
+//! accept ─► connection ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
+//! ```
+//!
+//! [`Server::start`] may be called from any thread; everything behind it runs on the server's.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, io::Write as _, pin::Pin, time::Duration};
 
 use crate::exposition::Render;
+
+mod accept;
+mod bind_error;
+mod body;
+mod connection;
+mod handler;
+mod lifecycle;
+mod limits;
+pub mod listen;
+mod negotiate;
+mod page;
+mod panics;
+mod service;
+mod signal;
+mod stall;
+
+pub use self::{
+    handler::{METRICS_PATH, Route, route},
+    lifecycle::{Server, THREAD_NAME},
+    limits::{Limits, patience},
+    negotiate::{Coding, coding},
+};
 
 /// One scrape's answer: its content type and the page, still to be written.
 pub struct Scrape {
@@ -17,4 +49,9 @@ pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread and never blocks it; it may wait for the JavaScript
     /// thread, for at most `patience`, and then answers with what is known without it.
     fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
+}
+
+/// Says one line to whoever runs the application. Nothing fails if nobody listens.
+fn log(line: &str) {
+    let _ = writeln!(std::io::stderr(), "hypertrace-prometheus: {line}");
 }

@@ -2,9 +2,13 @@
 //!
 //! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
 
+mod register;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use prometheus::proto::MetricFamily;
+
+pub use register::{PageAsker, PageQuestions, RegisterPage, RegisterPages};
 
 use crate::{
     catalogue,
@@ -27,43 +31,57 @@ pub struct Dress {
 /// All that a page is made of.
 pub struct Scraper {
     counter: Arc<TraceCounter>,
-    defaults: Option<(NodeMetrics, Dress)>,
+    node: NodeMetrics,
+    defaults: Option<Dress>,
 }
 
 impl Scraper {
-    /// A scraper of this counter and, if given, of the default metrics.
+    /// A scraper of this counter and, if they are dressed, of the default metrics.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, defaults: Option<(NodeMetrics, Dress)>) -> Self {
-        Self { counter, defaults }
+    pub fn new(counter: Arc<TraceCounter>, defaults: Option<Dress>) -> Self {
+        Self { counter, node: NodeMetrics::new(), defaults }
     }
 
-    /// The figures of the JavaScript thread, if they are collected.
+    /// The counter.
     #[must_use]
-    pub fn node(&self) -> Option<&NodeMetrics> {
-        self.defaults.as_ref().map(|(node, _)| node)
+    pub fn counter(&self) -> &Arc<TraceCounter> {
+        &self.counter
     }
 
-    /// The default families as they are now, with the last sample of the JavaScript thread.
+    /// The figures of the JavaScript thread.
+    #[must_use]
+    pub fn node(&self) -> &NodeMetrics {
+        &self.node
+    }
+
+    /// The default families as they are now, with the last sample of the JavaScript thread; none if
+    /// they are not collected.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
-        let Some((node, given)) = &self.defaults else { return Vec::new() };
-        let sample = node.sample();
+        let Some(given) = &self.defaults else { return Vec::new() };
+        let sample = self.node.sample();
         let mut families = process::families(sample.as_ref().and_then(|s| s.process.as_ref()));
-        families.extend(node.families(&[]));
+        families.extend(self.node.families(&[]));
         let mut families = dress(families, &given.prefix, &given.default_labels);
-        families.extend(dress(self.own_families(node), "", &given.default_labels));
+        families.extend(dress(self.own_families(), "", &given.default_labels));
         families
     }
 
     /// The page as it is now.
     #[must_use]
     pub fn page(&self) -> Page {
+        self.page_with(Vec::new())
+    }
+
+    fn page_with(&self, more: Vec<MetricFamily>) -> Page {
+        let mut families = self.families();
+        families.extend(more);
         let mut tail = Vec::new();
-        write_families(&mut tail, &self.families());
+        write_families(&mut tail, &families);
         Page::new(Arc::clone(&self.counter), tail)
     }
 
-    fn own_families(&self, node: &NodeMetrics) -> Vec<MetricFamily> {
+    fn own_families(&self) -> Vec<MetricFamily> {
         let stats = self.counter.stats();
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let one = |of: &catalogue::Descriptor, value: u64| of.family([(Vec::new(), value as f64)]);
@@ -73,22 +91,26 @@ impl Scraper {
             one(&catalogue::COLLAPSED, stats.collapsed),
             one(&catalogue::OVERFLOWED, stats.overflowed),
         ];
-        families.extend(node.age_family(&[]));
+        families.extend(self.node.age_family(&[]));
         families
     }
 }
 
-/// A [`Scraper`] as the server sees it.
-pub struct ScraperSource(pub Arc<Scraper>);
+/// A page of a [`Scraper`]'s own.
+pub struct OwnPages(pub Arc<Scraper>);
 
-impl Source for ScraperSource {
+impl Source for OwnPages {
     fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
         let scraper = Arc::clone(&self.0);
         Box::pin(async move {
-            if let Some(node) = scraper.node() {
-                node.refresh(patience).await;
+            if scraper.defaults.is_some() {
+                scraper.node.refresh(patience).await;
             }
-            Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(scraper.page()) }
+            own(scraper.page())
         })
     }
+}
+
+fn own(page: Page) -> Scrape {
+    Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(page) }
 }

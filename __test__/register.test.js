@@ -1,0 +1,189 @@
+'use strict'
+
+/*
+ * A registry of the user's own, proved against each package that people use: they are the judges
+ * here, ours only puts its metrics in.
+ */
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+
+const HypertracePrometheus = require('..')
+const { parse } = require('./support/exposition')
+
+const clients = ['prom-client-14', 'prom-client']
+if (Number(process.versions.node.split('.')[0]) >= 22) clients.push('@prometheus-io/client')
+
+const payload = (id, props) => ({
+  id: 'call',
+  object: { className: 'Thing', id, props },
+  parentObject: null,
+  caller: { functionName: 'f', filename: '/f.js', line: 1, column: 1 }
+})
+
+const sampleLines = (page) => page.split('\n').filter((line) => line.startsWith('trace_counter'))
+
+for (const name of clients) {
+  const client = require(name)
+
+  test(`${name}: metrics() carries the counts and the default families`, async () => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register, allowedProps: ['p'] })
+    traceFunction(payload(1, { p: 'a"b\\c\nd' }))
+    traceFunction(payload(1, { p: 'a"b\\c\nd' }))
+    traceFunction(payload(2))
+    const page = await register.metrics()
+    const families = parse(page)
+    const counts = families.get('trace_counter').samples.map(({ labels, value }) => [labels.object_id, labels.object_props_p, value])
+    assert.deepEqual(counts, [['1', 'a"b\\c\nd', 2], ['2', undefined, 1]])
+    assert.equal(page.split('\n')[2], sampleLines(page)[0])
+    assert.ok(families.get('process_cpu_seconds_total').samples[0].value > 0)
+    assert.ok(families.get('nodejs_heap_size_used_bytes').samples[0].value > 0)
+    assert.equal(await traceFunction.metrics() !== '', true)
+    assert.equal(traceFunction.register, register)
+    assert.equal(traceFunction.contentType, register.contentType)
+    await traceFunction.stop()
+  })
+
+  test(`${name}: getMetricsAsJSON() and getSingleMetric() give the counter`, async () => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    traceFunction(payload(7))
+    const [json] = await register.getMetricsAsJSON()
+    assert.equal(json.name, 'trace_counter')
+    assert.equal(json.type, 'counter')
+    assert.equal(json.aggregator, 'sum')
+    assert.deepEqual({ ...json.values[0].labels }, {
+      object_classname: 'Thing', object_id: '7', caller_functionname: 'f', caller_filename: '/f.js', id: 'call'
+    })
+    assert.equal(json.values[0].value, 1)
+    assert.equal(register.getSingleMetric('trace_counter').help, 'Counts how many times a function has been traced')
+    await traceFunction.stop()
+  })
+
+  test(`${name}: setDefaultLabels() adds labels, and ours win`, async () => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    traceFunction(payload(1))
+    const plain = await register.metrics()
+    register.setDefaultLabels({ app: 'x', id: 'not this' })
+    for (let again = 0; again < 2; again++) {
+      const [{ labels }] = parse(await register.metrics()).get('trace_counter').samples
+      assert.equal(labels.app, 'x')
+      assert.equal(labels.id, 'call')
+      const [json] = await register.getMetricsAsJSON()
+      assert.equal(json.values[0].labels.app, 'x')
+      assert.equal(json.values[0].labels.id, 'call')
+    }
+    register.setDefaultLabels({})
+    assert.equal(await register.metrics(), plain)
+    await traceFunction.stop()
+  })
+
+  test(`${name}: resetMetrics() starts the counts anew`, async () => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register })
+    traceFunction(payload(1))
+    traceFunction(payload(2))
+    register.resetMetrics()
+    assert.deepEqual(sampleLines(await register.metrics()), [])
+    traceFunction(payload(2))
+    const lines = sampleLines(await register.metrics())
+    assert.equal(lines.length, 1)
+    assert.match(lines[0], /object_id="2".* 1$/)
+    await traceFunction.stop()
+  })
+
+  test(`${name}: stop() takes out all that was put in, and only that`, async () => {
+    const register = new client.Registry()
+    const own = new client.Gauge({ name: 'own', help: 'own', registers: [register] })
+    own.set(1)
+    const traceFunction = HypertracePrometheus({ register })
+    assert.ok(register.getMetricsAsArray().length > 30)
+    await traceFunction.stop()
+    assert.deepEqual(register.getMetricsAsArray().map(({ name }) => name), ['own'])
+    const again = HypertracePrometheus({ register })
+    await again.stop()
+  })
+
+  test(`${name}: default families that are there already stay their owner's`, async () => {
+    const register = new client.Registry()
+    client.collectDefaultMetrics({ register })
+    const held = register.getMetricsAsArray()
+    const traceFunction = HypertracePrometheus({ register })
+    parse(await register.metrics())
+    for (const metric of held) assert.equal(register.getSingleMetric(metric.name), metric)
+    await traceFunction.stop()
+    assert.deepEqual(register.getMetricsAsArray(), held)
+  })
+
+  test(`${name}: a trace_counter that is there already is an error that leaves nothing behind`, async () => {
+    const register = new client.Registry()
+    const first = HypertracePrometheus({ register, collectDefaults: false })
+    const before = process.getActiveResourcesInfo().length
+    assert.throws(() => HypertracePrometheus({ register, port: 0 }), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /trace_counter/ })
+    assert.equal(process.getActiveResourcesInfo().length, before)
+    assert.equal(register.getMetricsAsArray().length, 1)
+    const second = HypertracePrometheus({ register, collectDefaults: false, metricName: 'other_counter' })
+    await Promise.all([first.stop(), second.stop()])
+    assert.equal(register.getMetricsAsArray().length, 0)
+  })
+
+  test(`${name}: Registry.merge() takes ours with others`, async () => {
+    const register = new client.Registry()
+    const other = new client.Registry()
+    new client.Counter({ name: 'others_total', help: 'o', registers: [other] }).inc()
+    const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    traceFunction(payload(1))
+    const families = parse(await client.Registry.merge([register, other]).metrics())
+    assert.deepEqual([...families.keys()], ['trace_counter', 'others_total'])
+    await traceFunction.stop()
+  })
+
+  test(`${name}: with a port as well, the page is the register's`, async () => {
+    const register = new client.Registry()
+    const own = new client.Gauge({ name: 'own', help: 'own', registers: [register], collect () { own.set(42) } })
+    const traceFunction = HypertracePrometheus({ register, port: 0, collectDefaults: false })
+    traceFunction(payload(1))
+    const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
+    assert.equal(response.headers.get('content-type'), register.contentType)
+    const families = parse(await response.text())
+    assert.equal(families.get('own').samples[0].value, 42)
+    assert.equal(families.get('trace_counter').samples[0].value, 1)
+    assert.equal(families.get('hypertrace_scrape_incomplete').samples[0].value, 0)
+    await traceFunction.stop()
+  })
+
+  test(`${name}: a register that cannot render gives what Rust owns, marked incomplete`, async () => {
+    const register = new client.Registry()
+    register.registerMetric({ name: 'own', get: async () => { throw new Error('no figure') } })
+    const traceFunction = HypertracePrometheus({ register, port: 0 })
+    traceFunction(payload(1))
+    const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
+    assert.equal(response.status, 200)
+    const families = parse(await response.text())
+    assert.equal(families.get('hypertrace_scrape_incomplete').samples[0].value, 1)
+    assert.equal(families.get('trace_counter').samples[0].value, 1)
+    assert.ok(families.has('process_cpu_seconds_total'))
+    assert.equal(families.has('own'), false)
+    await traceFunction.stop()
+  })
+
+  const { OPENMETRICS_CONTENT_TYPE } = client.Registry
+  if (OPENMETRICS_CONTENT_TYPE === undefined) continue // prom-client 14.0 has no such mode
+
+  test(`${name}: OpenMetrics mode names the counter's samples _total`, async () => {
+    const register = new client.Registry()
+    register.setContentType(OPENMETRICS_CONTENT_TYPE)
+    const traceFunction = HypertracePrometheus({ register, port: 0 })
+    traceFunction(payload(1))
+    const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
+    assert.equal(response.headers.get('content-type'), OPENMETRICS_CONTENT_TYPE)
+    const page = await response.text()
+    assert.match(page, /^trace_counter_total\{.*\} 1$/m)
+    assert.match(page, /^process_cpu_seconds_total [\d.]+$/m)
+    assert.match(page, /\n# EOF\n$/)
+    await traceFunction.stop()
+    assert.equal(register.getMetricsAsArray().length, 0)
+  })
+}

@@ -1,0 +1,84 @@
+//! The default families as JavaScript takes them, for a registry of the user's own.
+
+use napi_derive::napi;
+use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};
+
+use crate::catalogue;
+
+/// A family and its samples.
+#[napi(object, object_from_js = false)]
+pub struct JsFamily {
+    /// The family's name.
+    pub name: String,
+    /// Its help text.
+    pub help: String,
+    /// `counter`, `gauge` or `histogram`.
+    #[napi(js_name = "type")]
+    pub kind: &'static str,
+    /// How prom-client's cluster aggregation joins its values.
+    pub aggregator: &'static str,
+    /// Its samples.
+    pub samples: Vec<JsSample>,
+}
+
+/// One line of a family.
+#[napi(object, object_from_js = false)]
+pub struct JsSample {
+    /// The name on the line: the family's, or with a suffix for a histogram.
+    pub name: String,
+    /// Names and values in turn.
+    pub labels: Vec<String>,
+    /// The value.
+    pub value: f64,
+}
+
+impl From<&MetricFamily> for JsFamily {
+    fn from(family: &MetricFamily) -> Self {
+        let name = family.name();
+        let kind = family.get_field_type();
+        let samples = family.get_metric().iter().flat_map(|metric| match kind {
+            MetricType::HISTOGRAM => histogram(name, metric, metric.get_histogram()),
+            MetricType::COUNTER => vec![sample(name, metric, metric.get_counter().get_value())],
+            _ => vec![sample(name, metric, metric.get_gauge().get_value())],
+        });
+        Self {
+            name: name.to_owned(),
+            help: family.help().to_owned(),
+            kind: match kind {
+                MetricType::HISTOGRAM => "histogram",
+                MetricType::COUNTER => "counter",
+                _ => "gauge",
+            },
+            aggregator: catalogue::aggregator(name),
+            samples: samples.collect(),
+        }
+    }
+}
+
+fn sample(name: &str, metric: &Metric, value: f64) -> JsSample {
+    let labels = metric
+        .get_label()
+        .iter()
+        .flat_map(|pair| [pair.name().to_owned(), pair.value().to_owned()])
+        .collect();
+    JsSample { name: name.to_owned(), labels, value }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are exact below 2^53")]
+fn histogram(name: &str, metric: &Metric, histogram: &Histogram) -> Vec<JsSample> {
+    let bucket = |bound: String, count: u64| {
+        let mut bucket = sample(&format!("{name}_bucket"), metric, count as f64);
+        bucket.labels.splice(0..0, ["le".to_owned(), bound]);
+        bucket
+    };
+    let count = histogram.get_sample_count();
+    let mut samples: Vec<JsSample> = histogram
+        .get_bucket()
+        .iter()
+        .map(|of| bucket(of.upper_bound().to_string(), of.cumulative_count()))
+        .collect();
+    samples.push(bucket("+Inf".to_owned(), count));
+    samples.push(sample(&format!("{name}_sum"), metric, histogram.get_sample_sum()));
+    samples.push(sample(&format!("{name}_count"), metric, count as f64));
+    samples
+}

@@ -1,0 +1,187 @@
+//! From a request to what is to be answered. Pure: no clock, no socket, no page.
+
+use http_body::Body as _;
+use hyper::{
+    Method, Request, StatusCode, Uri, Version,
+    body::Incoming,
+    header::{CONTENT_LENGTH, HOST},
+};
+
+/// Where the page is.
+pub const METRICS_PATH: &str = "/metrics";
+
+/// What is said at `/`.
+pub(crate) const HOME: &str =
+    "hypertrace-prometheus is running. What it measures is at /metrics, for Prometheus.\n";
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Route {
+    /// The page of metrics.
+    Metrics,
+    /// The text at `/`.
+    Home,
+    /// `OPTIONS` of something that exists, or of the server.
+    Options,
+    /// Nothing here has that name.
+    NotFound,
+    /// It exists, and can only be read.
+    MethodNotAllowed,
+    /// `CONNECT`: this is no proxy.
+    Connect,
+    /// The request is not well-formed, with what is wrong.
+    BadRequest(&'static str),
+}
+
+impl Route {
+    /// The status of the answer; for [`Route::Metrics`] if all goes well.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Metrics | Self::Home => StatusCode::OK,
+            Self::Options => StatusCode::NO_CONTENT,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed | Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The text of the answer, if it is not the page.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Metrics | Self::Options => "",
+            Self::Home => HOME,
+            Self::NotFound => "Not found. The metrics are at /metrics.\n",
+            Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
+            Self::Connect => "This is no proxy.\n",
+            Self::BadRequest(fault) => fault,
+        }
+    }
+
+    /// Whether the answer names the methods that are allowed.
+    #[must_use]
+    pub const fn allows(self) -> bool {
+        matches!(self, Self::Options | Self::MethodNotAllowed | Self::Connect)
+    }
+
+    /// Whether nothing that follows on the connection can be trusted.
+    #[must_use]
+    pub const fn closes(self) -> bool {
+        matches!(self, Self::Connect | Self::BadRequest(_))
+    }
+}
+
+/// What a request asks for, from its first line and the number of its `Host` and `Content-Length`
+/// lines: hyper passes on requests without a host, with two, and with a length that is said twice.
+#[must_use]
+pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize, lengths: usize) -> Route {
+    if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {
+        return Route::BadRequest("A request needs one Host header.\n");
+    }
+    if lengths > 1 {
+        return Route::BadRequest("A request has one Content-Length header at most.\n");
+    }
+    if method == Method::CONNECT {
+        return Route::Connect;
+    }
+    let path = uri.path();
+    let found = match path {
+        METRICS_PATH => Route::Metrics,
+        "/" => Route::Home,
+        "*" if method == Method::OPTIONS => Route::Options,
+        "" => return Route::BadRequest("A request's target starts with a slash.\n"),
+        _ => return Route::NotFound,
+    };
+    match *method {
+        Method::GET | Method::HEAD => found,
+        Method::OPTIONS => Route::Options,
+        _ => Route::MethodNotAllowed,
+    }
+}
+
+/// What a request asks for, and whether the connection ends with its answer.
+///
+/// A body is never read. So the connection ends with the answer to a request that has one.
+pub(crate) fn dispatch(request: &Request<Incoming>) -> (Route, bool) {
+    let headers = request.headers();
+    let route = route(
+        request.method(),
+        request.uri(),
+        request.version(),
+        headers.get_all(HOST).iter().count(),
+        headers.get_all(CONTENT_LENGTH).iter().count(),
+    );
+    (route, route.closes() || !request.body().is_end_stream())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_has_one_route() {
+        let bad = "bad";
+        let table = [
+            ("GET", "/metrics", "metrics"),
+            ("HEAD", "/metrics", "metrics"),
+            ("GET", "/metrics?", "metrics"),
+            ("GET", "/metrics?x=%00&name[]=a", "metrics"),
+            ("GET", "http://anywhere:1/metrics?x=1", "metrics"),
+            ("GET", "/", "home"),
+            ("GET", "http://anywhere", "home"),
+            ("GET", "/?x", "home"),
+            ("GET", "/nope", "not found"),
+            ("GET", "//metrics", "not found"),
+            ("GET", "/%6detrics", "not found"),
+            ("GET", "/metrics/", "not found"),
+            ("GET", "/Metrics", "not found"),
+            ("GET", "*", "not found"),
+            ("POST", "/nope", "not found"),
+            ("OPTIONS", "/nope", "not found"),
+            ("POST", "/metrics", "not allowed"),
+            ("PUT", "/metrics", "not allowed"),
+            ("DELETE", "/", "not allowed"),
+            ("TRACE", "/metrics", "not allowed"),
+            ("get", "/metrics", "not allowed"),
+            ("OPTIONS", "/metrics", "options"),
+            ("OPTIONS", "/", "options"),
+            ("OPTIONS", "*", "options"),
+            ("CONNECT", "a:1", "connect"),
+            ("GET", "metrics", bad),
+        ];
+        for (method, target, expected) in table {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let uri: Uri = target.parse().unwrap();
+            let name = match route(&method, &uri, Version::HTTP_11, 1, 0) {
+                Route::Metrics => "metrics",
+                Route::Home => "home",
+                Route::Options => "options",
+                Route::NotFound => "not found",
+                Route::MethodNotAllowed => "not allowed",
+                Route::Connect => "connect",
+                Route::BadRequest(_) => bad,
+            };
+            assert_eq!(name, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn only_http_1_0_goes_without_a_host_and_nothing_with_two() {
+        let uri = Uri::from_static("/metrics");
+        let table = [
+            (Version::HTTP_11, 0, 0, false),
+            (Version::HTTP_11, 1, 1, true),
+            (Version::HTTP_11, 2, 0, false),
+            (Version::HTTP_10, 0, 0, true),
+            (Version::HTTP_10, 1, 0, true),
+            (Version::HTTP_10, 2, 0, false),
+            (Version::HTTP_11, 1, 2, false),
+        ];
+        for (version, hosts, lengths, good) in table {
+            let route = route(&Method::GET, &uri, version, hosts, lengths);
+            assert_eq!(route == Route::Metrics, good, "{version:?} {hosts} {lengths}");
+            assert_eq!(route.closes(), !good);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Which content coding an answer gets. Pure.
+//!
+//! The content *type* is never negotiated: the text format is what every scraper reads, and
+//! `OpenMetrics` would rename the counter. So `Accept` is not looked at anywhere.
+
+/// A content coding of a page.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Coding {
+    /// The page as it is.
+    Identity,
+    /// One gzip member.
+    Gzip,
+}
+
+/// A weight in thousandths, as `q=0.123` says it.
+type Weight = u16;
+
+/// Chooses from the values of the request's `Accept-Encoding` lines (RFC 9110, 12.5.3).
+///
+/// gzip needs to be asked for by name, by `*`, or by refusing identity, and must not weigh less
+/// than an identity asked for by name. A request that refuses everything gets identity: a page
+/// that cannot be read tells its owner more than a 406 does.
+#[must_use]
+pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
+    let (mut gzip, mut identity, mut any) = (None, None, None);
+    for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
+        let Some((name, weight)) = parse(element) else { continue };
+        let place: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => &mut gzip,
+            "identity" => &mut identity,
+            "*" => &mut any,
+            _ => continue,
+        };
+        *place = Some(place.map_or(weight, |known| known.max(weight)));
+    }
+    let refused = |weight: Option<Weight>| weight == Some(0);
+    let wanted = match (gzip.or(any), identity) {
+        (Some(0), _) => false,
+        (Some(gzip), identity) => gzip >= identity.unwrap_or(0),
+        (None, identity) => refused(identity),
+    };
+    if wanted { Coding::Gzip } else { Coding::Identity }
+}
+
+/// One element of the list: a name and its weight. `None` for what is not well-formed.
+fn parse(element: &[u8]) -> Option<(&str, Weight)> {
+    let mut parts = std::str::from_utf8(element).ok()?.split(';');
+    let name = parts.next()?.trim();
+    let mut weight = 1000;
+    for parameter in parts {
+        let (key, value) = parameter.split_once('=')?;
+        if key.trim().eq_ignore_ascii_case("q") {
+            weight = thousandths(value.trim())?;
+        }
+    }
+    (!name.is_empty()).then_some((name, weight))
+}
+
+/// `0`, `1`, `0.5`, `0.125`, `1.000`: at most three digits after the point, at most 1.
+fn thousandths(value: &str) -> Option<Weight> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: Weight = format!("{fraction:0<3}").parse().ok()?;
+    match (whole, fraction) {
+        ("0", fraction) => Some(fraction),
+        ("1", 0) => Some(1000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Coding::*, *};
+
+    #[test]
+    fn gzip_is_chosen_when_it_is_asked_for_and_weighs_no_less_than_identity() {
+        let table: [(&[&str], Coding); 34] = [
+            (&[], Identity),
+            (&[""], Identity),
+            (&["gzip"], Gzip),
+            (&["GZip"], Gzip),
+            (&["x-gzip"], Gzip),
+            (&["gzip;q=0"], Identity),
+            (&["gzip;q=0.0"], Identity),
+            (&["gzip;q=0.000"], Identity),
+            (&["gzip; q=0"], Identity),
+            (&["gzip ; Q = 0"], Identity),
+            (&["*"], Gzip),
+            (&["*;q=0"], Identity),
+            (&["*;q=0.1"], Gzip),
+            (&["br"], Identity),
+            (&["br, *;q=0"], Identity),
+            (&["deflate, gzip, br"], Gzip),
+            (&["deflate", "gzip"], Gzip),
+            (&["gzip;q=0, *"], Identity),
+            (&["gzip, *;q=0"], Gzip),
+            (&["gzip;q=0.1"], Gzip),
+            (&["gzip;q=0.1, identity;q=1"], Identity),
+            (&["identity, gzip;q=0.999"], Identity),
+            (&["gzip;q=0.5, identity;q=0.5"], Gzip),
+            (&["gzip, identity"], Gzip),
+            (&["identity"], Identity),
+            (&["identity;q=0"], Gzip),
+            (&["identity;q=0, *;q=0"], Identity),
+            (&["identity;q=0, gzip;q=0"], Identity),
+            (&["gzip;q=2"], Identity),
+            (&["gzip;q=0.1234"], Identity),
+            (&["gzip;q=a, br"], Identity),
+            (&["gzip;q"], Identity),
+            (&[",,, gzip ,"], Gzip),
+            (&["gzip;q=0, gzip;q=1"], Gzip),
+        ];
+        for (values, expected) in table {
+            let chosen = coding(values.iter().map(|value| value.as_bytes()));
+            assert_eq!(chosen, expected, "{values:?}");
+        }
+        assert_eq!(coding([b"gzip\xff, gzip".as_slice()].into_iter()), Gzip);
+    }
+}

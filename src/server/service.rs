@@ -1,0 +1,199 @@
+//! Answers one request: the decisions of `handler`, `negotiate` and `limits`, carried out.
+//!
+//! An answer is a whole text or a page whose first part is there already. So a page that fails at
+//! once is a 500, never an empty 200 (which would mark every series stale); one that fails later
+//! ends its connection. Server thread only.
+
+use std::{convert::Infallible, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use hyper::{
+    Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{
+        ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue,
+        RETRY_AFTER, TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use super::{
+    Source,
+    body::{Answer, Content, Permits},
+    handler::{Route, dispatch},
+    limits::{Limits, patience},
+    negotiate::{Coding, coding},
+    page::Page,
+    panics::{caught, caught_async},
+};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const METHODS: &str = "GET, HEAD";
+const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+
+const FAULT: &str = "The metrics could not be written. The application's log tells more.\n";
+const BUSY: &str = "Too many scrapes at once. Try again in a second.\n";
+const BUSY_WHOLE: &str =
+    "Too many HTTP/1.0 scrapes at once. Try again in a second, or with HTTP/1.1.\n";
+const LATE: &str = "The metrics were not ready in time.\n";
+
+/// What all connections of a server answer from.
+pub(crate) struct Service {
+    source: Arc<dyn Source>,
+    pub(crate) limits: Limits,
+    scrapes: Arc<Semaphore>,
+    whole_pages: Arc<Semaphore>,
+}
+
+/// A text instead of the page.
+type Refusal = (StatusCode, &'static str);
+
+impl Service {
+    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Self {
+        let scrapes = Arc::new(Semaphore::new(limits.scrapes));
+        let whole_pages = Arc::new(Semaphore::new(limits.whole_pages));
+        Self { source, limits, scrapes, whole_pages }
+    }
+
+    /// Answers one request. Everything that may go wrong is an answer too.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Answer>, Infallible> {
+        let (route, closes) = dispatch(&request);
+        let mut response = match route {
+            Route::Metrics => match self.scrape(&request, deadline).await {
+                Ok(response) => response,
+                Err((status, sentence)) => text(status, sentence, deadline),
+            },
+            _ => text(route.status(), route.text(), deadline),
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if route.allows() {
+            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+        }
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
+    }
+
+    async fn scrape(
+        &self,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Answer>, Refusal> {
+        let mut permits = vec![take(&self.scrapes, BUSY)?];
+        let headers = request.headers();
+        let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
+        let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
+
+        let patience = patience(timeout, self.limits.patience);
+        let scrape = caught(|| self.source.scrape(patience)).map_err(|_| fault())?;
+        let scrape = tokio::time::timeout_at(deadline.into(), caught_async(scrape));
+        let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
+
+        let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
+        let page = Page::new(scrape.page, coding);
+        let content = begin(page, deadline).await?;
+        let chunked = matches!(content, Content::Stream { .. });
+        let content = match content {
+            Content::Stream { first, rest } if request.method() == Method::HEAD => {
+                drop((first, rest));
+                Content::Stream { first: Bytes::new(), rest: None }
+            }
+            Content::Stream { first, rest } if request.version() < Version::HTTP_11 => {
+                permits.push(take(&self.whole_pages, BUSY_WHOLE)?);
+                finish(first, rest, deadline).await?
+            }
+            content => content,
+        };
+
+        let head = request.method() == Method::HEAD;
+        let mut response = Response::new(Answer::new(content, deadline, permits));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if coding == Coding::Gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if head && chunked && request.version() >= Version::HTTP_11 {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        Ok(response)
+    }
+}
+
+/// Writes a page until there is something to send.
+async fn begin(mut page: Page, deadline: Instant) -> Result<Content, Refusal> {
+    loop {
+        let part = page.part().map_err(|_| fault())?;
+        match (part.bytes.is_empty(), part.more) {
+            (false, false) => return Ok(Content::Whole(part.bytes)),
+            (false, true) => {
+                return Ok(Content::Stream { first: part.bytes, rest: Some(Box::new(page)) });
+            }
+            (true, false) => return Err(fault()),
+            (true, true) => take_turns(deadline).await?,
+        }
+    }
+}
+
+/// Writes a page to its end, for a client that has to be told its length first. The one place where
+/// the memory of a scrape grows with the page.
+async fn finish(
+    first: Bytes,
+    rest: Option<Box<Page>>,
+    deadline: Instant,
+) -> Result<Content, Refusal> {
+    let mut whole = Vec::from(first);
+    let Some(mut page) = rest else { return Ok(Content::Whole(whole.into())) };
+    loop {
+        take_turns(deadline).await?;
+        let part = page.part().map_err(|_| fault())?;
+        whole.extend_from_slice(&part.bytes);
+        if !part.more {
+            return Ok(Content::Whole(whole.into()));
+        }
+    }
+}
+
+/// Between two parts of a page the other connections are served.
+async fn take_turns(deadline: Instant) -> Result<(), Refusal> {
+    tokio::task::yield_now().await;
+    if Instant::now() < deadline { Ok(()) } else { Err(late()) }
+}
+
+fn take(
+    places: &Arc<Semaphore>,
+    sentence: &'static str,
+) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
+    Arc::clone(places).try_acquire_owned().map_err(|error| match error {
+        TryAcquireError::NoPermits | TryAcquireError::Closed => {
+            (StatusCode::SERVICE_UNAVAILABLE, sentence)
+        }
+    })
+}
+
+fn fault() -> Refusal {
+    (StatusCode::INTERNAL_SERVER_ERROR, FAULT)
+}
+
+fn late() -> Refusal {
+    (StatusCode::SERVICE_UNAVAILABLE, LATE)
+}
+
+fn text(status: StatusCode, sentence: &'static str, deadline: Instant) -> Response<Answer> {
+    let content = Content::Whole(Bytes::from_static(sentence.as_bytes()));
+    let mut response = Response::new(Answer::new(content, deadline, Permits::new()));
+    *response.status_mut() = status;
+    if !sentence.is_empty() {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
