@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const exporter = new Exporter(options)
   const sampler = options.collectDefaults ? createSampler() : null
-  const sample = () => { if (sampler !== null) exporter.deliver(sampler.sample()) }
+  const sample = () => sampler === null ? exporter.decline() : exporter.deliver(sampler.sample())
 
   const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,

@@ -23,6 +23,7 @@ pub mod catalogue;
 pub mod counter;
 pub mod exposition;
 pub mod labels;
+pub mod live;
 pub mod node_metrics;
 pub mod process;
 pub mod scrape;

@@ -3,9 +3,7 @@
 use napi::{
     Status,
     bindgen_prelude::Function,
-    threadsafe_function::{
-        ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
-    },
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue},
 };
 
 use crate::{node_metrics::Sampler, scrape::PageAsker};

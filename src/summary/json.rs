@@ -69,11 +69,6 @@ impl Json<'_> {
         self
     }
 
-    /// `null`.
-    pub fn null(&mut self) -> &mut Self {
-        self.number(f64::NAN)
-    }
-
     /// What stands behind an opening bracket or a colon needs no comma, and nothing else written
     /// here ends in one of these: a string ends in its quote.
     fn separate(&mut self) {
@@ -98,7 +93,7 @@ mod tests {
         let text = written(|json| {
             json.open(b'{').key("a").number(1.0).key("b").open(b'[').string("x").string("{");
             json.string("y").close(b']').key("c").open(b'{').close(b'}').key("d").truth(true);
-            json.key("e").null().close(b'}');
+            json.key("e").known(None).close(b'}');
         });
         assert_eq!(text, r#"{"a":1,"b":["x","{","y"],"c":{},"d":true,"e":null}"#);
     }

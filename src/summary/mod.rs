@@ -48,9 +48,10 @@
 //! - `calls`: all, and those that pass the filters. Whole numbers, exact below 2⁵³.
 //! - `rows`: greatest first. A label that the group's series do not have is left out. `other`: what
 //!   `limit` cut off.
-//! - `eventLoop`: `null` where nothing is asked of the event loop (`collectDefaults: false`).
-//!   `answering`: whether it answered in time; `lagSeconds`: how long it took, or is taking.
-//! - `process`: `null` for what is not known. The heap's figures are as old as `sampleAgeSeconds`.
+//! - `eventLoop`: `answering`: whether it answered in time; `lagSeconds`: how long it took, or is
+//!   taking.
+//! - `process`: `null` for what is not known. The heap's figures are as old as `sampleAgeSeconds`,
+//!   and not known with `collectDefaults: false`.
 
 mod grouping;
 mod json;
@@ -78,8 +79,12 @@ pub struct Figures {
     pub start_time: f64,
     /// The time since, by a monotonic clock.
     pub uptime: f64,
-    /// The event loop, if it is asked.
-    pub event_loop: Option<EventLoop>,
+    /// Whether the event loop has answered the last question.
+    pub answering: bool,
+    /// How long the last question waited, or has been waiting.
+    pub lag: f64,
+    /// The age of the sample that the heap's figures are from.
+    pub sample_age: Option<f64>,
     /// When the process started, since the epoch.
     pub process_start_time: Option<f64>,
     /// CPU time that the process has spent.
@@ -90,17 +95,6 @@ pub struct Figures {
     pub heap_used: Option<f64>,
     /// V8's heap: all of it.
     pub heap_total: Option<f64>,
-}
-
-/// How the event loop does.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EventLoop {
-    /// Whether it has answered the last question.
-    pub answering: bool,
-    /// How long the last question waited, or has been waiting.
-    pub lag: f64,
-    /// The age of the sample that the heap's figures are from.
-    pub sample_age: Option<f64>,
 }
 
 /// A summary in the making.
@@ -188,16 +182,9 @@ fn write_names<'n>(json: &mut Json<'_>, names: impl Iterator<Item = &'n String>)
 }
 
 fn write_figures(json: &mut Json<'_>, figures: &Figures) {
-    json.key("eventLoop");
-    match figures.event_loop {
-        None => {
-            json.null();
-        }
-        Some(EventLoop { answering, lag, sample_age }) => {
-            json.open(b'{').key("answering").truth(answering).key("lagSeconds").number(lag);
-            json.key("sampleAgeSeconds").known(sample_age).close(b'}');
-        }
-    }
+    json.key("eventLoop").open(b'{').key("answering").truth(figures.answering);
+    json.key("lagSeconds").number(figures.lag);
+    json.key("sampleAgeSeconds").known(figures.sample_age).close(b'}');
     json.key("process").open(b'{');
     json.key("startTimeSeconds").known(figures.process_start_time);
     json.key("cpuSeconds").known(figures.cpu);
