@@ -64,8 +64,8 @@ declare namespace HypertracePrometheus {
     register?: Registry | null
 
     /**
-     * Whether the page carries the `process_*` and `nodejs_*` families as well. Names, help texts,
-     * types and labels are those of prom-client 15.
+     * Whether the page carries the `process_*` and `nodejs_*` families as well, whose names, help
+     * texts, types and labels are those of prom-client 15, and `hypertrace_*`, about the exporter.
      *
      * @default true
      */

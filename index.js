@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const exporter = new Exporter(options)
   const sampler = options.collectDefaults ? createSampler() : null
-  const sample = () => sampler === null ? exporter.decline() : exporter.deliver(sampler.sample())
+  const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
 
   const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
@@ -94,15 +94,24 @@ function metricsOf (exporter, sample) {
 
 /** Starts the server; throws as Node's own would emit. */
 function listen (exporter, { host, port, register }, sample) {
-  const render = register === null
-    ? null
-    : (question) => {
-        exporter.pageBegun(question)
-        Promise.resolve(register.metrics()).then(
-          (page) => exporter.deliverPage(question, page, register.contentType),
-          () => exporter.deliverPage(question, null, ''))
-      }
-  const failure = exporter.listen(host, port, sample, render)
+  // Both are called from outside any of the application's code: what they threw would end it.
+  const answerSample = () => {
+    try {
+      sample()
+    } catch {
+      exporter.decline()
+    }
+  }
+  const answerPage = async (question) => {
+    let page = null
+    try {
+      page = await register.metrics()
+    } catch {
+      // The server answers with what Rust owns, and says that the page is incomplete.
+    }
+    exporter.deliverPage(question, page, register.contentType)
+  }
+  const failure = exporter.listen(host, port, answerSample, register === null ? null : answerPage)
   if (failure !== null) throw systemError(failure)
 }
 

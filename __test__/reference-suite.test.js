@@ -24,10 +24,15 @@ async function freePorts (count) {
   return ports
 }
 
-async function runSuite () {
-  const ports = await freePorts(FIXED_PORTS.length)
-  const child = spawn(process.execPath, ['--require', path.join(__dirname, 'support', 'as-reference.js'), suite], {
-    env: { ...process.env, NODE_OPTIONS: '', TEST_PORTS: JSON.stringify(Object.fromEntries(FIXED_PORTS.map((port, i) => [port, ports[i]]))) },
+/**
+ * @param {string} subject the module that the file is to test
+ */
+async function runSuite (subject) {
+  const free = await freePorts(FIXED_PORTS.length)
+  const ports = Object.fromEntries(FIXED_PORTS.map((port, i) => [port, free[i]]))
+  const preload = path.join(__dirname, 'support', 'as-reference.js')
+  const child = spawn(process.execPath, ['--require', preload, suite], {
+    env: { ...process.env, NODE_OPTIONS: '', TEST_SUBJECT: subject, TEST_PORTS: JSON.stringify(ports) },
     timeout: 30_000
   })
   let output = ''
@@ -36,15 +41,22 @@ async function runSuite () {
   return { code, output }
 }
 
-test('every test that 1.0.0 came with passes', { timeout: 60_000 }, async (t) => {
-  const source = fs.readFileSync(suite, 'utf8')
-  const tests = source.match(/^test\(/gm).length
-  assert.ok(tests >= 16, `only ${tests} tests in the file`)
-  for (const port of FIXED_PORTS) assert.ok(source.includes(port))
+const subjects = {
+  'every test that 1.0.0 came with passes against ours': path.resolve(__dirname, '..'),
+  'every test that 1.0.0 came with passes against 1.0.0 itself, run the same way': 'hypertrace-prometheus-reference'
+}
 
-  const { code, output } = await runSuite()
-  assert.equal(code, 0, output)
-  assert.match(output, new RegExp(`^# tests = ${tests}/${tests} pass$`, 'm'), output)
-  assert.doesNotMatch(output, /^not ok/m, output)
-  t.diagnostic(`${tests} tests of 1.0.0`)
-})
+for (const [name, subject] of Object.entries(subjects)) {
+  test(name, { timeout: 60_000 }, async (t) => {
+    const source = fs.readFileSync(suite, 'utf8')
+    const tests = source.match(/^test\(/gm).length
+    assert.ok(tests >= 16, `only ${tests} tests in the file`)
+    for (const port of FIXED_PORTS) assert.ok(source.includes(port))
+
+    const { code, output } = await runSuite(require.resolve(subject))
+    assert.equal(code, 0, output)
+    assert.match(output, new RegExp(`^# tests = ${tests}/${tests} pass$`, 'm'), output)
+    assert.doesNotMatch(output, /^ *not ok/m, output)
+    t.diagnostic(`${tests} tests`)
+  })
+}

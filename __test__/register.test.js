@@ -26,9 +26,10 @@ const sampleLines = (page) => page.split('\n').filter((line) => line.startsWith(
 for (const name of clients) {
   const client = require(name)
 
-  test(`${name}: metrics() carries the counts and the default families`, async () => {
+  test(`${name}: metrics() carries the counts and the default families`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, allowedProps: ['p'] })
+    t.after(traceFunction.stop)
     traceFunction(payload(1, { p: 'a"b\\c\nd' }))
     traceFunction(payload(1, { p: 'a"b\\c\nd' }))
     traceFunction(payload(2))
@@ -45,9 +46,10 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: getMetricsAsJSON() and getSingleMetric() give the counter`, async () => {
+  test(`${name}: getMetricsAsJSON() and getSingleMetric() give the counter`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    t.after(traceFunction.stop)
     traceFunction(payload(7))
     const [json] = await register.getMetricsAsJSON()
     assert.equal(json.name, 'trace_counter')
@@ -61,9 +63,10 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: setDefaultLabels() adds labels, and ours win`, async () => {
+  test(`${name}: setDefaultLabels() adds labels, and ours win`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     const plain = await register.metrics()
     register.setDefaultLabels({ app: 'x', id: 'not this' })
@@ -80,9 +83,10 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: resetMetrics() starts the counts anew`, async () => {
+  test(`${name}: resetMetrics() starts the counts anew`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     traceFunction(payload(2))
     register.resetMetrics()
@@ -94,56 +98,63 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: stop() takes out all that was put in, and only that`, async () => {
+  test(`${name}: stop() takes out all that was put in, and only that`, async (t) => {
     const register = new client.Registry()
     const own = new client.Gauge({ name: 'own', help: 'own', registers: [register] })
     own.set(1)
     const traceFunction = HypertracePrometheus({ register })
+    t.after(traceFunction.stop)
     assert.ok(register.getMetricsAsArray().length > 30)
     await traceFunction.stop()
     assert.deepEqual(register.getMetricsAsArray().map(({ name }) => name), ['own'])
     const again = HypertracePrometheus({ register })
+    t.after(again.stop)
     await again.stop()
   })
 
-  test(`${name}: default families that are there already stay their owner's`, async () => {
+  test(`${name}: default families that are there already stay their owner's`, async (t) => {
     const register = new client.Registry()
     client.collectDefaultMetrics({ register })
     const held = register.getMetricsAsArray()
     const traceFunction = HypertracePrometheus({ register })
+    t.after(traceFunction.stop)
     parse(await register.metrics())
     for (const metric of held) assert.equal(register.getSingleMetric(metric.name), metric)
     await traceFunction.stop()
     assert.deepEqual(register.getMetricsAsArray(), held)
   })
 
-  test(`${name}: a trace_counter that is there already is an error that leaves nothing behind`, async () => {
+  test(`${name}: a trace_counter that is there already is an error that leaves nothing behind`, async (t) => {
     const register = new client.Registry()
     const first = HypertracePrometheus({ register, collectDefaults: false })
+    t.after(first.stop)
     const before = process.getActiveResourcesInfo().length
     assert.throws(() => HypertracePrometheus({ register, port: 0 }), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /trace_counter/ })
     assert.equal(process.getActiveResourcesInfo().length, before)
     assert.equal(register.getMetricsAsArray().length, 1)
     const second = HypertracePrometheus({ register, collectDefaults: false, metricName: 'other_counter' })
+    t.after(second.stop)
     await Promise.all([first.stop(), second.stop()])
     assert.equal(register.getMetricsAsArray().length, 0)
   })
 
-  test(`${name}: Registry.merge() takes ours with others`, async () => {
+  test(`${name}: Registry.merge() takes ours with others`, async (t) => {
     const register = new client.Registry()
     const other = new client.Registry()
     new client.Counter({ name: 'others_total', help: 'o', registers: [other] }).inc()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     const families = parse(await client.Registry.merge([register, other]).metrics())
     assert.deepEqual([...families.keys()], ['trace_counter', 'others_total'])
     await traceFunction.stop()
   })
 
-  test(`${name}: with a port as well, the page is the register's`, async () => {
+  test(`${name}: with a port as well, the page is the register's`, async (t) => {
     const register = new client.Registry()
     const own = new client.Gauge({ name: 'own', help: 'own', registers: [register], collect () { own.set(42) } })
     const traceFunction = HypertracePrometheus({ register, port: 0, collectDefaults: false })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
     assert.equal(response.headers.get('content-type'), register.contentType)
@@ -154,10 +165,11 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: a register that cannot render gives what Rust owns, marked incomplete`, async () => {
+  test(`${name}: a register that cannot render gives what Rust owns, marked incomplete`, async (t) => {
     const register = new client.Registry()
     register.registerMetric({ name: 'own', get: async () => { throw new Error('no figure') } })
     const traceFunction = HypertracePrometheus({ register, port: 0 })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
     assert.equal(response.status, 200)
@@ -172,10 +184,11 @@ for (const name of clients) {
   const { OPENMETRICS_CONTENT_TYPE } = client.Registry
   if (OPENMETRICS_CONTENT_TYPE === undefined) continue // prom-client 14.0 has no such mode
 
-  test(`${name}: OpenMetrics mode names the counter's samples _total`, async () => {
+  test(`${name}: OpenMetrics mode names the counter's samples _total`, async (t) => {
     const register = new client.Registry()
     register.setContentType(OPENMETRICS_CONTENT_TYPE)
     const traceFunction = HypertracePrometheus({ register, port: 0 })
+    t.after(traceFunction.stop)
     traceFunction(payload(1))
     const response = await fetch(`http://localhost:${traceFunction.address().port}/metrics`)
     assert.equal(response.headers.get('content-type'), OPENMETRICS_CONTENT_TYPE)

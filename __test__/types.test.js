@@ -23,16 +23,22 @@ const SETTINGS = {
 for (const [setting, compilers] of Object.entries(SETTINGS)) {
   for (const compiler of compilers) {
     test(`types: ${setting} compiles under ${compiler}`, async () => {
-      const { code, output } = await compile(compiler, setting)
+      const { code, output } = await compile(compiler, `tsconfig.${setting}.json`)
       assert.equal(output, '')
       assert.equal(code, 0)
     })
   }
 }
 
+test('types: the JavaScript holds to its JSDoc and to index.d.ts', async () => {
+  const { code, output } = await compile('TypeScript 7', path.join('..', '..', 'tsconfig.json'))
+  assert.equal(output, '')
+  assert.equal(code, 0)
+})
+
 for (const compiler of Object.keys(COMPILERS)) {
   test(`types: ${compiler} refuses a wrong option`, async () => {
-    const { code, output } = await compile(compiler, 'mistake')
+    const { code, output } = await compile(compiler, 'tsconfig.mistake.json')
     assert.match(output, /mistake\.cts\(4,\d+\): error TS2322/)
     assert.notEqual(code, 0)
   })
@@ -40,12 +46,12 @@ for (const compiler of Object.keys(COMPILERS)) {
 
 /**
  * @param {string} compiler a key of COMPILERS
- * @param {string} setting the middle of a tsconfig's name
+ * @param {string} project a tsconfig, from FOLDER
  * @returns {Promise<{ code: unknown, output: string }>}
  */
-function compile (compiler, setting) {
+function compile (compiler, project) {
   const tsc = path.join(path.dirname(COMPILERS[compiler]), 'bin', 'tsc')
-  const args = [tsc, '--pretty', 'false', '-p', path.join(FOLDER, `tsconfig.${setting}.json`)]
+  const args = [tsc, '--pretty', 'false', '-p', path.join(FOLDER, project)]
   return new Promise(resolve => {
     execFile(process.execPath, args, { cwd: FOLDER, timeout: 120_000 }, (err, stdout, stderr) => {
       resolve({ code: err ? err.code : 0, output: stdout + stderr })

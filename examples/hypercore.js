@@ -110,12 +110,13 @@ async function workOnPair (storage, blocksPerRound, signal) {
 }
 
 async function main () {
+  const signal = endSignal() // first, so that no signal finds the storage without a keeper
   let settings, example
   try {
     settings = readArguments()
     example = startOrExplain(settings.port)
   } catch (err) {
-    console.error(err.message)
+    console.error(err.code === undefined ? err : err.message)
     process.exitCode = 1
     return
   }
@@ -128,7 +129,6 @@ async function main () {
   console.log(`  the busiest calls  curl -s ${url} | grep ^trace_counter | sort -t} -rnk2 | head -5`)
   console.log('Ctrl-C ends it.')
 
-  const signal = endSignal()
   try {
     await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first if it fails
     await example.rest()
@@ -148,7 +148,9 @@ function readArguments () {
     }
   })
   for (const name of ['for', 'linger']) {
-    if (!(Number(values[name]) >= 0)) throw new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+    if (Number(values[name]) >= 0) continue
+    const err = new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+    throw Object.assign(err, { code: 'ERR_OUT_OF_RANGE' })
   }
   return { port: Number(values.port), seconds: Number(values.for), linger: Number(values.linger) }
 }
@@ -157,8 +159,10 @@ function startOrExplain (port) {
   try {
     return start({ port })
   } catch (err) {
-    if (err.code !== 'EADDRINUSE') throw err
-    throw new Error(`Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`)
+    if (err.code === 'EADDRINUSE') {
+      err.message = `Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`
+    }
+    throw err
   }
 }
 

@@ -59,7 +59,7 @@ function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
 /**
  * The error of a failed listen, as Node's `net.Server` emits it.
  *
- * @param {{ message: string, code: string, errno?: number, syscall: string, address: string, port: number }} failure
+ * @param {{ message: string, code: string, errno?: number, syscall: string, address: string, port: number, hostname?: string }} failure
  */
 function systemError ({ message, ...facts }) {
   if (facts.syscall === 'getaddrinfo') facts.hostname = facts.address

@@ -112,6 +112,7 @@ function readName (name, value, fallback) {
   return value
 }
 
+/** @returns {[string, string][]} */
 function readLabels (value) {
   if (value === undefined || value === null) return []
   if (typeof value !== 'object' || Array.isArray(value)) {

@@ -101,7 +101,9 @@ function toValue (sample, family) {
   return sample.name === family.name ? value : { ...value, metricName: sample.name }
 }
 
+/** @returns {Record<string, string>} */
 function labelObject (flat) {
+  /** @type {Record<string, string>} */
   const labels = {}
   for (let i = 0; i < flat.length; i += 2) labels[flat[i]] = flat[i + 1]
   return labels

@@ -25,7 +25,7 @@ async function setUp () {
   const mustBuild = isBinaryStale()
   if (mustBuild) requireCargo()
   if (areModulesStale()) await npm('Installing the dependencies', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
-  if (mustBuild) await npm('Building the addon (the first time takes a minute or two)', 'run', 'build')
+  if (mustBuild) await npm('Building the addon, which takes a few minutes the first time', 'run', 'build')
 }
 
 function areModulesStale () {

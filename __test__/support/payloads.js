@@ -138,7 +138,7 @@ function createWorld (random, kind) {
   }
 
   function writeProp (props) {
-    if (props === null || typeof props !== 'object') return
+    if (props === null || typeof props !== 'object' || Array.isArray(props)) return
     if (allowedProps.length > 0) setProp(props, pick(allowedProps))
   }
 

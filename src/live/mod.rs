@@ -75,7 +75,9 @@ mod tests {
             for (at, _) in page.match_indices(attribute) {
                 let target = &page[at + attribute.len()..];
                 let target = &target[..target.find('"').expect("a closing quote")];
-                let known = find(&format!("/{target}")).is_some() || target == "metrics";
+                let known = find(&format!("/{target}")).is_some()
+                    || target == "metrics"
+                    || target == "summary.json";
                 assert!(known || target.starts_with('#'), "{target}");
             }
         }

@@ -1,11 +1,7 @@
 //! From a request to what is to be answered. Pure: no clock, no socket, no page.
 
 use http_body::Body as _;
-use hyper::{
-    Method, Request, StatusCode, Uri, Version,
-    body::Incoming,
-    header::{CONTENT_LENGTH, HOST},
-};
+use hyper::{Method, Request, StatusCode, Uri, Version, body::Incoming, header::HOST};
 
 use crate::live::{self, Asset};
 
@@ -75,15 +71,12 @@ impl Route {
     }
 }
 
-/// What a request asks for, from its first line and the number of its `Host` and `Content-Length`
-/// lines: hyper passes on requests without a host, with two, and with a length that is said twice.
+/// What a request asks for, from its first line and the number of its `Host` lines: hyper passes on
+/// requests without one and with two.
 #[must_use]
-pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize, lengths: usize) -> Route {
+pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Route {
     if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {
         return Route::BadRequest("A request needs one Host header.\n");
-    }
-    if lengths > 1 {
-        return Route::BadRequest("A request has one Content-Length header at most.\n");
     }
     if method == Method::CONNECT {
         return Route::Connect;
@@ -110,13 +103,11 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize, lengths
 ///
 /// A body is never read. So the connection ends with the answer to a request that has one.
 pub(crate) fn dispatch(request: &Request<Incoming>) -> (Route, bool) {
-    let headers = request.headers();
     let route = route(
         request.method(),
         request.uri(),
         request.version(),
-        headers.get_all(HOST).iter().count(),
-        headers.get_all(CONTENT_LENGTH).iter().count(),
+        request.headers().get_all(HOST).iter().count(),
     );
     (route, route.closes() || !request.body().is_end_stream())
 }
@@ -166,7 +157,7 @@ mod tests {
         for (method, target, expected) in table {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let uri: Uri = target.parse().unwrap();
-            let name = match route(&method, &uri, Version::HTTP_11, 1, 0) {
+            let name = match route(&method, &uri, Version::HTTP_11, 1) {
                 Route::Metrics => "metrics",
                 Route::Summary => "summary",
                 Route::Live(asset) => asset.path,
@@ -184,17 +175,16 @@ mod tests {
     fn only_http_1_0_goes_without_a_host_and_nothing_with_two() {
         let uri = Uri::from_static("/metrics");
         let table = [
-            (Version::HTTP_11, 0, 0, false),
-            (Version::HTTP_11, 1, 1, true),
-            (Version::HTTP_11, 2, 0, false),
-            (Version::HTTP_10, 0, 0, true),
-            (Version::HTTP_10, 1, 0, true),
-            (Version::HTTP_10, 2, 0, false),
-            (Version::HTTP_11, 1, 2, false),
+            (Version::HTTP_11, 0, false),
+            (Version::HTTP_11, 1, true),
+            (Version::HTTP_11, 2, false),
+            (Version::HTTP_10, 0, true),
+            (Version::HTTP_10, 1, true),
+            (Version::HTTP_10, 2, false),
         ];
-        for (version, hosts, lengths, good) in table {
-            let route = route(&Method::GET, &uri, version, hosts, lengths);
-            assert_eq!(route == Route::Metrics, good, "{version:?} {hosts} {lengths}");
+        for (version, hosts, good) in table {
+            let route = route(&Method::GET, &uri, version, hosts);
+            assert_eq!(route == Route::Metrics, good, "{version:?} {hosts}");
             assert_eq!(route.closes(), !good);
         }
     }

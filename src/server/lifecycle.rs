@@ -124,7 +124,6 @@ impl Server {
 
     /// Ends the server without grace and waits for that, for `limit` at most: for the end of a
     /// process. Tells whether the end was reached. Not to be called from a callback of `stop`.
-    #[must_use]
     pub fn stop_within(&self, limit: Duration) -> bool {
         self.shared.signal.advance(Phase::Cut);
         let until = Instant::now() + limit;

@@ -31,12 +31,19 @@ pub(crate) struct Page {
     gzip: Option<Gzip>,
     /// What the last part was written to before it was compressed.
     plain: Vec<u8>,
+    /// Nothing has been written yet.
+    empty: bool,
 }
 
 impl Page {
     pub(crate) fn new(render: Box<dyn Render>, coding: Coding) -> Self {
         let gzip = (coding == Coding::Gzip).then(Gzip::new);
-        Self { render, gzip, plain: Vec::new() }
+        Self { render, gzip, plain: Vec::new(), empty: true }
+    }
+
+    /// Whether nothing has been written so far; a compressed nothing has a length.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty
     }
 
     /// Writes the next part. Not to be called again after a failure or the last part.
@@ -44,6 +51,7 @@ impl Page {
         self.plain.clear();
         self.plain.reserve(CHUNK_BYTES + SLACK);
         let more = caught(|| self.render.render(&mut self.plain))?;
+        self.empty &= self.plain.is_empty();
         let bytes = match &mut self.gzip {
             Some(gzip) => gzip.pack(&self.plain, !more)?,
             None => std::mem::take(&mut self.plain).into(),

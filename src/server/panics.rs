@@ -49,8 +49,8 @@ fn tell(info: &PanicHookInfo<'_>) {
         .replace('\n', " ");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     super::log(&format!(
-        "a fault in this package, in {place}: {message}. The scrape failed, the server goes on; \
-         further faults are not logged"
+        "a fault in this package, in {place}: {message}. The server goes on; further faults \
+         are not logged"
     ));
 }
 

@@ -13,7 +13,7 @@ use hyper::{
     header::{
         ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
-        RETRY_AFTER, TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -27,7 +27,6 @@ use super::{
     page::Page,
     panics::{caught, caught_async},
 };
-
 use crate::live::{self, Asset};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -129,7 +128,6 @@ impl Service {
         let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
         let page = Page::new(scrape.page, coding);
         let content = begin(page, deadline).await?;
-        let chunked = matches!(content, Content::Stream { .. });
         let content = match content {
             Content::Stream { first, rest } if request.method() == Method::HEAD => {
                 drop((first, rest));
@@ -142,16 +140,12 @@ impl Service {
             content => content,
         };
 
-        let head = request.method() == Method::HEAD;
         let mut response = Response::new(Answer::new(content, deadline, permits));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         if coding == Coding::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        if head && chunked && request.version() >= Version::HTTP_11 {
-            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         Ok(response)
     }
@@ -179,11 +173,11 @@ async fn begin(mut page: Page, deadline: Instant) -> Result<Content, Refusal> {
     loop {
         let part = page.part().map_err(|_| fault())?;
         match (part.bytes.is_empty(), part.more) {
-            (false, false) => return Ok(Content::Whole(part.bytes)),
+            (_, false) if page.is_empty() => return Err(fault()),
+            (_, false) => return Ok(Content::Whole(part.bytes)),
             (false, true) => {
                 return Ok(Content::Stream { first: part.bytes, rest: Some(Box::new(page)) });
             }
-            (true, false) => return Err(fault()),
             (true, true) => take_turns(deadline).await?,
         }
     }

@@ -170,8 +170,8 @@ fn sums_of_the_page(counter: &TraceCounter, query: &Query) -> BTreeMap<Vec<(Stri
             labels.iter().find(|(name, _)| *name == names[at]).map_or("", |(_, value)| value)
         };
         if query.filters.iter().all(|(at, wanted)| value(*at) == wanted) {
-            let named = query.by.iter().map(|&at| (names[at].clone(), value(at).to_owned()));
-            let key: Vec<_> = named.filter(|(_, value)| !value.is_empty()).collect();
+            let by = query.by.iter().map(|&at| (names[at].clone(), value(at).to_owned()));
+            let key: Vec<_> = by.filter(|(_, value)| !value.is_empty()).collect();
             *sums.entry(key).or_default() += series.value;
         }
         ControlFlow::Continue(())

@@ -1,0 +1,138 @@
+'use strict'
+
+// The programs in examples/, run as people run them.
+
+const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const fs = require('node:fs')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+const readline = require('node:readline')
+const test = require('node:test')
+
+const EXAMPLES = path.join(__dirname, '..', 'examples')
+const LIMIT = { timeout: 60_000 }
+
+test('hypercore example: the page shows every trace that was made', LIMIT, async t => {
+  const example = run(t, 'hypercore.js', ['--port', '0', '--for', '1', '--linger', '50'])
+  const [, url] = await example.line(/^Metrics: (http:\/\/localhost:\d+\/metrics)$/)
+  const [, made] = await example.line(/^Traces made: (\d+)$/)
+  assert.ok(Number(made) > 100, `${made} traces`)
+
+  const page = await (await fetch(url)).text()
+  assert.equal(sumOf(page), Number(made))
+  for (const [label, value] of [
+    ['object_classname', 'Hypercore'], ['object_classname', 'Peer'], ['parent_object_classname', 'Core'],
+    ['id', 'append'], ['id', 'get'], ['id', 'send']
+  ]) assert.ok(page.includes(`${label}="${value}"`), value)
+
+  example.child.kill('SIGINT')
+  assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+})
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  test(`hypercore example: ${signal} at work ends it cleanly, the storage is removed`, LIMIT, async t => {
+    const example = run(t, 'hypercore.js', ['--port', '0'])
+    await example.line(/^Ctrl-C ends it\.$/)
+    example.child.kill(signal)
+    assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+  })
+}
+
+test('hypercore example: a Ctrl-C that comes from the terminal and from npm is one', LIMIT, async t => {
+  const example = run(t, 'hypercore.js', ['--port', '0'])
+  await example.line(/^Ctrl-C ends it\.$/)
+  example.child.kill('SIGINT')
+  example.child.kill('SIGINT')
+  assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+})
+
+test('hypercore example: ends by itself after the time given', LIMIT, async t => {
+  const example = run(t, 'hypercore.js', ['--port', '0', '--for', '0.2'])
+  assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+})
+
+test('hypercore example: a port in use is told, with a way out', LIMIT, async t => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address()
+  const example = run(t, 'hypercore.js', [], { PORT: String(port) })
+  assert.deepEqual(await example.ended(), {
+    code: 1,
+    signal: null,
+    stderr: `Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}\n`,
+    left: []
+  })
+})
+
+test('hypercore example: arguments that are none are told', LIMIT, async t => {
+  const wrongTime = await run(t, 'hypercore.js', ['--for', 'ever']).ended()
+  assert.equal(wrongTime.stderr, '--for takes a number of seconds, not ever\n')
+  assert.equal(wrongTime.code, 1)
+  const wrongPort = await run(t, 'hypercore.js', ['--port', '70000']).ended()
+  assert.match(wrongPort.stderr, /^The value of the "port" option is out of range\..*\n$/)
+  assert.equal(wrongPort.code, 1)
+})
+
+for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-module.mjs']]) {
+  test(`${name}: traces, serves and ends at Ctrl-C`, LIMIT, async t => {
+    const app = run(t, name, [], { PORT: '0' })
+    const [url] = await app.line(/^http:\/\/localhost:\d+\/metrics$/)
+    const page = await (await fetch(url)).text()
+    const line = page.split('\n')[2]
+    assert.match(line, /object_classname="SomeModule"/)
+    assert.match(line, /object_props_someCustom="property"/)
+    assert.ok(line.includes(`${module}"`), line)
+    assert.match(line, /\} 1$/)
+    app.child.kill('SIGINT')
+    assert.deepEqual(await app.ended(), { code: 0, signal: null, stderr: '', left: [] })
+  })
+}
+
+/** Starts an example with an empty folder for its temporary files. */
+function run (t, name, args, env) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'examples-'))
+  const child = spawn(process.execPath, [path.join(EXAMPLES, name), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PORT: '', ...env, TMPDIR: folder, TMP: folder, TEMP: folder }
+  })
+  t.after(() => {
+    child.kill('SIGKILL')
+    fs.rmSync(folder, { recursive: true, force: true })
+  })
+
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', data => { stderr += data })
+  const lines = []
+  const reader = readline.createInterface({ input: child.stdout })
+  reader.on('line', line => lines.push(line))
+  const closed = once(child, 'close')
+
+  return {
+    child,
+    /** The match of the first line that there is, or comes, like this. */
+    async line (pattern) {
+      for (let i = 0; ; i++) {
+        while (i >= lines.length) {
+          const ended = await Promise.race([once(reader, 'line').then(() => false), closed])
+          if (ended && i >= lines.length) throw new Error(`no line ${pattern}: ${lines.join('\n')}\n${stderr}`)
+        }
+        const match = lines[i].match(pattern)
+        if (match !== null) return match
+      }
+    },
+    /** How it ended, and which temporary files it left. */
+    async ended () {
+      const [code, signal] = await closed
+      return { code, signal, stderr, left: fs.readdirSync(folder) }
+    }
+  }
+}
+
+function sumOf (page) {
+  const values = [...page.matchAll(/^trace_counter\{.*\} (\d+)$/gm)].map(([, value]) => Number(value))
+  return values.reduce((sum, value) => sum + value, 0)
+}

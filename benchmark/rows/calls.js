@@ -1,0 +1,53 @@
+'use strict'
+
+/*
+ * One call of the trace function: of a label set that was seen before, by the number of series, and of one never seen.
+ *
+ * Payloads are made by hypertrace outside the timed region, a batch at a time, so that they are as warm in the processor's caches
+ * as ones just made. The median batch stands for the call: a garbage collection, which is mostly of payloads, falls into a few.
+ */
+
+const { Application, SITES, PROPS, batches } = require('../workload')
+const { median } = require('../statistics')
+
+const BATCH = 500
+
+const cases = ({ quick }) => [
+  { name: 'known call, 1 series', series: 1 },
+  { name: 'known call, 1,000 series', series: 1_000 },
+  { name: `known call, ${quick ? '20,000' : '100,000'} series`, series: quick ? 20_000 : 100_000 },
+  { name: 'known call, 1,000 series, 4 allowed props', series: 1_000, withProps: true },
+  { name: 'first call of a label set', series: quick ? 20_000 : 50_000, first: true, without: ['limit'] },
+  { name: 'first call of a label set, 4 allowed props', series: quick ? 20_000 : 50_000, withProps: true, first: true, without: ['limit'] }
+]
+
+function measure ({ series, withProps, first, quick }, create) {
+  const { trace } = create({ allowedProps: withProps ? PROPS : [] })
+  const application = new Application({ withProps })
+  application.grow(Math.ceil(series / SITES))
+  return { value: first ? firstCalls(application, trace, series) : knownCalls(application, trace, series, quick) }
+}
+
+function firstCalls (application, trace, series) {
+  const times = []
+  for (const numbers of batches(series, BATCH)) times.push(timeOf(application.record(numbers), trace))
+  return median(times)
+}
+
+function knownCalls (application, trace, series, quick) {
+  for (const numbers of batches(series, BATCH)) timeOf(application.record(numbers), trace)
+  for (let batch = 0; batch < 200; batch++) timeOf(application.recordSpread(series, BATCH), trace)
+  global.gc()
+  const times = []
+  for (let batch = 0; batch < (quick ? 200 : 600); batch++) times.push(timeOf(application.recordSpread(series, BATCH), trace))
+  return median(times)
+}
+
+/** Nanoseconds a call. */
+function timeOf (payloads, trace) {
+  const start = process.hrtime.bigint()
+  for (let i = 0; i < payloads.length; i++) trace(payloads[i])
+  return Number(process.hrtime.bigint() - start) / payloads.length
+}
+
+module.exports = { cases, measure, unit: 'ns' }

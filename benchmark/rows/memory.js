@@ -1,0 +1,36 @@
+'use strict'
+
+/*
+ * What a series costs in memory, all told: how much more of it the process has resident with them than without. The application's
+ * own objects are there before, every payload has been made once, and garbage is collected on both sides.
+ */
+
+const { Application, SITES, PROPS, batches } = require('../workload')
+
+const cases = () => {
+  const series = 100_000 // fewer, and what the heap has in reserve is most of the difference
+  return [
+    { name: `memory a series, ${series / 1000}k series`, series, without: ['limit'] },
+    { name: `memory a series, 4 allowed props, ${series / 1000}k series`, series, withProps: true, without: ['limit'] }
+  ]
+}
+
+function measure ({ series, withProps }, create) {
+  const { trace } = create({ allowedProps: withProps ? PROPS : [] })
+  const application = new Application({ withProps })
+  application.grow(series / SITES + 1)
+
+  const run = (use) => { for (const numbers of batches(series, 1000)) application.record(numbers).forEach(use) }
+  application.record([series]).forEach((payload) => trace(payload))
+  for (let i = 0; i < 3; i++) run(() => {})
+  const before = resident()
+  for (let i = 0; i < 2; i++) run((payload) => trace(payload))
+  return { value: (resident() - before) / series }
+}
+
+function resident () {
+  for (let i = 0; i < 4; i++) global.gc()
+  return process.memoryUsage.rss()
+}
+
+module.exports = { cases, measure, unit: 'bytes' }

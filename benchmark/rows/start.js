@@ -1,0 +1,15 @@
+'use strict'
+
+/*
+ * From `require` to a trace function with its port asked for, in a process that has loaded nothing yet.
+ */
+
+const cases = () => [{ name: 'require and start', without: ['limit'] }]
+
+function measure ({ port }, create) {
+  const start = performance.now()
+  create({ port: create.anyPort ? 0 : port })
+  return { value: performance.now() - start }
+}
+
+module.exports = { cases, measure, unit: 'ms' }

@@ -1,0 +1,59 @@
+'use strict'
+
+/*
+ * Results as text. Pure functions, but for the line that tells the machine.
+ */
+
+const os = require('node:os')
+
+/** Three significant digits, whole from 100 on. */
+function number (value) {
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-GB')
+  return String(Number(value.toPrecision(3)))
+}
+
+function ratio ({ medians }, of, to) {
+  const value = medians[of] / medians[to]
+  return Number.isFinite(value) ? number(Number(value.toPrecision(2))) : ''
+}
+
+/** One case on one line, as it is done. */
+function toText (line) {
+  const cells = Object.entries(line.medians).map(([name, value]) => `${name} ${number(value)}`)
+  return `${line.name} (${line.unit}): ${cells.join(', ')}; ours / 1.0.0 = ${ratio(line, 'ours', '1.0.0')}`
+}
+
+function machine () {
+  const cpus = os.cpus()
+  return `${cpus[0].model.trim()}, ${cpus.length} cores, ${process.platform} ${process.arch}, Node.js ${process.versions.node}`
+}
+
+/**
+ * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
+ * @param {string[]} columns
+ * @param {{ rounds: number, missing: { name: string, measured: string, why: string }[] }} run
+ */
+function toMarkdown (lines, columns, { rounds, missing }) {
+  const row = (cells) => `| ${cells.join(' | ')} |`
+  const head = ['', ...columns, 'ours / 1.0.0', 'ours / limit']
+  const body = lines.map((line) => row([
+    `${line.name}, ${line.unit}`,
+    ...columns.map((name) => name in line.medians ? number(line.medians[name]) : ''),
+    ratio(line, 'ours', '1.0.0'),
+    ratio(line, 'ours', 'limit')
+  ]))
+  const reasons = new Map(missing.map(({ name, why }) => [`${name}: ${why}`, []]))
+  for (const { name, measured, why } of missing) reasons.get(`${name}: ${why}`).push(measured)
+  const notes = [...reasons].map(([reason, names]) => `Not measured: ${reason} (${names.length === lines.length ? 'all' : names.join('; ')}).`)
+  return [
+    `${machine()}. Median of ${rounds} interleaved rounds, each measurement in a process of its own.`,
+    '',
+    row(head),
+    row(['---', ...head.slice(1).map(() => '---:')]),
+    ...body,
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    ''
+  ].join('\n')
+}
+
+module.exports = { toText, toMarkdown }
