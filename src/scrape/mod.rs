@@ -3,13 +3,20 @@
 //! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
 
 mod register;
+mod summary;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use prometheus::proto::MetricFamily;
 
 pub use register::{PageAsker, PageQuestions, RegisterPage, RegisterPages};
 
+use self::summary::Summing;
 use crate::{
     catalogue,
     counter::TraceCounter,
@@ -33,13 +40,16 @@ pub struct Scraper {
     counter: Arc<TraceCounter>,
     node: NodeMetrics,
     defaults: Option<Dress>,
+    /// When this began, by the clock on the wall and by one that never jumps.
+    start: (SystemTime, Instant),
 }
 
 impl Scraper {
     /// A scraper of this counter and, if they are dressed, of the default metrics.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, defaults: Option<Dress>) -> Self {
-        Self { counter, node: NodeMetrics::new(), defaults }
+        let start = (SystemTime::now(), Instant::now());
+        Self { counter, node: NodeMetrics::new(), defaults, start }
     }
 
     /// The counter.
@@ -109,6 +119,10 @@ impl Source for OwnPages {
             }
             own(scraper.page())
         })
+    }
+
+    fn summary(&self, query: &str, patience: Duration) -> Summing {
+        summary::of(&self.0, query, patience)
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Scraper, own};
+use super::{Scraper, own, summary, summary::Summing};
 use crate::{
     catalogue,
     exposition::{WrittenPage, write_families},
@@ -100,6 +100,10 @@ impl Source for RegisterPages {
             }
             own(scraper.page_with(vec![incomplete(1.0)]))
         })
+    }
+
+    fn summary(&self, query: &str, patience: Duration) -> Summing {
+        summary::of(&self.scraper, query, patience)
     }
 }
 
