@@ -75,12 +75,11 @@ pub fn open(
     open.retain(|endpoint| endpoint.upgrade().is_some_and(|endpoint| !endpoint.is_closed()));
     let serving = open.iter().filter_map(Weak::upgrade).find(|endpoint| endpoint.is_at(&place));
     if let Some(endpoint) = serving.filter(|at| !at.scraper.members().include_this_thread()) {
-        return Ok(match differing(&endpoint.place.shape, &place.shape) {
-            Some(option) => Opened::Differs(option),
-            None => {
-                let member = endpoint.scraper.join(worker);
-                Opened::Joined(endpoint, member)
-            }
+        return Ok(if let Some(option) = differing(&endpoint.place.shape, &place.shape) {
+            Opened::Differs(option)
+        } else {
+            let member = endpoint.scraper.join(worker);
+            Opened::Joined(endpoint, member)
         });
     }
     let listeners = listen::bind(&place.host, place.port).map_err(OpenError::Bind)?;

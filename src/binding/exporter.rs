@@ -255,12 +255,11 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
-        match &self.inner.endpoint {
-            Some(endpoint) => endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?),
-            None => {
-                self.inner.member.node.stop();
-                done.call(0)?;
-            }
+        if let Some(endpoint) = &self.inner.endpoint {
+            endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?)
+        } else {
+            self.inner.member.node.stop();
+            done.call(0)?;
         }
         Ok(())
     }
