@@ -16,6 +16,7 @@ const MOST_BINARY_BYTES = 3 * MB
 const MOST_INSTALLED_BYTES = 4 * MB
 const MOST_MAIN_BYTES = MB
 
+const NOTICES = ['LICENSE', 'NOTICE']
 const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|lib\/[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.rs|Cargo\.(toml|lock)|build\.rs|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
 const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
 
@@ -27,15 +28,31 @@ const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.
  * @returns {{ main: string, platforms: string[] }} the tarballs
  */
 function pack (folder, platforms = path.join(ROOT, 'npm')) {
-  const packed = []
-  for (const name of fs.readdirSync(platforms)) {
-    const from = path.join(platforms, name)
-    if (!fs.existsSync(path.join(from, `hypertrace-prometheus.${name}.node`))) continue
-    // Each package tells its licence itself. They are not kept in the repository.
-    for (const file of ['LICENSE', 'NOTICE']) fs.copyFileSync(path.join(ROOT, file), path.join(from, file))
-    packed.push(packOne(from, folder))
+  const binaries = fs.readdirSync(platforms).filter((name) => fs.existsSync(path.join(platforms, name, `hypertrace-prometheus.${name}.node`)))
+  return {
+    main: packOne(ROOT, folder),
+    platforms: binaries.map((name) => packPlatform(path.join(platforms, name), folder))
   }
-  return { main: packOne(ROOT, folder), platforms: packed }
+}
+
+/**
+ * A platform's package, with the notices that the licence asks for where the binary is.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+function packPlatform (from, to) {
+  const staged = fs.mkdtempSync(path.join(os.tmpdir(), 'platform-'))
+  try {
+    fs.cpSync(from, staged, { recursive: true })
+    for (const name of NOTICES) fs.copyFileSync(path.join(ROOT, name), path.join(staged, name))
+    const manifest = path.join(staged, 'package.json')
+    const { files, ...rest } = JSON.parse(fs.readFileSync(manifest, 'utf8'))
+    fs.writeFileSync(manifest, JSON.stringify({ ...rest, files: [...files, ...NOTICES] }, null, 2) + '\n')
+    return packOne(staged, to)
+  } finally {
+    fs.rmSync(staged, { recursive: true })
+  }
 }
 
 /**
@@ -76,7 +93,7 @@ function platformFaults (tarball, mainBytes) {
   const title = path.basename(tarball)
   const entries = list(tarball)
   const binary = entries.find(({ name }) => name.endsWith('.node'))
-  const expected = ['LICENSE', 'NOTICE', 'README.md', binary?.name ?? '(a binary)', 'package.json']
+  const expected = [...NOTICES, 'README.md', binary?.name ?? '(a binary)', 'package.json']
   const names = entries.map(({ name }) => name).sort()
   const found = []
   if (names.join() !== expected.sort().join()) found.push(`${title} has ${names.join(', ')}; expected ${expected.join(', ')}`)
