@@ -11,7 +11,7 @@ use std::{
 
 use napi::{
     Env, Error, JsString, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
+    bindgen_prelude::{AsyncTask, Either, Float64Array, Float64ArraySlice, Null},
 };
 use napi_derive::napi;
 
@@ -215,10 +215,10 @@ impl Exporter {
         AsyncTask::new(RenderTask::new(self.inner.scraper.page()))
     }
 
-    /// The value of every series, by slot.
-    #[napi(catch_unwind)]
-    pub fn values(&self) -> Float64Array {
-        Float64Array::new(self.inner.scraper.counter().values())
+    /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
+    #[napi(catch_unwind, ts_return_type = "Float64Array")]
+    pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
+        Float64ArraySlice::copy_from(env, self.inner.scraper.counter().values())
     }
 
     /// The labels of the series from a slot on, each as names and values in turn.
