@@ -1,13 +1,14 @@
 'use strict'
 
 const { Exporter } = require('./lib/load-binding')()
-const { systemError } = require('./lib/errors')
 const keepAlive = require('./lib/keep-alive')
+const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
 const { readOptions } = require('./lib/options')
 const { registerMetrics } = require('./lib/prom-client')
 const createTrace = require('./lib/trace')
 const warnOfBound = require('./lib/warn-of-bound')
+const workerId = require('./lib/worker-id')
 
 /**
  * @param {import('./index').Options} [opts]
@@ -16,29 +17,35 @@ const warnOfBound = require('./lib/warn-of-bound')
 function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
-  const exporter = new Exporter(options)
+  const worker = workerId()
+  const exporter = new Exporter({ ...options, worker })
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
 
-  const { trace } = createTrace(counterOf(exporter, options.maxSeries), {
+  const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.places,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
 
   let unregister = () => {}
+  let stopSweeping = () => {}
   /** @type {ReturnType<typeof keepAlive> | null} */
   let alive = null
   try {
     if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
     if (options.port !== null) {
-      listen(exporter, options, sample)
-      alive = keepAlive()
+      const { joined } = listen(exporter, options, worker, sample)
+      if (!joined) alive = keepAlive()
     }
   } catch (error) {
     unregister()
     if (sampler !== null) sampler.stop()
     throw error
+  }
+
+  if (options.seriesIdleTimeout > 0) {
+    stopSweeping = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
   }
 
   const metrics = () => {
@@ -51,9 +58,10 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopped = exporter.stop()
+      stopped = new Promise((resolve) => exporter.stop(resolve))
       unregister()
       if (sampler !== null) sampler.stop()
+      stopSweeping()
       if (alive !== null) alive.stop()
       alive = null
     }
@@ -96,27 +104,13 @@ function metricsOf (exporter, sample) {
   }
 }
 
-/** Starts the server; throws as Node's own would emit. */
-function listen (exporter, { host, port, register }, sample) {
-  // Both are called from outside any of the application's code: what they threw would end it.
-  const answerSample = () => {
-    try {
-      sample()
-    } catch {
-      exporter.decline()
-    }
-  }
-  const answerPage = async (question) => {
-    let page = null
-    try {
-      page = await register.metrics()
-    } catch {
-      // The server answers with what Rust owns, and says that the page is incomplete.
-    }
-    exporter.deliverPage(question, page, register.contentType)
-  }
-  const failure = exporter.listen(host, port, answerSample, register === null ? null : answerPage)
-  if (failure !== null) throw systemError(failure)
+const LONGEST_SWEEP_MS = 60_000
+
+/** Lets idle series go now and then, without keeping the process alive. */
+function sweepEvery (ms, sweep) {
+  const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 module.exports = HypertracePrometheus

@@ -1,29 +1,23 @@
 'use strict'
 
 /*
- * What the package of this name did at 1.0.0 and what people's dashboards and applications hold on to.
+ * What the package of this name did at 1.0.0 and what people's applications hold on to: the endpoint, the page, and the labels of
+ * calls through hypertrace. `labels.test.js` has the label rules one by one.
  */
 
 const { test, describe, afterEach } = require('node:test')
 const assert = require('node:assert/strict')
 const { setTraceFunction, clearTraceFunction, createTracer } = require('hypertrace')
+const { createExporters, labelSets } = require('./support/exporters')
 const { get } = require('./support/http')
 const { payload } = require('./support/payload')
-const { parse, valueOf } = require('./support/exposition')
+const { parse } = require('./support/exposition')
 const { countsOf, total } = require('./support/differences')
-const HypertracePrometheus = require('..')
 
 const HELP = '# HELP trace_counter Counts how many times a function has been traced'
 const TYPE = '# TYPE trace_counter counter'
 
-/** @type {ReturnType<typeof HypertracePrometheus>[]} */
-let started = []
-
-function start (options) {
-  const traceFunction = HypertracePrometheus({ collectDefaults: false, ...options })
-  started.push(traceFunction)
-  return traceFunction
-}
+const { start, stopAll } = createExporters()
 
 /** An exporter that hypertrace calls, on a port of its own. */
 function startTracing (options) {
@@ -34,24 +28,8 @@ function startTracing (options) {
 
 afterEach(async () => {
   clearTraceFunction()
-  const stopping = started.map((traceFunction) => traceFunction.stop())
-  started = []
-  await Promise.all(stopping)
+  await stopAll()
 })
-
-/** The labels of every series, in the page's order. */
-async function labelSets (traceFunction) {
-  return parse(await traceFunction.metrics()).get('trace_counter').samples.map(({ labels }) => labels)
-}
-
-/** The labels of the one series that these payloads make. */
-async function labelsOf (options, ...payloads) {
-  const traceFunction = start(options)
-  for (const each of payloads) traceFunction(each)
-  const sets = await labelSets(traceFunction)
-  assert.equal(sets.length, 1)
-  return sets[0]
-}
 
 const page = async (traceFunction) => (await get({ port: traceFunction.address().port })).body
 
@@ -93,7 +71,7 @@ describe('the endpoint', () => {
   })
 
   test('is not there without a port, and metrics() gives the page all the same', async () => {
-    const traceFunction = start()
+    const traceFunction = start({})
     assert.equal(traceFunction.address(), null)
     traceFunction(payload())
     const text = await traceFunction.metrics()
@@ -238,195 +216,9 @@ describe('the labels of a call through hypertrace', () => {
   })
 })
 
-describe('a payload', () => {
-  const base = {
-    object_classname: 'Thing', object_id: '1', caller_functionname: 'work', caller_filename: '/app/thing.js'
-  }
-
-  test('always gives class, object id, function and file, even where they are undefined or null', async () => {
-    assert.deepEqual(await labelsOf({}, payload()), base)
-    assert.deepEqual(
-      await labelsOf({}, payload({
-        object: { className: undefined, id: null }, caller: { functionName: undefined, filename: null }
-      })),
-      { object_classname: 'undefined', object_id: 'null', caller_functionname: 'undefined', caller_filename: 'null' }
-    )
-  })
-
-  test('gives an id only where it is truthy', async () => {
-    for (const id of [null, undefined, '', 0, -0, NaN, false, 0n]) {
-      assert.deepEqual(await labelsOf({}, payload({ id })), base, `id ${String(id)}`)
-    }
-    for (const id of ['x', '0', ' ', 1, -1, true, 1n, [], {}]) {
-      const { id: label } = await labelsOf({}, payload({ id }))
-      assert.equal(label, String(id) === '' ? undefined : String(id))
-    }
-  })
-
-  test('gives a parent\'s class and id each where it is truthy', async () => {
-    const labels = async (parentObject) => {
-      const all = await labelsOf({}, payload({ parentObject }))
-      return [all.parent_object_classname, all.parent_object_id]
-    }
-    assert.deepEqual(await labels(null), [undefined, undefined])
-    assert.deepEqual(await labels(undefined), [undefined, undefined])
-    assert.deepEqual(await labels({}), [undefined, undefined])
-    assert.deepEqual(await labels({ className: '', id: 0 }), [undefined, undefined])
-    assert.deepEqual(await labels({ className: 'P', id: 0 }), ['P', undefined])
-    assert.deepEqual(await labels({ className: null, id: 5 }), [undefined, '5'])
-    assert.deepEqual(await labels({ className: 'P', id: '5' }), ['P', '5'])
-  })
-
-  test('gives a prop where it is not undefined, null included', async () => {
-    const props = async (props) => {
-      const labels = await labelsOf({ allowedProps: ['x'] }, payload({ caller: { props } }))
-      return labels.caller_props_x
-    }
-    assert.equal(await props({ x: null }), 'null')
-    assert.equal(await props({ x: 0 }), '0')
-    assert.equal(await props({ x: false }), 'false')
-    assert.equal(await props({ x: NaN }), 'NaN')
-    assert.equal(await props({ x: undefined }), undefined)
-    assert.equal(await props({}), undefined)
-    assert.equal(await props(null), undefined)
-    assert.equal(await props(undefined), undefined)
-    assert.equal(await props(Object.create({ x: 'inherited' })), 'inherited')
-  })
-
-  test('gives values as JavaScript writes them, and those that are written alike are one series', async () => {
-    const traceFunction = start({ allowedProps: ['x'] })
-    for (const x of [1, '1', 1n, [1], { toString: () => 1 }, 1.0]) traceFunction(payload({ caller: { props: { x } } }))
-    for (const x of [{}, '[object Object]', null, 'null']) traceFunction(payload({ caller: { props: { x } } }))
-    const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
-    assert.deepEqual(samples.map(({ labels, value }) => [labels.caller_props_x, value]), [
-      ['1', 6], ['[object Object]', 2], ['null', 2]
-    ])
-  })
-
-  test('with an empty value is the same series as one without the label', async () => {
-    const traceFunction = start({ allowedProps: ['x'] })
-    traceFunction(payload({ caller: { props: { x: '' } } }))
-    traceFunction(payload({ caller: { props: {} } }))
-    traceFunction(payload({ caller: { props: { x: [] } } }))
-    assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [3])
-  })
-
-  test('of hypertrace 1.0.0 has no id key, and props that live on in the parent', async () => {
-    const traceFunction = start({ allowedProps: ['x'] })
-    const parentObject = { className: 'P', id: 1, props: { x: 1 }, ctx: {} }
-    const { id, ...old } = payload({ parentObject })
-    traceFunction(old)
-    parentObject.props.x = 2
-    traceFunction(old)
-    const sets = await labelSets(traceFunction)
-    assert.deepEqual(sets.map((labels) => [labels.id, labels.parent_object_props_x]), [[undefined, '1'], [undefined, '2']])
-  })
-
-  test('made by hand needs no ctx, id, props, parent, line or column', async () => {
-    const bare = {
-      object: { className: 'Thing', id: 1 },
-      caller: { functionName: 'work', filename: '/app/thing.js' }
-    }
-    assert.deepEqual(await labelsOf({ allowedProps: ['x'] }, bare, bare, bare), base)
-  })
-
-  test('of two calls that share line and column keeps function and file apart', async () => {
-    const traceFunction = start()
-    for (const functionName of ['a', 'b']) {
-      for (const filename of ['/x.js', '/y.js']) {
-        for (let call = 0; call < 3; call++) traceFunction(payload({ caller: { functionName, filename } }))
-      }
-    }
-    assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [3, 3, 3, 3])
-  })
-
-  test('is never taken for another whose values, put together, read the same', async () => {
-    const pairs = [
-      [{ object: { className: 'Foo', id: '12' } }, { object: { className: 'Foo1', id: '2' } }],
-      [{ id: 'x,object_classname:Thing' }, { id: 'x' }],
-      [{ id: 'b', caller: { functionName: 'a' } }, { caller: { functionName: 'a,id:b' } }],
-      [{ object: { className: 'a\0b', id: '' } }, { object: { className: 'a', id: '\0b' } }],
-      [{ object: { className: '', id: 'ab' } }, { object: { className: 'ab', id: '' } }],
-      [{ parentObject: { className: '1' } }, { parentObject: { id: '1' } }],
-      [{ object: { className: 'a"', id: 'b' } }, { object: { className: 'a', id: '"b' } }]
-    ]
-    for (const [first, second] of pairs) {
-      const traceFunction = start()
-      for (const parts of [first, second, first]) traceFunction(payload(parts))
-      assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [2, 1], JSON.stringify([first, second]))
-    }
-  })
-})
-
-describe('allowedProps', () => {
-  const named = async (allowedProps, props) => {
-    const { object_classname: a, object_id: b, caller_functionname: c, caller_filename: d, ...rest } =
-      await labelsOf({ allowedProps }, payload({ caller: { props } }))
-    return rest
-  }
-
-  test('become label names with _ for each UTF-16 unit that a label may not have', async () => {
-    const names = {
-      'foo-bar': 'foo_bar', 'a.b c': 'a_b_c', ключ: '____', '😀': '__', '': '', '0day': '0day', Ünïcode: '_n_code', 'a\nb': 'a_b'
-    }
-    for (const [name, label] of Object.entries(names)) {
-      assert.deepEqual(await named([name], { [name]: 'v' }), { [`caller_props_${label}`]: 'v' })
-    }
-  })
-
-  test('that become the same name share a label, which the later one has', async () => {
-    assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1, 'a.b': 2 }), { caller_props_a_b: '2' })
-    assert.deepEqual(await named(['a.b', 'a-b'], { 'a-b': 1, 'a.b': 2 }), { caller_props_a_b: '1' })
-    assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1 }), { caller_props_a_b: '1' })
-    assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1, 'a.b': undefined }), { caller_props_a_b: '1' })
-    assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1, 'a.b': '' }), {})
-    assert.deepEqual(await named(['x', 'x'], { x: 1 }), { caller_props_x: '1' })
-  })
-
-  test('may be names that every object has', async () => {
-    const { caller_props_constructor: constructor, caller_props___proto__: proto } =
-      await named(['constructor', '__proto__'], { })
-    assert.equal(constructor, String(Object))
-    assert.equal(proto, '[object Object]')
-  })
-})
-
-describe('counts', () => {
-  test('are exact over many calls and series', async () => {
-    const traceFunction = start()
-    const calls = 200_000
-    for (let call = 0; call < calls; call++) {
-      traceFunction(payload({ id: `id-${call % 7}`, object: { id: 1 + call % 1000 } }))
-    }
-    const counts = countsOf(await traceFunction.metrics())
-    assert.equal(counts.size, 7_000)
-    assert.equal(total(counts), calls)
-    for (const count of counts.values()) assert.ok(count === 28 || count === 29)
-  })
-
-  test('are the instance\'s own', async () => {
-    const [first, second] = [start(), start()]
-    first(payload())
-    first(payload())
-    second(payload())
-    assert.equal(total(countsOf(await first.metrics())), 2)
-    assert.equal(total(countsOf(await second.metrics())), 1)
-  })
-
-  test('are the same when asked again', async () => {
-    const traceFunction = start()
-    traceFunction(payload())
-    assert.equal(await traceFunction.metrics(), await traceFunction.metrics())
-    assert.equal(valueOf(parse(await traceFunction.metrics()), 'trace_counter', {
-      object_classname: 'Thing', object_id: '1', caller_functionname: 'work', caller_filename: '/app/thing.js'
-    }), 1)
-  })
-})
-
 describe('options of before', () => {
   test('may be left out altogether', async () => {
-    const traceFunction = HypertracePrometheus()
-    started.push(traceFunction)
+    const traceFunction = start()
     traceFunction(payload())
     assert.equal(total(countsOf(await traceFunction.metrics())), 1)
   })

@@ -13,6 +13,8 @@
 const { createRequire } = require('node:module')
 const http = require('node:http')
 
+/** @typedef {{ allowedProps?: string[], port?: number, register?: any }} Options */
+
 /** More than any row has, so that nobody's bound comes into play. */
 const MAX_SERIES = 200_000
 
@@ -20,6 +22,7 @@ const LABELS = [
   'id', 'object_classname', 'object_id', 'parent_object_classname', 'parent_object_id', 'caller_functionname', 'caller_filename'
 ]
 
+/** @param {Options} [options] */
 function ours ({ allowedProps = [], port, register } = {}) {
   const HypertracePrometheus = require('..')
   const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries: MAX_SERIES })
@@ -28,6 +31,7 @@ function ours ({ allowedProps = [], port, register } = {}) {
 ours.registry = () => new (require('prom-client').Registry)()
 ours.anyPort = true
 
+/** @param {Options} [options] */
 function reference ({ allowedProps = [], port, register } = {}) {
   const trace = require('hypertrace-prometheus-reference')({ allowedProps, port, register })
   return { trace, metrics: trace.metrics, port: () => port, register }
@@ -57,6 +61,7 @@ function labelsOf ({ id, object, parentObject, caller }, allowedProps) {
   return labels
 }
 
+/** @param {Options} [options] */
 function promClient ({ allowedProps = [], port } = {}) {
   const { Counter, Registry, collectDefaultMetrics } = require('@prometheus-io/client')
   const register = new Registry()
@@ -73,6 +78,7 @@ function promClient ({ allowedProps = [], port } = {}) {
   return { trace: (payload) => counter.inc(labelsOf(payload, allowedProps)), metrics, port: () => port }
 }
 
+/** @param {Options} [options] */
 function openTelemetry ({ allowedProps = [], port } = {}) {
   const { MeterProvider } = require('@opentelemetry/sdk-metrics')
   const { PrometheusExporter, PrometheusSerializer } = require('@opentelemetry/exporter-prometheus')

@@ -22,7 +22,7 @@ const ROWS = ['calls', 'scrape', 'render', 'memory', 'start']
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
 })
-const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
 const chosen = options.only ? options.only.split(',') : ROWS
 
 /** What could not be measured, and why. */

@@ -14,7 +14,7 @@ const TIMEOUT = 180_000
 async function freePort () {
   const server = net.createServer().listen(0)
   await once(server, 'listening')
-  const { port } = server.address()
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   await new Promise((resolve) => server.close(resolve))
   return port
 }
@@ -39,7 +39,7 @@ async function run (row, measured, implementation) {
   let waiting = null
   const ended = new Promise((resolve) => {
     let outcome = null
-    child.on('message', (message) => {
+    child.on('message', (/** @type {any} */ message) => {
       if (!('value' in message)) {
         outcome = message
         if ('error' in message) resolve(message)

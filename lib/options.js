@@ -18,6 +18,18 @@ const RESERVED_LABELS = [
   'parent_object_id'
 ]
 
+const SHARED_OPTIONS = [
+  'metricName',
+  'allowedProps',
+  'omitLabels',
+  'defaultLabels',
+  'maxSeries',
+  'seriesIdleTimeout',
+  'maxLabelValueLength',
+  'collectDefaults',
+  'prefix'
+]
+
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const PROPS_LABEL = /^(object|parent_object|caller)_props_/
@@ -34,6 +46,7 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {string} prefix
  * @property {string[]} omitLabels
  * @property {number} maxSeries
+ * @property {number} seriesIdleTimeout in milliseconds; 0: none
  * @property {number} maxLabelValueLength
  *
  * @param {any} given
@@ -55,6 +68,7 @@ function readOptions (given) {
     prefix: prefix === '' ? '' : readName('prefix', prefix, ''),
     omitLabels: readStrings('omitLabels', given.omitLabels),
     maxSeries: readWhole('maxSeries', given.maxSeries, 50_000, 1, 100_000_000),
+    seriesIdleTimeout: readWhole('seriesIdleTimeout', given.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
     maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535)
   }
   for (const label of options.omitLabels) {
@@ -142,4 +156,14 @@ function readRegister (register) {
   return register
 }
 
-module.exports = { readOptions }
+/**
+ * What threads that share a port must have the same: names and values, as text to be compared.
+ *
+ * @param {Options} options
+ * @returns {[string, string][]}
+ */
+function shapeOf (options) {
+  return SHARED_OPTIONS.map((name) => [name, JSON.stringify(options[name])])
+}
+
+module.exports = { readOptions, shapeOf }

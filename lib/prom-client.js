@@ -19,6 +19,7 @@ const { invalidValue } = require('./errors')
  * @typedef {object} CounterSource
  * @property {(from: number) => string[][]} labelsFrom the labels of the series from a slot on
  * @property {() => Float64Array} values by slot
+ * @property {number} reusedSlots how often a slot has been given to another series
  * @property {() => void} reset
  */
 
@@ -39,6 +40,7 @@ class CounterMetric {
     this._source = source
     /** @type {Record<string, string>[]} by slot; the same object each time, as registries cache by it */
     this._labels = []
+    this._reusedSlots = source.reusedSlots
   }
 
   async get () {
@@ -55,6 +57,9 @@ class CounterMetric {
   }
 
   _collect (toValue) {
+    const { reusedSlots } = this._source
+    if (this._reusedSlots !== reusedSlots) this._labels = []
+    this._reusedSlots = reusedSlots
     const counts = this._source.values()
     if (this._labels.length < counts.length) {
       for (const labels of this._source.labelsFrom(this._labels.length)) {

@@ -186,6 +186,11 @@ pub static OVERFLOWED: Descriptor = counter(
     "hypertrace_overflowed_total",
     "Label sets that were counted in the overflow series, as series had reached their bound.",
 );
+/// Only with an idle time-out does it grow.
+pub static EXPIRED: Descriptor = counter(
+    "hypertrace_expired_total",
+    "Series that left the page because they had not been counted for the idle time-out.",
+);
 /// 1 or 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",

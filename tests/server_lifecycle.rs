@@ -1,5 +1,7 @@
 //! Binding, starting and ending: cases 35 to 38 of the project's table, and faults of the page's owner.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{
@@ -13,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hypertrace_prometheus::server::{Limits, Server, listen};
+use hypertrace_prometheus::server::{Limits, Server, Source, listen};
 use support::*;
 
 const SMALL: usize = 20;
@@ -140,30 +142,17 @@ fn case_37_the_unspecified_address_answers_on_both_families() {
     }
 }
 
-/// A source that tells when a scrape begins, and goes on when it is told to.
-fn held(count: usize) -> (Arc<From<impl Fn(Duration) -> Answering>>, Begun, mpsc::Sender<()>) {
+/// A source that holds the server's thread itself until it is told to go on.
+fn blocking() -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
     let (tell, begun) = mpsc::channel();
-    let (go, gone) = mpsc::channel();
-    let gone = Arc::new(Mutex::new(gone));
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
     let source = From(move |_| -> Answering {
         tell.send(()).unwrap();
-        let gone = Arc::clone(&gone);
-        Box::pin(async move {
-            while gone.lock().unwrap().try_recv() == Err(mpsc::TryRecvError::Empty) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            scrape(lines(count))
-        })
+        let _ = gone.lock().unwrap().recv();
+        Box::pin(async { scrape(lines(SMALL)) })
     });
     (Arc::new(source), Begun(begun), go)
-}
-
-struct Begun(mpsc::Receiver<()>);
-
-impl Begun {
-    fn wait(&self) {
-        self.0.recv_timeout(PATIENCE).unwrap();
-    }
 }
 
 #[test]
@@ -230,22 +219,14 @@ fn case_38_stop_ends_idle_and_half_asked_connections_at_once() {
 #[test]
 fn case_38_what_waits_to_be_accepted_is_not_answered_after_stop() {
     let _alone = alone();
-    let (tell, begun) = mpsc::channel();
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    // Holds the server's thread itself, so that nothing is accepted meanwhile.
-    let source = From(move |_| -> Answering {
-        tell.send(()).unwrap();
-        let _ = gone.lock().unwrap().recv();
-        Box::pin(async { scrape(lines(SMALL)) })
-    });
-    let running = start(Arc::new(source), short());
+    let (source, begun, go) = blocking();
+    let running = start(source, short());
     let mut waiting_request = running.connect();
     waiting_request.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    waiting_request.answer().assert_text(200);
+    assert_eq!(waiting_request.answer().status, 200);
     let mut first = running.connect();
     first.send(GET);
-    begun.recv_timeout(PATIENCE).unwrap();
+    begun.wait();
     waiting_request.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut backlog: Vec<_> = (0..5).map(|_| running.connect()).collect();
     for client in &mut backlog {
@@ -277,7 +258,9 @@ fn case_38_every_caller_of_stop_is_told_once() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     eventually("tells all", || told.load(Ordering::SeqCst) == 8);
     let here = thread::current().id();
     let (tell, told_here) = mpsc::channel();
@@ -361,21 +344,14 @@ fn the_end_of_a_process_waits_no_longer_than_it_says() {
     assert!(running.server.stop_within(Duration::ZERO), "and the end stays the end");
 
     // A thread that hangs in its source does, and is left behind.
-    let (go, gone) = mpsc::channel::<()>();
-    let (tell, begun) = mpsc::channel();
-    let gone = Mutex::new(gone);
-    let source = From(move |_| -> Answering {
-        tell.send(()).unwrap();
-        let _ = gone.lock().unwrap().recv();
-        Box::pin(async { scrape(lines(SMALL)) })
-    });
-    let running = start(Arc::new(source), short());
+    let (source, begun, go) = blocking();
+    let running = start(source, short());
     let mut client = running.connect();
     client.send(GET);
-    begun.recv_timeout(PATIENCE).unwrap();
-    let begin = Instant::now();
+    begun.wait();
+    let asked = Instant::now();
     assert!(!running.server.stop_within(Duration::from_millis(50)));
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(asked.elapsed() < Duration::from_secs(5));
     drop(go);
     assert!(running.server.stop_within(PATIENCE));
 }

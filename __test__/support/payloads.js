@@ -16,6 +16,8 @@ const FILE_NAMES = [
   '/app/dist/bundle.min.js', '/app/with "quotes"/a.js', ''
 ]
 const IDS = ['get', 'append', 'send', 'recv', 'a"b', 'a\\', 'a\nb', '1', 'get', null, undefined, '', 0, 1, true, false, NaN, 'x'.repeat(40)]
+/** Numbers that hypertrace does not give out, some of them the same to an Int32Array as others. */
+const OBJECT_IDS = [...IDS, 1, 2, '1', '2', 1.5, 0.5, -1, -2, -3, 2 ** 31, 2 ** 31 + 1, 2 ** 32 + 1, -(2 ** 31), 1e21, Infinity, -0, 1n]
 const PROP_NAMES = [
   'index', 'id', 'type', 'value', 'foo-bar', 'foo_bar', 'foo.bar', 'Foo', 'ключ', '😀', '0', '', ' ', 'length', 'toString',
   'constructor', '__proto__', 'hasOwnProperty', 'a"b', 'line\nbreak'
@@ -44,7 +46,10 @@ const KINDS = {
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
   // Enough places for the cache to outgrow its bound and be dropped, under few enough series for that bound to be its lowest.
-  'more call sites than are remembered': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 }
+  'more call sites than are remembered': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 },
+  'props, and more call sites than are remembered': {
+    objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, life: 0.0005, maxSeries: 10_000
+  }
 }
 
 /**
@@ -93,7 +98,7 @@ function createWorld (random, kind) {
   function newParent (i) {
     if (i > 0 && chance(0.2)) return chance(0.7) ? null : undefined
     const { className, Class } = pick(constructors)
-    const id = size.byHand && chance(0.3) ? pick(IDS) : 1 + below(size.parents)
+    const id = size.byHand && chance(0.4) ? pick(OBJECT_IDS) : 1 + below(size.parents)
     return { className, id, props: newProps(), ctx: newCtx(Class) }
   }
 
@@ -103,7 +108,7 @@ function createWorld (random, kind) {
     const { className, Class } = pick(constructors)
     return {
       className,
-      id: size.byHand && chance(0.2) ? pick(IDS) : 1 + below(size.objects),
+      id: size.byHand && chance(0.4) ? pick(OBJECT_IDS) : 1 + below(size.objects),
       props: newProps(),
       ctx: sharesCtx ? pick(objects).ctx : newCtx(Class),
       parent: pick(parents)

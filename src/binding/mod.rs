@@ -2,7 +2,13 @@
 //!
 //! Every function here runs on the JavaScript thread of its environment, except where it says so.
 
-#![expect(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unused_self,
+    clippy::struct_field_names,
+    reason = "napi's shapes: arguments by value, getters on an object, Node's names of fields"
+)]
 
 mod exporter;
 mod families;
@@ -12,3 +18,4 @@ mod options;
 mod questions;
 mod render_task;
 mod sample;
+mod thread_call;

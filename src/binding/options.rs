@@ -1,5 +1,7 @@
 //! What JavaScript hands over at the start. It has been checked there (`lib/options.js`).
 
+use std::time::Duration;
+
 use napi_derive::napi;
 
 use crate::{
@@ -22,6 +24,10 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The bound on series.
     pub max_series: u32,
+    /// How long a series may be idle, in milliseconds; 0: for ever.
+    pub series_idle_timeout: u32,
+    /// The number of this worker thread; missing on the main thread.
+    pub worker: Option<u32>,
     /// Whether the default metrics are on the page.
     pub collect_defaults: bool,
     /// Put before the default metrics' names.
@@ -52,6 +58,8 @@ impl ExporterOptions {
             schema: Schema::new(&self.allowed_props),
             default_labels: self.default_labels(),
             max_series: self.max_series,
+            idle_timeout: (self.series_idle_timeout > 0)
+                .then(|| Duration::from_millis(self.series_idle_timeout.into())),
         })
         .map_err(|error| napi::Error::from_reason(error.to_string()))
     }

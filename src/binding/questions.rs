@@ -1,41 +1,37 @@
-//! Questions to the JavaScript thread, put from the server thread.
+//! Questions and notices to the JavaScript thread, put from the server thread.
 
-use napi::{
-    Status,
-    bindgen_prelude::Function,
-    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue},
-};
-
+use super::thread_call::{NumberFunction, ThreadCall};
 use crate::{node_metrics::Sampler, scrape::PageAsker};
 
-/// A JavaScript function that takes a question's number. Weak: it keeps no process alive.
-type Ask = ThreadsafeFunction<u32, UnknownReturnValue, u32, Status, false, true>;
-
-/// A JavaScript function as it comes.
-pub type AskFunction<'a> = Function<'a, u32, UnknownReturnValue>;
-
-/// Asks JavaScript by calling a function of its on its thread.
-pub struct Asker(Ask);
+/// Asks JavaScript by calling a function of its with the question's number. Keeps no process alive.
+pub struct Asker(ThreadCall);
 
 impl Asker {
     /// Asks by this function.
-    pub fn new(function: &AskFunction<'_>) -> napi::Result<Self> {
-        function.build_threadsafe_function().weak::<true>().build().map(Self)
-    }
-
-    fn put(&self, question: u32) -> bool {
-        self.0.call(question, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
+    pub fn new(function: &NumberFunction<'_>) -> napi::Result<Self> {
+        ThreadCall::new(function, false).map(Self)
     }
 }
 
 impl Sampler for Asker {
     fn ask(&self) -> bool {
-        self.put(0)
+        self.0.call(0)
     }
 }
 
 impl PageAsker for Asker {
     fn ask(&self, question: u32) -> bool {
-        self.put(question)
+        self.0.call(question)
     }
+}
+
+/// What calls this function, once, from any thread. The process is kept alive until then.
+pub fn notice(
+    function: &NumberFunction<'_>,
+) -> napi::Result<impl FnOnce() + Send + 'static + use<>> {
+    let function = ThreadCall::new(function, true)?;
+    // It fails where the environment is going away, with nobody left to hear of it.
+    Ok(move || {
+        function.call(0);
+    })
 }

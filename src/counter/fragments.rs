@@ -4,12 +4,20 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Interned pieces of written labels, numbered from 0.
+/// Interned pieces of written labels, numbered from 0. A number is free again once each use of it
+/// has been released.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    texts: Vec<Box<[u8]>>,
+    entries: Vec<Fragment>,
     numbers: HashTable<u32>,
+    free: Vec<u32>,
     hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug, Default)]
+struct Fragment {
+    text: Box<[u8]>,
+    uses: u32,
 }
 
 impl Fragments {
@@ -17,27 +25,52 @@ impl Fragments {
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(text);
-        self.numbers.find(hash, |&number| *self.texts[number as usize] == *text).copied()
+        self.numbers.find(hash, |&number| *self.text(number) == *text).copied()
     }
 
-    /// The number of a piece, stored now if it is new.
+    /// The number of a piece, stored now if it is new. One more use of it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
-        if let Some(number) = self.find(text) {
-            return number;
-        }
-        let number = u32::try_from(self.texts.len()).expect("fewer fragments than series can hold");
-        self.texts.push(text.into());
-        let (texts, hasher) = (&self.texts, &self.hasher);
-        self.numbers.insert_unique(hasher.hash_one(text), number, |&n| {
-            hasher.hash_one(&*texts[n as usize])
-        });
+        let number = self.find(text).unwrap_or_else(|| self.insert(text));
+        self.entries[number as usize].uses += 1;
         number
     }
 
+    /// Ends one use of a piece.
+    pub fn release(&mut self, number: u32) {
+        let fragment = &mut self.entries[number as usize];
+        fragment.uses -= 1;
+        if fragment.uses > 0 {
+            return;
+        }
+        let text = std::mem::take(&mut fragment.text);
+        let hash = self.hasher.hash_one(&*text);
+        if let Ok(entry) = self.numbers.find_entry(hash, |&known| known == number) {
+            entry.remove();
+        }
+        self.free.push(number);
+    }
+
     /// A piece's text.
+    #[inline]
     #[must_use]
     pub fn text(&self, number: u32) -> &[u8] {
-        &self.texts[number as usize]
+        &self.entries[number as usize].text
+    }
+
+    fn insert(&mut self, text: &[u8]) -> u32 {
+        let fragment = Fragment { text: text.into(), uses: 0 };
+        let number = if let Some(number) = self.free.pop() {
+            self.entries[number as usize] = fragment;
+            number
+        } else {
+            self.entries.push(fragment);
+            u32::try_from(self.entries.len() - 1).expect("fewer fragments than series can hold")
+        };
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.numbers.insert_unique(hasher.hash_one(text), number, |&n| {
+            hasher.hash_one(&*entries[n as usize].text)
+        });
+        number
     }
 }
 
@@ -61,6 +94,24 @@ mod tests {
             let distinct: std::collections::HashSet<_> = texts.iter().collect();
             let highest = numbers.iter().max().map_or(0, |&n| n as usize + 1);
             prop_assert_eq!(highest, distinct.len());
+        }
+
+        #[test]
+        fn what_is_released_as_often_as_it_was_interned_is_gone(
+            texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3), 0..100)
+        ) {
+            let mut fragments = Fragments::default();
+            let kept = fragments.intern(b"kept");
+            let numbers: Vec<u32> = texts.iter().map(|text| fragments.intern(text)).collect();
+            for &number in &numbers {
+                fragments.release(number);
+            }
+            for text in texts.iter().filter(|text| **text != b"kept"[..]) {
+                prop_assert_eq!(fragments.find(text), None);
+            }
+            prop_assert_eq!(fragments.find(b"kept"), Some(kept));
+            prop_assert_eq!(fragments.numbers.len(), 1);
+            prop_assert_eq!(fragments.entries.len(), 1 + fragments.free.len());
         }
     }
 }

@@ -4,37 +4,45 @@
 //!
 //! `prometheus::CounterVec` is not used: it looks children up by a hash of their label values taken
 //! without a separator, so that ("Foo", "12") and ("Foo1", "2") become one series, and it prints a
-//! label that is not there as `x=""`. This type implements [`Collector`] in its place.
+//! label that is not there as `x=""`. This type implements [`prometheus::core::Collector`] in its place.
 //!
 //! # Invariants
 //!
 //! - Two different label sets are never one series below the bound; one label set is never two.
-//! - A series keeps its slot.
+//! - A series keeps its slot as long as it is there.
 //! - The sum over all series is the number of calls, at the bound too.
 //! - The lock is held for one interning or for one chunk of a page, never across either.
 
 mod bound;
+mod collect;
+mod expiry;
 mod fragments;
+mod label_set;
 mod pages;
+mod reading;
 mod series;
+mod state;
 
 use std::{
-    ops::ControlFlow,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use prometheus::{
-    core::{Collector, Desc},
-    proto,
-};
+use prometheus::core::Desc;
 
-pub use self::pages::{CELLS, LentPage, ShardId};
 use self::{
     bound::{Detail, detail_for},
-    pages::Shards,
-    series::{NUMBERS_END, PARTS, Part, Parts, SITE, SeriesTable},
+    expiry::Expiry,
+    label_set::Written,
+    state::State,
 };
-use crate::labels::{self, OVERFLOW, RESERVED, SITE_LABELS, Schema};
+pub use self::{
+    label_set::part_of,
+    pages::{CELLS, LentPage, ShardId},
+    reading::{Reading, Series},
+    series::{PARTS, SITE, Stored},
+};
+use crate::labels::{self, Schema};
 
 /// What a counter is made of.
 #[derive(Clone, Debug)]
@@ -47,8 +55,10 @@ pub struct CounterOptions {
     pub schema: Schema,
     /// Labels that every series has besides: names and values.
     pub default_labels: Vec<(String, String)>,
-    /// The most series there may ever be, at least 1.
+    /// The most series there may be at a time, at least 1.
     pub max_series: u32,
+    /// How long a series may be idle before it leaves the page; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// The answer to [`TraceCounter::intern`].
@@ -71,6 +81,8 @@ pub struct CounterStats {
     pub collapsed: u64,
     /// Label sets that the overflow series took.
     pub overflowed: u64,
+    /// Series that left the page because they were idle.
+    pub expired: u64,
 }
 
 /// The counter of traces.
@@ -80,34 +92,6 @@ pub struct TraceCounter {
     desc: Desc,
     constant: Vec<u8>,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    series: SeriesTable,
-    shards: Shards,
-    overflow: Option<u32>,
-    collapsed: u64,
-    overflowed: u64,
-}
-
-/// One series as it is visited: its labels, to be written, and its value.
-pub struct Series<'a> {
-    counter: &'a TraceCounter,
-    table: &'a SeriesTable,
-    /// The series' slot.
-    pub slot: u32,
-    /// Its value, summed over the threads: a whole number.
-    pub value: f64,
-}
-
-impl Series<'_> {
-    /// Appends the labels, each led by a comma.
-    #[inline]
-    pub fn write_labels(&self, out: &mut Vec<u8>) {
-        self.table.write_labels(self.slot, out);
-        out.extend_from_slice(&self.counter.constant);
-    }
 }
 
 impl TraceCounter {
@@ -129,7 +113,9 @@ impl TraceCounter {
         for (name, value) in &options.default_labels {
             labels::write_label(&mut constant, name, value);
         }
-        Ok(Self { options, desc, constant, state: Mutex::default() })
+        let expiry = options.idle_timeout.map(Expiry::new);
+        let state = Mutex::new(State { expiry, ..State::default() });
+        Ok(Self { options, desc, constant, state })
     }
 
     /// The metric's name.
@@ -159,11 +145,11 @@ impl TraceCounter {
         let written = Written::new(&self.options.schema, values);
         let parts = written.parts();
         let mut state = self.state();
-        if let Some(slot) = state.series.find(&parts) {
+        if let Some(slot) = state.find(&parts) {
             return Interned { slot, shortened: false };
         }
         match detail_for(state.series.len(), self.options.max_series, state.overflow.is_some()) {
-            Detail::Full => Interned { slot: state.series.insert(&parts), shortened: false },
+            Detail::Full => Interned { slot: state.insert(&parts), shortened: false },
             Detail::Site => Interned { slot: state.intern_site(parts[SITE]), shortened: true },
             Detail::Overflow => Interned { slot: state.overflow(parts[SITE]), shortened: true },
         }
@@ -188,9 +174,27 @@ impl TraceCounter {
     /// Sets every series to 0. A series at 0 is not shown until it counts again.
     pub fn reset(&self) {
         let mut state = self.state();
-        for slot in 0..state.series.len() {
+        for slot in 0..state.series.slots() {
             state.shards.zero(slot as usize);
         }
+    }
+
+    /// Lets series go that have been idle for long enough, if that was asked for. Each thread that
+    /// counts calls this now and then, with its shard; `true`: it has to drop its cache before it
+    /// counts again.
+    pub fn sweep(&self, shard: ShardId, now: Instant) -> bool {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(expiry) = &mut state.expiry else { return false };
+        let (shards, overflow) = (&state.shards, state.overflow);
+        let value = |slot| (Some(slot) != overflow).then(|| shards.value(slot as usize));
+        let sweep = expiry.sweep(shard, &shards.ids(), state.readings > 0, now, value);
+        for &slot in &sweep.expired {
+            state.shards.zero(slot as usize);
+            state.series.remove(slot);
+        }
+        state.expired += sweep.expired.len() as u64;
+        sweep.forget
     }
 
     /// How the counter stands.
@@ -202,14 +206,23 @@ impl TraceCounter {
             limit: self.options.max_series,
             collapsed: state.collapsed,
             overflowed: state.overflowed,
+            expired: state.expired,
         }
     }
 
-    /// The value of every series, by slot.
+    /// The value of every series, by slot: what a page of somebody else's is about to show.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
-        let state = self.state();
-        (0..state.series.len()).map(|slot| state.shards.value(slot as usize)).collect()
+        let mut state = self.state();
+        let slots = 0..state.series.slots();
+        slots.map(|slot| state.show(slot)).collect()
+    }
+
+    /// How often a slot has been given to another series: whoever keeps labels by slot has to read
+    /// them again when this has changed.
+    #[must_use]
+    pub fn reused_slots(&self) -> u64 {
+        self.state().series.reused()
     }
 
     /// The labels of the series from a slot on, as names and values in turn.
@@ -227,30 +240,7 @@ impl TraceCounter {
                 .flat_map(|(name, value)| [name.to_owned(), value.into_owned()])
                 .collect()
         };
-        (slot..state.series.len()).map(labels).collect()
-    }
-
-    /// Visits the series with a value from slot `from` on, in the order of their coming, until
-    /// `visit` breaks: then the slot to go on from is returned, and `None` at the end.
-    ///
-    /// Holds the lock meanwhile: `visit` copies and returns.
-    pub fn visit(
-        &self,
-        from: u32,
-        mut visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
-    ) -> Option<u32> {
-        let state = self.state();
-        for slot in from..state.series.len() {
-            let value = state.shards.value(slot as usize);
-            if value == 0.0 {
-                continue;
-            }
-            let series = Series { counter: self, table: &state.series, slot, value };
-            if visit(series).is_break() {
-                return Some(slot + 1);
-            }
-        }
-        None
+        (slot..state.series.slots()).map(labels).collect()
     }
 
     /// A thread that panicked with the lock has left nothing half-done that the next could see: every
@@ -260,132 +250,5 @@ impl TraceCounter {
     }
 }
 
-impl State {
-    fn intern_site(&mut self, site: Part<'_>) -> u32 {
-        self.collapsed += 1;
-        let mut parts = [Part::Absent; PARTS];
-        parts[SITE] = site;
-        self.series.find(&parts).unwrap_or_else(|| self.series.insert(&parts))
-    }
-
-    /// Past the reserve a call site that has its shortened series still counts there.
-    fn overflow(&mut self, site: Part<'_>) -> u32 {
-        let mut parts = [Part::Absent; PARTS];
-        parts[SITE] = site;
-        if let Some(slot) = self.series.find(&parts) {
-            self.collapsed += 1;
-            return slot;
-        }
-        self.overflowed += 1;
-        if let Some(slot) = self.overflow {
-            return slot;
-        }
-        let mut label = Vec::new();
-        labels::write_label(&mut label, OVERFLOW, "true");
-        parts[SITE] = Part::Text(&label);
-        let slot = self.series.insert(&parts);
-        self.overflow = Some(slot);
-        slot
-    }
-}
-
-/// A label set written out, to be looked up without holding the lock while it is escaped.
-struct Written {
-    text: Vec<u8>,
-    ends: [usize; PARTS],
-    numbers: [Option<u32>; PARTS],
-}
-
-impl Written {
-    fn new<'v>(schema: &Schema, values: impl IntoIterator<Item = &'v str>) -> Self {
-        let mut written =
-            Self { text: Vec::with_capacity(256), ends: [0; PARTS], numbers: [None; PARTS] };
-        let mut part = 0;
-        for (at, (name, value)) in schema.names().iter().zip(values).enumerate() {
-            let of = part_of(at, schema.props_per_owner());
-            while part < of {
-                written.ends[part] = written.text.len();
-                part += 1;
-            }
-            match number(value).filter(|_| (SITE_LABELS..RESERVED.len()).contains(&at)) {
-                Some(number) => written.numbers[part] = Some(number),
-                None => labels::write_label(&mut written.text, name, value),
-            }
-        }
-        for end in &mut written.ends[part..] {
-            *end = written.text.len();
-        }
-        written
-    }
-
-    fn parts(&self) -> Parts<'_> {
-        let mut start = 0;
-        std::array::from_fn(|part| {
-            let text = &self.text[start..self.ends[part]];
-            start = self.ends[part];
-            match self.numbers[part] {
-                Some(number) => Part::Number(number),
-                None if text.is_empty() => Part::Absent,
-                None => Part::Text(text),
-            }
-        })
-    }
-}
-
-/// Which part the label at this place of the schema belongs to.
-fn part_of(at: usize, props_per_owner: usize) -> usize {
-    if at < SITE_LABELS {
-        SITE
-    } else if at < RESERVED.len() {
-        at - SITE_LABELS + 1
-    } else {
-        3 + (at - RESERVED.len()) / props_per_owner
-    }
-}
-
-/// An id that is a number as it would be printed, so that no two texts are one number.
-fn number(value: &str) -> Option<u32> {
-    let number = value.parse::<u32>().ok().filter(|&number| number < NUMBERS_END)?;
-    (itoa::Buffer::new().format(number) == value).then_some(number)
-}
-
-impl Collector for TraceCounter {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.desc]
-    }
-
-    fn collect(&self) -> Vec<proto::MetricFamily> {
-        let mut metrics = Vec::new();
-        let mut text = Vec::new();
-        self.visit(0, |series| {
-            text.clear();
-            series.write_labels(&mut text);
-            metrics.push(metric(&text, series.value));
-            ControlFlow::Continue(())
-        });
-        let mut family = proto::MetricFamily::default();
-        family.set_name(self.options.name.clone());
-        family.set_help(self.options.help.clone());
-        family.set_field_type(proto::MetricType::COUNTER);
-        family.set_metric(metrics);
-        vec![family]
-    }
-}
-
-fn metric(labels: &[u8], value: f64) -> proto::Metric {
-    let text = String::from_utf8_lossy(labels);
-    let pairs = labels::read_labels(&text).into_iter().map(|(name, value)| {
-        let mut pair = proto::LabelPair::default();
-        pair.set_name(name.to_owned());
-        pair.set_value(value.into_owned());
-        pair
-    });
-    let mut counter = proto::Counter::default();
-    counter.set_value(value);
-    let mut metric = proto::Metric::from_label(pairs.collect());
-    metric.set_counter(counter);
-    metric
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -78,6 +78,12 @@ impl Shards {
         id
     }
 
+    /// The shards that are open.
+    #[must_use]
+    pub fn ids(&self) -> Vec<ShardId> {
+        self.open.iter().map(|(id, _)| *id).collect()
+    }
+
     /// Takes a page into a shard as its `index`th. Pages of a closed shard are refused (`false`).
     pub fn lend(&mut self, id: ShardId, index: usize, page: LentPage) -> bool {
         let Some((_, pages)) = self.open.iter_mut().find(|(open, _)| *open == id) else {

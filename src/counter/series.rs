@@ -31,6 +31,17 @@ pub enum Part<'a> {
     Text(&'a [u8]),
 }
 
+/// One part of a series as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// No label.
+    Absent,
+    /// An id below 2³¹.
+    Number(u32),
+    /// The number of a fragment: dense from 0, and one however many series hold it.
+    Fragment(u32),
+}
+
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
@@ -43,11 +54,14 @@ const FRAGMENT: u32 = 1 << 31;
 /// Ids from here on are kept as fragments.
 pub const NUMBERS_END: u32 = FRAGMENT;
 
-/// Every series, numbered from 0 in the order of their coming.
+/// Every series, numbered from 0 in the order of their coming; the numbers of removed ones are given
+/// out again.
 #[derive(Debug, Default)]
 pub struct SeriesTable {
     fragments: Fragments,
     keys: Vec<Key>,
+    free: Vec<u32>,
+    reused: u64,
     slots: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -56,7 +70,19 @@ impl SeriesTable {
     /// How many series there are.
     #[must_use]
     pub fn len(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many slots there are, free ones among them.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How often a slot has been given to another series.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.reused
     }
 
     /// The slot of a label set that has one.
@@ -73,20 +99,59 @@ impl SeriesTable {
         self.slots.find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key).copied()
     }
 
-    /// Gives a label set that has none the next slot.
+    /// Gives a label set that has none a slot.
     pub fn insert(&mut self, parts: &Parts<'_>) -> u32 {
-        let slot = self.len();
         let fragments = &mut self.fragments;
         let key = parts.map(|part| match part {
             Part::Absent => ABSENT,
             Part::Number(number) => number,
             Part::Text(text) => fragments.intern(text) | FRAGMENT,
         });
-        self.keys.push(key);
+        let slot = if let Some(slot) = self.free.pop() {
+            self.keys[slot as usize] = key;
+            self.reused += 1;
+            slot
+        } else {
+            self.keys.push(key);
+            self.slots() - 1
+        };
         let (keys, hasher) = (&self.keys, &self.hasher);
         self.slots
             .insert_unique(hasher.hash_one(key), slot, |&s| hasher.hash_one(keys[s as usize]));
         slot
+    }
+
+    /// Frees a slot that has a series, and the label text that nobody else uses.
+    pub fn remove(&mut self, slot: u32) {
+        let key = std::mem::replace(&mut self.keys[slot as usize], [ABSENT; PARTS]);
+        let Ok(entry) = self.slots.find_entry(self.hasher.hash_one(key), |&known| known == slot)
+        else {
+            return;
+        };
+        entry.remove();
+        for stored in key {
+            if stored != ABSENT && stored >= FRAGMENT {
+                self.fragments.release(stored ^ FRAGMENT);
+            }
+        }
+        self.free.push(slot);
+    }
+
+    /// A part of a series.
+    #[inline]
+    #[must_use]
+    pub fn part(&self, slot: u32, part: usize) -> Stored {
+        match self.keys[slot as usize][part] {
+            ABSENT => Stored::Absent,
+            stored if stored >= FRAGMENT => Stored::Fragment(stored ^ FRAGMENT),
+            number => Stored::Number(number),
+        }
+    }
+
+    /// A fragment's text: labels, each led by a comma.
+    #[must_use]
+    pub fn fragment(&self, number: u32) -> &[u8] {
+        self.fragments.text(number)
     }
 
     /// Appends a series' labels, each led by a comma.

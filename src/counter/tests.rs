@@ -1,25 +1,33 @@
 //! The counter's behaviour, and its laws over random sequences.
 
-use std::{collections::HashMap, fmt::Write, ops::ControlFlow, ptr::NonNull};
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    ops::ControlFlow,
+    ptr::NonNull,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use prometheus::core::Collector;
 use proptest::prelude::*;
 
 use super::*;
-use crate::exposition::Page;
+use crate::exposition::{Page, Render};
 
 /// A JavaScript thread's side: pages of its own, counted in by slot.
-struct Thread {
+pub(crate) struct Thread {
     shard: ShardId,
     pages: Vec<Box<[f64]>>,
 }
 
 impl Thread {
-    fn join(counter: &TraceCounter) -> Self {
+    pub(crate) fn join(counter: &TraceCounter) -> Self {
         Self { shard: counter.open_shard(), pages: Vec::new() }
     }
 
     #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
-    fn count(&mut self, counter: &TraceCounter, slot: u32) {
+    pub(crate) fn count(&mut self, counter: &TraceCounter, slot: u32) {
         let slot = slot as usize;
         while self.pages.len() <= slot / CELLS {
             let mut page = vec![0.0; CELLS].into_boxed_slice();
@@ -32,18 +40,19 @@ impl Thread {
         self.pages[slot / CELLS][slot % CELLS] += 1.0;
     }
 
-    fn leave(self, counter: &TraceCounter) {
+    pub(crate) fn leave(self, counter: &TraceCounter) {
         counter.close_shard(self.shard);
     }
 }
 
-fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCounter {
+pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCounter {
     TraceCounter::new(CounterOptions {
         name: "trace_counter".into(),
         help: "Counts".into(),
         schema: Schema::new(allowed_props),
         default_labels: Vec::new(),
         max_series,
+        idle_timeout: None,
     })
     .expect("a valid counter")
 }
@@ -175,11 +184,11 @@ fn a_page_reads_the_same_from_any_slot_on() {
 
 #[test]
 fn it_can_be_registered_and_gathered_as_any_collector() {
-    let counter = std::sync::Arc::new(counter_with(&[], 100));
+    let counter = Arc::new(counter_with(&[], 100));
     let mut thread = Thread::join(&counter);
     let slot = counter.intern(site("A\"\\\n", "f", "1")).slot;
     thread.count(&counter, slot);
-    let families = counter.collect();
+    let families = Collector::collect(&*counter);
     assert_eq!(families.len(), 1);
     let metric = &families[0].get_metric()[0];
     let labels: Vec<(&str, &str)> =
@@ -199,16 +208,80 @@ fn it_can_be_registered_and_gathered_as_any_collector() {
 
 #[test]
 fn an_empty_page_has_its_header() {
-    let counter = std::sync::Arc::new(counter_with(&[], 100));
+    let counter = Arc::new(counter_with(&[], 100));
     let page = Page::new(counter, Vec::new()).into_bytes();
     assert_eq!(page, b"# HELP trace_counter Counts\n# TYPE trace_counter counter\n");
 }
 
-/// What may happen to a counter, for the law below.
+#[test]
+fn an_idle_series_leaves_and_comes_back_from_nothing() {
+    let counter = Arc::new(expiring_counter(10));
+    let mut thread = Thread::join(&counter);
+    let slot = counter.intern(site("A", "f", "1")).slot;
+    thread.count(&counter, slot);
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    assert!(!counter.sweep(thread.shard, later(100)), "not shown yet");
+    assert!(shown(&counter).contains("object_id=\"1\"} 1\n"));
+    assert!(counter.sweep(thread.shard, later(200)), "the cache may hold the slot");
+    assert_eq!(counter.stats(), CounterStats { limit: 10, expired: 1, ..CounterStats::default() });
+    assert!(!shown(&counter).contains("object_id"));
+    let next = counter.intern(site("B", "f", "2")).slot;
+    assert_eq!(next, slot, "its place is used again");
+    thread.count(&counter, next);
+    assert!(shown(&counter).contains("object_id=\"2\"} 1\n"));
+    thread.leave(&counter);
+}
+
+#[test]
+fn no_series_leaves_while_a_page_is_written() {
+    let counter = Arc::new(expiring_counter(10));
+    let mut thread = Thread::join(&counter);
+    thread.count(&counter, counter.intern(site("A", "f", "1")).slot);
+    let _ = shown(&counter);
+    let mut open = Page::new(Arc::clone(&counter), Vec::new());
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    counter.sweep(thread.shard, later(100));
+    counter.sweep(thread.shard, later(200));
+    assert_eq!(counter.stats().series, 1);
+    let mut text = Vec::new();
+    assert!(!open.render(&mut text));
+    drop(open);
+    counter.sweep(thread.shard, later(300));
+    assert_eq!(counter.stats().series, 0);
+    thread.leave(&counter);
+}
+
+fn expiring_counter(max_series: u32) -> TraceCounter {
+    let options = counter_with(&["p"], max_series).options;
+    let idle_timeout = Some(Duration::from_secs(60));
+    TraceCounter::new(CounterOptions { idle_timeout, ..options }).expect("a valid counter")
+}
+
+fn shown(counter: &Arc<TraceCounter>) -> String {
+    let page = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
+    String::from_utf8(page).expect("UTF-8")
+}
+
+/// The samples of a page, by their labels as they stand there.
+fn samples(page: &str) -> HashMap<String, f64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let samples: Vec<(String, f64)> = lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number")))
+        .collect();
+    let distinct: HashMap<String, f64> = samples.iter().cloned().collect();
+    assert_eq!(distinct.len(), samples.len(), "a series stands twice on {page}");
+    distinct
+}
+
+/// What may happen to a counter, for the laws below.
 #[derive(Clone, Debug)]
 enum Step {
     Count { thread: usize, class: u8, id: u8, prop: u8 },
     Leave { thread: usize },
+    Sweep { thread: usize },
+    Pass { seconds: u8 },
+    Scrape,
     Reset,
 }
 
@@ -217,8 +290,39 @@ fn step() -> impl Strategy<Value = Step> {
         20 => (0..3usize, 0..3u8, 0..40u8, 0..3u8)
             .prop_map(|(thread, class, id, prop)| Step::Count { thread, class, id, prop }),
         1 => (0..3usize).prop_map(|thread| Step::Leave { thread }),
+        4 => (0..3usize).prop_map(|thread| Step::Sweep { thread }),
+        3 => (0..90u8).prop_map(|seconds| Step::Pass { seconds }),
+        3 => Just(Step::Scrape),
         1 => Just(Step::Reset),
     ]
+}
+
+/// A thread as `lib/trace.js` is one: it counts known label sets from its cache, and drops that when
+/// a sweep says so.
+struct CachingThread {
+    thread: Thread,
+    cache: HashMap<Vec<String>, u32>,
+}
+
+impl CachingThread {
+    fn join(counter: &TraceCounter) -> Self {
+        Self { thread: Thread::join(counter), cache: HashMap::new() }
+    }
+
+    fn count(&mut self, counter: &TraceCounter, values: Vec<String>) {
+        let slot = *self
+            .cache
+            .entry(values)
+            .or_insert_with_key(|values| counter.intern(values.iter().map(String::as_str)).slot);
+        self.thread.count(counter, slot);
+    }
+}
+
+fn values(class: u8, id: u8, prop: u8) -> Vec<String> {
+    let prop = ["", "x", "y\"\\"][usize::from(prop)];
+    let id = id.to_string();
+    let values = [&format!("C{class}"), "f", "f.js", "", "", &id, "", "", "", prop];
+    values.map(str::to_owned).to_vec()
 }
 
 proptest! {
@@ -228,31 +332,29 @@ proptest! {
         max_series in 1..120u32,
     ) {
         let counter = counter_with(&["p"], max_series);
-        let mut threads: Vec<Thread> = (0..3).map(|_| Thread::join(&counter)).collect();
+        let mut threads: Vec<_> = (0..3).map(|_| CachingThread::join(&counter)).collect();
         let mut model: HashMap<Vec<String>, f64> = HashMap::new();
         for step in steps {
             match step {
                 Step::Count { thread, class, id, prop } => {
-                    let (class, id) = (format!("C{class}"), id.to_string());
-                    let prop = ["", "x", "y\"\\"][usize::from(prop)];
-                    let values = [&*class, "f", "f.js", "", "", &id, "", "", "", prop];
-                    let slot = counter.intern(values).slot;
-                    threads[thread].count(&counter, slot);
-                    *model.entry(values.map(str::to_owned).to_vec()).or_default() += 1.0;
+                    let values = values(class, id, prop);
+                    threads[thread].count(&counter, values.clone());
+                    *model.entry(values).or_default() += 1.0;
                 }
                 Step::Leave { thread } => {
-                    let left = std::mem::replace(&mut threads[thread], Thread::join(&counter));
-                    left.leave(&counter);
+                    let joined = CachingThread::join(&counter);
+                    std::mem::replace(&mut threads[thread], joined).thread.leave(&counter);
                 }
                 Step::Reset => {
                     counter.reset();
                     model.clear();
                 }
+                Step::Sweep { .. } | Step::Pass { .. } | Step::Scrape => {}
             }
         }
         let stats = counter.stats();
         prop_assert!(stats.series <= max_series);
-        let families = counter.collect();
+        let families = Collector::collect(&counter);
         let shown = families[0].get_metric();
         let total: f64 = shown.iter().map(|metric| metric.get_counter().get_value()).sum();
         prop_assert_eq!(total, model.values().sum::<f64>());
@@ -273,7 +375,59 @@ proptest! {
             prop_assert_eq!(shown.len(), model.len());
         }
         for thread in threads {
-            thread.leave(&counter);
+            thread.thread.leave(&counter);
+        }
+    }
+
+    /// What left the page was last shown with its final value, and what comes back starts at 0: so
+    /// the increases that somebody saw who looked after each sweep are all the calls made.
+    #[test]
+    fn with_expiry_all_that_pages_showed_is_all_that_was_counted(
+        steps in prop::collection::vec(step(), 0..300),
+        max_series in 5..120u32,
+    ) {
+        let counter = Arc::new(expiring_counter(max_series));
+        let mut threads: Vec<_> = (0..3).map(|_| CachingThread::join(&counter)).collect();
+        let mut now = Instant::now();
+        let (mut counted, mut increases) = (0.0, 0.0);
+        let mut before: HashMap<String, f64> = HashMap::new();
+        let look = |before: &mut HashMap<String, f64>| {
+            let page = samples(&shown(&counter));
+            // A counter below what it was has started again, as Prometheus has it.
+            let increase = |(labels, value): (&String, &f64)| match before.get(labels) {
+                Some(was) if was <= value => value - was,
+                _ => *value,
+            };
+            let increases: f64 = page.iter().map(increase).sum();
+            *before = page;
+            increases
+        };
+        for step in steps {
+            match step {
+                Step::Count { thread, class, id, prop } => {
+                    threads[thread].count(&counter, values(class, id, prop));
+                    counted += 1.0;
+                }
+                Step::Leave { thread } => {
+                    let joined = CachingThread::join(&counter);
+                    std::mem::replace(&mut threads[thread], joined).thread.leave(&counter);
+                }
+                Step::Sweep { thread } => {
+                    if counter.sweep(threads[thread].thread.shard, now) {
+                        threads[thread].cache.clear();
+                    }
+                    increases += look(&mut before);
+                }
+                Step::Pass { seconds } => now += Duration::from_secs(seconds.into()),
+                Step::Scrape => increases += look(&mut before),
+                Step::Reset => {}
+            }
+            prop_assert!(counter.stats().series <= max_series);
+        }
+        increases += look(&mut before);
+        prop_assert_eq!(increases, counted);
+        for thread in threads {
+            thread.thread.leave(&counter);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{mem, ops::ControlFlow, sync::Arc};
 
 use super::{CHUNK_BYTES, Render, write_header};
-use crate::counter::{Series, TraceCounter};
+use crate::counter::{Reading, Series, TraceCounter};
 
 /// A page in the course of being written: the counter's header, its series in the order of their
 /// coming, and a tail that is ready.
@@ -11,7 +11,7 @@ use crate::counter::{Series, TraceCounter};
 /// The counter is read as the page is taken, so a page needs the memory of one chunk. Series that
 /// come while it is written stand at its end; none is written twice.
 pub struct Page {
-    counter: Arc<TraceCounter>,
+    reading: Reading,
     at: At,
     tail: Vec<u8>,
 }
@@ -26,7 +26,7 @@ impl Page {
     /// A page of this counter, closed by `tail`: whole families in the text format.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, tail: Vec<u8>) -> Self {
-        Self { counter, at: At::Header, tail }
+        Self { reading: Reading::new(counter), at: At::Header, tail }
     }
 
     /// Writes what is left of the page.
@@ -42,12 +42,13 @@ impl Render for Page {
     fn render(&mut self, out: &mut Vec<u8>) -> bool {
         let full = out.len() + CHUNK_BYTES;
         if let At::Header = self.at {
-            write_header(out, self.counter.name(), self.counter.help(), "counter");
+            let counter = self.reading.counter();
+            write_header(out, counter.name(), counter.help(), "counter");
             self.at = At::Series(0);
         }
         if let At::Series(from) = self.at {
-            let name = self.counter.name().as_bytes();
-            let next = self.counter.visit(from, |series| {
+            let name = self.reading.counter().name().as_bytes();
+            let next = self.reading.visit(from, |series| {
                 write_series(out, name, &series);
                 if out.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });

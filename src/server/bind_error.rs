@@ -129,3 +129,45 @@ fn system_number(known: &Known) -> i32 {
 fn errno_of(known: &Known) -> i32 {
     if cfg!(windows) { known.uv_windows } else { -system_number(known) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_the_table_is_said_as_node_says_it() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 4343));
+        for known in &TABLE {
+            let number = system_number(known);
+            if number < 0 {
+                continue;
+            }
+            let error = BindError::listen(&io::Error::from_raw_os_error(number), address);
+            assert_eq!((error.code, error.errno), (known.code, errno_of(known)));
+            let message = format!("listen {}: {} 127.0.0.1:4343", known.code, known.sentence);
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn what_the_table_lacks_is_unknown_with_the_systems_own_words() {
+        let address = "[::1]:80".parse().unwrap();
+        let error = BindError::listen(&io::Error::from_raw_os_error(5), address);
+        assert_eq!((error.code, error.address.as_str(), error.port), ("UNKNOWN", "::1", 80));
+        assert!(error.to_string().starts_with("listen UNKNOWN: "));
+        let error = BindError::listen(&io::Error::other("no number"), address);
+        assert_eq!(error.to_string(), "listen UNKNOWN: no number ::1:80");
+        assert_eq!(error.errno, -4094);
+    }
+
+    #[test]
+    fn a_resolver_that_is_not_there_is_no_unknown_name() {
+        let temporary = io::Error::other("Temporary failure in name resolution");
+        let error = BindError::lookup("a.example", 1, Some(&temporary));
+        assert_eq!(error.to_string(), "getaddrinfo EAI_AGAIN a.example");
+        assert_eq!(error.errno, -3001);
+        let unknown = io::Error::other("Name or service not known");
+        let error = BindError::lookup("a.example", 1, Some(&unknown));
+        assert_eq!((error.code, error.errno), ("ENOTFOUND", -3008));
+    }
+}

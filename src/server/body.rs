@@ -46,6 +46,8 @@ pub(crate) struct Answer {
     content: Content,
     deadline: Instant,
     progress: Option<Rc<Progress>>,
+    /// The other connections have had their turn since the last part.
+    rested: bool,
     /// Held for as long as the content is.
     _permits: Permits,
 }
@@ -55,7 +57,7 @@ pub(crate) type Permits = Vec<tokio::sync::OwnedSemaphorePermit>;
 
 impl Answer {
     pub(crate) fn new(content: Content, deadline: Instant, permits: Permits) -> Self {
-        Self { content, deadline, progress: None, _permits: permits }
+        Self { content, deadline, progress: None, rested: false, _permits: permits }
     }
 
     /// Whom to tell of the end.
@@ -73,8 +75,8 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
-        let deadline = self.deadline;
-        let (first, rest) = match &mut self.content {
+        let this = &mut *self;
+        let (first, rest) = match &mut this.content {
             Content::Whole(bytes) => (bytes, &mut None),
             Content::Stream { first, rest } => (first, rest),
         };
@@ -82,26 +84,27 @@ impl Body for Answer {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(first)))));
         }
         let Some(page) = rest else { return Poll::Ready(None) };
-        if Instant::now() >= deadline {
+        if Instant::now() >= this.deadline {
             return Poll::Ready(Some(Err(Unfinished)));
         }
-        match page.part() {
-            Err(_) => Poll::Ready(Some(Err(Unfinished))),
-            Ok(part) => {
-                if !part.more {
-                    *rest = None;
-                }
-                if part.bytes.is_empty() {
-                    if rest.is_none() {
-                        return Poll::Ready(None);
-                    }
-                    // The compressor has kept it all. The other connections get their turn.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Ok(Frame::data(part.bytes))))
-            }
+        // A peer that reads as fast as the page is written would have the thread to itself.
+        this.rested = !this.rested;
+        if this.rested {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        let Ok(part) = page.part() else { return Poll::Ready(Some(Err(Unfinished))) };
+        if !part.more {
+            *rest = None;
+        }
+        if part.bytes.is_empty() && part.more {
+            // The compressor has kept it all.
+            this.rested = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let last = part.bytes.is_empty();
+        Poll::Ready((!last).then(|| Ok(Frame::data(part.bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

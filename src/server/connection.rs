@@ -25,7 +25,7 @@ use super::{
 
 /// How long a closed connection's unread input is thrown away, so that the peer can read the answer
 /// before a reset destroys it.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(2);
 
 /// hyper takes no less for its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;

@@ -14,7 +14,10 @@ use crate::exposition::{CHUNK_BYTES, Render};
 /// Room for the last line that a part is allowed to end with.
 const SLACK: usize = 4 * 1024;
 
-/// zlib's fastest level.
+/// The fastest level. On a page of 25 MB (100,000 series) it takes 2.0 ms a MB and leaves 5.9 %;
+/// level 2 takes 2.4 ms and leaves 4.2 %, level 6 4.6 ms and 3.1 %. The processor is the
+/// application's; the network is rarely what it is short of. A compressor is not kept between two
+/// scrapes: a new one takes 0.2 ms, and 300 KiB for as long as it lives.
 const LEVEL: u32 = 1;
 
 /// The next part of a page.

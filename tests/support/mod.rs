@@ -9,7 +9,7 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     pin::Pin,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -24,6 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A request as Prometheus sends it, without compression.
 pub const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 pub type Answering = Pin<Box<dyn Future<Output = Scrape> + Send>>;
 
 /// A source made of a closure.
@@ -32,6 +33,14 @@ pub struct From<F>(pub F);
 impl<F: Fn(Duration) -> Answering + Send + Sync + 'static> Source for From<F> {
     fn scrape(&self, patience: Duration) -> Answering {
         (self.0)(patience)
+    }
+
+    /// Says the query back; `bad` is a bad one, and `fault` a fault of the source's.
+    fn summary(&self, query: &str, _patience: Duration) -> Summing {
+        assert_ne!(query, "fault");
+        let said = format!("{{\"query\":\"{query}\"}}").into_bytes();
+        let answer = if query == "bad" { Err("That is no query.".to_owned()) } else { Ok(said) };
+        Box::pin(async move { answer })
     }
 }
 
@@ -98,6 +107,33 @@ pub fn page_of(count: usize) -> Arc<dyn Source> {
 /// A small page.
 pub fn small() -> Arc<dyn Source> {
     page_of(20)
+}
+
+/// A source that tells when a scrape begins, and goes on when it is told to.
+pub fn held(count: usize) -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
+    let (tell, begun) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let gone = Arc::new(Mutex::new(gone));
+    let source = From(move |_| -> Answering {
+        tell.send(()).unwrap();
+        let gone = Arc::clone(&gone);
+        Box::pin(async move {
+            while gone.lock().unwrap().try_recv() == Err(mpsc::TryRecvError::Empty) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            scrape(lines(count))
+        })
+    });
+    (Arc::new(source), Begun(begun), go)
+}
+
+/// Tells of each scrape that begins.
+pub struct Begun(pub mpsc::Receiver<()>);
+
+impl Begun {
+    pub fn wait(&self) {
+        self.0.recv_timeout(PATIENCE).unwrap();
+    }
 }
 
 /// Limits short enough to be waited for.
