@@ -21,9 +21,12 @@
 mod binding;
 pub mod catalogue;
 pub mod counter;
+pub mod endpoint;
 pub mod exposition;
 pub mod labels;
+pub mod live;
 pub mod node_metrics;
 pub mod process;
 pub mod scrape;
 pub mod server;
+pub mod summary;

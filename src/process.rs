@@ -13,15 +13,29 @@ use crate::{
 
 /// What is known of this process. Seconds and bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Figures {
-    cpu_user: Option<f64>,
-    cpu_system: Option<f64>,
-    start_time: Option<f64>,
-    resident_memory: Option<f64>,
-    virtual_memory: Option<f64>,
-    heap: Option<f64>,
-    open_fds: Option<f64>,
-    max_fds: Option<f64>,
+pub struct Figures {
+    /// CPU time spent in the program.
+    pub cpu_user: Option<f64>,
+    /// CPU time spent in the kernel for it.
+    pub cpu_system: Option<f64>,
+    /// When it started, since the epoch.
+    pub start_time: Option<f64>,
+    /// Memory in RAM.
+    pub resident_memory: Option<f64>,
+    /// Memory mapped.
+    pub virtual_memory: Option<f64>,
+    /// Data and stack (`VmData`).
+    pub heap: Option<f64>,
+    /// Open file descriptors.
+    pub open_fds: Option<f64>,
+    /// The limit on them.
+    pub max_fds: Option<f64>,
+}
+
+/// The figures themselves, here and now.
+#[must_use]
+pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
+    read(sampled)
 }
 
 /// The families that can be told here and now. `sampled` is what the JavaScript thread said last;

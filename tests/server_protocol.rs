@@ -78,10 +78,11 @@ fn case_04_other_paths_are_not_found() {
 }
 
 #[test]
-fn case_05_the_root_says_where_the_metrics_are() {
+fn case_05_the_root_is_the_live_page() {
     let answer = ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").answer;
-    answer.assert_text(200);
-    assert!(answer.text().contains("/metrics"));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(answer.text().starts_with("<!doctype html>"), "{}", answer.text());
 }
 
 #[test]

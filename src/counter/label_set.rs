@@ -49,8 +49,9 @@ impl Written {
     }
 }
 
-/// Which part the label at this place of the schema belongs to.
-fn part_of(at: usize, props_per_owner: usize) -> usize {
+/// Which of a series' [`PARTS`] the label at this place of the schema belongs to.
+#[must_use]
+pub fn part_of(at: usize, props_per_owner: usize) -> usize {
     if at < SITE_LABELS {
         SITE
     } else if at < RESERVED.len() {

@@ -34,12 +34,13 @@ use self::{
     bound::{Detail, detail_for},
     expiry::Expiry,
     label_set::Written,
-    series::SITE,
     state::State,
 };
 pub use self::{
+    label_set::part_of,
     pages::{CELLS, LentPage, ShardId},
     reading::{Reading, Series},
+    series::{PARTS, SITE, Stored},
 };
 use crate::labels::{self, Schema};
 
@@ -250,4 +251,4 @@ impl TraceCounter {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     TraceCounter,
-    series::SeriesTable,
+    series::{SeriesTable, Stored},
     state::{State, show},
 };
 
@@ -24,6 +24,19 @@ impl Series<'_> {
     pub fn write_labels(&self, out: &mut Vec<u8>) {
         self.table.write_labels(self.slot, out);
         out.extend_from_slice(&self.counter.constant);
+    }
+
+    /// A part of the label set as it is stored, so that series can be told apart by numbers alone.
+    #[inline]
+    #[must_use]
+    pub fn part(&self, part: usize) -> Stored {
+        self.table.part(self.slot, part)
+    }
+
+    /// The text of a fragment that a part names: labels, each led by a comma.
+    #[must_use]
+    pub fn fragment(&self, number: u32) -> &[u8] {
+        self.table.fragment(number)
     }
 }
 

@@ -31,6 +31,17 @@ pub enum Part<'a> {
     Text(&'a [u8]),
 }
 
+/// One part of a series as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// No label.
+    Absent,
+    /// An id below 2³¹.
+    Number(u32),
+    /// The number of a fragment: dense from 0, and one however many series hold it.
+    Fragment(u32),
+}
+
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
@@ -124,6 +135,23 @@ impl SeriesTable {
             }
         }
         self.free.push(slot);
+    }
+
+    /// A part of a series.
+    #[inline]
+    #[must_use]
+    pub fn part(&self, slot: u32, part: usize) -> Stored {
+        match self.keys[slot as usize][part] {
+            ABSENT => Stored::Absent,
+            stored if stored >= FRAGMENT => Stored::Fragment(stored ^ FRAGMENT),
+            number => Stored::Number(number),
+        }
+    }
+
+    /// A fragment's text: labels, each led by a comma.
+    #[must_use]
+    pub fn fragment(&self, number: u32) -> &[u8] {
+        self.fragments.text(number)
     }
 
     /// Appends a series' labels, each led by a comma.

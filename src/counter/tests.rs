@@ -16,18 +16,18 @@ use super::*;
 use crate::exposition::{Page, Render};
 
 /// A JavaScript thread's side: pages of its own, counted in by slot.
-struct Thread {
+pub(crate) struct Thread {
     shard: ShardId,
     pages: Vec<Box<[f64]>>,
 }
 
 impl Thread {
-    fn join(counter: &TraceCounter) -> Self {
+    pub(crate) fn join(counter: &TraceCounter) -> Self {
         Self { shard: counter.open_shard(), pages: Vec::new() }
     }
 
     #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
-    fn count(&mut self, counter: &TraceCounter, slot: u32) {
+    pub(crate) fn count(&mut self, counter: &TraceCounter, slot: u32) {
         let slot = slot as usize;
         while self.pages.len() <= slot / CELLS {
             let mut page = vec![0.0; CELLS].into_boxed_slice();
@@ -40,12 +40,12 @@ impl Thread {
         self.pages[slot / CELLS][slot % CELLS] += 1.0;
     }
 
-    fn leave(self, counter: &TraceCounter) {
+    pub(crate) fn leave(self, counter: &TraceCounter) {
         counter.close_shard(self.shard);
     }
 }
 
-fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCounter {
+pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCounter {
     TraceCounter::new(CounterOptions {
         name: "trace_counter".into(),
         help: "Counts".into(),

@@ -161,6 +161,12 @@ impl NodeMetrics {
         state.open_since.map_or(state.last_wait, |since| since.elapsed())
     }
 
+    /// How long the open question has been waiting; `None` when none is open: the loop answers.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Duration> {
+        self.state().open_since.map(|since| since.elapsed())
+    }
+
     /// The `nodejs_*` families in prom-client's order, `labels` on each sample. Without a sample
     /// there is only the lag.
     #[must_use]

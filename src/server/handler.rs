@@ -3,20 +3,23 @@
 use http_body::Body as _;
 use hyper::{Method, Request, StatusCode, Uri, Version, body::Incoming, header::HOST};
 
+use crate::live::{self, Asset};
+
 /// Where the page is.
 pub const METRICS_PATH: &str = "/metrics";
 
-/// What is said at `/`.
-pub(crate) const HOME: &str =
-    "hypertrace-prometheus is running. What it measures is at /metrics, for Prometheus.\n";
+/// Where the live page gets its figures.
+pub const SUMMARY_PATH: &str = "/summary.json";
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Route {
     /// The page of metrics.
     Metrics,
-    /// The text at `/`.
-    Home,
+    /// The figures of the live page.
+    Summary,
+    /// A part of the live page.
+    Live(&'static Asset),
     /// `OPTIONS` of something that exists, or of the server.
     Options,
     /// Nothing here has that name.
@@ -30,11 +33,11 @@ pub enum Route {
 }
 
 impl Route {
-    /// The status of the answer; for [`Route::Metrics`] if all goes well.
+    /// The status of the answer; for what is made for each request if all goes well.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Metrics | Self::Home => StatusCode::OK,
+            Self::Metrics | Self::Summary | Self::Live(_) => StatusCode::OK,
             Self::Options => StatusCode::NO_CONTENT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed | Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
@@ -42,12 +45,12 @@ impl Route {
         }
     }
 
-    /// The text of the answer, if it is not the page.
+    /// The text of the answer, if it is not made for each request.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Metrics | Self::Options => "",
-            Self::Home => HOME,
+            Self::Metrics | Self::Summary | Self::Options => "",
+            Self::Live(asset) => asset.text,
             Self::NotFound => "Not found. The metrics are at /metrics.\n",
             Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
             Self::Connect => "This is no proxy.\n",
@@ -81,10 +84,13 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Rout
     let path = uri.path();
     let found = match path {
         METRICS_PATH => Route::Metrics,
-        "/" => Route::Home,
+        SUMMARY_PATH => Route::Summary,
         "*" if method == Method::OPTIONS => Route::Options,
         "" => return Route::BadRequest("A request's target starts with a slash.\n"),
-        _ => return Route::NotFound,
+        _ => match live::find(path) {
+            Some(asset) => Route::Live(asset),
+            None => return Route::NotFound,
+        },
     };
     match *method {
         Method::GET | Method::HEAD => found,
@@ -119,9 +125,16 @@ mod tests {
             ("GET", "/metrics?", "metrics"),
             ("GET", "/metrics?x=%00&name[]=a", "metrics"),
             ("GET", "http://anywhere:1/metrics?x=1", "metrics"),
-            ("GET", "/", "home"),
-            ("GET", "http://anywhere", "home"),
-            ("GET", "/?x", "home"),
+            ("GET", "/", "/"),
+            ("GET", "http://anywhere", "/"),
+            ("GET", "/?x", "/"),
+            ("GET", "/live/page.css", "/live/page.css"),
+            ("POST", "/live/page.css", "not allowed"),
+            ("GET", "/live/page.html", "not found"),
+            ("GET", "/live/../metrics", "not found"),
+            ("GET", "/summary.json?by=id", "summary"),
+            ("HEAD", "/summary.json", "summary"),
+            ("POST", "/summary.json", "not allowed"),
             ("GET", "/nope", "not found"),
             ("GET", "//metrics", "not found"),
             ("GET", "/%6detrics", "not found"),
@@ -146,7 +159,8 @@ mod tests {
             let uri: Uri = target.parse().unwrap();
             let name = match route(&method, &uri, Version::HTTP_11, 1) {
                 Route::Metrics => "metrics",
-                Route::Home => "home",
+                Route::Summary => "summary",
+                Route::Live(asset) => asset.path,
                 Route::Options => "options",
                 Route::NotFound => "not found",
                 Route::MethodNotAllowed => "not allowed",

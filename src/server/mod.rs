@@ -49,6 +49,14 @@ pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread and never blocks it; it may wait for the JavaScript
     /// thread, for at most `patience`, and then answers with what is known without it.
     fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
+
+    /// Answers `/summary.json` with this query string, as [`crate::summary`] tells: JSON, or what is
+    /// wrong with the query. Runs and waits as [`Source::scrape`] does.
+    fn summary(
+        &self,
+        query: &str,
+        patience: Duration,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 }
 
 /// Says one line to whoever runs the application. Nothing fails if nobody listens.

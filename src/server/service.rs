@@ -11,7 +11,8 @@ use hyper::{
     Method, Request, Response, StatusCode, Version,
     body::Incoming,
     header::{
-        ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue,
+        ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
         RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -26,6 +27,7 @@ use super::{
     page::Page,
     panics::{caught, caught_async},
 };
+use crate::live::{self, Asset};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const METHODS: &str = "GET, HEAD";
@@ -67,6 +69,11 @@ impl Service {
                 Ok(response) => response,
                 Err((status, sentence)) => text(status, sentence, deadline),
             },
+            Route::Summary => match self.summary(&request, deadline).await {
+                Ok(response) => response,
+                Err((status, sentence)) => text(status, sentence, deadline),
+            },
+            Route::Live(asset) => live(asset, deadline),
             _ => text(route.status(), route.text(), deadline),
         };
         let headers = response.headers_mut();
@@ -77,6 +84,29 @@ impl Service {
         if closes {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        Ok(response)
+    }
+
+    async fn summary(
+        &self,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Answer>, Refusal> {
+        let permits = vec![take(&self.scrapes, BUSY)?];
+        let query = request.uri().query().unwrap_or_default();
+        let summary = caught(|| self.source.summary(query, self.limits.patience));
+        let summary = caught_async(summary.map_err(|_| fault())?);
+        let summary = tokio::time::timeout_at(deadline.into(), summary);
+        let (status, content_type, body) =
+            match summary.await.map_err(|_| late())?.map_err(|_| fault())? {
+                Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),
+                Err(sentence) => (StatusCode::BAD_REQUEST, TEXT, Bytes::from(sentence + "\n")),
+            };
+        let mut response = Response::new(Answer::new(Content::Whole(body), deadline, permits));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        keep_to_itself(headers);
         Ok(response)
     }
 
@@ -119,6 +149,23 @@ impl Service {
         }
         Ok(response)
     }
+}
+
+/// A part of the live page.
+fn live(asset: &'static Asset, deadline: Instant) -> Response<Answer> {
+    let mut response = text(StatusCode::OK, asset.text, deadline);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(live::SECURITY_POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    keep_to_itself(headers);
+    response
+}
+
+/// What the live page shows is of now, and no other site's: it is not stored and not embedded.
+fn keep_to_itself(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
 }
 
 /// Writes a page until there is something to send.

@@ -24,6 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A request as Prometheus sends it, without compression.
 pub const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 pub type Answering = Pin<Box<dyn Future<Output = Scrape> + Send>>;
 
 /// A source made of a closure.
@@ -32,6 +33,14 @@ pub struct From<F>(pub F);
 impl<F: Fn(Duration) -> Answering + Send + Sync + 'static> Source for From<F> {
     fn scrape(&self, patience: Duration) -> Answering {
         (self.0)(patience)
+    }
+
+    /// Says the query back; `bad` is a bad one, and `fault` a fault of the source's.
+    fn summary(&self, query: &str, _patience: Duration) -> Summing {
+        assert_ne!(query, "fault");
+        let said = format!("{{\"query\":\"{query}\"}}").into_bytes();
+        let answer = if query == "bad" { Err("That is no query.".to_owned()) } else { Ok(said) };
+        Box::pin(async move { answer })
     }
 }
 

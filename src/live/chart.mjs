@@ -1,0 +1,197 @@
+/* eslint-env browser */
+// Lines over time, drawn as SVG: charts with a scale and a pointer's reading, and small ones in rows.
+
+import { WINDOW } from './history.mjs'
+
+const SVG = 'http://www.w3.org/2000/svg'
+
+// A page just opened shows a minute, which grows with what is known.
+const LEAST_WINDOW = 60
+
+/** How much of the time up to now is shown, in seconds. Pure. */
+export function windowOf (first, now) {
+  return Math.min(WINDOW, Math.max(LEAST_WINDOW, now - first))
+}
+
+/** The end of a scale for values up to `max`: a round number, and so is its half. Pure. */
+export function scaleEnd (max) {
+  if (!(max > 0)) return 1
+  const power = 10 ** Math.floor(Math.log10(max))
+  const step = [1, 1.5, 2, 3, 4, 6, 8, 10].find((times) => max <= times * power * 1.0001)
+  return step * power
+}
+
+/**
+ * The paths of a line and of the area under it, broken at gaps. Pure.
+ *
+ * @param {import('./history.mjs').Point[]} points
+ * @param {(t: number) => number} x
+ * @param {(v: number) => number} y
+ * @param {number} bottom
+ */
+export function paths (points, x, y, bottom) {
+  let line = ''
+  let area = ''
+  let from = null
+  const at = (t, v) => `${x(t).toFixed(1)} ${y(v).toFixed(1)}`
+  points.forEach(({ t, v }, i) => {
+    if (v === null) return
+    if (from === null) {
+      from = x(t).toFixed(1)
+      line += `M${at(t, v)}`
+      area += `M${from} ${bottom}L${at(t, v)}`
+    } else {
+      line += `L${at(t, v)}`
+      area += `L${at(t, v)}`
+    }
+    const next = points[i + 1]
+    if (next === undefined || next.v === null) {
+      if (points[i - 1]?.v == null) line += 'h0' // one point alone is a dot
+      area += `L${x(t).toFixed(1)} ${bottom}Z`
+      from = null
+    }
+  })
+  return { line, area }
+}
+
+/** An SVG element. */
+export function svg (name, className) {
+  const element = document.createElementNS(SVG, name)
+  if (className) element.setAttribute('class', className)
+  return element
+}
+
+function div (className, parent) {
+  const element = document.createElement('div')
+  element.className = className
+  parent.append(element)
+  return element
+}
+
+const PAD = 3 // room for half a line's width at the edges
+
+export class Chart {
+  #place
+  #name
+  #format
+  #root = svg('svg')
+  #area = svg('path', 'area')
+  #line = svg('path', 'line')
+  #marks = svg('path', 'mark')
+  #grid = svg('path', 'grid')
+  #cursor = svg('path', 'cursor')
+  #top
+  #past
+  #tip
+  #drawn = null
+  #pointer = null
+
+  /**
+   * @param {HTMLElement} place
+   * @param {string} name what it shows, for who cannot see it
+   * @param {(value: number | null) => string} format
+   */
+  constructor (place, name, format) {
+    this.#place = place
+    this.#name = name
+    this.#format = format
+    this.#root.setAttribute('role', 'img')
+    this.#root.append(this.#grid, this.#area, this.#line, this.#marks, this.#cursor)
+    place.append(this.#root)
+    this.#top = div('scale top', place)
+    this.#past = div('scale past', place)
+    this.#tip = div('tip', place)
+    this.#tip.hidden = true
+    new ResizeObserver(() => this.#redraw()).observe(place)
+    place.addEventListener('pointermove', (event) => this.#point(event))
+    place.addEventListener('pointerdown', (event) => this.#point(event))
+    place.addEventListener('pointerleave', () => this.#point(null))
+  }
+
+  /**
+   * @param {import('./history.mjs').Point[]} points
+   * @param {number[]} marks times at which counts began anew
+   * @param {number} now
+   */
+  draw (points, marks, now) {
+    this.#drawn = { points, marks, now }
+    this.#redraw()
+  }
+
+  #redraw () {
+    const { clientWidth: width, clientHeight: height } = this.#place
+    if (this.#drawn === null || width === 0) return
+    const { points, marks, now } = this.#drawn
+    const span = windowOf(points[0]?.t ?? now, now)
+    const seen = points.filter(({ t }) => t >= now - span)
+    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
+    const end = scaleEnd(highest)
+    const x = (t) => (1 - (now - t) / span) * (width - PAD)
+    const y = (v) => height - PAD - (v / end) * (height - 2 * PAD)
+    this.#drawn.scale = { x, y, height, seen }
+
+    this.#root.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    const { line, area } = paths(seen, x, y, height - PAD)
+    this.#line.setAttribute('d', line)
+    this.#area.setAttribute('d', area)
+    this.#marks.setAttribute('d', marks.filter((t) => t > now - span).map((t) => `M${x(t).toFixed(1)} 0V${height}`).join(''))
+    this.#grid.setAttribute('d', [0, end / 2, end].map((v) => `M0 ${y(v).toFixed(1)}H${width}`).join(''))
+    this.#top.textContent = this.#format(end)
+    this.#past.textContent = span >= 120 ? `${Math.round(span / 60)} min ago` : `${Math.round(span)} s ago`
+
+    const last = seen[seen.length - 1]?.v ?? null
+    this.#root.setAttribute('aria-label', last === null
+      ? `${this.#name}: nothing known yet`
+      : `${this.#name}: now ${this.#format(last)}, highest ${this.#format(highest)}`)
+    this.#showTip()
+  }
+
+  #point (event) {
+    this.#pointer = event === null ? null : event.clientX - this.#place.getBoundingClientRect().left
+    this.#showTip()
+  }
+
+  #showTip () {
+    const scale = this.#drawn?.scale
+    const points = scale?.seen.filter(({ v }) => v !== null) ?? []
+    const shown = this.#pointer !== null && points.length > 0
+    this.#tip.hidden = !shown
+    this.#cursor.setAttribute('d', '')
+    if (!shown) return
+    const away = ({ t }) => Math.abs(scale.x(t) - this.#pointer)
+    const nearest = points.reduce((best, point) => away(point) < away(best) ? point : best)
+    const x = scale.x(nearest.t)
+    this.#cursor.setAttribute('d', `M${x} 0V${scale.height}M${x} ${scale.y(nearest.v)}h0`)
+    const ago = Math.round(this.#drawn.now - nearest.t)
+    this.#tip.textContent = `${this.#format(nearest.v)}, ${ago === 0 ? 'now' : `${ago} s ago`}`
+    this.#tip.classList.toggle('left', x > this.#place.clientWidth / 2)
+    this.#tip.style.setProperty('--x', `${x}px`)
+  }
+}
+
+const SPARK_WIDTH = 120
+const SPARK_HEIGHT = 24
+
+/** A small line without a scale, for a row. What it shows is told by the figures beside it. */
+export class Spark {
+  root = svg('svg', 'spark')
+  #area = svg('path', 'area')
+  #line = svg('path', 'line')
+
+  constructor () {
+    this.root.setAttribute('aria-hidden', 'true')
+    this.root.setAttribute('viewBox', `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`)
+    this.root.setAttribute('preserveAspectRatio', 'none')
+    this.root.append(this.#area, this.#line)
+  }
+
+  draw (points, now, span) {
+    const seen = points.filter(({ t }) => t >= now - span)
+    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0) || 1
+    const x = (t) => (1 - (now - t) / span) * SPARK_WIDTH
+    const y = (v) => SPARK_HEIGHT - 2 - (v / highest) * (SPARK_HEIGHT - 4)
+    const { line, area } = paths(seen, x, y, SPARK_HEIGHT)
+    this.#line.setAttribute('d', line)
+    this.#area.setAttribute('d', area)
+  }
+}

@@ -1,0 +1,127 @@
+// What the page remembers of the summaries it was given: rates over time. Pure; the clock is handed in.
+//
+// Times (`t`) are seconds of the page's own clock, for drawing; rates go by the server's, so that a
+// slow network makes no peaks. A point without a value (`v: null`) is a gap.
+
+/** How far back the page looks, in seconds. */
+export const WINDOW = 300
+
+// A figure that changes each second cannot be read: rates in figures are over this many seconds.
+const STEADY = 5
+
+/**
+ * @typedef {{ t: number, v: number | null, span?: number }} Point
+ * @typedef {{ value: number, uptime: number, points: Point[] }} Row
+ */
+
+export class History {
+  /** @type {Record<'calls' | 'lag' | 'cpu' | 'heap' | 'rss', Point[]>} */
+  points = { calls: [], lag: [], cpu: [], heap: [], rss: [] }
+
+  /** When counts began anew, by the page's clock. */
+  restarts = []
+
+  /** @type {Map<string, Row>} */
+  rows = new Map()
+
+  /** The last summary. */
+  last = null
+
+  /** The view that `rows` is of. */
+  view = null
+
+  /**
+   * Takes a summary in and tells whether it is of another run than the last.
+   *
+   * @param {any} summary
+   * @param {string} view what was asked for: rows of different views are not compared
+   * @param {number} t
+   */
+  add (summary, view, t) {
+    const { last } = this
+    const restarted = last !== null && isAnotherRun(last, summary)
+    const span = last === null || restarted ? null : summary.uptimeSeconds - last.uptimeSeconds
+    if (span === 0) return false // asked twice in one tick of the server's clock
+    if (restarted) {
+      this.restarts.push(t)
+      for (const points of Object.values(this.points)) points.push({ t, v: null })
+    }
+
+    const rateOf = (now, before) => span === null || now === null || before === null ? null : (now - before) / span
+    const { points } = this
+    const { eventLoop, process } = summary
+    push(points.calls, t, rateOf(summary.calls.total, last?.calls.total ?? null), span)
+    push(points.cpu, t, rateOf(process.cpuSeconds, last?.process.cpuSeconds ?? null), span)
+    push(points.lag, t, eventLoop.lagSeconds)
+    push(points.heap, t, process.heapUsedBytes)
+    push(points.rss, t, process.residentMemoryBytes)
+
+    if (restarted || view !== this.view) this.rows.clear()
+    this.#addRows(summary, t, view === this.view && !restarted ? last : null)
+    this.last = summary
+    this.view = view
+    this.restarts = this.restarts.filter((at) => at > t - WINDOW)
+    return restarted
+  }
+
+  #addRows (summary, t, last) {
+    const uptime = summary.uptimeSeconds
+    for (const { labels, value } of summary.rows) {
+      const key = keyOf(labels)
+      let row = this.rows.get(key)
+      if (row === undefined) {
+        // One that was not there when every row was shown has counted from 0.
+        const isNew = last !== null && last.other.groups === 0
+        row = { value: isNew ? 0 : value, uptime: isNew ? last.uptimeSeconds : uptime, points: [] }
+        this.rows.set(key, row)
+      }
+      const span = uptime - row.uptime
+      if (span > 0 && value >= row.value) push(row.points, t, (value - row.value) / span, span)
+      row.value = value
+      row.uptime = uptime
+    }
+    for (const [key, row] of this.rows) {
+      if (row.uptime < uptime - WINDOW) this.rows.delete(key)
+    }
+  }
+
+  /** Marks that nothing is known from here to the next summary. */
+  gap (t) {
+    for (const points of Object.values(this.points)) {
+      if (points.length > 0 && points[points.length - 1].v !== null) points.push({ t, v: null })
+    }
+  }
+}
+
+/** A row's key: its labels. */
+export function keyOf (labels) {
+  return JSON.stringify(Object.entries(labels))
+}
+
+/** The rate over the last seconds; `null` while none is known. */
+export function steadyRate (points, now) {
+  let sum = 0
+  let spans = 0
+  for (let i = points.length - 1; i >= 0 && points[i].t > now - STEADY - 0.5; i--) {
+    const { v, span } = points[i]
+    if (v === null || !span) break
+    sum += v * span
+    spans += span
+  }
+  return spans === 0 ? null : sum / spans
+}
+
+// A counter never falls by itself: one that has is a new one, or was reset.
+function isAnotherRun (last, summary) {
+  return summary.startTimeSeconds !== last.startTimeSeconds ||
+    summary.uptimeSeconds < last.uptimeSeconds ||
+    summary.calls.total < last.calls.total
+}
+
+function push (points, t, v, span) {
+  if (v === null && points.length === 0) return
+  points.push(span ? { t, v, span } : { t, v })
+  let old = 0
+  while (old < points.length - 2 && points[old + 1].t < t - WINDOW) old++
+  if (old > 0) points.splice(0, old)
+}

@@ -1,0 +1,100 @@
+//! The live page: what a browser shows at `/`, embedded in the binary. Pure.
+//!
+//! The page draws what `/summary.json` tells ([`crate::summary`]) and asks nothing of anyone else.
+//! Its script and style are answers of their own, so that the policy is plain `'self'`: hashes of
+//! inline text would have to be kept in step with it, and a nonce made for each answer. Modules are
+//! named by relative paths, so that the page works behind a proxy under a path of its own.
+//!
+//! Names come from an application and may be anything. `require-trusted-types-for` makes the browser
+//! refuse to read any text as markup, whatever the script does.
+
+/// What a browser may do with the page: load its own parts and ask its own server. Nothing else.
+pub const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// One part of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Its path.
+    pub path: &'static str,
+    /// Its `Content-Type`.
+    pub content_type: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+const fn asset(path: &'static str, content_type: &'static str, text: &'static str) -> Asset {
+    Asset { path, content_type, text }
+}
+
+/// All parts of the page.
+pub const ASSETS: [Asset; 10] = [
+    asset("/", HTML, include_str!("page.html")),
+    asset("/live/page.css", STYLE, include_str!("page.css")),
+    asset("/live/icon.svg", IMAGE, include_str!("icon.svg")),
+    asset("/live/page.mjs", SCRIPT, include_str!("page.mjs")),
+    asset("/live/poll.mjs", SCRIPT, include_str!("poll.mjs")),
+    asset("/live/history.mjs", SCRIPT, include_str!("history.mjs")),
+    asset("/live/view.mjs", SCRIPT, include_str!("view.mjs")),
+    asset("/live/chart.mjs", SCRIPT, include_str!("chart.mjs")),
+    asset("/live/table.mjs", SCRIPT, include_str!("table.mjs")),
+    asset("/live/format.mjs", SCRIPT, include_str!("format.mjs")),
+];
+
+/// The part of the page at this path.
+#[must_use]
+pub fn find(path: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_found_by_its_path_alone() {
+        for asset in &ASSETS {
+            assert_eq!(find(asset.path), Some(asset));
+            assert!(!asset.text.is_empty(), "{}", asset.path);
+        }
+        for path in ["", "/live", "/live/", "/live/page.html", "/live/../", "/page.css"] {
+            assert_eq!(find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_page_names_its_own_parts_only() {
+        let page = ASSETS[0].text;
+        for attribute in ["src=\"", "href=\""] {
+            for (at, _) in page.match_indices(attribute) {
+                let target = &page[at + attribute.len()..];
+                let target = &target[..target.find('"').expect("a closing quote")];
+                let known = find(&format!("/{target}")).is_some()
+                    || target == "metrics"
+                    || target == "summary.json";
+                assert!(known || target.starts_with('#'), "{target}");
+            }
+        }
+        for asset in &ASSETS {
+            assert!(!asset.text.contains("innerHTML"), "{}", asset.path);
+            assert!(!asset.text.contains("https://"), "{}", asset.path);
+        }
+    }
+
+    #[test]
+    fn a_module_imports_modules_that_are_there() {
+        for asset in &ASSETS {
+            for (at, _) in asset.text.match_indices("from './") {
+                let name = &asset.text[at + "from './".len()..];
+                let name = &name[..name.find('\'').expect("a closing quote")];
+                assert!(find(&format!("/live/{name}")).is_some(), "{} in {}", name, asset.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! One summary: asks the JavaScript thread for a sample, waits a little, sums the counter in steps.
+//!
+//! Runs on the server thread.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use tokio::task::yield_now;
+
+use super::{Member, Scraper};
+use crate::{
+    process,
+    summary::{Figures, Query, Summary},
+};
+
+/// A summary in the making: JSON, or what is wrong with the query.
+pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+
+/// The summary that this query string asks for.
+pub fn of(scraper: &Arc<Scraper>, query: &str, patience: Duration) -> Summing {
+    let scraper = Arc::clone(scraper);
+    let query = Query::parse(query, scraper.counter.schema()).map_err(|error| error.to_string());
+    Box::pin(async move {
+        let query = query?;
+        let answering = scraper.members.refresh(patience).await.is_empty();
+        let mut summary = Summary::new(Arc::clone(&scraper.counter), query);
+        while summary.step() {
+            yield_now().await;
+        }
+        Ok(summary.into_json(&scraper.figures(answering)))
+    })
+}
+
+impl Scraper {
+    fn figures(&self, answering: bool) -> Figures {
+        let (wall, monotonic) = self.start;
+        let members = self.members.all();
+        // Of several threads: the slowest loop, the oldest sample, all heaps together.
+        let heap = |at: usize| {
+            let of = |member: &Arc<Member>| member.node.sample()?.heap.as_ref()?.get(at).copied();
+            members.iter().filter_map(of).reduce(|all, one| all + one)
+        };
+        let process = process::figures(self.process_sample().as_ref());
+        Figures {
+            start_time: wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            uptime: monotonic.elapsed().as_secs_f64(),
+            answering,
+            lag: members.iter().map(|m| m.node.lag()).max().unwrap_or_default().as_secs_f64(),
+            sample_age: members
+                .iter()
+                .filter_map(|m| m.node.sample_age())
+                .max()
+                .map(|age| age.as_secs_f64()),
+            process_start_time: process.start_time,
+            cpu: process.cpu_user.zip(process.cpu_system).map(|(user, system)| user + system),
+            resident_memory: process.resident_memory,
+            heap_used: heap(1),
+            heap_total: heap(0),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The summary's text, and its law: it sums as a reader of the whole page would.
+
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    counter::tests::{Thread, counter_with},
+    labels::read_labels,
+};
+
+/// A counter with these label sets, each counted so often.
+fn counted(
+    allowed_props: &[&str],
+    max_series: u32,
+    sets: &[(&[&str], u32)],
+) -> (Arc<TraceCounter>, Thread) {
+    let counter = Arc::new(counter_with(allowed_props, max_series));
+    let mut thread = Thread::join(&counter);
+    for (values, times) in sets {
+        let slot = counter.intern(values.iter().copied()).slot;
+        for _ in 0..*times {
+            thread.count(&counter, slot);
+        }
+    }
+    (counter, thread)
+}
+
+fn json(counter: &Arc<TraceCounter>, query: &str, figures: &Figures) -> String {
+    let query = Query::parse(query, counter.schema()).expect("a good query");
+    String::from_utf8(Summary::new(Arc::clone(counter), query).into_json(figures)).expect("UTF-8")
+}
+
+/// The part of a summary that counts.
+fn rows(counter: &Arc<TraceCounter>, query: &str) -> String {
+    let text = json(counter, query, &Figures::default());
+    let from = text.find("\"rows\"").expect("rows");
+    let to = text.find(",\"eventLoop\"").expect("the event loop after the counts");
+    text[from..to].to_owned()
+}
+
+const SETS: [(&[&str], u32); 6] = [
+    (&["Hypercore", "get", "core.js", "", "", "1", "", "x"], 5),
+    (&["Hypercore", "get", "core.js", "", "", "2", "", "y"], 4),
+    (&["Hypercore", "append", "core.js", "a", "", "1", "7"], 3),
+    (&["Hypercore", "append", "core.js", "b", "", "abc", "7"], 2),
+    (&["DHT", "get", "dht.js", "", "Swarm", "", ""], 2),
+    (&["DHT", "get", "dht.mjs", "", "Swarm", "", ""], 1),
+];
+
+#[test]
+fn a_summary_has_its_documented_text() {
+    let (counter, thread) = counted(&["p"], 100, &SETS);
+    let figures = Figures {
+        start_time: 1_760_000_000.25,
+        uptime: 61.5,
+        answering: false,
+        lag: 1.5,
+        sample_age: Some(2.0),
+        process_start_time: Some(1_760_000_000.0),
+        cpu: Some(3.25),
+        resident_memory: Some(91_234_567.0),
+        heap_used: None,
+        heap_total: Some(1.0),
+    };
+    let expected = concat!(
+        r#"{"schema":1,"metric":"trace_counter","startTimeSeconds":1760000000.25,"#,
+        r#""uptimeSeconds":61.5,"labels":["object_classname","caller_functionname","#,
+        r#""caller_filename","id","parent_object_classname","object_id","parent_object_id","#,
+        r#""object_props_p","parent_object_props_p","caller_props_p"],"#,
+        r#""series":{"used":6,"limit":100,"collapsed":0,"overflowed":0},"#,
+        r#""calls":{"total":17,"matched":14},"by":["caller_functionname"],"#,
+        r#""rows":[{"labels":{"caller_functionname":"get"},"value":9}],"#,
+        r#""other":{"groups":1,"value":5},"#,
+        r#""eventLoop":{"answering":false,"lagSeconds":1.5,"sampleAgeSeconds":2},"#,
+        r#""process":{"startTimeSeconds":1760000000,"cpuSeconds":3.25,"#,
+        r#""residentMemoryBytes":91234567,"heapUsedBytes":null,"heapTotalBytes":1}}"#,
+    );
+    let query = "by=caller_functionname&limit=1&object_classname=Hypercore";
+    assert_eq!(json(&counter, query, &figures), expected);
+    thread.leave(&counter);
+}
+
+#[test]
+fn a_counter_without_calls_has_no_rows() {
+    let (counter, thread) = counted(&[], 100, &[]);
+    assert_eq!(rows(&counter, ""), r#""rows":[],"other":{"groups":0,"value":0}"#);
+    let text = json(&counter, "", &Figures::default());
+    assert!(text.contains(r#""cpuSeconds":null"#), "{text}");
+    thread.leave(&counter);
+}
+
+#[test]
+fn one_goes_from_classes_down_to_objects_and_properties() {
+    let (counter, thread) = counted(&["p"], 100, &SETS);
+    let table = [
+        (
+            "by=object_classname",
+            r#"[{"labels":{"object_classname":"Hypercore"},"value":14},{"labels":{"object_classname":"DHT"},"value":3}]"#,
+        ),
+        (
+            "by=object_id,object_classname&caller_functionname=append",
+            r#"[{"labels":{"object_id":"1","object_classname":"Hypercore"},"value":3},{"labels":{"object_id":"abc","object_classname":"Hypercore"},"value":2}]"#,
+        ),
+        (
+            "by=object_props_p&object_id=1",
+            r#"[{"labels":{"object_props_p":"x"},"value":5},{"labels":{},"value":3}]"#,
+        ),
+        ("by=id&parent_object_id=7&id=b", r#"[{"labels":{"id":"b"},"value":2}]"#),
+        (
+            "by=caller_filename&object_id=&limit=1",
+            r#"[{"labels":{"caller_filename":"dht.js"},"value":2}]"#,
+        ),
+        ("by=object_classname&object_id=01", "[]"),
+        ("by=object_classname&object_classname=Hyper", "[]"),
+    ];
+    for (query, expected) in table {
+        let found = rows(&counter, query);
+        assert!(found.starts_with(&format!("\"rows\":{expected},")), "{query}: {found}");
+    }
+    thread.leave(&counter);
+}
+
+#[test]
+fn the_overflow_series_has_a_row_of_its_own() {
+    let (counter, thread) = counted(&[], 1, &[(&["A", "f"], 2), (&["B", "f"], 1)]);
+    let found = rows(&counter, "");
+    let expected = r#""rows":[{"labels":{"hypertrace_overflow":"true"},"value":3}]"#;
+    assert!(found.starts_with(expected), "{found}");
+    thread.leave(&counter);
+}
+
+#[test]
+fn hostile_names_come_through() {
+    let hostile = "\"<img onerror=x>\\\n\u{0}\u{202e}😀";
+    let (counter, thread) = counted(&[], 10, &[(&[hostile, "f"], 1)]);
+    let expected = "{\"object_classname\":\"\\\"<img onerror=x>\\\\\\u000a\\u0000\u{202e}😀\"}";
+    let found = rows(&counter, "by=object_classname");
+    assert!(found.contains(expected), "{found}");
+    thread.leave(&counter);
+}
+
+#[test]
+fn many_series_are_summed_in_steps() {
+    let counter = Arc::new(counter_with(&[], 20_000));
+    let mut thread = Thread::join(&counter);
+    for id in 0..10_000 {
+        let slot = counter.intern(["A", "f", "", "", "", &id.to_string()]).slot;
+        thread.count(&counter, slot);
+    }
+    let mut summary = Summary::new(Arc::clone(&counter), Query::default());
+    let steps = std::iter::repeat_with(|| summary.step()).take_while(|&more| more).count();
+    assert_eq!(steps, 2, "two that left more to do, and a last one");
+    let text = String::from_utf8(summary.into_json(&Figures::default())).expect("UTF-8");
+    assert!(text.contains(r#""value":10000}"#) && text.len() < 1000, "{text}");
+    thread.leave(&counter);
+}
+
+/// Sums by reading every line of the page.
+fn sums_of_the_page(counter: &TraceCounter, query: &Query) -> BTreeMap<Vec<(String, String)>, f64> {
+    let names = counter.schema().names();
+    let mut sums = BTreeMap::new();
+    counter.visit(0, |series| {
+        let mut text = Vec::new();
+        series.write_labels(&mut text);
+        let text = String::from_utf8(text).expect("UTF-8");
+        let labels = read_labels(&text);
+        let value = |at: usize| {
+            labels.iter().find(|(name, _)| *name == names[at]).map_or("", |(_, value)| value)
+        };
+        if query.filters.iter().all(|(at, wanted)| value(*at) == wanted) {
+            let by = query.by.iter().map(|&at| (names[at].clone(), value(at).to_owned()));
+            let key: Vec<_> = by.filter(|(_, value)| !value.is_empty()).collect();
+            *sums.entry(key).or_default() += series.value;
+        }
+        ControlFlow::Continue(())
+    });
+    sums
+}
+
+proptest! {
+    #[test]
+    fn a_summary_sums_as_a_reader_of_the_page_would(
+        sets in prop::collection::vec(
+            (prop::collection::vec(prop::sample::select(vec!["", "a", "b", "1", "2", "01"]), 10), 1..4u32),
+            0..60,
+        ),
+        by in prop::sample::subsequence((0..10usize).collect::<Vec<_>>(), 1..=8).prop_shuffle(),
+        filters in prop::collection::btree_map(
+            0..10usize, prop::sample::select(vec!["", "a", "1", "01"]), 0..3),
+        limit in 1..20usize,
+    ) {
+        let sets: Vec<(&[&str], u32)> = sets.iter().map(|(set, times)| (&set[..], *times)).collect();
+        let (counter, thread) = counted(&["p"], 1000, &sets);
+        let filters = filters.into_iter().map(|(at, value)| (at, value.to_owned())).collect();
+        let query = Query { by, filters, limit };
+        let expected = sums_of_the_page(&counter, &query);
+        let mut summary = Summary::new(Arc::clone(&counter), query);
+        while summary.step() {}
+        let rows = summary.grouping.top(limit);
+        prop_assert_eq!(summary.grouping.len(), expected.len());
+        prop_assert_eq!(summary.grouping.matched, expected.values().sum::<f64>());
+        prop_assert_eq!(rows.len(), expected.len().min(limit));
+        prop_assert!(rows.is_sorted_by(|a, b| a.value >= b.value));
+        for row in &rows {
+            prop_assert_eq!(expected.get(&row.labels), Some(&row.value), "{:?}", row);
+        }
+        let least = rows.last().map_or(0.0, |row| row.value);
+        let cut: Vec<f64> = expected
+            .into_iter()
+            .filter(|(labels, _)| !rows.iter().any(|row| row.labels == *labels))
+            .map(|(_, value)| value)
+            .collect();
+        prop_assert!(cut.iter().all(|&value| value <= least));
+        thread.leave(&counter);
+    }
+}
