@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const exporter = new Exporter(options)
   const sampler = options.collectDefaults ? createSampler() : null
-  const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
+  const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
   const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
