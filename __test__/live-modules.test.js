@@ -155,6 +155,7 @@ test('one goes down row by row until nothing is left to tell', () => {
     state = view.descend(state, by, {}, labels)
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
+  assert.equal(view.descend(view.START, ['id'], { id: 'x'.repeat(9000) }, labels), null)
   assert.equal(view.descend(view.START, ['object_classname'], { hypertrace_overflow: 'true' }, labels), null)
 })
 
