@@ -34,7 +34,7 @@ async function main () {
     const page = await browser.newPage({
       viewport: { width: 1120, height: 800 },
       colorScheme: values.dark ? 'dark' : 'light',
-      deviceScaleFactor: 1.5
+      deviceScaleFactor: 1.25
     })
     await page.goto(`http://localhost:${example.traceFunction.address()?.port}/`)
     await sleep(Number(values.seconds) * 1000) // what it shows is the time that has passed
