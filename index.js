@@ -1,13 +1,14 @@
 'use strict'
 
 const { Exporter } = require('./lib/load-binding')()
-const { systemError } = require('./lib/errors')
 const keepAlive = require('./lib/keep-alive')
+const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
 const { readOptions } = require('./lib/options')
 const { registerMetrics } = require('./lib/prom-client')
 const createTrace = require('./lib/trace')
 const warnOfBound = require('./lib/warn-of-bound')
+const workerId = require('./lib/worker-id')
 
 /**
  * @param {import('./index').Options} [opts]
@@ -16,7 +17,8 @@ const warnOfBound = require('./lib/warn-of-bound')
 function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
-  const exporter = new Exporter(options)
+  const worker = workerId()
+  const exporter = new Exporter({ ...options, worker })
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
@@ -33,8 +35,8 @@ function HypertracePrometheus (opts) {
   try {
     if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
     if (options.port !== null) {
-      listen(exporter, options, sample)
-      alive = keepAlive()
+      const { joined } = listen(exporter, options, worker, sample)
+      if (!joined) alive = keepAlive()
     }
   } catch (error) {
     unregister()
@@ -109,29 +111,6 @@ function sweepEvery (ms, sweep) {
   const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
   timer.unref()
   return () => clearInterval(timer)
-}
-
-/** Starts the server; throws as Node's own would emit. */
-function listen (exporter, { host, port, register }, sample) {
-  // Both are called from outside any of the application's code: what they threw would end it.
-  const answerSample = () => {
-    try {
-      sample()
-    } catch {
-      exporter.decline()
-    }
-  }
-  const answerPage = async (question) => {
-    let page = null
-    try {
-      page = await register.metrics()
-    } catch {
-      // The server answers with what Rust owns, and says that the page is incomplete.
-    }
-    exporter.deliverPage(question, page, register.contentType)
-  }
-  const failure = exporter.listen(host, port, answerSample, register === null ? null : answerPage)
-  if (failure !== null) throw systemError(failure)
 }
 
 module.exports = HypertracePrometheus

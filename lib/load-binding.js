@@ -7,6 +7,8 @@
  * follow it and forgive what is not installed.
  */
 
+const builtin = require('./builtin')
+
 /** @typedef {typeof import('../binding')} Binding */
 /** @typedef {{ name: string, error: any }} Attempt */
 
@@ -50,7 +52,7 @@ function targetsOfHost () {
 
 function isMusl (process) {
   try {
-    const fs = process.getBuiltinModule?.('fs') ?? require('fs')
+    const fs = builtin('fs', process)
     return fs.readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
   } catch {}
   try {

@@ -1,11 +1,11 @@
 'use strict'
 
+const builtin = require('./builtin')
+
 /**
  * V8's and libuv's own figures, read on the JavaScript thread when a scrape asks for them.
  *
  * What a runtime cannot tell is left out of the sample: nothing here throws, at loading or later.
- * Builtins are looked up at run time and never by a literal `require`, so that bundlers and
- * runtimes without them (Bare) do not stumble over the name.
  */
 
 /** @typedef {{ types: string[], counts: number[], total: number }} Tally */
@@ -60,7 +60,7 @@ const DELAY_WINDOW_MS = 1000
  */
 function createSampler (host = {}) {
   const proc = 'process' in host ? host.process : /** @type {any} */ (globalThis).process
-  const load = host.load ?? ((name) => builtin(proc, name))
+  const load = host.load ?? ((name) => builtin(name, proc))
   const perfHooks = attempt(() => load('perf_hooks'))
   const delay = attempt(() => observeDelay(perfHooks))
   const gc = attempt(() => observeGc(perfHooks))
@@ -93,15 +93,6 @@ function createSampler (host = {}) {
       attempt(() => gc?.stop())
     }
   }
-}
-
-/**
- * @param {any} proc
- * @param {string} name
- */
-function builtin (proc, name) {
-  if (typeof proc?.getBuiltinModule === 'function') return proc.getBuiltinModule(name)
-  return require('node:' + name) // Node before 20.16
 }
 
 /**

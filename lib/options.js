@@ -18,6 +18,18 @@ const RESERVED_LABELS = [
   'parent_object_id'
 ]
 
+const SHARED_OPTIONS = [
+  'metricName',
+  'allowedProps',
+  'omitLabels',
+  'defaultLabels',
+  'maxSeries',
+  'seriesIdleTimeout',
+  'maxLabelValueLength',
+  'collectDefaults',
+  'prefix'
+]
+
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const PROPS_LABEL = /^(object|parent_object|caller)_props_/
@@ -144,4 +156,14 @@ function readRegister (register) {
   return register
 }
 
-module.exports = { readOptions }
+/**
+ * What threads that share a port must have the same: names and values, as text to be compared.
+ *
+ * @param {Options} options
+ * @returns {[string, string][]}
+ */
+function shapeOf (options) {
+  return SHARED_OPTIONS.map((name) => [name, JSON.stringify(options[name])])
+}
+
+module.exports = { readOptions, shapeOf }

@@ -25,6 +25,9 @@ const CELL_MASK = CELLS - 1
 /** How many sites one line and column is searched for before they are looked up by their text. */
 const MAX_CHAIN = 8
 
+const SEPARATOR = '\x1f'
+const ESCAPE = '\x1e'
+
 const NO_PAGE = new Float64Array(0)
 
 /**
@@ -70,6 +73,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     let slot = -1
     try {
       slot = findSlot(payload)
+      if (slot === -1) slot = addObjects(payload)
     } catch {
       // A payload that hypertrace did not make: its parts are read one by one below.
     }
@@ -85,6 +89,17 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   /** The slot of a call that is remembered whole, or -1. */
   function findSlot (payload) {
+    const site = findSite(payload)
+    if (site === undefined) return -1
+    const { object, caller, parentObject: parent } = payload
+    const objectId = keepsObjectId ? idNumber(object.id) : 0
+    const parentId = parent && keepsParentId && parent.id ? idNumber(parent.id) : 0
+    const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
+    return slots.get(site.number, objectId, parentId, props)
+  }
+
+  /** The site of a call, if it is remembered. */
+  function findSite (payload) {
     const { object, caller, parentObject: parent } = payload
     const className = keepsClassName ? object.className : ''
     const functionName = keepsFunctionName ? caller.functionName : ''
@@ -100,17 +115,12 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
         site.filename === filename) break
       site = site.next
     }
-    if (site === undefined) return -1
-
-    const objectId = keepsObjectId ? idNumber(object.id) : 0
-    const parentId = parent && keepsParentId && parent.id ? idNumber(parent.id) : 0
-    const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
-    return slots.get(site.number, objectId, parentId, props)
+    return site
   }
 
   /** hypertrace counts objects from 1; any other id is known by its text, as a negative number. */
   function idNumber (id) {
-    return typeof id === 'number' && (id | 0) === id && id >= 0 ? id : -1 - valueNumber(id)
+    return isCount(id) ? id : -1 - valueNumber(id)
   }
 
   /** The number of a value that is remembered, or 0, which is none's. */
@@ -146,6 +156,29 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     return set
   }
 
+  /** The slot of a call from a known site, if nothing but its objects is new; or -1. */
+  function addObjects (payload) {
+    if (propCount !== 0) return -1
+    if (weight > cacheLimit) forget()
+    const site = findSite(payload)
+    if (site === undefined) return -1
+    const objectId = keepsObjectId ? payload.object.id : 0
+    const parent = payload.parentObject
+    const parentId = (parent && keepsParentId && parent.id) || 0
+    if (!isCount(objectId) || !isCount(parentId)) return -1
+    const labels = (keepsObjectId ? objectId : '') + SEPARATOR + (parentId || '') + SEPARATOR
+    return intern(site, objectId, parentId, 0, labels)
+  }
+
+  /** Asks Rust for a slot, and remembers it. */
+  function intern (site, objectNumber, parentNumber, props, labels) {
+    const slot = counter.intern(site.values + labels)
+    openPage(slot >>> CELL_BITS)
+    slots.add(site.number, objectNumber, parentNumber, props, slot)
+    weight++
+    return slot
+  }
+
   /** The slot of a call that is not remembered, or whose payload has to be read with care. */
   function addSlot (payload) {
     if (weight > cacheLimit) forget()
@@ -153,7 +186,11 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const parent = read(payload, 'parentObject')
     const caller = read(payload, 'caller')
 
-    const site = addSite(payload, object, parent, caller)
+    let site
+    try {
+      site = findSite(payload)
+    } catch {}
+    if (site === undefined) site = addSite(payload, object, parent, caller)
     const objectId = keepsObjectId ? read(object, 'id') : ''
     const parentId = (keepsParentId && read(parent, 'id')) || ''
     const labels = new Array(2 + 3 * propsPerOwner).fill('')
@@ -165,14 +202,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
     const objectNumber = keepsObjectId ? addId(objectId) : 0
     const parentNumber = parentId ? addId(parentId) : 0
-    let slot = slots.get(site.number, objectNumber, parentNumber, props)
-    if (slot === -1) {
-      slot = counter.intern(site.values + join(labels))
-      openPage(slot >>> CELL_BITS)
-      slots.add(site.number, objectNumber, parentNumber, props, slot)
-      weight++
-    }
-    return slot
+    const slot = slots.get(site.number, objectNumber, parentNumber, props)
+    return slot === -1 ? intern(site, objectNumber, parentNumber, props, join(labels)) : slot
   }
 
   function addSite (payload, object, parent, caller) {
@@ -237,7 +268,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   }
 
   function addId (id) {
-    return typeof id === 'number' && (id | 0) === id && id >= 0 ? id : -1 - addValue(valueKey(id))
+    return isCount(id) ? id : -1 - addValue(valueKey(id))
   }
 
   function addValue (key) {
@@ -274,6 +305,11 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   }
 
   return { trace, forget }
+}
+
+/** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */
+function isCount (id) {
+  return typeof id === 'number' && (id | 0) === id && id >= 0
 }
 
 /** The labels that tell one call site from another, and the next site to try at its place. */
@@ -325,13 +361,18 @@ function read (target, key) {
 }
 
 /**
- * Packs values into one string, each behind its length as one UTF-16 unit, so that one string
- * crosses into Rust and no value can be taken for two.
+ * Packs values into one string, each closed by a separator, so that one string crosses into Rust and
+ * no two lists become the same. A separator within a value is escaped.
  */
 function join (strings) {
   let joined = ''
-  for (const string of strings) joined += String.fromCharCode(string.length) + string
+  for (const string of strings) joined += escape(string) + SEPARATOR
   return joined
+}
+
+function escape (string) {
+  if (!string.includes(SEPARATOR) && !string.includes(ESCAPE)) return string
+  return string.replaceAll(ESCAPE, ESCAPE + '0').replaceAll(SEPARATOR, ESCAPE + '1')
 }
 
 module.exports = createTrace

@@ -25,7 +25,9 @@ const RUNTIMES = {
   node26: node('26.10.0'),
   bun: { package: `@oven/bun-${bunPlatform}`, version: '1.4.5', file: `bin/bun${exe}` },
   deno: { package: `@deno/${denoPlatform}`, version: '2.9.6', file: `deno${exe}` },
-  bare: { package: `bare-runtime-${platform}-${arch}`, version: '1.31.0', file: `bin/bare${exe}` }
+  bare: { package: `bare-runtime-${platform}-${arch}`, version: '1.31.0', file: `bin/bare${exe}` },
+  // Bare's own standard streams are a module. Tests hand it to the application, not to the addon.
+  'bare-process': { package: 'bare-process', version: '4.5.1', file: 'index.js' }
 }
 
 /** @param {string} version */
@@ -40,19 +42,25 @@ function node (version) {
  * @param {string} name
  */
 function findRuntime (name) {
-  if (name === `node${process.versions.node.split('.')[0]}`) return process.execPath
+  if (isThisNode(name)) return process.execPath
   const file = path.join(FOLDER, 'node_modules', name, RUNTIMES[name].file)
   return fs.existsSync(file) ? file : undefined
 }
 
+/** @param {string} name */
+function isThisNode (name) {
+  return name === `node${process.versions.node.split('.')[0]}`
+}
+
 function install () {
-  const missing = Object.keys(RUNTIMES).filter((name) => findRuntime(name) === undefined)
-  if (missing.length === 0) return 0
+  const names = Object.keys(RUNTIMES)
+  if (names.every((name) => findRuntime(name) !== undefined)) return 0
+  const dependencies = Object.fromEntries(names.filter((name) => !isThisNode(name))
+    .map((name) => [name, `npm:${RUNTIMES[name].package}@${RUNTIMES[name].version}`]))
   fs.mkdirSync(FOLDER, { recursive: true })
-  fs.writeFileSync(path.join(FOLDER, 'package.json'), '{ "private": true }\n')
-  const specs = missing.map((name) => `${name}@npm:${RUNTIMES[name].package}@${RUNTIMES[name].version}`)
-  const args = ['install', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', ...specs]
-  const { status } = spawnSync('npm', args, { stdio: 'inherit', shell: platform === 'win32' })
+  fs.writeFileSync(path.join(FOLDER, 'package.json'), JSON.stringify({ private: true, dependencies }, null, 2) + '\n')
+  const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund']
+  const { status } = spawnSync('npm', args, { cwd: FOLDER, stdio: 'inherit', shell: platform === 'win32' })
   return status ?? 1
 }
 

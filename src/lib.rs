@@ -21,6 +21,7 @@
 mod binding;
 pub mod catalogue;
 pub mod counter;
+pub mod endpoint;
 pub mod exposition;
 pub mod labels;
 pub mod live;

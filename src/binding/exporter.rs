@@ -3,33 +3,35 @@
 use std::{
     ptr::NonNull,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use napi::{
-    Env, Error, JsString, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
+    Env, Error, Result,
+    bindgen_prelude::{AsyncTask, Either, Float64Array, Float64ArraySlice, Null},
 };
 use napi_derive::napi;
 
 use super::{
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
-    listening::{Address, Failure},
+    listening::{Address, ListenOptions, Listening},
     options::{ExporterOptions, HELP},
+    packing::unpack,
     questions::{Asker, notice},
     render_task::RenderTask,
     sample::NodeSample,
     thread_call::NumberFunction,
 };
 use crate::{
-    counter::{CELLS, LentPage, ShardId},
+    counter::{CELLS, LentPage},
+    endpoint::{self, Endpoint, OpenError, Opened},
     exposition::CONTENT_TYPE,
-    scrape::{OwnPages, PageQuestions, RegisterPage, RegisterPages, Scraper},
-    server::{Limits, Server, Source, listen},
+    scrape::{Member, OwnPages, PageQuestions, RegisterPage, RegisterPages, Scraper},
+    server::Source,
 };
 
 /// How long the end of a JavaScript thread may wait for the server's.
@@ -46,9 +48,11 @@ pub struct Exporter {
 /// What the end of the JavaScript thread has to reach.
 struct Inner {
     scraper: Arc<Scraper>,
-    shard: ShardId,
+    member: Arc<Member>,
     questions: Arc<PageQuestions>,
-    server: Mutex<Option<Server>>,
+    endpoint: Option<Arc<Endpoint>>,
+    /// Whether it was opened, and not joined.
+    opened: bool,
     stopped: AtomicBool,
 }
 
@@ -58,12 +62,12 @@ impl Exporter {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, options: ExporterOptions) -> Result<Self> {
         let scraper = Scraper::new(Arc::new(options.counter()?), options.dress());
-        let shard = scraper.counter().open_shard();
         let inner = Arc::new(Inner {
+            member: scraper.join(options.worker),
             scraper: Arc::new(scraper),
-            shard,
             questions: Arc::default(),
-            server: Mutex::default(),
+            endpoint: None,
+            opened: false,
             stopped: AtomicBool::default(),
         });
         end_with_thread(&env, &inner)?;
@@ -97,12 +101,11 @@ impl Exporter {
 
     /// The slot of a label set; `-1 - slot` where the bound took labels away.
     ///
-    /// `values` holds the values of `Schema::names`, each behind its length as one UTF-16 unit.
+    /// `values` holds the values of `Schema::names`, packed as [`packing`](super::packing) tells.
     #[napi(catch_unwind)]
-    pub fn intern(&self, values: JsString) -> Result<i32> {
-        let units = values.into_utf16()?;
-        let counter = self.inner.scraper.counter();
-        let interned = counter.intern(unpack(&units).iter().map(String::as_str));
+    pub fn intern(&self, values: String) -> Result<i32> {
+        let interned =
+            self.inner.scraper.counter().intern(unpack(&values).iter().map(AsRef::as_ref));
         let slot = i32::try_from(interned.slot)
             .map_err(|_| Error::from_reason("there are more series than slots"))?;
         Ok(if interned.shortened { -1 - slot } else { slot })
@@ -119,63 +122,78 @@ impl Exporter {
         // it alive until the shard is closed; its thread writes elements, whole and aligned.
         #[expect(unsafe_code, reason = "vouches for memory that JavaScript counts in")]
         let lent = unsafe { LentPage::new(cells) };
-        self.inner.scraper.counter().lend_page(self.inner.shard, index as usize, lent);
+        self.inner.scraper.counter().lend_page(self.inner.member.shard, index as usize, lent);
         self.pages.push(page);
         Ok(())
     }
 
-    /// Starts the server, or says why not.
+    /// Serves a port, or joins the thread of this process that does, or says why not. To be called
+    /// before anything is counted.
     ///
     /// `ask_sample` is called for each scrape and answers with `deliver` or `decline`; `ask_page`, if
     /// there is one, gets a number and answers with `deliverPage`.
     #[napi(catch_unwind)]
     pub fn listen(
-        &self,
-        host: String,
-        port: u16,
+        &mut self,
+        env: Env,
+        at: ListenOptions,
         ask_sample: NumberFunction<'_>,
         ask_page: Either<NumberFunction<'_>, Null>,
-    ) -> Result<Either<Failure, Null>> {
-        let listeners = match listen::bind(&host, port) {
-            Ok(listeners) => listeners,
-            Err(error) => return Ok(Either::A(error.into())),
+    ) -> Result<Listening> {
+        let Inner { scraper, member, questions, .. } = &*self.inner;
+        let asker = match ask_page {
+            Either::A(ask) => Some(Arc::new(Asker::new(&ask)?)),
+            Either::B(Null) => None,
         };
-        let scraper = Arc::clone(&self.inner.scraper);
-        let source: Arc<dyn Source> = match ask_page {
-            Either::A(ask) => Arc::new(RegisterPages {
-                scraper: Arc::clone(&scraper),
-                asker: Arc::new(Asker::new(&ask)?),
-                questions: Arc::clone(&self.inner.questions),
-            }),
-            Either::B(Null) => Arc::new(OwnPages(Arc::clone(&scraper))),
+        let source = || -> Arc<dyn Source> {
+            match asker {
+                Some(asker) => Arc::new(RegisterPages {
+                    scraper: Arc::clone(scraper),
+                    member: Arc::clone(member),
+                    asker,
+                    questions: Arc::clone(questions),
+                }),
+                None => Arc::new(OwnPages(Arc::clone(scraper))),
+            }
         };
-        scraper.node().set_sampler(Arc::new(Asker::new(&ask_sample)?));
-        let server = Server::start(listeners, source, Limits::default())
-            .map_err(|error| Error::from_reason(format!("the server thread: {error}")))?;
-        *self.inner.server() = Some(server);
-        Ok(Either::B(Null))
+        let sampler = Arc::new(Asker::new(&ask_sample)?);
+        let worker = at.worker;
+        let inner = match endpoint::open(at.into(), worker, scraper, source) {
+            Ok(Opened::Served(endpoint)) => self.inner.at(endpoint, None),
+            Ok(Opened::Joined(endpoint, member)) => self.inner.at(endpoint, Some(member)),
+            Ok(Opened::Differs(option)) => return Ok(Listening::differs(option)),
+            Err(OpenError::Bind(error)) => return Ok(Listening::failed(error)),
+            Err(OpenError::Thread(error)) => {
+                return Err(Error::from_reason(format!("the server's thread: {error}")));
+            }
+        };
+        inner.member.node.set_sampler(sampler);
+        let joined = !inner.opened;
+        self.inner = Arc::new(inner);
+        end_with_thread(&env, &self.inner)?;
+        Ok(Listening { joined, ..Listening::default() })
     }
 
-    /// Where the server listens.
+    /// Where the page is served.
     #[napi]
     pub fn address(&self) -> Option<Address> {
+        let endpoint = self.inner.endpoint.as_ref().filter(|endpoint| !endpoint.is_closed())?;
         if self.inner.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let server = self.inner.server();
-        server.as_ref().and_then(|server| server.addresses().first()).map(Into::into)
+        endpoint.server().addresses().first().map(Into::into)
     }
 
     /// Takes a sample of the JavaScript thread's figures.
     #[napi(catch_unwind)]
     pub fn deliver(&self, sample: NodeSample) {
-        self.inner.scraper.node().deliver(sample.into());
+        self.inner.member.node.deliver(sample.into());
     }
 
     /// Answers a question for a sample without one.
     #[napi]
     pub fn decline(&self) {
-        self.inner.scraper.node().decline();
+        self.inner.member.node.decline();
     }
 
     /// Answers a question for the register's page; `null` where that could not be rendered.
@@ -197,10 +215,10 @@ impl Exporter {
         AsyncTask::new(RenderTask::new(self.inner.scraper.page()))
     }
 
-    /// The value of every series, by slot.
-    #[napi(catch_unwind)]
-    pub fn values(&self) -> Float64Array {
-        Float64Array::new(self.inner.scraper.counter().values())
+    /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
+    #[napi(catch_unwind, ts_return_type = "Float64Array")]
+    pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
+        Float64ArraySlice::copy_from(env, self.inner.scraper.counter().values())
     }
 
     /// The labels of the series from a slot on, each as names and values in turn.
@@ -221,7 +239,7 @@ impl Exporter {
     /// Lets idle series go; `true`: drop the cache before the next count.
     #[napi(catch_unwind)]
     pub fn sweep(&self) -> bool {
-        self.inner.scraper.counter().sweep(self.inner.shard, Instant::now())
+        self.inner.scraper.counter().sweep(self.inner.member.shard, Instant::now())
     }
 
     /// Sets every series to 0.
@@ -236,14 +254,12 @@ impl Exporter {
     /// Bare with a fatal error.
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
-        self.inner.scraper.node().stop();
         self.inner.stopped.store(true, Ordering::Relaxed);
-        // The server stays known: the end of the thread may have to cut what is under way.
-        match &*self.inner.server() {
-            Some(server) => server.stop(notice(&done)?),
-            None => {
-                done.call(0)?;
-            }
+        if let Some(endpoint) = &self.inner.endpoint {
+            endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?);
+        } else {
+            self.inner.member.node.stop();
+            done.call(0)?;
         }
         Ok(())
     }
@@ -256,29 +272,26 @@ impl Drop for Exporter {
 }
 
 impl Inner {
-    fn server(&self) -> MutexGuard<'_, Option<Server>> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same at an endpoint: the one that this thread has opened, or joined as this member.
+    fn at(&self, endpoint: Arc<Endpoint>, joined: Option<Arc<Member>>) -> Self {
+        Self {
+            opened: joined.is_none(),
+            member: joined.unwrap_or_else(|| Arc::clone(&self.member)),
+            scraper: Arc::clone(&endpoint.scraper),
+            questions: Arc::clone(&self.questions),
+            endpoint: Some(endpoint),
+            stopped: AtomicBool::default(),
+        }
     }
 }
 
 impl Ends for Inner {
     fn end(&self) {
-        self.scraper.node().stop();
-        if let Some(server) = self.server().take() {
-            // A thread that does not make it is left to the end of the process.
-            let _ = server.stop_within(EXIT_GRACE);
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.end(&self.member, EXIT_GRACE);
+        } else {
+            self.scraper.leave(&self.member);
+            self.scraper.counter().close_shard(self.member.shard);
         }
-        self.scraper.counter().close_shard(self.shard);
     }
-}
-
-/// Takes values packed into one string apart. Lone surrogates become U+FFFD.
-fn unpack(mut units: &[u16]) -> Vec<String> {
-    let mut values = Vec::new();
-    while let Some((&length, rest)) = units.split_first() {
-        let (value, rest) = rest.split_at(usize::from(length).min(rest.len()));
-        values.push(String::from_utf16_lossy(value));
-        units = rest;
-    }
-    values
 }

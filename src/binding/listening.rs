@@ -4,7 +4,52 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use crate::server::listen::BindError;
+use crate::{endpoint::Place, server::listen::BindError};
+
+/// Where to serve the page.
+#[napi(object, object_to_js = false)]
+pub struct ListenOptions {
+    /// The host's name or address.
+    pub host: String,
+    /// The port; 0 for any.
+    pub port: u16,
+    /// The number of this worker thread; missing on the main thread.
+    pub worker: Option<u32>,
+    /// Options that threads at one port have to share: names and values in some fixed form.
+    pub shape: Vec<Vec<String>>,
+}
+
+impl From<ListenOptions> for Place {
+    fn from(options: ListenOptions) -> Self {
+        let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
+        let shape = options.shape.into_iter().filter_map(pair).map(Into::into).collect();
+        Self { host: options.host, port: options.port, shape }
+    }
+}
+
+/// What came of it.
+#[derive(Default)]
+#[napi(object, object_from_js = false)]
+pub struct Listening {
+    /// Another thread serves the port, and this one counts for its page.
+    pub joined: bool,
+    /// The option that another thread at the port has otherwise: nothing is served or joined.
+    pub differs: Option<String>,
+    /// Why nothing is served.
+    pub failure: Option<Failure>,
+}
+
+impl Listening {
+    /// Another thread at the port has this option otherwise.
+    pub fn differs(option: String) -> Self {
+        Self { differs: Some(option), ..Self::default() }
+    }
+
+    /// The port cannot be had.
+    pub fn failed(error: BindError) -> Self {
+        Self { failure: Some(error.into()), ..Self::default() }
+    }
+}
 
 /// What `server.address()` of Node's gives.
 #[napi(object, object_from_js = false)]

@@ -26,6 +26,8 @@ pub struct ExporterOptions {
     pub max_series: u32,
     /// How long a series may be idle, in milliseconds; 0: for ever.
     pub series_idle_timeout: u32,
+    /// The number of this worker thread; missing on the main thread.
+    pub worker: Option<u32>,
     /// Whether the default metrics are on the page.
     pub collect_defaults: bool,
     /// Put before the default metrics' names.

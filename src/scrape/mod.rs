@@ -1,7 +1,8 @@
-//! One scrape: asks the JavaScript thread for a sample, waits a little, and puts the page together.
+//! One scrape: asks the JavaScript threads for a sample, waits a little, and puts the page together.
 //!
 //! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
 
+mod members;
 mod register;
 mod summary;
 
@@ -14,6 +15,7 @@ use std::{
 
 use prometheus::proto::MetricFamily;
 
+pub use members::{Member, Members};
 pub use register::{PageAsker, PageQuestions, RegisterPage, RegisterPages};
 
 use self::summary::Summing;
@@ -21,7 +23,7 @@ use crate::{
     catalogue,
     counter::TraceCounter,
     exposition::{CONTENT_TYPE, Page, dress, write_families},
-    node_metrics::NodeMetrics,
+    node_metrics::ProcessSample,
     process,
     server::{Scrape, Source},
 };
@@ -38,7 +40,7 @@ pub struct Dress {
 /// All that a page is made of.
 pub struct Scraper {
     counter: Arc<TraceCounter>,
-    node: NodeMetrics,
+    members: Members,
     defaults: Option<Dress>,
     /// When this began, by the clock on the wall and by one that never jumps.
     start: (SystemTime, Instant),
@@ -49,7 +51,7 @@ impl Scraper {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, defaults: Option<Dress>) -> Self {
         let start = (SystemTime::now(), Instant::now());
-        Self { counter, node: NodeMetrics::new(), defaults, start }
+        Self { counter, members: Members::default(), defaults, start }
     }
 
     /// The counter.
@@ -58,20 +60,33 @@ impl Scraper {
         &self.counter
     }
 
-    /// The figures of the JavaScript thread.
+    /// The JavaScript threads that count.
     #[must_use]
-    pub fn node(&self) -> &NodeMetrics {
-        &self.node
+    pub fn members(&self) -> &Members {
+        &self.members
     }
 
-    /// The default families as they are now, with the last sample of the JavaScript thread; none if
+    /// The calling JavaScript thread as one more that counts.
+    pub fn join(&self, worker: Option<u32>) -> Arc<Member> {
+        let member = Arc::new(Member::new(self.counter.open_shard(), worker));
+        self.members.join(&member);
+        member
+    }
+
+    /// Takes a thread's figures off the page, and tells whether any thread is left. What it counted
+    /// stays, and it may count on.
+    pub fn leave(&self, member: &Arc<Member>) -> bool {
+        member.node.stop();
+        self.members.leave(member)
+    }
+
+    /// The default families as they are now, with the last samples of the JavaScript threads; none if
     /// they are not collected.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let Some(given) = &self.defaults else { return Vec::new() };
-        let sample = self.node.sample();
-        let mut families = process::families(sample.as_ref().and_then(|s| s.process.as_ref()));
-        families.extend(self.node.families(&[]));
+        let mut families = process::families(self.process_sample().as_ref());
+        families.extend(self.members.families());
         let mut families = dress(families, &given.prefix, &given.default_labels);
         families.extend(dress(self.own_families(), "", &given.default_labels));
         families
@@ -102,8 +117,13 @@ impl Scraper {
             one(&catalogue::OVERFLOWED, stats.overflowed),
             one(&catalogue::EXPIRED, stats.expired),
         ];
-        families.extend(self.node.age_family(&[]));
+        families.extend(self.members.ages());
         families
+    }
+
+    /// What a JavaScript thread has told of the process, where only JavaScript can.
+    fn process_sample(&self) -> Option<ProcessSample> {
+        self.members.all().iter().find_map(|member| member.node.sample()?.process)
     }
 }
 
@@ -115,7 +135,7 @@ impl Source for OwnPages {
         let scraper = Arc::clone(&self.0);
         Box::pin(async move {
             if scraper.defaults.is_some() {
-                scraper.node.refresh(patience).await;
+                scraper.members.refresh(patience).await;
             }
             own(scraper.page())
         })

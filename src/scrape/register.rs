@@ -17,7 +17,7 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Scraper, own, summary, summary::Summing};
+use super::{Member, Scraper, own, summary, summary::Summing};
 use crate::{
     catalogue,
     exposition::{WrittenPage, write_families},
@@ -29,6 +29,8 @@ use crate::{
 pub struct RegisterPages {
     /// What Rust owns.
     pub scraper: Arc<Scraper>,
+    /// The thread that the registry lives in.
+    pub member: Arc<Member>,
     /// Who asks.
     pub asker: Arc<dyn PageAsker>,
     /// The questions under way.
@@ -89,11 +91,12 @@ impl PageQuestions {
 
 impl Source for RegisterPages {
     fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
-        let scraper = Arc::clone(&self.scraper);
+        let (scraper, member) = (Arc::clone(&self.scraper), Arc::clone(&self.member));
         let (asker, questions) = (Arc::clone(&self.asker), Arc::clone(&self.questions));
         Box::pin(async move {
             // The short question first: a loop that is blocked is not waited for any longer.
-            if scraper.node.refresh(patience).await
+            let silent = scraper.members.refresh(patience).await;
+            if !silent.iter().any(|other| Arc::ptr_eq(other, &member))
                 && let Some(page) = questions.page(&*asker).await
             {
                 return complete(page);

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::task::yield_now;
 
-use super::Scraper;
+use super::{Member, Scraper};
 use crate::{
     process,
     summary::{Figures, Query, Summary},
@@ -26,7 +26,7 @@ pub fn of(scraper: &Arc<Scraper>, query: &str, patience: Duration) -> Summing {
     let query = Query::parse(query, scraper.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {
         let query = query?;
-        let answering = scraper.node.peek(patience).await;
+        let answering = scraper.members.peek(patience).await;
         let mut summary = Summary::new(Arc::clone(&scraper.counter), query);
         while summary.step() {
             yield_now().await;
@@ -38,15 +38,23 @@ pub fn of(scraper: &Arc<Scraper>, query: &str, patience: Duration) -> Summing {
 impl Scraper {
     fn figures(&self, answering: bool) -> Figures {
         let (wall, monotonic) = self.start;
-        let sample = self.node.sample();
-        let heap = |at: usize| sample.as_ref()?.heap.as_ref()?.get(at).copied();
-        let process = process::figures(sample.as_ref().and_then(|s| s.process.as_ref()));
+        let members = self.members.all();
+        // Of several threads: the slowest loop, the oldest sample, all heaps together.
+        let heap = |at: usize| {
+            let of = |member: &Arc<Member>| member.node.sample()?.heap.as_ref()?.get(at).copied();
+            members.iter().filter_map(of).reduce(|all, one| all + one)
+        };
+        let process = process::figures(self.process_sample().as_ref());
         Figures {
             start_time: wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             uptime: monotonic.elapsed().as_secs_f64(),
             answering,
-            lag: self.node.lag().as_secs_f64(),
-            sample_age: self.node.sample_age().map(|age| age.as_secs_f64()),
+            lag: members.iter().map(|m| m.node.lag()).max().unwrap_or_default().as_secs_f64(),
+            sample_age: members
+                .iter()
+                .filter_map(|m| m.node.sample_age())
+                .max()
+                .map(|age| age.as_secs_f64()),
             process_start_time: process.start_time,
             cpu: process.cpu_user.zip(process.cpu_system).map(|(user, system)| user + system),
             resident_memory: process.resident_memory,

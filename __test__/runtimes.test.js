@@ -1,0 +1,122 @@
+'use strict'
+
+// The README's application on every runtime, with the package as npm would install it. What was seen
+// is compared with the README's table.
+
+const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const fs = require('node:fs')
+const path = require('node:path')
+const readline = require('node:readline')
+const { after, before, test } = require('node:test')
+const { findRuntime } = require('../scripts/runtimes')
+const { get } = require('./support/http')
+const { installPacked, packThisPlatform } = require('./support/packed')
+const { lacks } = require('./support/tools')
+
+const LIMIT_MS = 60_000
+const APPLICATIONS = { CommonJS: 'app.cjs', 'ES module': 'app.mjs', TypeScript: 'app.mts' }
+
+/** @type {Record<string, { title: string, args?: string[] }>} */
+const TRIED = {
+  node20: { title: 'Node.js 20' },
+  node22: { title: 'Node.js 22' },
+  node24: { title: 'Node.js 24' },
+  node26: { title: 'Node.js 26' },
+  bun: { title: 'Bun 1.4' },
+  deno: { title: 'Deno 2.9', args: ['run', '--allow-all', '--no-check'] },
+  bare: { title: 'Bare 1.31' }
+}
+const CANNOT = new Set(['node20 TypeScript']) // before 22.18, Node.js does not take types off
+
+/** The families that each runtime's page had, by kind of application. @type {Map<string, Map<string, string[]>>} */
+const seen = new Map(Object.keys(TRIED).map((runtime) => [runtime, new Map()]))
+/** @type {ReturnType<typeof packThisPlatform>} */
+let packed
+let project = ''
+
+before(() => {
+  packed = packThisPlatform()
+  project = path.join(packed.folder, 'project')
+  installPacked(project, [packed.tarballs.main, ...packed.tarballs.platforms])
+  fs.cpSync(path.join(__dirname, 'shipping', 'app'), project, { recursive: true })
+  for (const name of ['some-module.cjs', 'some-module.mjs']) {
+    fs.copyFileSync(path.join(__dirname, '..', 'examples', name), path.join(project, name))
+  }
+})
+
+after(() => packed?.remove())
+
+for (const [runtime, { title, args = [] }] of Object.entries(TRIED)) {
+  const skip = lacks(runtime) || (runtime === 'bare' && lacks('bare-process'))
+  for (const [kind, file] of Object.entries(APPLICATIONS)) {
+    if (CANNOT.has(`${runtime} ${kind}`)) continue
+    test(`runtimes: ${title} traces, serves and stops, as ${kind}`, { skip, timeout: LIMIT_MS }, async (t) => {
+      const families = await tryApplication(t, runtime, [...args, file])
+      seen.get(runtime)?.set(kind, families)
+    })
+  }
+}
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string} runtime
+ * @param {string[]} args
+ * @returns {Promise<string[]>} the families on the page
+ */
+async function tryApplication (t, runtime, args) {
+  const stdin = runtime === 'bare' ? `require(${JSON.stringify(findRuntime('bare-process'))})` : "require('node:process')"
+  fs.writeFileSync(path.join(project, 'stdin.cjs'), `module.exports = ${stdin}.stdin\n`)
+  const child = spawn(/** @type {string} */ (findRuntime(runtime)), args, { cwd: project, stdio: ['pipe', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
+  const closed = once(child, 'close')
+  const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+
+  const first = await lines.next()
+  assert.ok(!first.done, `no line was written; stderr: ${stderr}`)
+  const { port, page } = JSON.parse(first.value)
+  const { status, headers, body } = await get({ port, host: '127.0.0.1' })
+  assert.equal(status, 200)
+  assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  for (const text of [page, body]) {
+    assert.match(text, /^trace_counter\{object_classname="SomeModule",caller_functionname="get",caller_filename="[^"]*some-module\.[cm]js",id="get",object_id="1",object_props_someCustom="property"\} 2$/m)
+  }
+
+  child.stdin.end()
+  assert.equal((await lines.next()).value, 'stopped')
+  await assert.rejects(get({ port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' })
+  const [code, signal] = await closed
+  assert.equal(signal ?? code, 0, stderr)
+  return [...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)
+}
+
+const isComplete = Object.keys(TRIED).every((runtime) => findRuntime(runtime) !== undefined)
+
+test('runtimes: the README has what was seen', {
+  skip: isComplete ? process.platform !== 'linux' && 'Linux has the most process_* families' : 'not every runtime is here: node scripts/runtimes.js'
+}, () => {
+  const readme = fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8')
+  const stated = /<!-- runtimes -->\s*(.*?)\s*<!-- \/runtimes -->/s.exec(readme)?.[1]
+  assert.equal(stated, table())
+})
+
+/** The table of the README. What any runtime has counts as a family. */
+function table () {
+  const families = [...seen].map(([runtime, pages]) => ({ runtime, pages, names: new Set([...pages.values()].flat()) }))
+  const share = (names, prefix) => {
+    const all = new Set(families.flatMap((other) => [...other.names]).filter((name) => name.startsWith(prefix)))
+    const had = [...all].filter((name) => names.has(name))
+    return had.length === all.size ? 'all' : `${had.length} of ${all.size}`
+  }
+  const rows = families.map(({ runtime, pages, names }) => [
+    TRIED[runtime].title,
+    ...Object.keys(APPLICATIONS).map((kind) => pages.has(kind) ? 'yes' : 'no'),
+    share(names, 'process_'),
+    share(names, 'nodejs_')
+  ])
+  const head = ['Runtime', 'CommonJS', 'ES modules', 'TypeScript as it is', '`process_*` families', '`nodejs_*` families']
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

@@ -1,0 +1,23 @@
+// app.cjs as an ES module.
+
+import Hypertrace from 'hypertrace'
+import HypertracePrometheus from 'hypertrace-prometheus'
+import SomeModule from './some-module.mjs'
+import stdin from './stdin.cjs'
+
+const traceFunction = HypertracePrometheus({ port: 0, allowedProps: ['someCustom'] })
+Hypertrace.setTraceFunction(traceFunction)
+
+const mod = new SomeModule()
+mod.get()
+mod.get()
+
+stdin.on('end', stop)
+const page = await traceFunction.metrics()
+console.log(JSON.stringify({ port: traceFunction.address().port, page }))
+stdin.resume()
+
+async function stop () {
+  await traceFunction.stop()
+  console.log('stopped')
+}

@@ -1,0 +1,173 @@
+//! Endpoints: a port that this process serves, and the JavaScript threads that share it.
+//!
+//! The thread that opens a port makes an endpoint; other threads of the process that ask for the same
+//! port join it, so that one page shows the whole process. The list of open endpoints is the one
+//! thing here that is the process's.
+//!
+//! # Invariants
+//!
+//! - A port is opened and joined under the list's lock: of two threads that ask at once, one opens
+//!   and the other joins.
+//! - The thread that opened an endpoint closes it by stopping; else the last one out does.
+//! - A thread that has left is not counted any more, but what it counted stays.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    scrape::{Member, Scraper},
+    server::{Limits, Server, Source, listen},
+};
+
+/// The options that threads of one endpoint have to share: names and values in some fixed form.
+pub type Shape = Vec<(String, String)>;
+
+/// Where to listen, and with which options.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The host as it was given.
+    pub host: String,
+    /// The port; 0 for any, which nobody joins by that number.
+    pub port: u16,
+    /// What a thread that joins must have the same.
+    pub shape: Shape,
+}
+
+/// A port that is served, and those who count for its page.
+pub struct Endpoint {
+    /// What the page is made of.
+    pub scraper: Arc<Scraper>,
+    server: Server,
+    place: Place,
+    closed: AtomicBool,
+}
+
+static OPEN: Mutex<Vec<Weak<Endpoint>>> = Mutex::new(Vec::new());
+
+/// What came of asking for a port.
+pub enum Opened {
+    /// This thread serves it.
+    Served(Arc<Endpoint>),
+    /// Another thread of this process serves it, and this one has joined.
+    Joined(Arc<Endpoint>, Arc<Member>),
+    /// Another thread serves it with another value of this option.
+    Differs(String),
+}
+
+/// Opens a port for this scraper, or joins the endpoint of another thread that has it; `worker` is
+/// the number that Node.js gives a worker thread.
+///
+/// # Errors
+///
+/// If the port cannot be had: also when this very thread has it.
+pub fn open(
+    place: Place,
+    worker: Option<u32>,
+    scraper: &Arc<Scraper>,
+    source: impl FnOnce() -> Arc<dyn Source>,
+) -> Result<Opened, OpenError> {
+    let mut open = open_endpoints();
+    open.retain(|endpoint| endpoint.upgrade().is_some_and(|endpoint| !endpoint.is_closed()));
+    let serving = open.iter().filter_map(Weak::upgrade).find(|endpoint| endpoint.is_at(&place));
+    if let Some(endpoint) = serving.filter(|at| !at.scraper.members().include_this_thread()) {
+        return Ok(if let Some(option) = differing(&endpoint.place.shape, &place.shape) {
+            Opened::Differs(option)
+        } else {
+            let member = endpoint.scraper.join(worker);
+            Opened::Joined(endpoint, member)
+        });
+    }
+    let listeners = listen::bind(&place.host, place.port).map_err(OpenError::Bind)?;
+    let server =
+        Server::start(listeners, source(), Limits::default()).map_err(OpenError::Thread)?;
+    let endpoint = Arc::new(Endpoint {
+        scraper: Arc::clone(scraper),
+        server,
+        place,
+        closed: AtomicBool::new(false),
+    });
+    open.push(Arc::downgrade(&endpoint));
+    Ok(Opened::Served(endpoint))
+}
+
+/// Why a port could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// It could not be listened at.
+    Bind(listen::BindError),
+    /// The server's thread could not be started.
+    Thread(std::io::Error),
+}
+
+/// The first option of these that is not the same.
+fn differing(ours: &Shape, theirs: &Shape) -> Option<String> {
+    let differs = |(name, value): &&(String, String)| {
+        theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
+    };
+    ours.iter().find(differs).map(|(name, _)| name.clone())
+}
+
+impl Endpoint {
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whether it has been closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Takes a thread out that stops: the one that opened the port closes it, any other only leaves.
+    /// `on_left` runs when that is done.
+    pub fn stop(
+        &self,
+        member: &Arc<Member>,
+        opened: bool,
+        on_left: impl FnOnce() + Send + 'static,
+    ) {
+        if self.leave(member, opened) {
+            self.server.stop(on_left);
+        } else {
+            on_left();
+        }
+    }
+
+    /// Takes a thread out that ends, keeps what it counted, and closes the port after the last one:
+    /// then for at most `limit`. Runs on that thread.
+    pub fn end(&self, member: &Arc<Member>, limit: Duration) {
+        if self.leave(member, false) {
+            // A thread that does not make it is left to the end of the process.
+            let _ = self.server.stop_within(limit);
+        }
+        self.scraper.counter().close_shard(member.shard);
+    }
+
+    /// Takes a thread out, and tells whether the port is to be closed now. Under the lock, so that
+    /// nobody joins an endpoint that is about to close.
+    fn leave(&self, member: &Arc<Member>, closes: bool) -> bool {
+        let _open = open_endpoints();
+        let is_last = !self.scraper.leave(member);
+        let closes = closes || is_last;
+        if closes {
+            self.closed.store(true, Ordering::SeqCst);
+        }
+        closes
+    }
+
+    fn is_at(&self, place: &Place) -> bool {
+        let port = self.server.addresses().first().map(std::net::SocketAddr::port);
+        place.port != 0 && port == Some(place.port) && self.place.host == place.host
+    }
+}
+
+fn open_endpoints() -> MutexGuard<'static, Vec<Weak<Endpoint>>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}

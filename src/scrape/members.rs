@@ -1,0 +1,117 @@
+//! The JavaScript threads that count in one counter, and their figures side by side.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use prometheus::proto::MetricFamily;
+
+use crate::{counter::ShardId, node_metrics::NodeMetrics};
+
+/// The label that tells a worker thread's figures from the main thread's.
+const WORKER: &str = "worker";
+
+/// One JavaScript thread.
+pub struct Member {
+    /// Its pages.
+    pub shard: ShardId,
+    /// Its own figures.
+    pub node: NodeMetrics,
+    thread: ThreadId,
+    worker: Option<String>,
+}
+
+impl Member {
+    /// The calling thread, which counts in this shard; `worker` is the number that Node.js gives a
+    /// worker thread.
+    #[must_use]
+    pub fn new(shard: ShardId, worker: Option<u32>) -> Self {
+        Self {
+            shard,
+            node: NodeMetrics::new(),
+            thread: thread::current().id(),
+            worker: worker.map(|id| id.to_string()),
+        }
+    }
+
+    fn labels(&self) -> Vec<(&'static str, &str)> {
+        self.worker.as_deref().map(|id| (WORKER, id)).into_iter().collect()
+    }
+}
+
+/// All threads of one endpoint, in the order of their coming.
+#[derive(Default)]
+pub struct Members(Mutex<Vec<Arc<Member>>>);
+
+impl Members {
+    /// Adds a thread.
+    pub fn join(&self, member: &Arc<Member>) {
+        self.list().push(Arc::clone(member));
+    }
+
+    /// Takes a thread out, if it is there, and tells whether any is left.
+    pub fn leave(&self, member: &Arc<Member>) -> bool {
+        let mut list = self.list();
+        list.retain(|other| !Arc::ptr_eq(other, member));
+        !list.is_empty()
+    }
+
+    /// Whether the calling thread is among them.
+    #[must_use]
+    pub fn include_this_thread(&self) -> bool {
+        let this = thread::current().id();
+        self.list().iter().any(|member| member.thread == this)
+    }
+
+    /// The threads as they are now.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Member>> {
+        self.list().clone()
+    }
+
+    /// Asks every thread for a sample, all at the same time, and waits for `patience` at most. Gives
+    /// those that did not answer.
+    pub async fn refresh(&self, patience: Duration) -> Vec<Arc<Member>> {
+        let members = self.all();
+        let answers = join_all(members.iter().map(|member| member.node.refresh(patience))).await;
+        members.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(m, _)| m).collect()
+    }
+
+    /// Whether every thread answers within `patience`, without beginning new windows of its figures.
+    pub async fn peek(&self, patience: Duration) -> bool {
+        let members = self.all();
+        let answers = join_all(members.iter().map(|member| member.node.peek(patience))).await;
+        answers.into_iter().all(|answers| answers)
+    }
+
+    /// The `nodejs_*` families of all threads: a worker's samples beside the main thread's, with the
+    /// label `worker`.
+    #[must_use]
+    pub fn families(&self) -> Vec<MetricFamily> {
+        self.merged(|member| member.node.families(&member.labels()))
+    }
+
+    /// How old the threads' samples are.
+    #[must_use]
+    pub fn ages(&self) -> Vec<MetricFamily> {
+        self.merged(|member| member.node.age_family(&member.labels()).into_iter().collect())
+    }
+
+    fn merged(&self, of: impl Fn(&Member) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
+        let mut families: Vec<MetricFamily> = Vec::new();
+        for family in self.all().iter().flat_map(|member| of(member)) {
+            match families.iter_mut().find(|known| known.name() == family.name()) {
+                Some(known) => known.mut_metric().extend_from_slice(family.get_metric()),
+                None => families.push(family),
+            }
+        }
+        families
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
