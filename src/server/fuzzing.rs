@@ -2,7 +2,10 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    task::LocalSet,
+};
 
 use super::{
     Source, connection, limits::Limits, service::Service, signal::Signal, stall::Transport,
@@ -20,7 +23,7 @@ impl Transport for DuplexStream {
 pub fn answers(source: Arc<dyn Source>, parts: &[&[u8]]) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let Ok(runtime) = runtime else { return Vec::new() };
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let (mut client, server) = duplex(PIPE);
         let signal = Signal::new();
         let service = Rc::new(Service::new(source, Limits::default()));

@@ -20,6 +20,7 @@ mod body;
 mod connection;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod gzip;
 mod handler;
 mod lifecycle;
 mod limits;

@@ -4,7 +4,7 @@
 //! once is a 500, never an empty 200 (which would mark every series stale); one that fails later
 //! ends its connection. Server thread only.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{convert::Infallible, rc::Rc, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use hyper::{
@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use super::{
     Source,
     body::{Answer, Content, Permits},
+    gzip::Kept,
     handler::{Route, dispatch},
     limits::{Limits, patience},
     negotiate::{Coding, coding},
@@ -45,6 +46,7 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     scrapes: Arc<Semaphore>,
     whole_pages: Arc<Semaphore>,
+    kept: Rc<Kept>,
 }
 
 /// A text instead of the page.
@@ -54,7 +56,8 @@ impl Service {
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Self {
         let scrapes = Arc::new(Semaphore::new(limits.scrapes));
         let whole_pages = Arc::new(Semaphore::new(limits.whole_pages));
-        Self { source, limits, scrapes, whole_pages }
+        let kept = Rc::new(Kept::new(limits.kept));
+        Self { source, limits, scrapes, whole_pages, kept }
     }
 
     /// Answers one request. Everything that may go wrong is an answer too.
@@ -126,7 +129,10 @@ impl Service {
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 
         let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
-        let page = Page::new(scrape.page, coding);
+        if coding == Coding::Gzip {
+            self.kept.used(self.limits.kept_for);
+        }
+        let page = Page::new(scrape.page, coding, &self.kept);
         let content = begin(page, deadline).await?;
         let content = match content {
             Content::Stream { first, rest } if request.method() == Method::HEAD => {
