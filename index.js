@@ -58,7 +58,7 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopped = new Promise((resolve) => exporter.stop(resolve))
+      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
       if (sampler !== null) sampler.stop()
       stopSweeping()
