@@ -6,7 +6,7 @@
  */
 
 const { invalidValue, systemError } = require('./errors')
-const { shapeOf } = require('./options')
+const { aloneBy, shapeOf } = require('./options')
 
 /**
  * Serves the page, or joins the thread that does.
@@ -38,7 +38,8 @@ function listen (exporter, options, worker, sample) {
     }
     exporter.deliverPage(question, page, register.contentType)
   }
-  const at = { host, port, worker, shape: shapeOf(options) }
+  const alone = aloneBy(options)
+  const at = { host, port, worker, shape: shapeOf(options), alone: alone === null ? undefined : alone.option }
   const { joined, differs, failure } =
     exporter.listen(at, answerSample, register === null ? null : answerPage)
   if (failure != null) {
@@ -46,11 +47,10 @@ function listen (exporter, options, worker, sample) {
     throw systemError(failure)
   }
   if (differs != null) {
-    throw invalidValue(differs, `what it is in the thread that serves port ${port}`, options[differs])
-  }
-  if (joined && register !== null) {
-    exporter.stop(() => {})
-    throw invalidValue('register', `left out in a thread that joins another at port ${port}`, register)
+    const expected = alone !== null && alone.option === differs
+      ? `${alone.expected} in a thread that joins another at port ${port}`
+      : `what it is in the thread that serves port ${port}`
+    throw invalidValue(differs, expected, options[differs])
   }
   return { joined }
 }

@@ -18,6 +18,8 @@ mod accept;
 mod bind_error;
 mod body;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handler;
 mod lifecycle;
 mod limits;
