@@ -7,6 +7,7 @@
 
 const { invalidValue, systemError } = require('./errors')
 const { shapeOf } = require('./options')
+const warnOfOpenDoor = require('./warn-of-open-door')
 
 /**
  * Serves the page, or joins the thread that does.
@@ -19,7 +20,7 @@ const { shapeOf } = require('./options')
  * @throws {Error} as Node's own server would emit, or if another thread has other options
  */
 function listen (exporter, options, worker, sample) {
-  const { host, port, register } = options
+  const { host, port, register, auth, allowedHosts } = options
   // Both are called from outside any of the application's code: what they threw would end it.
   const answerSample = () => {
     try {
@@ -37,7 +38,7 @@ function listen (exporter, options, worker, sample) {
     }
     exporter.deliverPage(question, page, register.contentType)
   }
-  const at = { host, port, worker, shape: shapeOf(options) }
+  const at = { host, port, worker, shape: shapeOf(options), auth: auth ?? undefined, allowedHosts }
   const { joined, differs, failure } =
     exporter.listen(at, answerSample, register === null ? null : answerPage)
   if (failure != null) {
@@ -51,6 +52,7 @@ function listen (exporter, options, worker, sample) {
     exporter.stop(() => {})
     throw invalidValue('register', `left out in a thread that joins another at port ${port}`, register)
   }
+  if (!joined && auth === null) warnOfOpenDoor(exporter.address())
   return { joined }
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use crate::{
     scrape::{Member, Scraper},
-    server::{Limits, Server, Source, listen},
+    server::{Limits, Server, Source, door::Door, listen},
 };
 
 /// The options that threads of one endpoint have to share: names and values in some fixed form.
@@ -36,6 +36,8 @@ pub struct Place {
     pub port: u16,
     /// What a thread that joins must have the same.
     pub shape: Shape,
+    /// Who is let in. A thread that joins has the same, or leaves it to the one that opened the port.
+    pub door: Door,
 }
 
 /// A port that is served, and those who count for its page.
@@ -75,7 +77,7 @@ pub fn open(
     open.retain(|endpoint| endpoint.upgrade().is_some_and(|endpoint| !endpoint.is_closed()));
     let serving = open.iter().filter_map(Weak::upgrade).find(|endpoint| endpoint.is_at(&place));
     if let Some(endpoint) = serving.filter(|at| !at.scraper.members().include_this_thread()) {
-        return Ok(if let Some(option) = differing(&endpoint.place.shape, &place.shape) {
+        return Ok(if let Some(option) = endpoint.differing(&place) {
             Opened::Differs(option)
         } else {
             let member = endpoint.scraper.join(worker);
@@ -83,8 +85,8 @@ pub fn open(
         });
     }
     let listeners = listen::bind(&place.host, place.port).map_err(OpenError::Bind)?;
-    let server =
-        Server::start(listeners, source(), Limits::default()).map_err(OpenError::Thread)?;
+    let server = Server::start_behind(place.door.clone(), listeners, source(), Limits::default())
+        .map_err(OpenError::Thread)?;
     let endpoint = Arc::new(Endpoint {
         scraper: Arc::clone(scraper),
         server,
@@ -160,6 +162,12 @@ impl Endpoint {
             self.closed.store(true, Ordering::SeqCst);
         }
         closes
+    }
+
+    /// The first option that a thread which asks for this place has otherwise.
+    fn differing(&self, place: &Place) -> Option<String> {
+        differing(&self.place.shape, &place.shape)
+            .or_else(|| self.place.door.differing(&place.door).map(str::to_owned))
     }
 
     fn is_at(&self, place: &Place) -> bool {

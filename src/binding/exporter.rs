@@ -256,7 +256,7 @@ impl Exporter {
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
         if let Some(endpoint) = &self.inner.endpoint {
-            endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?)
+            endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?);
         } else {
             self.inner.member.node.stop();
             done.call(0)?;

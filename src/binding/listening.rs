@@ -4,7 +4,13 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use crate::{endpoint::Place, server::listen::BindError};
+use crate::{
+    endpoint::Place,
+    server::{
+        door::{Credentials, Door},
+        listen::BindError,
+    },
+};
 
 /// Where to serve the page.
 #[napi(object, object_to_js = false)]
@@ -17,13 +23,42 @@ pub struct ListenOptions {
     pub worker: Option<u32>,
     /// Options that threads at one port have to share: names and values in some fixed form.
     pub shape: Vec<Vec<String>>,
+    /// What each request has to carry.
+    pub auth: Option<Auth>,
+    /// Names that browsers may know this server by.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// A bearer token, or a name and a password. Never printed.
+#[napi(object, object_to_js = false)]
+pub struct Auth {
+    /// The token; then there is nothing else.
+    pub bearer: Option<String>,
+    /// The name.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+}
+
+impl From<Auth> for Credentials {
+    fn from(auth: Auth) -> Self {
+        let Auth { bearer, username, password } = auth;
+        match bearer {
+            Some(token) => Self::bearer(&token),
+            None => Self::basic(&username.unwrap_or_default(), &password.unwrap_or_default()),
+        }
+    }
 }
 
 impl From<ListenOptions> for Place {
     fn from(options: ListenOptions) -> Self {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
         let shape = options.shape.into_iter().filter_map(pair).map(Into::into).collect();
-        Self { host: options.host, port: options.port, shape }
+        let door = Door {
+            credentials: options.auth.map(Into::into),
+            allowed_hosts: options.allowed_hosts,
+        };
+        Self { host: options.host, port: options.port, shape, door }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
+    net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -18,6 +19,7 @@ use tokio::{
 
 use super::{
     body::Answer,
+    door::Visitor,
     service::Service,
     signal::{Phase, Stopping, reached, until},
     stall::{Guarded, Progress, Transport},
@@ -45,12 +47,14 @@ impl std::error::Error for Stopped {}
 /// Serves a connection until its peer, a limit or the end of the server closes it.
 pub(crate) async fn serve<T: Transport>(
     transport: T,
+    peer: IpAddr,
     service: Rc<Service>,
     stopping: Stopping,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = &service.limits;
     let progress = Progress::new(limits);
+    let visitor = Visitor::new(peer, phase.clone());
     let io = TokioIo::new(Guarded::new(transport, Rc::clone(&progress), stopping.clone()));
     let mut builder = http1::Builder::new();
     builder
@@ -62,6 +66,7 @@ pub(crate) async fn serve<T: Transport>(
 
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
+        let visitor = &visitor;
         // hyper wants to move the future, which is one more allocation for each request.
         Box::pin(async move {
             if stopping.is_set() {
@@ -69,7 +74,7 @@ pub(crate) async fn serve<T: Transport>(
             }
             let deadline = progress.request(Instant::now());
             let answered: Result<Response<Answer>, Infallible> =
-                service.answer(request, deadline).await;
+                service.answer(request, deadline, visitor).await;
             let Ok(response) = answered;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })

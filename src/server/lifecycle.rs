@@ -26,6 +26,7 @@ use super::{
     Source,
     accept::Acceptor,
     connection,
+    door::Door,
     limits::Limits,
     panics,
     service::Service,
@@ -74,6 +75,20 @@ impl Server {
         source: Arc<dyn Source>,
         limits: Limits,
     ) -> io::Result<Self> {
+        Self::start_behind(Door::default(), listeners, source, limits)
+    }
+
+    /// The same, with a door that not everybody passes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Server::start`].
+    pub fn start_behind(
+        door: Door,
+        listeners: Vec<net::TcpListener>,
+        source: Arc<dyn Source>,
+        limits: Limits,
+    ) -> io::Result<Self> {
         if listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no listener"));
         }
@@ -95,7 +110,8 @@ impl Server {
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             panics::keep_quiet();
             // Whatever happens in there, the end is told.
-            let _ = panics::caught(|| run(runtime, acceptor, source, limits, &own, phase));
+            let service = || Service::new(source, limits, door);
+            let _ = panics::caught(|| run(runtime, acceptor, service, &own, phase));
             finish(&own);
         })?;
         Ok(Self { addresses, shared, thread: Mutex::new(Some(thread)) })
@@ -177,12 +193,11 @@ fn adopt(listener: net::TcpListener) -> io::Result<tokio::net::TcpListener> {
 fn run(
     runtime: Runtime,
     acceptor: Acceptor,
-    source: Arc<dyn Source>,
-    limits: Limits,
+    service: impl FnOnce() -> Service,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
-    let service = Rc::new(Service::new(source, limits));
+    let service = Rc::new(service());
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, serve(acceptor, service, shared, phase));
     drop(tasks);
@@ -200,7 +215,7 @@ async fn serve(
     let mut connections = JoinSet::new();
     let forever = async {
         loop {
-            let stream = acceptor.accept().await;
+            let (stream, peer) = acceptor.accept().await;
             // The ends of connections wait in the set until somebody looks.
             while connections.try_join_next().is_some() {}
             if connections.len() >= limits.connections || stopping.is_set() {
@@ -209,6 +224,7 @@ async fn serve(
             prepare(&stream, &limits);
             let serving = connection::serve(
                 stream,
+                peer.ip(),
                 Rc::clone(&service),
                 stopping.clone(),
                 shared.signal.subscribe(),
