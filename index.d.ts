@@ -129,6 +129,16 @@ declare namespace HypertracePrometheus {
     maxSeries?: number | null
 
     /**
+     * Milliseconds after which a series that is not counted any more leaves the page, once its last
+     * value was shown; 0 for never. If it is counted again it starts at 0, which `rate()` takes for
+     * a restart. Looked after now and then on the JavaScript thread, by a timer that keeps no
+     * process alive.
+     *
+     * @default 0
+     */
+    seriesIdleTimeout?: number
+
+    /**
      * The most characters (UTF-16 units) of a label value, 1 to 65,535. A longer one is cut and ends
      * in `…`.
      *

@@ -20,7 +20,7 @@ function HypertracePrometheus (opts) {
   const worker = workerId()
   const exporter = new Exporter({ ...options, worker })
   const sampler = options.collectDefaults ? createSampler() : null
-  const sample = () => exporter.deliver(sampler === null ? {} : sampler.sample())
+  const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
   const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,

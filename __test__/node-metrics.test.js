@@ -168,6 +168,16 @@ test('a second sample within a second finds the same window, a later one a new w
   assert.equal(fake.resets, 2)
 })
 
+test('who only looks on starts no new window', (t) => {
+  const { fake, host } = fakePerfHooks()
+  const sampler = start(t, host)
+  fake.now = 5000
+  sampler.sample(true)
+  assert.equal(fake.resets, 0)
+  sampler.sample()
+  assert.equal(fake.resets, 1)
+})
+
 test('an empty window leaves the figures before it', (t) => {
   const { fake, host } = fakePerfHooks()
   const sampler = start(t, host)

@@ -119,7 +119,7 @@ test('Python\'s prometheus-client reads the same samples as we do', { skip: lack
   assert.equal(status, 0, stderr)
   const theirs = JSON.parse(stdout).map(([name, labels, value]) => [name, labels, Number(value.replace('inf', 'Infinity'))])
   const ours = [...parse(body).values()].flatMap(({ samples }) => samples.map(({ name, labels, value }) => [name, { ...labels }, value]))
-  assert.ok(ours.length > 100, `${ours.length} samples`)
+  assert.ok(ours.length > 60, `${ours.length} samples`)
   assert.deepEqual(theirs, ours)
 })
 

@@ -15,16 +15,17 @@ const warnOfOpenDoor = require('./warn-of-open-door')
  * @param {any} exporter
  * @param {import('./options').Options} options
  * @param {number | undefined} worker
- * @param {() => void} sample delivers a sample to the exporter
+ * @param {(peek?: number) => void} sample delivers a sample to the exporter; 1: takes nothing away from
+ *   the next scrape
  * @returns {{ joined: boolean }}
  * @throws {Error} as Node's own server would emit, or if another thread has other options
  */
 function listen (exporter, options, worker, sample) {
   const { host, port, register, auth, allowedHosts } = options
   // Both are called from outside any of the application's code: what they threw would end it.
-  const answerSample = () => {
+  const answerSample = (peek) => {
     try {
-      sample()
+      sample(peek)
     } catch {
       exporter.decline()
     }

@@ -32,7 +32,7 @@ const builtin = require('./builtin')
 /**
  * Reads one part into the sample. May throw: then that part is missing this once.
  *
- * @typedef {(sample: Sample) => void} Reader
+ * @typedef {(sample: Sample, peek: boolean) => void} Reader
  */
 
 // Upper bounds of the histogram `nodejs_gc_duration_seconds`; the last bucket is +Inf. The addon
@@ -54,7 +54,8 @@ const DELAY_WINDOW_MS = 1000
  * Starts to observe the garbage collector and the event loop. Neither keeps the process alive.
  *
  * @param {Host} [host] what the runtime offers; for tests
- * @returns {{ sample: () => Sample, stop: () => void }} `stop` ends both observers; `sample` may
+ * @returns {{ sample: (peek?: boolean) => Sample, stop: () => void }} `peek`: leaves what is told of the
+ *   time since the last sample to the next one; `stop` ends both observers; `sample` may
  *   still be called then
  */
 function createSampler (host = {}) {
@@ -77,12 +78,12 @@ function createSampler (host = {}) {
   ].filter((reader) => reader !== undefined)
 
   return {
-    sample () {
+    sample (peek = false) {
       /** @type {Sample} */
       const sample = {}
       for (const read of readers) {
         try {
-          read(sample)
+          read(sample, peek)
         } catch {}
       }
       return sample
@@ -202,7 +203,7 @@ function observeDelay (perfHooks) {
 
   return {
     /** @type {Reader} */
-    read (sample) {
+    read (sample, peek) {
       const { mean } = histogram
       // Nothing recorded since the last reset: the figures before stay true until there are newer.
       if (mean > 0) {
@@ -212,7 +213,7 @@ function observeDelay (perfHooks) {
         ].map((nanoseconds) => nanoseconds / 1e9)
 
         const now = perfHooks.performance.now()
-        if (now - windowStart >= DELAY_WINDOW_MS) {
+        if (!peek && now - windowStart >= DELAY_WINDOW_MS) {
           histogram.reset()
           windowStart = now
         }

@@ -17,15 +17,20 @@ const UNPRINTABLE = '[unprintable]'
  * @returns {string}
  */
 function text (value, max) {
-  if (typeof value === 'string') return cut(value, max)
+  if (typeof value === 'string') return cut(wellFormed(value), max)
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
     return cut(String(value), max)
   }
   try {
-    return cut(objectText(value, max), max)
+    return cut(wellFormed(objectText(value, max)), max)
   } catch {
     return tagText(value, max)
   }
+}
+
+/** Half a character becomes U+FFFD, as where a string is written as UTF-8. */
+function wellFormed (string) {
+  return string.isWellFormed() ? string : string.toWellFormed()
 }
 
 /** What throws, or has no `toString`, is told by its kind: `[object Object]`. */

@@ -16,14 +16,15 @@
  */
 
 const QuadTable = require('./quad-table')
+const { Site, Sites } = require('./sites')
 const { text, own } = require('./text')
 
 const CELL_BITS = 12
 const CELLS = 1 << CELL_BITS
 const CELL_MASK = CELLS - 1
 
-/** How many sites one line and column is searched for before they are looked up by their text. */
-const MAX_CHAIN = 8
+const SEPARATOR = '\x1f'
+const ESCAPE = '\x1e'
 
 const NO_PAGE = new Float64Array(0)
 
@@ -58,7 +59,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   /** @type {Float64Array[]} */
   const pages = []
 
-  const sitesByPlace = new Map()
+  const sites = new Sites()
   const sitesByText = new Map()
   const values = new Map()
   const propSets = new QuadTable()
@@ -70,6 +71,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     let slot = -1
     try {
       slot = findSlot(payload)
+      if (slot === -1) slot = addObjects(payload)
     } catch {
       // A payload that hypertrace did not make: its parts are read one by one below.
     }
@@ -85,6 +87,17 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   /** The slot of a call that is remembered whole, or -1. */
   function findSlot (payload) {
+    const site = findSite(payload)
+    if (site === undefined) return -1
+    const { object, caller, parentObject: parent } = payload
+    const objectId = keepsObjectId ? idNumber(object.id) : 0
+    const parentId = parent && keepsParentId && parent.id ? idNumber(parent.id) : 0
+    const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
+    return slots.get(site.number, objectId, parentId, props)
+  }
+
+  /** The site of a call, if it is remembered. */
+  function findSite (payload) {
     const { object, caller, parentObject: parent } = payload
     const className = keepsClassName ? object.className : ''
     const functionName = keepsFunctionName ? caller.functionName : ''
@@ -92,25 +105,13 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = (keepsId && payload.id) || ''
     const parentClassName = (parent && keepsParentClassName && parent.className) || ''
 
-    let site = sitesByPlace.get(keepsPlace ? caller.line * 1024 + caller.column : 0)
-    if (site !== undefined && site.byId !== null) site = site.byId.get(id)
-    while (site !== undefined) {
-      if (site.className === className && site.id === id &&
-        site.parentClassName === parentClassName && site.functionName === functionName &&
-        site.filename === filename) break
-      site = site.next
-    }
-    if (site === undefined) return -1
-
-    const objectId = keepsObjectId ? idNumber(object.id) : 0
-    const parentId = parent && keepsParentId && parent.id ? idNumber(parent.id) : 0
-    const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
-    return slots.get(site.number, objectId, parentId, props)
+    const place = keepsPlace ? caller.line * 1024 + caller.column : 0
+    return sites.find(place, className, functionName, filename, id, parentClassName)
   }
 
   /** hypertrace counts objects from 1; any other id is known by its text, as a negative number. */
   function idNumber (id) {
-    return typeof id === 'number' && (id | 0) === id && id >= 0 ? id : -1 - valueNumber(id)
+    return isCount(id) ? id : -1 - valueNumber(id)
   }
 
   /** The number of a value that is remembered, or 0, which is none's. */
@@ -146,6 +147,29 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     return set
   }
 
+  /** The slot of a call from a known site, if nothing but its objects is new; or -1. */
+  function addObjects (payload) {
+    if (propCount !== 0) return -1
+    if (weight > cacheLimit) forget()
+    const site = findSite(payload)
+    if (site === undefined) return -1
+    const objectId = keepsObjectId ? payload.object.id : 0
+    const parent = payload.parentObject
+    const parentId = (parent && keepsParentId && parent.id) || 0
+    if (!isCount(objectId) || !isCount(parentId)) return -1
+    const labels = (keepsObjectId ? objectId : '') + SEPARATOR + (parentId || '') + SEPARATOR
+    return intern(site, objectId, parentId, 0, labels)
+  }
+
+  /** Asks Rust for a slot, and remembers it. */
+  function intern (site, objectNumber, parentNumber, props, labels) {
+    const slot = counter.intern(site.values + labels)
+    openPage(slot >>> CELL_BITS)
+    slots.add(site.number, objectNumber, parentNumber, props, slot)
+    weight++
+    return slot
+  }
+
   /** The slot of a call that is not remembered, or whose payload has to be read with care. */
   function addSlot (payload) {
     if (weight > cacheLimit) forget()
@@ -153,7 +177,11 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const parent = read(payload, 'parentObject')
     const caller = read(payload, 'caller')
 
-    const site = addSite(payload, object, parent, caller)
+    let site
+    try {
+      site = findSite(payload)
+    } catch {}
+    if (site === undefined) site = addSite(payload, object, parent, caller)
     const objectId = keepsObjectId ? read(object, 'id') : ''
     const parentId = (keepsParentId && read(parent, 'id')) || ''
     const labels = new Array(2 + 3 * propsPerOwner).fill('')
@@ -165,14 +193,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
     const objectNumber = keepsObjectId ? addId(objectId) : 0
     const parentNumber = parentId ? addId(parentId) : 0
-    let slot = slots.get(site.number, objectNumber, parentNumber, props)
-    if (slot === -1) {
-      slot = counter.intern(site.values + join(labels))
-      openPage(slot >>> CELL_BITS)
-      slots.add(site.number, objectNumber, parentNumber, props, slot)
-      weight++
-    }
-    return slot
+    const slot = slots.get(site.number, objectNumber, parentNumber, props)
+    return slot === -1 ? intern(site, objectNumber, parentNumber, props, join(labels)) : slot
   }
 
   function addSite (payload, object, parent, caller) {
@@ -190,28 +212,9 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
       sitesByText.set(joined, site)
       weight += 8 + (joined.length >>> 4)
     }
-    placeSite(site, keepsPlace ? placeOf(caller) : 0)
-    return site
-  }
-
-  /** Puts a site where `findSlot` looks for it, at each place where its text comes up. */
-  function placeSite (site, place) {
-    const head = sitesByPlace.get(place)
-    const first = head === undefined || head.byId === null ? head : head.byId.get(site.id)
-    let length = 0
-    for (let at = first; at !== undefined; at = at.next) {
-      if (at.number === site.number) return
-      length++
-    }
+    sites.add(keepsPlace ? placeOf(caller) : 0, site)
     weight += 8
-    if (head !== undefined && head.byId === null && length === MAX_CHAIN) {
-      sitesByPlace.set(place, indexById(head))
-      placeSite(site, place)
-    } else if (length < MAX_CHAIN) {
-      const placed = site.before(first)
-      if (head === undefined || head.byId === null) sitesByPlace.set(place, placed)
-      else head.byId.set(site.id, placed)
-    }
+    return site
   }
 
   function addProps (set, owner, props, labels) {
@@ -237,7 +240,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   }
 
   function addId (id) {
-    return typeof id === 'number' && (id | 0) === id && id >= 0 ? id : -1 - addValue(valueKey(id))
+    return isCount(id) ? id : -1 - addValue(valueKey(id))
   }
 
   function addValue (key) {
@@ -265,7 +268,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   /** Drops the cache. Counts and slots are not touched. */
   function forget () {
-    sitesByPlace.clear()
+    sites.clear()
     sitesByText.clear()
     values.clear()
     propSets.clear()
@@ -276,36 +279,9 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   return { trace, forget }
 }
 
-/** The labels that tell one call site from another, and the next site to try at its place. */
-class Site {
-  constructor (number, values, className, functionName, filename, id, parentClassName, next) {
-    this.number = number
-    /** The labels, joined for Rust. */
-    this.values = values
-    this.className = className
-    this.functionName = functionName
-    this.filename = filename
-    this.id = id
-    this.parentClassName = parentClassName
-    this.next = next
-    /** On a place's head where many ids come up: the chains by id, in place of this one. */
-    this.byId = null
-  }
-
-  before (next) {
-    return new Site(this.number, this.values, this.className, this.functionName, this.filename,
-      this.id, this.parentClassName, next)
-  }
-}
-
-/** A head for a place whose chain grew long: the same sites, one chain for each id. */
-function indexById (chain) {
-  const head = new Site(0, '', '', '', '', '', '', undefined)
-  head.byId = new Map()
-  for (let at = chain; at !== undefined; at = at.next) {
-    head.byId.set(at.id, at.before(head.byId.get(at.id)))
-  }
-  return head
+/** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */
+function isCount (id) {
+  return typeof id === 'number' && (id | 0) === id && id >= 0
 }
 
 /** Line and column as one number; NaN, which a Map finds too, where a payload has none. */
@@ -325,13 +301,18 @@ function read (target, key) {
 }
 
 /**
- * Packs values into one string, each behind its length as one UTF-16 unit, so that one string
- * crosses into Rust and no value can be taken for two.
+ * Packs values into one string, each closed by a separator, so that one string crosses into Rust and
+ * no two lists become the same. A separator within a value is escaped.
  */
 function join (strings) {
   let joined = ''
-  for (const string of strings) joined += String.fromCharCode(string.length) + string
+  for (const string of strings) joined += escape(string) + SEPARATOR
   return joined
+}
+
+function escape (string) {
+  if (!string.includes(SEPARATOR) && !string.includes(ESCAPE)) return string
+  return string.replaceAll(ESCAPE, ESCAPE + '0').replaceAll(SEPARATOR, ESCAPE + '1')
 }
 
 module.exports = createTrace

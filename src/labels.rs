@@ -111,15 +111,13 @@ pub fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
 pub fn escape_value(out: &mut Vec<u8>, value: &str) {
     let bytes = value.as_bytes();
     let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escaped: &[u8] = match byte {
+    for at in memchr::memchr3_iter(b'\\', b'"', b'\n', bytes) {
+        out.extend_from_slice(&bytes[copied..at]);
+        out.extend_from_slice(match bytes[at] {
             b'\\' => b"\\\\",
             b'"' => b"\\\"",
-            b'\n' => b"\\n",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[copied..at]);
-        out.extend_from_slice(escaped);
+            _ => b"\\n",
+        });
         copied = at + 1;
     }
     out.extend_from_slice(&bytes[copied..]);

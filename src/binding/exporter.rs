@@ -10,7 +10,7 @@ use std::{
 };
 
 use napi::{
-    Env, Error, JsString, Result,
+    Env, Error, Result,
     bindgen_prelude::{AsyncTask, Either, Float64Array, Float64ArraySlice, Null},
 };
 use napi_derive::napi;
@@ -20,6 +20,7 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listening::{Address, ListenOptions, Listening},
     options::{ExporterOptions, HELP},
+    packing::unpack,
     questions::{Asker, notice},
     render_task::RenderTask,
     sample::NodeSample,
@@ -100,12 +101,11 @@ impl Exporter {
 
     /// The slot of a label set; `-1 - slot` where the bound took labels away.
     ///
-    /// `values` holds the values of `Schema::names`, each behind its length as one UTF-16 unit.
+    /// `values` holds the values of `Schema::names`, packed as [`packing`](super::packing) tells.
     #[napi(catch_unwind)]
-    pub fn intern(&self, values: JsString) -> Result<i32> {
-        let units = values.into_utf16()?;
-        let counter = self.inner.scraper.counter();
-        let interned = counter.intern(unpack(&units).iter().map(String::as_str));
+    pub fn intern(&self, values: String) -> Result<i32> {
+        let interned =
+            self.inner.scraper.counter().intern(unpack(&values).iter().map(AsRef::as_ref));
         let slot = i32::try_from(interned.slot)
             .map_err(|_| Error::from_reason("there are more series than slots"))?;
         Ok(if interned.shortened { -1 - slot } else { slot })
@@ -294,15 +294,4 @@ impl Ends for Inner {
             self.scraper.counter().close_shard(self.member.shard);
         }
     }
-}
-
-/// Takes values packed into one string apart. Lone surrogates become U+FFFD.
-fn unpack(mut units: &[u16]) -> Vec<String> {
-    let mut values = Vec::new();
-    while let Some((&length, rest)) = units.split_first() {
-        let (value, rest) = rest.split_at(usize::from(length).min(rest.len()));
-        values.push(String::from_utf16_lossy(value));
-        units = rest;
-    }
-    values
 }

@@ -15,6 +15,7 @@ mod families;
 mod lifetime;
 mod listening;
 mod options;
+mod packing;
 mod questions;
 mod render_task;
 mod sample;

@@ -17,6 +17,10 @@ impl Sampler for Asker {
     fn ask(&self) -> bool {
         self.0.call(0)
     }
+
+    fn peek(&self) -> bool {
+        self.0.call(1)
+    }
 }
 
 impl PageAsker for Asker {

@@ -31,7 +31,8 @@ export class History {
   view = null
 
   /**
-   * Takes a summary in and tells whether it is of another run than the last.
+   * Takes a summary in and tells whether it is of another run than the last, or of one whose counts
+   * were set to 0.
    *
    * @param {any} summary
    * @param {string} view what was asked for: rows of different views are not compared
@@ -40,28 +41,30 @@ export class History {
   add (summary, view, t) {
     const { last } = this
     const restarted = last !== null && isAnotherRun(last, summary)
+    const fell = last !== null && summary.calls.total < last.calls.total
+    const reset = fell && !restarted && summary.series.expired === last.series.expired
     const span = last === null || restarted ? null : summary.uptimeSeconds - last.uptimeSeconds
     if (span === 0) return false // asked twice in one tick of the server's clock
-    if (restarted) {
-      this.restarts.push(t)
-      for (const points of Object.values(this.points)) points.push({ t, v: null })
-    }
+    if (restarted || reset) this.restarts.push(t)
+    if (restarted) for (const points of Object.values(this.points)) points.push({ t, v: null })
 
     const rateOf = (now, before) => span === null || now === null || before === null ? null : (now - before) / span
     const { points } = this
     const { eventLoop, process } = summary
-    push(points.calls, t, rateOf(summary.calls.total, last?.calls.total ?? null), span)
+    // Series that expire take their counts along: what was called meanwhile is not known.
+    push(points.calls, t, fell ? null : rateOf(summary.calls.total, last?.calls.total ?? null), span)
     push(points.cpu, t, rateOf(process.cpuSeconds, last?.process.cpuSeconds ?? null), span)
     push(points.lag, t, eventLoop.lagSeconds)
     push(points.heap, t, process.heapUsedBytes)
     push(points.rss, t, process.residentMemoryBytes)
 
-    if (restarted || view !== this.view) this.rows.clear()
-    this.#addRows(summary, t, view === this.view && !restarted ? last : null)
+    const anew = restarted || reset
+    if (anew || view !== this.view) this.rows.clear()
+    this.#addRows(summary, t, view === this.view && !anew ? last : null)
     this.last = summary
     this.view = view
     this.restarts = this.restarts.filter((at) => at > t - WINDOW)
-    return restarted
+    return anew
   }
 
   #addRows (summary, t, last) {
@@ -81,7 +84,8 @@ export class History {
       row.uptime = uptime
     }
     for (const [key, row] of this.rows) {
-      if (row.uptime < uptime - WINDOW) this.rows.delete(key)
+      const isGone = summary.other.groups === 0 ? row.uptime < uptime : row.uptime < uptime - WINDOW
+      if (isGone) this.rows.delete(key)
     }
   }
 
@@ -111,11 +115,8 @@ export function steadyRate (points, now) {
   return spans === 0 ? null : sum / spans
 }
 
-// A counter never falls by itself: one that has is a new one, or was reset.
 function isAnotherRun (last, summary) {
-  return summary.startTimeSeconds !== last.startTimeSeconds ||
-    summary.uptimeSeconds < last.uptimeSeconds ||
-    summary.calls.total < last.calls.total
+  return summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
 }
 
 function push (points, t, v, span) {

@@ -16,6 +16,9 @@ const VIEWS = [
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
+// The server takes no more than 16 KiB of request.
+const LONGEST_ADDRESS = 8000
+
 const PROP = /^(object|parent_object|caller)_props_/
 
 /**
@@ -34,7 +37,7 @@ export function viewsOf (labels, state, heading) {
 }
 
 /**
- * The state one row further down; `null` where there is nothing further.
+ * The state one row further down; `null` where there is nothing further, or names too long to ask by.
  *
  * @param {State} state
  * @param {string[]} by
@@ -46,7 +49,8 @@ export function descend (state, by, row, labels) {
   if ('hypertrace_overflow' in row) return null
   const filters = [...state.filters, ...by.map((label) => [label, row[label] ?? ''])]
   const [next] = viewsOf(labels, { view: '', filters }, String)
-  return next === undefined ? null : { view: next.id, filters }
+  const further = next === undefined ? null : { view: next.id, filters }
+  return further !== null && toHash(further).length > LONGEST_ADDRESS ? null : further
 }
 
 /** The state without one of its filters. */

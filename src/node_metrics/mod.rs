@@ -39,6 +39,12 @@ pub trait Sampler: Send + Sync {
     ///
     /// Called from the thread that scrapes, without a lock held.
     fn ask(&self) -> bool;
+
+    /// As [`Sampler::ask`], for somebody who looks on: what is told of the time since the last
+    /// scrape is not to start anew.
+    fn peek(&self) -> bool {
+        self.ask()
+    }
 }
 
 /// The last sample of one JavaScript thread, and the question that is open.
@@ -77,12 +83,21 @@ impl NodeMetrics {
     /// newer than this call. Returns in any case when `patience` is over, and tells whether the
     /// JavaScript thread has answered: if not, the last sample and its age are what there is.
     pub async fn refresh(&self, patience: Duration) -> bool {
-        let Some(mut end) = self.question() else { return false };
+        self.refresh_by(|sampler| sampler.ask(), patience).await
+    }
+
+    /// As [`NodeMetrics::refresh`], and takes nothing away from the next scrape.
+    pub async fn peek(&self, patience: Duration) -> bool {
+        self.refresh_by(|sampler| sampler.peek(), patience).await
+    }
+
+    async fn refresh_by(&self, put: fn(&dyn Sampler) -> bool, patience: Duration) -> bool {
+        let Some(mut end) = self.question(put) else { return false };
         timeout(patience, end.changed()).await.is_ok_and(|ended| ended.is_ok())
     }
 
     /// Makes sure that a question is open. Its end changes the receiver; `None`: nobody to ask.
-    fn question(&self) -> Option<watch::Receiver<()>> {
+    fn question(&self, put: fn(&dyn Sampler) -> bool) -> Option<watch::Receiver<()>> {
         let (sampler, end) = {
             let mut state = self.state();
             let sampler = state.sampler.clone()?;
@@ -94,7 +109,7 @@ impl NodeMetrics {
             state.open_since = Some(Instant::now());
             (sampler, end)
         };
-        if sampler.ask() {
+        if put(&*sampler) {
             return Some(end);
         }
         self.state().open_since = None;

@@ -185,6 +185,35 @@ async fn stop_wakes_who_waits_and_ends_asking() {
     assert_eq!(metrics.sample(), None, "an answer after the stop is not taken");
 }
 
+/// Counts how it was asked: for a scrape, for somebody who looks on.
+#[derive(Default)]
+struct Kinds([AtomicUsize; 2]);
+
+impl Sampler for Kinds {
+    fn ask(&self) -> bool {
+        self.0[0].fetch_add(1, SeqCst) < 9
+    }
+
+    fn peek(&self) -> bool {
+        self.0[1].fetch_add(1, SeqCst) < 9
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_on_asks_another_question_and_waits_for_one_that_is_open() {
+    let kinds = Arc::new(Kinds::default());
+    let metrics = NodeMetrics::new();
+    metrics.set_sampler(Arc::<Kinds>::clone(&kinds));
+    let counts = || [kinds.0[0].load(SeqCst), kinds.0[1].load(SeqCst)];
+    assert!(!metrics.peek(PATIENCE).await);
+    assert_eq!(counts(), [0, 1]);
+    assert!(!metrics.refresh(PATIENCE).await, "the open question is not put again");
+    assert_eq!(counts(), [0, 1]);
+    metrics.decline();
+    assert!(!metrics.refresh(PATIENCE).await);
+    assert_eq!(counts(), [1, 1]);
+}
+
 /// Answers before `ask` returns, as a thread that is faster can.
 #[derive(Default)]
 struct Prompt(Mutex<Option<Arc<NodeMetrics>>>);

@@ -80,6 +80,13 @@ impl Members {
         members.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(m, _)| m).collect()
     }
 
+    /// Whether every thread answers within `patience`, without beginning new windows of its figures.
+    pub async fn peek(&self, patience: Duration) -> bool {
+        let members = self.all();
+        let answers = join_all(members.iter().map(|member| member.node.peek(patience))).await;
+        answers.into_iter().all(|answers| answers)
+    }
+
     /// The `nodejs_*` families of all threads: a worker's samples beside the main thread's, with the
     /// label `worker`.
     #[must_use]

@@ -26,7 +26,7 @@ pub fn of(scraper: &Arc<Scraper>, query: &str, patience: Duration) -> Summing {
     let query = Query::parse(query, scraper.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {
         let query = query?;
-        let answering = scraper.members.refresh(patience).await.is_empty();
+        let answering = scraper.members.peek(patience).await;
         let mut summary = Summary::new(Arc::clone(&scraper.counter), query);
         while summary.step() {
             yield_now().await;

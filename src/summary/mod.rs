@@ -23,7 +23,7 @@
 //!   "startTimeSeconds": 1760000000.25,
 //!   "uptimeSeconds": 61.5,
 //!   "labels": ["object_classname", "caller_functionname", "caller_filename", "id"],
-//!   "series": { "used": 600, "limit": 50000, "collapsed": 0, "overflowed": 0 },
+//!   "series": { "used": 600, "limit": 50000, "collapsed": 0, "overflowed": 0, "expired": 0 },
 //!   "calls": { "total": 225600, "matched": 225600 },
 //!   "by": ["object_classname", "caller_functionname"],
 //!   "rows": [
@@ -44,7 +44,7 @@
 //! - `labels`: every label that `by` and filters take. `hypertrace_overflow` is none of them, but is
 //!   shown by a row that holds the overflow series.
 //! - `series`: in use; the bound; label sets shortened at the bound; label sets that the overflow
-//!   series took.
+//!   series took; series that left for being idle, whose counts are in no figure any more.
 //! - `calls`: all, and those that pass the filters. Whole numbers, exact below 2⁵³.
 //! - `rows`: greatest first. A label that the group's series do not have is left out. `other`: what
 //!   `limit` cut off.
@@ -66,7 +66,7 @@ pub use self::{
     grouping::Row,
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
-use crate::counter::TraceCounter;
+use crate::counter::{Reading, TraceCounter};
 
 /// How many series are summed in one go: what the counter's lock and the server thread are held
 /// for, some 50 µs.
@@ -99,7 +99,9 @@ pub struct Figures {
 
 /// A summary in the making.
 pub struct Summary {
-    counter: Arc<TraceCounter>,
+    /// Not a page: what it visits does not count as shown. It keeps slots and fragments from being
+    /// given out anew between two steps.
+    reading: Reading,
     query: Query,
     grouping: Grouping,
     next: Option<u32>,
@@ -110,7 +112,7 @@ impl Summary {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
-        Self { counter, query, grouping, next: Some(0) }
+        Self { reading: Reading::new(counter), query, grouping, next: Some(0) }
     }
 
     /// Sums the next series, [`CHUNK_SERIES`] of them at most, and tells whether there are more.
@@ -119,7 +121,7 @@ impl Summary {
         let Some(from) = self.next else { return false };
         let mut left = CHUNK_SERIES;
         let grouping = &mut self.grouping;
-        self.next = self.counter.visit(from, |series| {
+        self.next = self.reading.counter().visit(from, |series| {
             grouping.add(&series);
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -134,7 +136,7 @@ impl Summary {
         let mut out = Vec::with_capacity(4096);
         let mut json = Json(&mut out);
         json.open(b'{').key("schema").number(1.0);
-        json.key("metric").string(self.counter.name());
+        json.key("metric").string(self.reading.counter().name());
         json.key("startTimeSeconds").number(figures.start_time);
         json.key("uptimeSeconds").number(figures.uptime);
         self.write_counts(&mut json);
@@ -144,13 +146,14 @@ impl Summary {
     }
 
     fn write_counts(&self, json: &mut Json<'_>) {
-        let names = self.counter.schema().names();
+        let names = self.reading.counter().schema().names();
         write_names(json.key("labels"), names.iter());
-        let stats = self.counter.stats();
+        let stats = self.reading.counter().stats();
         json.key("series").open(b'{');
         json.key("used").number(stats.series.into()).key("limit").number(stats.limit.into());
         json.key("collapsed").number(float(stats.collapsed));
-        json.key("overflowed").number(float(stats.overflowed)).close(b'}');
+        json.key("overflowed").number(float(stats.overflowed));
+        json.key("expired").number(float(stats.expired)).close(b'}');
 
         let Grouping { total, matched, .. } = self.grouping;
         json.key("calls").open(b'{').key("total").number(total);

@@ -69,7 +69,7 @@ fn a_summary_has_its_documented_text() {
         r#""uptimeSeconds":61.5,"labels":["object_classname","caller_functionname","#,
         r#""caller_filename","id","parent_object_classname","object_id","parent_object_id","#,
         r#""object_props_p","parent_object_props_p","caller_props_p"],"#,
-        r#""series":{"used":6,"limit":100,"collapsed":0,"overflowed":0},"#,
+        r#""series":{"used":6,"limit":100,"collapsed":0,"overflowed":0,"expired":0},"#,
         r#""calls":{"total":17,"matched":14},"by":["caller_functionname"],"#,
         r#""rows":[{"labels":{"caller_functionname":"get"},"value":9}],"#,
         r#""other":{"groups":1,"value":5},"#,

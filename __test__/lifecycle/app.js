@@ -1,0 +1,45 @@
+'use strict'
+
+// An application that ends in one way or the other when told, with an exporter or without: the same
+// lines, so that whatever Node says of its end is the same too.
+//
+//   app.js none|main|worker natural|exit|throw|signal
+
+const { Worker, isMainThread, parentPort } = require('node:worker_threads')
+const { takeCommands, tell } = require('../support/commands')
+const { payload } = require('../support/payload')
+
+const MEGABYTES = 2 // more than the buffers of a connection hold
+
+const [place, ending] = process.argv.slice(2)
+
+function startExporter () {
+  const traceFunction = require('../..')({ port: 0, host: '127.0.0.1', collectDefaults: false })
+  const filename = '/' + 'x'.repeat(1000)
+  for (let id = 1; id <= MEGABYTES * 950; id++) traceFunction(payload({ object: { id }, caller: { filename } }))
+  return traceFunction
+}
+
+function main () {
+  const traceFunction = place === 'main' ? startExporter() : null
+  const commands = takeCommands({
+    end () {
+      if (ending === 'natural') {
+        if (traceFunction !== null) traceFunction.unref()
+        commands.close()
+      } else if (ending === 'exit') {
+        process.exit(7)
+      } else if (ending === 'throw') {
+        setImmediate(() => { throw new Error('on purpose') })
+      }
+    }
+  })
+  if (place === 'worker') {
+    new Worker(__filename, { argv: process.argv.slice(2) }).once('message', (port) => { tell(`port ${port}`) })
+  } else {
+    tell(`port ${traceFunction === null ? 0 : traceFunction.address().port}`)
+  }
+}
+
+if (isMainThread) main()
+else parentPort.postMessage(startExporter().address().port)

@@ -1,0 +1,50 @@
+//! Values packed into one string by `lib/trace.js`, so that one string crosses Node-API: each is closed
+//! by U+001F; within a value, U+001E `0` stands for U+001E and U+001E `1` for U+001F. Pure.
+
+use std::borrow::Cow;
+
+const SEPARATOR: char = '\u{1f}';
+const ESCAPE: char = '\u{1e}';
+
+/// Takes them apart.
+pub fn unpack(packed: &str) -> Vec<Cow<'_, str>> {
+    packed.split_terminator(SEPARATOR).map(unescape).collect()
+}
+
+fn unescape(value: &str) -> Cow<'_, str> {
+    if !value.contains(ESCAPE) {
+        return Cow::Borrowed(value);
+    }
+    let mut parts = value.split(ESCAPE);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (escaped, rest) = match part.strip_prefix('1') {
+            Some(rest) => (SEPARATOR, rest),
+            None => (ESCAPE, part.strip_prefix('0').unwrap_or(part)),
+        };
+        plain.push(escaped);
+        plain.push_str(rest);
+    }
+    Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_apart_as_they_were_packed() {
+        let table: [(&str, &[&str]); 7] = [
+            ("", &[]),
+            ("\u{1f}", &[""]),
+            ("a\u{1f}\u{1f}b\u{1f}", &["a", "", "b"]),
+            ("\u{1e}1\u{1f}", &["\u{1f}"]),
+            ("\u{1e}0\u{1f}", &["\u{1e}"]),
+            ("\u{1e}01\u{1e}10\u{1f}", &["\u{1e}1\u{1f}0"]),
+            ("é\u{1e}1😀\u{1f}", &["é\u{1f}😀"]),
+        ];
+        for (packed, values) in table {
+            assert_eq!(unpack(packed), values, "{packed:?}");
+        }
+    }
+}
