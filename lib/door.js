@@ -4,7 +4,7 @@
  * The options that tell who is let in. What they hold is never told by an error, whatever is wrong.
  */
 
-const { invalidSecret, invalidType, invalidValue } = require('./errors')
+const { invalidSecret, invalidState, invalidType, invalidValue } = require('./errors')
 
 // What a header can carry, without the space that would end a token.
 const TOKEN = /^[\x21-\x7e]+$/
@@ -70,4 +70,67 @@ function readAllowedHosts (hosts) {
   return [...hosts]
 }
 
-module.exports = { readAllowedHosts, readAuth }
+/**
+ * @typedef {string | Uint8Array} Pem
+ * @typedef {{ cert: Pem, key: Pem, ca?: Pem, only13: boolean }} Tls
+ *
+ * @param {any} tls
+ * @returns {Tls | null}
+ * @throws {TypeError}
+ */
+function readTls (tls) {
+  return tls === undefined || tls === null ? null : readSecureContext(tls)
+}
+
+function readSecureContext (tls) {
+  if (typeof tls !== 'object' || tls === null || Array.isArray(tls)) {
+    throw invalidSecret('tls', 'an object: { cert, key, ca, minVersion }', tls)
+  }
+  const { cert, key, ca, minVersion } = tls
+  readPem('tls.cert', cert)
+  readPem('tls.key', key)
+  if (isGiven(ca)) readPem('tls.ca', ca)
+  if (isGiven(minVersion) && !TLS_VERSIONS.includes(minVersion)) {
+    throw invalidValue('tls.minVersion', `one of ${TLS_VERSIONS.join(', ')}`, minVersion)
+  }
+  return { cert, key, ca: ca ?? undefined, only13: minVersion === 'TLSv1.3' }
+}
+
+const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3']
+
+function readPem (name, value) {
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+    throw invalidSecret(name, 'a string or a Buffer in PEM form', value)
+  }
+}
+
+/**
+ * Gives an exporter the certificate to show, before it listens.
+ *
+ * @param {any} exporter
+ * @param {Tls | null} tls
+ * @throws {TypeError} for what cannot be read or does not belong together
+ */
+function secure (exporter, tls) {
+  if (tls === null) return
+  const unusable = exporter.secure(tls)
+  if (unusable == null) return
+  const { option, expected } = unusable
+  throw invalidSecret(`tls.${option}`, expected, tls[option], 'ERR_INVALID_ARG_VALUE')
+}
+
+/**
+ * Changes the certificate of an exporter that has listened with one.
+ *
+ * @param {any} exporter
+ * @param {import('./options').Options} options
+ * @param {any} tls
+ */
+function setSecureContext (exporter, options, tls) {
+  if (options.tls === null || options.port === null) {
+    throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
+  }
+  secure(exporter, readSecureContext(tls))
+}
+
+module.exports = { readAllowedHosts, readAuth, readTls, secure, setSecureContext }

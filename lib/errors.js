@@ -65,6 +65,11 @@ function invalidSecret (option, expected, value, code = 'ERR_INVALID_ARG_TYPE') 
   return withCode(new TypeError(message), code)
 }
 
+/** @param {string} message */
+function invalidState (message) {
+  return withCode(new Error(message), 'ERR_INVALID_STATE')
+}
+
 /**
  * @param {string} option
  * @param {string} range completes "It must be …"
@@ -86,4 +91,4 @@ function systemError ({ message, ...facts }) {
   return Object.assign(new Error(message), facts)
 }
 
-module.exports = { invalidSecret, invalidType, invalidValue, outOfRange, systemError }
+module.exports = { invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }

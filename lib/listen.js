@@ -21,7 +21,7 @@ const warnOfOpenDoor = require('./warn-of-open-door')
  * @throws {Error} as Node's own server would emit, or if another thread has other options
  */
 function listen (exporter, options, worker, sample) {
-  const { host, port, register, auth, allowedHosts } = options
+  const { host, port, register, auth, tls, allowedHosts } = options
   // Both are called from outside any of the application's code: what they threw would end it.
   const answerSample = (peek) => {
     try {
@@ -53,7 +53,8 @@ function listen (exporter, options, worker, sample) {
     exporter.stop(() => {})
     throw invalidValue('register', `left out in a thread that joins another at port ${port}`, register)
   }
-  if (!joined && auth === null) warnOfOpenDoor(exporter.address())
+  // Who has to show a certificate is known as well as who has to tell a password.
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenDoor(exporter.address())
   return { joined }
 }
 

@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
+use super::door::Auth;
 use crate::{
     endpoint::Place,
-    server::{
-        door::{Credentials, Door},
-        listen::BindError,
-    },
+    server::{door::Door, listen::BindError},
 };
 
 /// Where to serve the page.
@@ -29,27 +27,6 @@ pub struct ListenOptions {
     pub allowed_hosts: Vec<String>,
 }
 
-/// A bearer token, or a name and a password. Never printed.
-#[napi(object, object_to_js = false)]
-pub struct Auth {
-    /// The token; then there is nothing else.
-    pub bearer: Option<String>,
-    /// The name.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Option<String>,
-}
-
-impl From<Auth> for Credentials {
-    fn from(auth: Auth) -> Self {
-        let Auth { bearer, username, password } = auth;
-        match bearer {
-            Some(token) => Self::bearer(&token),
-            None => Self::basic(&username.unwrap_or_default(), &password.unwrap_or_default()),
-        }
-    }
-}
-
 impl From<ListenOptions> for Place {
     fn from(options: ListenOptions) -> Self {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
@@ -57,6 +34,7 @@ impl From<ListenOptions> for Place {
         let door = Door {
             credentials: options.auth.map(Into::into),
             allowed_hosts: options.allowed_hosts,
+            tls: None,
         };
         Self { host: options.host, port: options.port, shape, door }
     }

@@ -31,6 +31,7 @@ use super::{
     panics,
     service::Service,
     signal::{Phase, Signal, reached, until},
+    tls::{Current, Handshakes, SecureContext},
 };
 
 /// The name of a server's thread.
@@ -60,6 +61,7 @@ impl Shared {
 pub struct Server {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
+    tls: Option<Arc<Current>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -105,22 +107,36 @@ impl Server {
             end: Mutex::new(End::Awaited(Vec::new())),
             ended: Condvar::new(),
         });
+        let tls = door.tls.clone().map(|context| Arc::new(Current::new(context)));
+        let shown = tls.clone();
         let own = Arc::clone(&shared);
         let phase = shared.signal.subscribe();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             panics::keep_quiet();
             // Whatever happens in there, the end is told.
             let service = || Service::new(source, limits, door);
-            let _ = panics::caught(|| run(runtime, acceptor, service, &own, phase));
+            let _ = panics::caught(|| run(runtime, acceptor, service, shown, &own, phase));
             finish(&own);
         })?;
-        Ok(Self { addresses, shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
     }
 
     /// Where it listens; the first is the one to show.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Shows another certificate from the next handshake on. Connections that are open stay as they
+    /// are. Tells whether this is a server that shows one.
+    pub fn set_secure_context(&self, context: SecureContext) -> bool {
+        self.tls.as_ref().map(|current| current.set(context)).is_some()
+    }
+
+    /// The certificate that is shown now.
+    #[must_use]
+    pub fn secure_context(&self) -> Option<SecureContext> {
+        self.tls.as_ref().map(|current| current.get())
     }
 
     /// Stops the server and returns at once. From then on no new request is answered. Scrapes under
@@ -194,12 +210,14 @@ fn run(
     runtime: Runtime,
     acceptor: Acceptor,
     service: impl FnOnce() -> Service,
+    tls: Option<Arc<Current>>,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
     let service = Rc::new(service());
+    let handshakes = tls.map(|current| Handshakes::new(current, service.limits.handshakes));
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, serve(acceptor, service, shared, phase));
+    tasks.block_on(&runtime, serve(acceptor, service, handshakes, shared, phase));
     drop(tasks);
     drop(runtime);
 }
@@ -207,6 +225,7 @@ fn run(
 async fn serve(
     mut acceptor: Acceptor,
     service: Rc<Service>,
+    handshakes: Option<Rc<Handshakes>>,
     shared: &Shared,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -222,14 +241,24 @@ async fn serve(
                 continue;
             }
             prepare(&stream, &limits);
-            let serving = connection::serve(
-                stream,
-                peer.ip(),
-                Rc::clone(&service),
-                stopping.clone(),
-                shared.signal.subscribe(),
-            );
-            connections.spawn_local(serving);
+            let (service, stopping) = (Rc::clone(&service), stopping.clone());
+            let phase = shared.signal.subscribe();
+            if let Some(handshakes) = &handshakes {
+                handshakes.begin(|place| {
+                    let serve = connection::serve_secure;
+                    connections.spawn_local(serve(
+                        stream,
+                        peer.ip(),
+                        service,
+                        stopping,
+                        phase,
+                        place,
+                    ))
+                });
+            } else {
+                let serving = connection::serve(stream, peer.ip(), service, stopping, phase);
+                connections.spawn_local(serving);
+            }
         }
     };
     until_reached(&mut phase, Phase::Stopping, forever).await;

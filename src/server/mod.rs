@@ -5,7 +5,7 @@
 //! `accept`, `connection`, `lifecycle`). From a request to its answer:
 //!
 //! ```text
-//! accept ─► connection ─► door ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
+//! accept ─► (tls) ─► connection ─► door ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
 //! ```
 //!
 //! [`Server::start`] may be called from any thread; everything behind it runs on the server's.
@@ -29,6 +29,7 @@ mod panics;
 mod service;
 mod signal;
 mod stall;
+pub mod tls;
 
 pub use self::{
     handler::{METRICS_PATH, Route, route},

@@ -28,7 +28,10 @@ pub use self::{
 };
 
 use self::patience::Attempts;
-use super::signal::{Phase, until};
+use super::{
+    signal::{Phase, until},
+    tls::SecureContext,
+};
 
 /// What a server asks of those who come. The default lets everybody in.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,8 @@ pub struct Door {
     pub credentials: Option<Credentials>,
     /// Names, beyond those of the loopback, that browsers may know this server by.
     pub allowed_hosts: Vec<String>,
+    /// The certificate that the server shows at first; without one it speaks plain HTTP.
+    pub tls: Option<SecureContext>,
 }
 
 impl Door {
@@ -46,6 +51,10 @@ impl Door {
         let is_same = |theirs| self.credentials.as_ref().is_some_and(|ours| ours.are(theirs));
         if others.credentials.as_ref().is_some_and(|theirs| !is_same(theirs)) {
             return Some("auth");
+        }
+        let is_same = |theirs| self.tls.as_ref().is_some_and(|ours| ours.is(theirs));
+        if others.tls.as_ref().is_some_and(|theirs| !is_same(theirs)) {
+            return Some("tls");
         }
         let hosts = &others.allowed_hosts;
         (!hosts.is_empty() && *hosts != self.allowed_hosts).then_some("allowedHosts")

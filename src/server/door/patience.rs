@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(attempts.failed(a, start), LONGEST);
         attempts.answered(a);
         assert_eq!(attempts.failed(b, start), Duration::ZERO);
-        let later = start + MEMORY - Duration::from_secs(1);
+        let later = start + MEMORY.mul_f32(0.9);
         assert_eq!(attempts.failed(a, later), LONGEST);
         assert_eq!(attempts.failed(a, later + MEMORY), Duration::ZERO);
     }
