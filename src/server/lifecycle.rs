@@ -244,17 +244,15 @@ async fn serve(
             let (service, stopping) = (Rc::clone(&service), stopping.clone());
             let phase = shared.signal.subscribe();
             if let Some(handshakes) = &handshakes {
-                handshakes.begin(|place| {
+                let ended = handshakes.begin(|place| {
                     let serve = connection::serve_secure;
-                    connections.spawn_local(serve(
-                        stream,
-                        peer.ip(),
-                        service,
-                        stopping,
-                        phase,
-                        place,
-                    ))
+                    let ip = peer.ip();
+                    connections.spawn_local(serve(stream, ip, service, stopping, phase, place))
                 });
+                if ended {
+                    // It counts among the connections until then.
+                    tokio::task::yield_now().await;
+                }
             } else {
                 let serving = connection::serve(stream, peer.ip(), service, stopping, phase);
                 connections.spawn_local(serving);

@@ -38,8 +38,9 @@ impl Handshakes {
         Rc::new(Self { current, most, next: Cell::new(0), tasks })
     }
 
-    /// Runs a task that begins with a handshake, and ends the oldest handshake where it is one too many.
-    pub(crate) fn begin(self: &Rc<Self>, spawn: impl FnOnce(Place) -> AbortHandle) {
+    /// Runs a task that begins with a handshake, and ends the oldest handshake where it is one too
+    /// many: then it tells so, and that connection is gone when the other tasks have had their turn.
+    pub(crate) fn begin(self: &Rc<Self>, spawn: impl FnOnce(Place) -> AbortHandle) -> bool {
         let number = self.next.replace(self.next.get() + 1);
         let task = spawn(Place { number, of: Rc::clone(self) });
         self.tasks.borrow_mut().insert(number, task);
@@ -47,9 +48,10 @@ impl Handshakes {
             let mut tasks = self.tasks.borrow_mut();
             if tasks.len() > self.most { tasks.pop_first() } else { None }
         };
-        if let Some((_, oldest)) = oldest {
+        if let Some((_, oldest)) = &oldest {
             oldest.abort();
         }
+        oldest.is_some()
     }
 }
 
