@@ -24,7 +24,7 @@ function HypertracePrometheus (opts) {
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
-  const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
+  const { trace, forget, forgetForGood } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.places,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
@@ -47,7 +47,12 @@ function HypertracePrometheus (opts) {
   }
 
   if (options.seriesIdleTimeout > 0) {
-    stopSweeping = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
+    const stopTimer = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
+    stopSweeping = () => {
+      stopTimer()
+      // Other threads may let series go without asking this one then.
+      forgetForGood()
+    }
   }
 
   const metrics = () => {
@@ -60,10 +65,10 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopped = new Promise((resolve) => exporter.stop(resolve))
+      stopSweeping()
+      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
       if (sampler !== null) sampler.stop()
-      stopSweeping()
       if (alive !== null) alive.stop()
       alive = null
     }

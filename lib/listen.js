@@ -6,7 +6,7 @@
  */
 
 const { invalidValue, systemError } = require('./errors')
-const { shapeOf } = require('./options')
+const { aloneBy, shapeOf } = require('./options')
 const warnOfOpenDoor = require('./warn-of-open-door')
 
 /**
@@ -39,7 +39,16 @@ function listen (exporter, options, worker, sample) {
     }
     exporter.deliverPage(question, page, register.contentType)
   }
-  const at = { host, port, worker, shape: shapeOf(options), auth: auth ?? undefined, allowedHosts }
+  const alone = aloneBy(options)
+  const at = {
+    host,
+    port,
+    worker,
+    shape: shapeOf(options),
+    alone: alone === null ? undefined : alone.option,
+    auth: auth ?? undefined,
+    allowedHosts
+  }
   const { joined, differs, failure } =
     exporter.listen(at, answerSample, register === null ? null : answerPage)
   if (failure != null) {
@@ -47,11 +56,10 @@ function listen (exporter, options, worker, sample) {
     throw systemError(failure)
   }
   if (differs != null) {
-    throw invalidValue(differs, `what it is in the thread that serves port ${port}`, options[differs])
-  }
-  if (joined && register !== null) {
-    exporter.stop(() => {})
-    throw invalidValue('register', `left out in a thread that joins another at port ${port}`, register)
+    const expected = alone !== null && alone.option === differs
+      ? `${alone.expected} in a thread that joins another at port ${port}`
+      : `what it is in the thread that serves port ${port}`
+    throw invalidValue(differs, expected, options[differs])
   }
   // Who has to show a certificate is known as well as who has to tell a password.
   if (!joined && auth === null && tls?.ca === undefined) warnOfOpenDoor(exporter.address())

@@ -31,6 +31,8 @@ const SHARED_OPTIONS = [
   'prefix'
 ]
 
+const IN_ANY_ORDER = ['omitLabels', 'defaultLabels']
+
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const PROPS_LABEL = /^(object|parent_object|caller)_props_/
@@ -170,7 +172,25 @@ function readRegister (register) {
  * @returns {[string, string][]}
  */
 function shapeOf (options) {
-  return SHARED_OPTIONS.map((name) => [name, JSON.stringify(options[name])])
+  return SHARED_OPTIONS.map((name) => {
+    const value = options[name]
+    return [name, JSON.stringify(IN_ANY_ORDER.includes(name) ? [...value].sort() : value)]
+  })
 }
 
-module.exports = { readOptions, shapeOf }
+/**
+ * The option that keeps a thread from joining another, and what it would have to be.
+ *
+ * @param {Options} options
+ * @returns {{ option: string, expected: string } | null}
+ */
+function aloneBy ({ register, collectDefaults, defaultLabels }) {
+  if (register !== null) return { option: 'register', expected: 'left out' }
+  // Of two threads the samples of one would have the other's labels.
+  if (collectDefaults && defaultLabels.some(([name]) => name === 'worker')) {
+    return { option: 'defaultLabels', expected: 'without "worker", which tells threads apart,' }
+  }
+  return null
+}
+
+module.exports = { aloneBy, readOptions, shapeOf }

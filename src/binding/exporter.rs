@@ -267,13 +267,15 @@ impl Exporter {
         self.inner.scraper.counter().reset();
     }
 
-    /// Stops the server, then calls `done`, when the port is free. To be called once.
+    /// Stops the server or leaves it, then calls `done`: the port is free then, if this thread opened
+    /// it. To be called once, where series expire after the cache was dropped for good.
     ///
     /// Not a promise of napi's: its deferred takes a cleanup hook back when it is done, which ends
     /// Bare with a fatal error.
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
+        self.inner.scraper.counter().forgets(self.inner.member.shard);
         if let Some(endpoint) = &self.inner.endpoint {
             endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?);
         } else {

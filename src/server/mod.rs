@@ -19,6 +19,8 @@ mod bind_error;
 mod body;
 mod connection;
 pub mod door;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handler;
 mod lifecycle;
 mod limits;
