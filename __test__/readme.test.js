@@ -69,7 +69,7 @@ test('readme: the options are those of index.d.ts, with the defaults that the co
 
   const actual = readOptions()
   assert.deepEqual(Object.keys(actual), names)
-  const words = { port: 'no server', register: 'none' }
+  const words = { port: 'no server', register: 'none', auth: 'none', tls: 'none' }
   for (const [name, value] of described) {
     const row = readme.table('Options').find(([cell]) => cell === `\`${name}\``)
     assert.equal(row[1], words[name] ?? `\`${value}\``, name)

@@ -1,6 +1,6 @@
 //! A connection without a socket, for the targets in `fuzz/`. Compiled for these only.
 
-use std::{rc::Rc, sync::Arc};
+use std::{net::Ipv4Addr, rc::Rc, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
@@ -8,7 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Source, connection, limits::Limits, service::Service, signal::Signal, stall::Transport,
+    Source, connection, door::Door, limits::Limits, service::Service, signal::Signal,
+    stall::Transport,
 };
 
 /// More than any answer of a fuzzed source.
@@ -26,8 +27,14 @@ pub fn answers(source: Arc<dyn Source>, parts: &[&[u8]]) -> Vec<u8> {
     LocalSet::new().block_on(&runtime, async {
         let (mut client, server) = duplex(PIPE);
         let signal = Signal::new();
-        let service = Rc::new(Service::new(source, Limits::default()));
-        let serving = connection::serve(server, service, signal.stopping(), signal.subscribe());
+        let service = Rc::new(Service::new(source, Limits::default(), Door::default()));
+        let serving = connection::serve(
+            server,
+            Ipv4Addr::LOCALHOST.into(),
+            service,
+            signal.stopping(),
+            signal.subscribe(),
+        );
         let serving = spawn_local(serving);
         for part in parts {
             if client.write_all(part).await.is_err() {
