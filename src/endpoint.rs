@@ -219,3 +219,6 @@ impl Endpoint {
 fn open_endpoints() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

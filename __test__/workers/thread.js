@@ -18,8 +18,9 @@ let traceFunction
 const count = (id) => traceFunction(payload({ id, object: { className: 'Counted' } }))
 
 const orders = {
-  join (options) {
-    traceFunction = HypertracePrometheus(options)
+  join ({ withRegister, ...options }) {
+    const register = withRegister ? new (require('prom-client').Registry)() : null
+    traceFunction = HypertracePrometheus({ ...options, register })
     return threadId
   },
 

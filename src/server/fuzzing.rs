@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, rc::Rc, sync::Arc};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    task::{LocalSet, spawn_local},
+};
 
 use super::{
     Source, connection, door::Door, limits::Limits, service::Service, signal::Signal,
@@ -21,7 +24,7 @@ impl Transport for DuplexStream {
 pub fn answers(source: Arc<dyn Source>, parts: &[&[u8]]) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let Ok(runtime) = runtime else { return Vec::new() };
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let (mut client, server) = duplex(PIPE);
         let signal = Signal::new();
         let service = Rc::new(Service::new(source, Limits::default(), Door::default()));
@@ -32,18 +35,17 @@ pub fn answers(source: Arc<dyn Source>, parts: &[&[u8]]) -> Vec<u8> {
             signal.stopping(),
             signal.subscribe(),
         );
-        let asking = async {
-            for part in parts {
-                if client.write_all(part).await.is_err() {
-                    break; // closed, which is an answer too
-                }
-                tokio::task::yield_now().await;
+        let serving = spawn_local(serving);
+        for part in parts {
+            if client.write_all(part).await.is_err() {
+                break; // closed, which is an answer too
             }
-            let _ = client.shutdown().await;
-            let mut answers = Vec::new();
-            let _ = client.read_to_end(&mut answers).await;
-            answers
-        };
-        tokio::join!(asking, serving).0
+            tokio::task::yield_now().await;
+        }
+        let _ = client.shutdown().await;
+        let mut answers = Vec::new();
+        let _ = client.read_to_end(&mut answers).await;
+        let _ = serving.await;
+        answers
     })
 }
