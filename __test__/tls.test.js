@@ -232,7 +232,7 @@ test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeou
   for (let i = 0; i < 2000; i++) {
     const socket = net.connect({ port, host: '127.0.0.1' })
     socket.on('error', () => {})
-    socket.on('close', () => { ended++ })
+    socket.on('close', () => { ended++ }).resume()
     socket.on('connect', () => kinds[i % 3](socket))
     flood.push(socket)
     if (i % 100 === 99) await once(socket, 'connect', { signal: AbortSignal.timeout(LIMIT_MS) })

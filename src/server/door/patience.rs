@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_drops_whose_failure_is_longest_ago() {
         let (mut attempts, start) = (Attempts::new(1), Instant::now());
-        for number in 0..100_000_u32 {
+        for number in 0..3_000_u32 {
             let address = IpAddr::from(number.to_be_bytes());
             attempts.failed(address, start + Duration::from_millis(number.into()));
             if number > 0 {
@@ -189,7 +189,7 @@ mod tests {
         }
         assert_eq!(attempts.records.len(), ADDRESSES);
         assert!(attempts.records.contains_key(&ip("0.0.0.0")), "it waits still");
-        assert!(attempts.records.contains_key(&IpAddr::from(99_999_u32.to_be_bytes())));
+        assert!(attempts.records.contains_key(&IpAddr::from(2_999_u32.to_be_bytes())));
         assert!(!attempts.records.contains_key(&IpAddr::from(1_u32.to_be_bytes())));
     }
 }
