@@ -1,6 +1,7 @@
 'use strict'
 
 const { Exporter } = require('./lib/load-binding')()
+const { secure, setSecureContext } = require('./lib/door')
 const keepAlive = require('./lib/keep-alive')
 const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
@@ -19,10 +20,11 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const worker = workerId()
   const exporter = new Exporter({ ...options, worker })
+  secure(exporter, options.tls)
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
-  const { trace, forget } = createTrace(counterOf(exporter, options.maxSeries), {
+  const { trace, forget, forgetForGood } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.places,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
@@ -45,7 +47,12 @@ function HypertracePrometheus (opts) {
   }
 
   if (options.seriesIdleTimeout > 0) {
-    stopSweeping = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
+    const stopTimer = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
+    stopSweeping = () => {
+      stopTimer()
+      // Other threads may let series go without asking this one then.
+      forgetForGood()
+    }
   }
 
   const metrics = () => {
@@ -58,10 +65,10 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
+      stopSweeping()
       stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
       if (sampler !== null) sampler.stop()
-      stopSweeping()
       if (alive !== null) alive.stop()
       alive = null
     }
@@ -74,6 +81,7 @@ function HypertracePrometheus (opts) {
     stop,
     address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
     ref: () => { if (alive !== null) alive.ref(); return traceFunction },
+    setSecureContext: (tls) => setSecureContext(exporter, options, tls),
     unref: () => { if (alive !== null) alive.unref(); return traceFunction },
     contentType: register === null ? exporter.contentType : register.contentType,
     register: register === null ? { metrics, contentType: exporter.contentType } : register

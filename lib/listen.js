@@ -6,7 +6,8 @@
  */
 
 const { invalidValue, systemError } = require('./errors')
-const { shapeOf } = require('./options')
+const { aloneBy, shapeOf } = require('./options')
+const warnOfOpenDoor = require('./warn-of-open-door')
 
 /**
  * Serves the page, or joins the thread that does.
@@ -20,7 +21,7 @@ const { shapeOf } = require('./options')
  * @throws {Error} as Node's own server would emit, or if another thread has other options
  */
 function listen (exporter, options, worker, sample) {
-  const { host, port, register } = options
+  const { host, port, register, auth, tls, allowedHosts } = options
   // Both are called from outside any of the application's code: what they threw would end it.
   const answerSample = (peek) => {
     try {
@@ -38,7 +39,16 @@ function listen (exporter, options, worker, sample) {
     }
     exporter.deliverPage(question, page, register.contentType)
   }
-  const at = { host, port, worker, shape: shapeOf(options) }
+  const alone = aloneBy(options)
+  const at = {
+    host,
+    port,
+    worker,
+    shape: shapeOf(options),
+    alone: alone === null ? undefined : alone.option,
+    auth: auth ?? undefined,
+    allowedHosts
+  }
   const { joined, differs, failure } =
     exporter.listen(at, answerSample, register === null ? null : answerPage)
   if (failure != null) {
@@ -46,12 +56,13 @@ function listen (exporter, options, worker, sample) {
     throw systemError(failure)
   }
   if (differs != null) {
-    throw invalidValue(differs, `what it is in the thread that serves port ${port}`, options[differs])
+    const expected = alone !== null && alone.option === differs
+      ? `${alone.expected} in a thread that joins another at port ${port}`
+      : `what it is in the thread that serves port ${port}`
+    throw invalidValue(differs, expected, options[differs])
   }
-  if (joined && register !== null) {
-    exporter.stop(() => {})
-    throw invalidValue('register', `left out in a thread that joins another at port ${port}`, register)
-  }
+  // Who has to show a certificate is known as well as who has to tell a password.
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenDoor(exporter.address())
   return { joined }
 }
 

@@ -5,6 +5,7 @@
  * not known are ignored, as in the JavaScript package of this name.
  */
 
+const { readAllowedHosts, readAuth, readTls } = require('./door')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
 
 /** The labels that every trace can have; the rest are properties' and the user's own. */
@@ -30,6 +31,8 @@ const SHARED_OPTIONS = [
   'prefix'
 ]
 
+const IN_ANY_ORDER = ['omitLabels', 'defaultLabels']
+
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const PROPS_LABEL = /^(object|parent_object|caller)_props_/
@@ -48,6 +51,9 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {number} maxSeries
  * @property {number} seriesIdleTimeout in milliseconds; 0: none
  * @property {number} maxLabelValueLength
+ * @property {import('./door').Auth | null} auth
+ * @property {import('./door').Tls | null} tls
+ * @property {string[]} allowedHosts
  *
  * @param {any} given
  * @returns {Options}
@@ -69,7 +75,10 @@ function readOptions (given) {
     omitLabels: readStrings('omitLabels', given.omitLabels),
     maxSeries: readWhole('maxSeries', given.maxSeries, 50_000, 1, 100_000_000),
     seriesIdleTimeout: readWhole('seriesIdleTimeout', given.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
-    maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535)
+    maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535),
+    auth: readAuth(given.auth),
+    tls: readTls(given.tls),
+    allowedHosts: readAllowedHosts(given.allowedHosts)
   }
   for (const label of options.omitLabels) {
     if (!RESERVED_LABELS.includes(label)) {
@@ -163,7 +172,25 @@ function readRegister (register) {
  * @returns {[string, string][]}
  */
 function shapeOf (options) {
-  return SHARED_OPTIONS.map((name) => [name, JSON.stringify(options[name])])
+  return SHARED_OPTIONS.map((name) => {
+    const value = options[name]
+    return [name, JSON.stringify(IN_ANY_ORDER.includes(name) ? [...value].sort() : value)]
+  })
 }
 
-module.exports = { readOptions, shapeOf }
+/**
+ * The option that keeps a thread from joining another, and what it would have to be.
+ *
+ * @param {Options} options
+ * @returns {{ option: string, expected: string } | null}
+ */
+function aloneBy ({ register, collectDefaults, defaultLabels }) {
+  if (register !== null) return { option: 'register', expected: 'left out' }
+  // Of two threads the samples of one would have the other's labels.
+  if (collectDefaults && defaultLabels.some(([name]) => name === 'worker')) {
+    return { option: 'defaultLabels', expected: 'without "worker", which tells threads apart,' }
+  }
+  return null
+}
+
+module.exports = { aloneBy, readOptions, shapeOf }

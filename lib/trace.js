@@ -65,6 +65,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   const propSets = new QuadTable()
   const slots = new QuadTable()
   let weight = 0
+  let remembers = true
   let lastNumber = 0
 
   function trace (payload) {
@@ -165,8 +166,10 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   function intern (site, objectNumber, parentNumber, props, labels) {
     const slot = counter.intern(site.values + labels)
     openPage(slot >>> CELL_BITS)
-    slots.add(site.number, objectNumber, parentNumber, props, slot)
-    weight++
+    if (remembers) {
+      slots.add(site.number, objectNumber, parentNumber, props, slot)
+      weight++
+    }
     return slot
   }
 
@@ -276,7 +279,13 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     weight = 0
   }
 
-  return { trace, forget }
+  /** Remembers no slot from here on: each call asks Rust for its own. */
+  function forgetForGood () {
+    remembers = false
+    forget()
+  }
+
+  return { trace, forget, forgetForGood }
 }
 
 /** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */

@@ -9,7 +9,10 @@
 //! - A port is opened and joined under the list's lock: of two threads that ask at once, one opens
 //!   and the other joins.
 //! - The thread that opened an endpoint closes it by stopping; else the last one out does.
-//! - A thread that has left is not counted any more, but what it counted stays.
+//! - A port that the end of a thread closes is free when the lock is: whoever asks next gets it.
+//! - Nothing slow happens under the lock (a name is looked up before), as the ends of threads wait
+//!   for it. The server's thread never takes it.
+//! - A thread that has left is not asked for its figures any more, but what it counted stays.
 
 use std::{
     sync::{
@@ -21,7 +24,11 @@ use std::{
 
 use crate::{
     scrape::{Member, Scraper},
-    server::{Limits, Server, Source, listen},
+    server::{
+        Limits, Server, Source,
+        door::Door,
+        listen::{BindError, Target},
+    },
 };
 
 /// The options that threads of one endpoint have to share: names and values in some fixed form.
@@ -36,6 +43,10 @@ pub struct Place {
     pub port: u16,
     /// What a thread that joins must have the same.
     pub shape: Shape,
+    /// Who is let in. A thread that joins has the same, or leaves it to the one that opened the port.
+    pub door: Door,
+    /// The option that keeps this thread from joining any other.
+    pub alone: Option<String>,
 }
 
 /// A port that is served, and those who count for its page.
@@ -47,7 +58,7 @@ pub struct Endpoint {
     closed: AtomicBool,
 }
 
-static OPEN: Mutex<Vec<Weak<Endpoint>>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Open> = Mutex::new(Vec::new());
 
 /// What came of asking for a port.
 pub enum Opened {
@@ -55,7 +66,7 @@ pub enum Opened {
     Served(Arc<Endpoint>),
     /// Another thread of this process serves it, and this one has joined.
     Joined(Arc<Endpoint>, Arc<Member>),
-    /// Another thread serves it with another value of this option.
+    /// Another thread serves it, and this option keeps the calling one from joining.
     Differs(String),
 }
 
@@ -71,35 +82,61 @@ pub fn open(
     scraper: &Arc<Scraper>,
     source: impl FnOnce() -> Arc<dyn Source>,
 ) -> Result<Opened, OpenError> {
-    let mut open = open_endpoints();
-    open.retain(|endpoint| endpoint.upgrade().is_some_and(|endpoint| !endpoint.is_closed()));
-    let serving = open.iter().filter_map(Weak::upgrade).find(|endpoint| endpoint.is_at(&place));
-    if let Some(endpoint) = serving.filter(|at| !at.scraper.members().include_this_thread()) {
-        return Ok(if let Some(option) = differing(&endpoint.place.shape, &place.shape) {
-            Opened::Differs(option)
-        } else {
-            let member = endpoint.scraper.join(worker);
-            Opened::Joined(endpoint, member)
-        });
+    if let Some(joined) = join(&open_endpoints(), &place, worker) {
+        return Ok(joined);
     }
-    let listeners = listen::bind(&place.host, place.port).map_err(OpenError::Bind)?;
-    let server =
-        Server::start(listeners, source(), Limits::default()).map_err(OpenError::Thread)?;
+    let target = Target::find(&place.host, place.port).map_err(OpenError::Bind)?;
+    let mut open = open_endpoints();
+    if let Some(joined) = join(&open, &place, worker) {
+        return Ok(joined);
+    }
+    let listeners = match target.bind() {
+        Ok(listeners) => listeners,
+        Err(error) if error.code == "EADDRINUSE" && others(&open, place.port).next().is_some() => {
+            return Ok(Opened::Differs("host".to_owned()));
+        }
+        Err(error) => return Err(OpenError::Bind(error)),
+    };
+    let server = Server::start_behind(place.door.clone(), listeners, source(), Limits::default())
+        .map_err(OpenError::Thread)?;
     let endpoint = Arc::new(Endpoint {
         scraper: Arc::clone(scraper),
         server,
         place,
         closed: AtomicBool::new(false),
     });
+    open.retain(|known| known.strong_count() > 0);
     open.push(Arc::downgrade(&endpoint));
     Ok(Opened::Served(endpoint))
+}
+
+type Open = Vec<Weak<Endpoint>>;
+
+fn join(open: &Open, place: &Place, worker: Option<u32>) -> Option<Opened> {
+    let at = |other: &Arc<Endpoint>| other.place.host.eq_ignore_ascii_case(&place.host);
+    let endpoint = others(open, place.port).find(at)?;
+    let differing = place.alone.clone().or_else(|| endpoint.differing(place));
+    if let Some(option) = differing {
+        return Some(Opened::Differs(option));
+    }
+    let member = endpoint.scraper.join(worker);
+    Some(Opened::Joined(endpoint, member))
+}
+
+/// The open endpoints at a port that the calling thread has no part in.
+fn others(open: &Open, port: u16) -> impl Iterator<Item = Arc<Endpoint>> {
+    open.iter().filter_map(Weak::upgrade).filter(move |endpoint| {
+        !endpoint.is_closed()
+            && endpoint.has_port(port)
+            && !endpoint.scraper.members().include_this_thread()
+    })
 }
 
 /// Why a port could not be opened.
 #[derive(Debug)]
 pub enum OpenError {
     /// It could not be listened at.
-    Bind(listen::BindError),
+    Bind(BindError),
     /// The server's thread could not be started.
     Thread(std::io::Error),
 }
@@ -133,7 +170,7 @@ impl Endpoint {
         opened: bool,
         on_left: impl FnOnce() + Send + 'static,
     ) {
-        if self.leave(member, opened) {
+        if self.leave(member, opened, &open_endpoints()) {
             self.server.stop(on_left);
         } else {
             on_left();
@@ -143,17 +180,18 @@ impl Endpoint {
     /// Takes a thread out that ends, keeps what it counted, and closes the port after the last one:
     /// then for at most `limit`. Runs on that thread.
     pub fn end(&self, member: &Arc<Member>, limit: Duration) {
-        if self.leave(member, false) {
+        let open = open_endpoints();
+        if self.leave(member, false, &open) {
             // A thread that does not make it is left to the end of the process.
             let _ = self.server.stop_within(limit);
         }
+        drop(open);
         self.scraper.counter().close_shard(member.shard);
     }
 
-    /// Takes a thread out, and tells whether the port is to be closed now. Under the lock, so that
-    /// nobody joins an endpoint that is about to close.
-    fn leave(&self, member: &Arc<Member>, closes: bool) -> bool {
-        let _open = open_endpoints();
+    /// Takes a thread out, and tells whether the port is to be closed now. With the list locked, so
+    /// that nobody joins an endpoint that is about to close.
+    fn leave(&self, member: &Arc<Member>, closes: bool, _open: &MutexGuard<'_, Open>) -> bool {
         let is_last = !self.scraper.leave(member);
         let closes = closes || is_last;
         if closes {
@@ -162,12 +200,25 @@ impl Endpoint {
         closes
     }
 
-    fn is_at(&self, place: &Place) -> bool {
-        let port = self.server.addresses().first().map(std::net::SocketAddr::port);
-        place.port != 0 && port == Some(place.port) && self.place.host == place.host
+    /// The first option that a thread which asks for this place has otherwise.
+    fn differing(&self, place: &Place) -> Option<String> {
+        differing(&self.place.shape, &place.shape).or_else(|| {
+            let first = &self.place.door;
+            // The certificate may have been changed: the first and the newest are both right.
+            let now = Door { tls: self.server.secure_context(), ..first.clone() };
+            first.differing(&place.door).and(now.differing(&place.door)).map(str::to_owned)
+        })
+    }
+
+    fn has_port(&self, port: u16) -> bool {
+        let own = self.server.addresses().first().map(std::net::SocketAddr::port);
+        port != 0 && own == Some(port)
     }
 }
 
-fn open_endpoints() -> MutexGuard<'static, Vec<Weak<Endpoint>>> {
+fn open_endpoints() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

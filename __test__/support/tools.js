@@ -11,6 +11,10 @@ const { RUNTIMES, findRuntime } = require('../../scripts/runtimes')
 /** @type {Record<string, { probe: string[], get: string }>} */
 const TOOLS = {
   'cargo-deny': { probe: ['cargo', 'deny', '--version'], get: 'cargo install --locked cargo-deny' },
+  openssl: {
+    probe: ['openssl', 'req', '-help', '-CAkey', 'x'], // LibreSSL, and OpenSSL before 3.0, have no such option
+    get: 'apt-get install openssl, or brew install openssl@3, and have it first in PATH'
+  },
   prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
   'prometheus-client': {

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use std::sync::Arc;
+use std::{ptr::NonNull, sync::Arc};
 
 use hypertrace_prometheus::{
-    counter::{CounterOptions, TraceCounter},
+    counter::{CELLS, CounterOptions, LentPage, TraceCounter},
     exposition::Page,
     labels::{Schema, read_labels, write_label},
 };
@@ -36,17 +36,25 @@ fuzz_target!(|text: &str| {
         idle_timeout: None,
     };
     let counter = Arc::new(TraceCounter::new(options).expect("a good name"));
-    let slot = counter.intern(padded.iter().copied());
-    assert_eq!(counter.intern(padded.iter().copied()).slot, slot.slot);
+    let slot = counter.intern(padded.iter().copied()).slot;
+    assert_eq!(counter.intern(padded.iter().copied()).slot, slot);
+
+    // Only a series that was counted has a line.
+    let mut cells = vec![0.0; CELLS];
+    cells[slot as usize] = 1.0;
+    let shard = counter.open_shard();
+    // SAFETY: the cells stay where they are, and unchanged, until the shard is closed below.
+    let lent = unsafe { LentPage::new(NonNull::new(cells.as_mut_ptr()).expect("its memory")) };
+    counter.lend_page(shard, 0, lent);
+    counter.close_shard(shard);
 
     let page = Page::new(Arc::clone(&counter), Vec::new()).into_bytes();
     let page = String::from_utf8(page).expect("a page is UTF-8");
     assert_eq!(page.matches('\n').count(), 3, "HELP, TYPE and one line: {page:?}");
 
     let labels: Vec<String> = counter.labels_from(0).concat();
-    let read: Vec<&str> = labels.iter().skip(1).step_by(2).map(String::as_str).collect();
+    let mut read: Vec<&str> = labels.iter().skip(1).step_by(2).map(String::as_str).collect();
     let mut known: Vec<&str> = padded.into_iter().filter(|value| !value.is_empty()).collect();
-    let mut read = read;
     known.sort_unstable();
     read.sort_unstable();
     assert_eq!(read, known);

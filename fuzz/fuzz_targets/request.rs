@@ -18,6 +18,14 @@ impl Source for Small {
         let page = Box::new(WrittenPage::new(b"a 1\n".to_vec()));
         Box::pin(async { Scrape { content_type: CONTENT_TYPE.to_owned(), page } })
     }
+
+    fn summary(
+        &self,
+        _: &str,
+        _: Duration,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>> {
+        Box::pin(async { Ok(b"{}".to_vec()) })
+    }
 }
 
 fuzz_target!(|input: &[u8]| {

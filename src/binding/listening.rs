@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use crate::{endpoint::Place, server::listen::BindError};
+use super::door::Auth;
+use crate::{
+    endpoint::Place,
+    server::{door::Door, listen::BindError},
+};
 
 /// Where to serve the page.
 #[napi(object, object_to_js = false)]
@@ -17,13 +21,24 @@ pub struct ListenOptions {
     pub worker: Option<u32>,
     /// Options that threads at one port have to share: names and values in some fixed form.
     pub shape: Vec<Vec<String>>,
+    /// An option that keeps this thread from joining any other.
+    pub alone: Option<String>,
+    /// What each request has to carry.
+    pub auth: Option<Auth>,
+    /// Names that browsers may know this server by.
+    pub allowed_hosts: Vec<String>,
 }
 
 impl From<ListenOptions> for Place {
     fn from(options: ListenOptions) -> Self {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
         let shape = options.shape.into_iter().filter_map(pair).map(Into::into).collect();
-        Self { host: options.host, port: options.port, shape }
+        let door = Door {
+            credentials: options.auth.map(Into::into),
+            allowed_hosts: options.allowed_hosts,
+            tls: None,
+        };
+        Self { host: options.host, port: options.port, shape, alone: options.alone, door }
     }
 }
 
@@ -33,14 +48,15 @@ impl From<ListenOptions> for Place {
 pub struct Listening {
     /// Another thread serves the port, and this one counts for its page.
     pub joined: bool,
-    /// The option that another thread at the port has otherwise: nothing is served or joined.
+    /// The option that keeps this thread from joining the one at the port: nothing is served or
+    /// joined.
     pub differs: Option<String>,
     /// Why nothing is served.
     pub failure: Option<Failure>,
 }
 
 impl Listening {
-    /// Another thread at the port has this option otherwise.
+    /// This option keeps the thread from joining the one at the port.
     pub fn differs(option: String) -> Self {
         Self { differs: Some(option), ..Self::default() }
     }

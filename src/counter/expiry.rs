@@ -69,7 +69,8 @@ impl Expiry {
         self.watches[slot as usize] = Watch { value: 0.0, changed: now, shown: None };
     }
 
-    /// One step, taken now and then by each thread that counts: `shard` is its own, `open` are all.
+    /// One step, taken now and then by each thread that counts: `shard` is its own, `open` are all
+    /// whose caches may hold slots.
     /// `value` gives a live slot's value, and nothing for a slot that cannot expire. While pages are
     /// being written (`reading`) no slot is given up, so that no page shows a series twice.
     pub fn sweep(
@@ -146,7 +147,7 @@ mod tests {
             let now = self.start + Duration::from_secs(after);
             let values = &self.values;
             let value = |slot: u32| values.get(slot as usize).copied();
-            self.expiry.sweep(shard, &self.shards.ids(), reading, now, value)
+            self.expiry.sweep(shard, &self.shards.remembering(), reading, now, value)
         }
     }
 
@@ -196,6 +197,17 @@ mod tests {
         f.expiry.shown(0, 5.0);
         f.sweep(a, 61);
         f.shards.close(b);
+        assert_eq!(f.sweep(a, 62), Sweep { forget: false, expired: vec![0] });
+    }
+
+    #[test]
+    fn a_thread_that_remembers_nothing_is_not_waited_for() {
+        let mut f = Fixture::new(&[5.0]);
+        let (a, b) = (f.shards.open(), f.shards.open());
+        f.sweep(a, 0);
+        f.expiry.shown(0, 5.0);
+        f.sweep(a, 61);
+        f.shards.forgets(b);
         assert_eq!(f.sweep(a, 62), Sweep { forget: false, expired: vec![0] });
     }
 

@@ -171,6 +171,12 @@ impl TraceCounter {
         self.state().shards.close(shard);
     }
 
+    /// A shard's thread has dropped its cache and fills it no more: it sweeps no more, and series are
+    /// let go without it. It may count on, with a slot that it has just looked up.
+    pub fn forgets(&self, shard: ShardId) {
+        self.state().shards.forgets(shard);
+    }
+
     /// Sets every series to 0. A series at 0 is not shown until it counts again.
     pub fn reset(&self) {
         let mut state = self.state();
@@ -188,7 +194,7 @@ impl TraceCounter {
         let Some(expiry) = &mut state.expiry else { return false };
         let (shards, overflow) = (&state.shards, state.overflow);
         let value = |slot| (Some(slot) != overflow).then(|| shards.value(slot as usize));
-        let sweep = expiry.sweep(shard, &shards.ids(), state.readings > 0, now, value);
+        let sweep = expiry.sweep(shard, &shards.remembering(), state.readings > 0, now, value);
         for &slot in &sweep.expired {
             state.shards.zero(slot as usize);
             state.series.remove(slot);

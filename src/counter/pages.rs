@@ -11,6 +11,7 @@
 //!   the cells a last time.
 
 use std::{
+    fmt,
     ptr::NonNull,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -84,10 +85,25 @@ pub type RangeValues = [f64; RANGE as usize];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardId(u64);
 
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shard-{}", self.0)
+    }
+}
+
+/// The pages of one thread.
+#[derive(Debug)]
+struct Shard {
+    id: ShardId,
+    pages: Vec<Option<LentPage>>,
+    /// Whether the thread's cache may hold slots, so that it has to be asked to drop it.
+    remembers: bool,
+}
+
 /// The pages of every thread that counts, and what ended threads left behind.
 #[derive(Debug, Default)]
 pub struct Shards {
-    open: Vec<(ShardId, Vec<Option<LentPage>>)>,
+    open: Vec<Shard>,
     opened: u64,
     /// By slot: what closed shards counted, less what was reset. Shorter than the slots where the
     /// rest is 0.
@@ -101,19 +117,26 @@ impl Shards {
     pub fn open(&mut self) -> ShardId {
         let id = ShardId(self.opened);
         self.opened += 1;
-        self.open.push((id, Vec::new()));
+        self.open.push(Shard { id, pages: Vec::new(), remembers: true });
         id
     }
 
-    /// The shards that are open.
+    /// The open shards whose threads' caches may hold slots.
     #[must_use]
-    pub fn ids(&self) -> Vec<ShardId> {
-        self.open.iter().map(|(id, _)| *id).collect()
+    pub fn remembering(&self) -> Vec<ShardId> {
+        self.open.iter().filter(|shard| shard.remembers).map(|shard| shard.id).collect()
+    }
+
+    /// A shard's thread has dropped its cache and fills it no more.
+    pub fn forgets(&mut self, id: ShardId) {
+        if let Some(shard) = self.open.iter_mut().find(|shard| shard.id == id) {
+            shard.remembers = false;
+        }
     }
 
     /// Takes a page into a shard as its `index`th. Pages of a closed shard are refused (`false`).
     pub fn lend(&mut self, id: ShardId, index: usize, page: LentPage) -> bool {
-        let Some((_, pages)) = self.open.iter_mut().find(|(open, _)| *open == id) else {
+        let Some(Shard { pages, .. }) = self.open.iter_mut().find(|open| open.id == id) else {
             return false;
         };
         if pages.len() <= index {
@@ -125,10 +148,10 @@ impl Shards {
 
     /// Ends a shard: its counts become this crate's own and its addresses are forgotten.
     pub fn close(&mut self, id: ShardId) {
-        let Some(at) = self.open.iter().position(|(open, _)| *open == id) else {
+        let Some(at) = self.open.iter().position(|open| open.id == id) else {
             return;
         };
-        let (_, pages) = self.open.swap_remove(at);
+        let Shard { pages, .. } = self.open.swap_remove(at);
         for (index, page) in pages.iter().enumerate() {
             let Some(page) = page else { continue };
             for cell in 0..CELLS {
@@ -146,7 +169,7 @@ impl Shards {
     pub fn value(&self, slot: usize) -> f64 {
         let settled = self.settled.get(slot).copied().unwrap_or(0.0);
         let (index, cell) = (slot / CELLS, slot % CELLS);
-        self.open.iter().fold(settled, |sum, (_, pages)| match pages.get(index) {
+        self.open.iter().fold(settled, |sum, shard| match shard.pages.get(index) {
             Some(Some(page)) => sum + page.read(cell),
             _ => sum,
         })

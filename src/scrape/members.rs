@@ -25,16 +25,10 @@ pub struct Member {
 }
 
 impl Member {
-    /// The calling thread, which counts in this shard; `worker` is the number that Node.js gives a
-    /// worker thread.
+    /// The calling thread, which counts in this shard; `worker` tells it from others on the page.
     #[must_use]
-    pub fn new(shard: ShardId, worker: Option<u32>) -> Self {
-        Self {
-            shard,
-            node: NodeMetrics::new(),
-            thread: thread::current().id(),
-            worker: worker.map(|id| id.to_string()),
-        }
+    pub fn new(shard: ShardId, worker: Option<String>) -> Self {
+        Self { shard, node: NodeMetrics::new(), thread: thread::current().id(), worker }
     }
 
     fn labels(&self) -> Vec<(&'static str, &str)> {
@@ -47,9 +41,18 @@ impl Member {
 pub struct Members(Mutex<Vec<Arc<Member>>>);
 
 impl Members {
-    /// Adds a thread.
-    pub fn join(&self, member: &Arc<Member>) {
-        self.list().push(Arc::clone(member));
+    /// Adds the calling thread, which counts in this shard; `worker` is the number that Node.js gives
+    /// a worker thread.
+    pub fn join(&self, shard: ShardId, worker: Option<u32>) -> Arc<Member> {
+        let mut list = self.list();
+        let mut worker = worker.map(|id| id.to_string());
+        // Not every runtime numbers its threads, and no two may have the same labels.
+        if list.iter().any(|other| other.worker == worker) {
+            worker = Some(shard.to_string());
+        }
+        let member = Arc::new(Member::new(shard, worker));
+        list.push(Arc::clone(&member));
+        member
     }
 
     /// Takes a thread out, if it is there, and tells whether any is left.

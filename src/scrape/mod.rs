@@ -68,9 +68,7 @@ impl Scraper {
 
     /// The calling JavaScript thread as one more that counts.
     pub fn join(&self, worker: Option<u32>) -> Arc<Member> {
-        let member = Arc::new(Member::new(self.counter.open_shard(), worker));
-        self.members.join(&member);
-        member
+        self.members.join(self.counter.open_shard(), worker)
     }
 
     /// Takes a thread's figures off the page, and tells whether any thread is left. What it counted

@@ -23,6 +23,11 @@ pub struct Limits {
     /// than the scrapers, agents and people of one process, and 16 MiB at the most when all of
     /// them have sent half a request.
     pub connections: usize,
+    /// From a connection's acceptance to the end of its TLS handshake. 10 s.
+    pub handshake: Duration,
+    /// TLS handshakes under way at once; the next one ends the oldest. 128: one takes a few
+    /// milliseconds, so that only those are many who do not finish theirs.
+    pub handshakes: usize,
     /// Scrapes under way at once; the next one is answered 503. 64: about 64 KiB of page and
     /// 300 KiB of compressor each, so that 64 stalled scrapers cost some 20 MB and not more.
     pub scrapes: usize,
@@ -58,6 +63,8 @@ impl Default for Limits {
             stall: Duration::from_secs(10),
             response: Duration::from_secs(60),
             connections: 1024,
+            handshake: Duration::from_secs(10),
+            handshakes: 128,
             scrapes: 64,
             whole_pages: 2,
             kept: 8 * 1024 * 1024,

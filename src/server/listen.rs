@@ -22,20 +22,56 @@ const PAIR_ATTEMPTS: u32 = 32;
 /// machine without IPv6.
 type Open<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<TcpListener>;
 
-/// Listens on `host` and `port` (0: a free one). The first listener is the one to show.
+/// What a host and a port come to, before anything is opened there.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// Both loopbacks.
+    Loopbacks {
+        /// 0: a free one.
+        port: u16,
+    },
+    /// One address.
+    At(SocketAddr),
+}
+
+impl Target {
+    /// Looks a host up: for a name that can take as long as the system's resolver does.
+    ///
+    /// # Errors
+    ///
+    /// When the name is not known.
+    pub fn find(host: &str, port: u16) -> Result<Self, BindError> {
+        if host.eq_ignore_ascii_case("localhost") {
+            return Ok(Self::Loopbacks { port });
+        }
+        resolve(host, port).map(Self::At)
+    }
+
+    /// Listens there, at once. The first listener is the one to show.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had.
+    pub fn bind(self) -> Result<Vec<TcpListener>, BindError> {
+        bind_with(self, &mut open)
+    }
+}
+
+/// Listens on `host` and `port` (0: a free one).
 ///
 /// # Errors
 ///
 /// When the name is not known, or the address cannot be had.
 pub fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
-    bind_with(host, port, &mut open)
+    Target::find(host, port)?.bind()
 }
 
-fn bind_with(host: &str, port: u16, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
-    if host.eq_ignore_ascii_case("localhost") {
-        return loopbacks(port, open);
-    }
-    let address = resolve(host, port)?;
+fn bind_with(target: Target, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
+    let address = match target {
+        Target::Loopbacks { port } => return loopbacks(port, open),
+        Target::At(address) => address,
+    };
+    let port = address.port();
     match open(address) {
         Ok(listener) => Ok(vec![listener]),
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_absent(&error) => {

@@ -17,7 +17,7 @@ fn machine(
     asked: &mut Vec<SocketAddr>,
     host: &str,
 ) -> Result<Vec<IpAddr>, BindError> {
-    let listeners = bind_with(host, 0, &mut |address| {
+    let listeners = bind_with(Target::find(host, 0)?, &mut |address| {
         asked.push(address);
         refused.get(&address.ip()).map_or_else(|| open(address), |number| Err(failure(*number)))
     })?;
@@ -58,7 +58,7 @@ fn case_37_every_address_is_every_ipv4_address_on_a_machine_without_ipv6() {
 fn a_port_taken_on_the_other_loopback_is_given_up_for_another() {
     let mut asked = Vec::new();
     let mut times = 0;
-    let bound = bind_with("localhost", 0, &mut |address| {
+    let bound = bind_with(Target::Loopbacks { port: 0 }, &mut |address| {
         asked.push(address);
         if address.is_ipv6() {
             times += 1;
@@ -76,7 +76,7 @@ fn a_port_taken_on_the_other_loopback_is_given_up_for_another() {
 #[test]
 fn a_search_for_a_pair_of_ports_ends() {
     let mut asked = 0;
-    let error = bind_with("localhost", 0, &mut |address| {
+    let error = bind_with(Target::Loopbacks { port: 0 }, &mut |address| {
         asked += 1;
         if address.is_ipv6() { Err(failure(IN_USE)) } else { open(address) }
     })
@@ -91,7 +91,7 @@ fn a_fixed_port_is_asked_for_once_on_each_loopback() {
     let free = open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
-    let error = bind_with("localhost", port, &mut |address| {
+    let error = bind_with(Target::Loopbacks { port }, &mut |address| {
         asked.push(address.to_string());
         if address.is_ipv6() { Err(failure(IN_USE)) } else { open(address) }
     })

@@ -1,0 +1,88 @@
+'use strict'
+
+/*
+ * Worker threads for tests: orders and answers, each wait bounded.
+ */
+
+const path = require('node:path')
+const { Worker } = require('node:worker_threads')
+
+const LIMIT_MS = 30_000
+
+/**
+ * Starts a worker thread that is ended with its test.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+function startThread (t) {
+  const progress = new Int32Array(new SharedArrayBuffer(8))
+  const worker = new Worker(path.join(__dirname, 'thread.js'), { workerData: { progress: progress.buffer } })
+  t.after(() => worker.terminate())
+
+  /** @type {Map<number, (answer: any) => void>} */
+  const waiting = new Map()
+  let last = 0
+  /** @type {unknown} */
+  let failure
+  worker.on('message', (answer) => {
+    const resolve = waiting.get(answer.number)
+    waiting.delete(answer.number)
+    if (resolve) resolve(answer)
+  })
+  worker.on('error', (error) => { failure = error })
+  /** @type {Promise<number>} */
+  const exited = new Promise((resolve) => worker.once('exit', resolve))
+
+  return {
+    worker,
+    progress,
+    /** @param {string} order @param {any} [argument] */
+    tell (order, argument) {
+      worker.postMessage({ number: last++, order, argument })
+    },
+    /**
+     * @param {string} order
+     * @param {any} [argument]
+     * @returns {Promise<any>}
+     */
+    async ask (order, argument) {
+      const number = last++
+      worker.postMessage({ number, order, argument })
+      const answer = await within(new Promise((resolve, reject) => {
+        waiting.set(number, resolve)
+        exited.then((code) => reject(new Error(`the thread ended with ${code} at "${order}"`)))
+      }), `an answer to "${order}"`)
+      if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error)
+      return answer.value
+    },
+    /** Its exit code, and what was not caught in it. */
+    async ended () {
+      return { code: await within(exited, 'the end of a thread'), failure }
+    },
+    /** Lets go a thread that waits in `block` or `race`. */
+    letGo () {
+      Atomics.store(progress, 1, 1)
+      Atomics.notify(progress, 1)
+    }
+  }
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {string} what
+ * @returns {Promise<T>}
+ */
+async function within (promise, what) {
+  let timer
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${LIMIT_MS} ms for ${what}`)), LIMIT_MS)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+module.exports = { startThread, within }

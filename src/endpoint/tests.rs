@@ -1,0 +1,156 @@
+//! Who opens a port, who joins, and when it is free again, with real threads and ports.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::Barrier,
+    thread,
+};
+
+use super::*;
+use crate::{counter::tests::counter_with, scrape::OwnPages, server::listen::bind};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn place(port: u16) -> Place {
+    let shape = [("a", "1"), ("b", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let host = "localhost".to_owned();
+    Place { host, port, shape: shape.to_vec(), alone: None, door: Door::default() }
+}
+
+/// What one JavaScript thread has of it.
+struct Part {
+    endpoint: Arc<Endpoint>,
+    member: Arc<Member>,
+    opened: bool,
+}
+
+impl Part {
+    fn port(&self) -> u16 {
+        self.endpoint.server().addresses()[0].port()
+    }
+
+    fn end(&self) {
+        self.endpoint.end(&self.member, LIMIT);
+    }
+}
+
+fn ask(place: Place) -> Result<Part, String> {
+    let scraper = Arc::new(Scraper::new(Arc::new(counter_with(&[], 100)), None));
+    let own = scraper.join(None);
+    let source = || -> Arc<dyn Source> { Arc::new(OwnPages(Arc::clone(&scraper))) };
+    match open(place, Some(7), &scraper, source) {
+        Ok(Opened::Served(endpoint)) => Ok(Part { endpoint, member: own, opened: true }),
+        Ok(Opened::Joined(endpoint, member)) => Ok(Part { endpoint, member, opened: false }),
+        Ok(Opened::Differs(option)) => Err(option),
+        Err(OpenError::Bind(error)) => Err(error.code.to_owned()),
+        Err(OpenError::Thread(error)) => Err(error.to_string()),
+    }
+}
+
+/// Asks on a thread of its own, as another JavaScript thread would.
+fn ask_elsewhere(place: Place) -> Result<Part, String> {
+    thread::spawn(|| ask(place)).join().unwrap()
+}
+
+fn stop(part: &Part) {
+    let (sender, stopped) = std::sync::mpsc::channel();
+    part.endpoint.stop(&part.member, part.opened, move || sender.send(()).unwrap());
+    stopped.recv_timeout(LIMIT).unwrap();
+}
+
+fn is_free(port: u16) -> bool {
+    bind("localhost", port).is_ok()
+}
+
+#[test]
+fn another_thread_joins_and_the_same_one_does_not() {
+    let opener = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = opener.port();
+    assert!(opener.opened);
+    assert_eq!(ask(place(port)).err().as_deref(), Some("EADDRINUSE"));
+
+    let joined = ask_elsewhere(place(port)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!joined.opened && Arc::ptr_eq(&joined.endpoint, &opener.endpoint));
+    let other_case = Place { host: "LocalHost".to_owned(), ..place(port) };
+    assert!(ask_elsewhere(other_case).is_ok());
+    stop(&opener);
+    assert!(is_free(port));
+}
+
+#[test]
+fn what_keeps_a_thread_from_joining_is_named_and_nothing_joins() {
+    let opener = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = opener.port();
+    let mut shape = place(port).shape;
+    shape[1].1 = "3".to_owned();
+    let table = [
+        (Place { shape, ..place(port) }, "b"),
+        (Place { shape: Vec::new(), ..place(port) }, "a"),
+        (Place { host: "127.0.0.1".to_owned(), ..place(port) }, "host"),
+        (Place { alone: Some("register".to_owned()), ..place(port) }, "register"),
+    ];
+    for (place, option) in table {
+        assert_eq!(ask_elsewhere(place).err().as_deref(), Some(option));
+    }
+    assert_eq!(opener.endpoint.scraper.members().all().len(), 1);
+    stop(&opener);
+}
+
+#[test]
+fn a_port_of_somebody_else_is_in_use() {
+    let foreign = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = foreign.local_addr().unwrap().port();
+    assert_eq!(ask_elsewhere(place(port)).err().as_deref(), Some("EADDRINUSE"));
+}
+
+#[test]
+fn the_last_one_out_closes_the_port_where_the_opener_only_ended() {
+    let opener = ask_elsewhere(place(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = opener.port();
+    let stays = ask_elsewhere(place(port)).unwrap_or_else(|error| panic!("{error}"));
+    let leaves = ask_elsewhere(place(port)).unwrap_or_else(|error| panic!("{error}"));
+    opener.end();
+    stop(&leaves);
+    leaves.end();
+    assert!(!stays.endpoint.is_closed() && !is_free(port));
+    stays.end();
+    assert!(stays.endpoint.is_closed() && is_free(port));
+    stays.end();
+    opener.end();
+    assert!(is_free(port), "an end may come twice");
+}
+
+#[test]
+fn the_opener_closes_it_by_stopping_and_nobody_joins_after() {
+    let opener = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = opener.port();
+    let joined = ask_elsewhere(place(port)).unwrap_or_else(|error| panic!("{error}"));
+    stop(&opener);
+    assert!(joined.endpoint.is_closed());
+    let next = ask(place(port)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(next.opened && !Arc::ptr_eq(&next.endpoint, &joined.endpoint));
+    joined.end();
+    assert!(!next.endpoint.is_closed() && !is_free(port), "the old one's end is not the new one's");
+    stop(&next);
+}
+
+#[test]
+fn threads_that_come_and_go_at_one_port_never_find_it_in_use() {
+    let port = {
+        let part = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+        part.end();
+        part.port()
+    };
+    let begin = Barrier::new(4);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                begin.wait();
+                for _ in 0..50 {
+                    ask(place(port)).unwrap_or_else(|error| panic!("{error}")).end();
+                }
+            });
+        }
+    });
+    assert!(is_free(port));
+}

@@ -1,0 +1,247 @@
+//! Shards under real threads: some count, come and go, others read, and no count is lost or comes
+//! twice. `SHARD_ROUNDS` in the environment makes it longer; tools that watch every access (valgrind,
+//! Miri, a thread sanitizer) take it too.
+
+use std::{
+    collections::HashMap,
+    env,
+    ops::ControlFlow,
+    ptr::NonNull,
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use hypertrace_prometheus::{
+    counter::{CELLS, CounterOptions, LentPage, ShardId, TraceCounter},
+    exposition::{Page, Render},
+    labels::Schema,
+};
+
+const WRITERS: usize = 4;
+const READERS: usize = 2;
+
+/// More label sets than a page has cells.
+const LABEL_SETS: usize = if cfg!(miri) { 40 } else { CELLS + 500 };
+const CALLS: usize = if cfg!(miri) { 100 } else { 20_000 };
+
+fn rounds() -> usize {
+    let given = env::var("SHARD_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    given.unwrap_or(if cfg!(miri) { 2 } else { 8 })
+}
+
+fn counter(idle_timeout: Option<Duration>) -> Arc<TraceCounter> {
+    let options = CounterOptions {
+        name: "trace_counter".into(),
+        help: "Counts".into(),
+        schema: Schema::new::<&str>(&[]),
+        default_labels: Vec::new(),
+        max_series: 100_000,
+        idle_timeout,
+    };
+    Arc::new(TraceCounter::new(options).expect("a valid counter"))
+}
+
+/// A thread as JavaScript's: pages of its own, that go when it ends, and a cache of slots.
+struct Thread<'c> {
+    counter: &'c TraceCounter,
+    shard: ShardId,
+    /// Stored atomically, so that a tool that looks for races sees none that JavaScript has not.
+    pages: HashMap<usize, Box<[AtomicU64]>>,
+    slots: HashMap<usize, u32>,
+}
+
+impl<'c> Thread<'c> {
+    fn join(counter: &'c TraceCounter) -> Self {
+        Self { counter, shard: counter.open_shard(), pages: HashMap::new(), slots: HashMap::new() }
+    }
+
+    #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
+    fn count(&mut self, label_set: usize) {
+        let intern = || {
+            let id = label_set.to_string();
+            self.counter.intern(["A", "f", "f.js", &id, "", "", ""]).slot
+        };
+        let slot = *self.slots.entry(label_set).or_insert_with(intern) as usize;
+        let page = self.pages.entry(slot / CELLS).or_insert_with(|| {
+            let page: Box<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
+            let cells = NonNull::from(&*page).cast();
+            // SAFETY: a box's memory stays where it is; `drop` closes the shard before it goes.
+            let lent = unsafe { LentPage::new(cells) };
+            assert!(self.counter.lend_page(self.shard, slot / CELLS, lent));
+            page
+        });
+        let cell = &page[slot % CELLS];
+        let value = f64::from_bits(cell.load(Ordering::Relaxed)) + 1.0;
+        cell.store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    fn sweep(&mut self) {
+        if self.counter.sweep(self.shard, Instant::now()) {
+            self.slots.clear();
+        }
+    }
+}
+
+impl Drop for Thread<'_> {
+    fn drop(&mut self) {
+        self.counter.close_shard(self.shard);
+        for page in self.pages.values() {
+            // A read after this would not go unnoticed.
+            page.iter().for_each(|cell| cell.store(f64::NAN.to_bits(), Ordering::Relaxed));
+        }
+    }
+}
+
+/// The values by label set, as a page shows them.
+fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
+    let mut page = Page::new(Arc::clone(counter), Vec::new());
+    let mut text = Vec::new();
+    while page.render(&mut text) {}
+    let text = String::from_utf8(text).expect("UTF-8");
+    let mut values = HashMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (labels, value) = line.rsplit_once(' ').expect("labels and a value");
+        let id = labels.split_once(",id=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let id = id.expect("an id").0.parse().expect("a number");
+        let value: f64 = value.parse().expect("a number");
+        assert!(values.insert(id, value).is_none(), "{id} twice");
+    }
+    values
+}
+
+/// Reads until told to end; fails if anything falls or goes.
+fn watch(counter: &Arc<TraceCounter>, counting: &AtomicBool) -> usize {
+    let (mut before, mut pages) = (HashMap::new(), 0);
+    while counting.load(Ordering::Acquire) {
+        let now = shown(counter);
+        for (id, was) in &before {
+            assert!(now.get(id).is_some_and(|value| value >= was), "{id} fell from {was}");
+        }
+        before = now;
+        pages += 1;
+    }
+    pages
+}
+
+/// Calls `work` on `WRITERS` threads while `watch` runs on `READERS`; gives what `watch` gave.
+fn under_readers<R: Send>(
+    work: impl Fn(usize) + Sync,
+    watch: impl Fn(&AtomicBool) -> R + Sync,
+) -> Vec<R> {
+    let counting = AtomicBool::new(true);
+    let begin = Barrier::new(WRITERS + READERS);
+    thread::scope(|scope| {
+        let (work, watch, begin, counting) = (&work, &watch, &begin, &counting);
+        let readers: Vec<_> =
+            (0..READERS).map(|_| scope.spawn(move || (begin.wait(), watch(counting)).1)).collect();
+        let writers: Vec<_> =
+            (0..WRITERS).map(|at| scope.spawn(move || (begin.wait(), work(at)).1)).collect();
+        let ended: Vec<_> = writers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        counting.store(false, Ordering::Release);
+        for writer in ended {
+            writer.expect("a writer");
+        }
+        readers.into_iter().map(|reader| reader.join().expect("a reader")).collect()
+    })
+}
+
+#[test]
+fn nothing_is_lost_falls_or_comes_twice_while_threads_come_and_go() {
+    let counter = counter(None);
+    let expected: Vec<AtomicUsize> = (0..LABEL_SETS).map(|_| AtomicUsize::new(0)).collect();
+    let work = |at: usize| {
+        for round in 0..rounds() {
+            let mut thread = Thread::join(&counter);
+            for call in 0..CALLS {
+                // Half of the calls fall on a few label sets that all threads share.
+                let spread = call.wrapping_mul(2_654_435_761).wrapping_add(at * 31 + round * 7);
+                let label_set = if call % 2 == 0 { spread % 5 } else { spread % LABEL_SETS };
+                thread.count(label_set);
+                expected[label_set].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let pages = under_readers(work, |counting| watch(&counter, counting));
+    assert!(cfg!(miri) || pages.iter().sum::<usize>() > 2, "{pages:?} pages");
+
+    let values = shown(&counter);
+    for (id, calls) in expected.iter().enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let calls = calls.load(Ordering::Relaxed) as f64;
+        assert_eq!(values.get(&id).copied().unwrap_or(0.0), calls, "{id}");
+    }
+    let total: f64 = values.values().sum();
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let calls = (WRITERS * rounds() * CALLS) as f64;
+    assert_eq!(total, calls);
+}
+
+#[test]
+fn a_thread_that_ends_in_the_middle_of_a_page_is_on_it_once() {
+    let counter = counter(None);
+    let work = |at: usize| {
+        for _ in 0..rounds() * 20 {
+            let mut thread = Thread::join(&counter);
+            for label_set in 0..20 {
+                thread.count(at * 20 + label_set);
+            }
+        }
+    };
+    let one_by_one = |counting: &AtomicBool| {
+        let mut last = 0.0;
+        while counting.load(Ordering::Acquire) {
+            let (mut next, mut sum) = (Some(0), 0.0);
+            while let Some(from) = next {
+                next = counter.visit(from, |series| {
+                    assert!(series.value.is_finite(), "read after its end");
+                    sum += series.value;
+                    ControlFlow::Break(())
+                });
+            }
+            assert!(sum >= last, "the sum fell from {last} to {sum}");
+            last = sum;
+        }
+    };
+    under_readers(work, one_by_one);
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let each = (rounds() * 20) as f64;
+    assert!(shown(&counter).values().all(|value| *value == each));
+}
+
+#[test]
+fn a_slot_that_expires_is_never_counted_in_for_the_series_before() {
+    let counter = counter(Some(Duration::from_millis(1)));
+    let made: Vec<AtomicUsize> = (0..50).map(|_| AtomicUsize::new(0)).collect();
+    let work = |at: usize| {
+        for round in 0..rounds() {
+            let mut thread = Thread::join(&counter);
+            for call in 0..CALLS / 10 {
+                // Phases, so that label sets are idle for a while and come back.
+                let label_set = (call / 100 * 7 + call % 3 + at + round) % made.len();
+                made[label_set].fetch_add(1, Ordering::SeqCst);
+                thread.count(label_set);
+                if call % 50 == 0 {
+                    thread.sweep();
+                    thread::sleep(Duration::from_micros(100));
+                }
+            }
+        }
+    };
+    let compare = |counting: &AtomicBool| {
+        while counting.load(Ordering::Acquire) {
+            for (id, value) in shown(&counter) {
+                #[expect(clippy::cast_precision_loss, reason = "small")]
+                let calls = made[id].load(Ordering::SeqCst) as f64;
+                assert!(value <= calls, "{id} shows {value} of {calls} calls");
+            }
+            // While a page is open no slot is given up.
+            thread::sleep(Duration::from_millis(2));
+        }
+    };
+    under_readers(work, compare);
+    assert!(cfg!(miri) || counter.stats().expired > 0, "some went");
+}
