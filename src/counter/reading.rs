@@ -1,12 +1,16 @@
 //! Reading the series: slot after slot, for as long as the reader wants to hold the lock.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::{ControlFlow, Range},
+    sync::Arc,
+};
 
 use super::{
     TraceCounter,
-    pages::{RANGE, Stamp},
+    expiry::Expiry,
+    pages::{RANGE, Shards, Stamp},
     series::{SeriesTable, Stored},
-    state::{State, show},
+    state::State,
 };
 
 /// One series as it is visited: its labels, to be written, and its value.
@@ -51,28 +55,45 @@ impl TraceCounter {
         from: u32,
         visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
-        let state = &*self.state();
-        self.walk(&state.series, from, u32::MAX, |slot| state.shards.value(slot as usize), visit)
+        let State { series, shards, .. } = &*self.state();
+        self.walk(series, shards, from..series.slots(), |_, _| {}, visit)
     }
 
+    /// Goes through `slots`, range by range: `pass` gets each slot's value, `visit` those that are
+    /// not 0.
     fn walk(
         &self,
         table: &SeriesTable,
-        from: u32,
-        end: u32,
-        mut value: impl FnMut(u32) -> f64,
+        shards: &Shards,
+        slots: Range<u32>,
+        mut pass: impl FnMut(u32, f64),
         mut visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
-        for slot in from..table.slots().min(end) {
-            let value = value(slot);
-            if value == 0.0 {
-                continue;
+        let mut from = slots.start;
+        while from < slots.end {
+            let range = from / RANGE;
+            let values = shards.range(range);
+            let end = slots.end.min((range + 1) * RANGE);
+            for (slot, &value) in (from..end).zip(values.iter().skip((from % RANGE) as usize)) {
+                pass(slot, value);
+                if value == 0.0 {
+                    continue;
+                }
+                if visit(Series { counter: self, table, slot, value }).is_break() {
+                    return Some(slot + 1);
+                }
             }
-            if visit(Series { counter: self, table, slot, value }).is_break() {
-                return Some(slot + 1);
-            }
+            from = end;
         }
         None
+    }
+}
+
+/// A page has shown this value.
+#[inline]
+fn shown(expiry: &mut Option<Expiry>, slot: u32, value: f64) {
+    if let Some(expiry) = expiry {
+        expiry.shown(slot, value);
     }
 }
 
@@ -102,7 +123,8 @@ impl Reading {
     ) -> Option<u32> {
         let state = &mut *self.0.state();
         let State { series, shards, expiry, .. } = state;
-        self.0.walk(series, from, u32::MAX, |slot| show(shards, expiry, slot), visit)
+        let pass = |slot, value| shown(expiry, slot, value);
+        self.0.walk(series, shards, from..series.slots(), pass, visit)
     }
 
     /// As [`Reading::visit`], but no further than to the end of `from`'s range; what is visited is
@@ -116,13 +138,13 @@ impl Reading {
         let state = &mut *self.0.state();
         let State { series, shards, expiry, .. } = state;
         let stamp = stamp.get_or_insert_with(|| shards.stamp(from / RANGE));
-        let value = |slot| {
-            let value = show(shards, expiry, slot);
+        let pass = |slot, value| {
+            shown(expiry, slot, value);
             stamp.add(value);
-            value
         };
         let end = (from / RANGE + 1) * RANGE;
-        let next = self.0.walk(series, from, end, value, visit);
+        let slots = from..series.slots().min(end);
+        let next = self.0.walk(series, shards, slots, pass, visit);
         next.or((end < series.slots()).then_some(end))
     }
 
@@ -138,10 +160,8 @@ impl Reading {
         if now != stamp {
             return false;
         }
-        if let Some(expiry) = &mut state.expiry {
-            for (slot, value) in (range * RANGE..).zip(values) {
-                expiry.shown(slot, value);
-            }
+        for (slot, value) in (range * RANGE..).zip(values) {
+            shown(&mut state.expiry, slot, value);
         }
         true
     }

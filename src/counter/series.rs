@@ -17,9 +17,6 @@ pub const PARTS: usize = 6;
 /// object, parent and caller.
 pub const SITE: usize = 0;
 
-/// What is written before and after a part that is a number, by part.
-const NUMBER_LABELS: [&str; PARTS] = ["", ",object_id=\"", ",parent_object_id=\"", "", "", ""];
-
 /// One part of a label set that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -157,17 +154,30 @@ impl SeriesTable {
     /// Appends a series' labels, each led by a comma.
     #[inline]
     pub fn write_labels(&self, slot: u32, out: &mut Vec<u8>) {
-        for (part, &stored) in self.keys[slot as usize].iter().enumerate() {
-            if stored == ABSENT {
-                continue;
-            }
-            if stored >= FRAGMENT {
-                out.extend_from_slice(self.fragments.text(stored ^ FRAGMENT));
-                continue;
-            }
-            out.extend_from_slice(NUMBER_LABELS[part].as_bytes());
-            out.extend_from_slice(itoa::Buffer::new().format(stored).as_bytes());
-            out.push(b'"');
+        let [site, object, parent, properties @ ..] = self.keys[slot as usize];
+        self.write_text(site, out);
+        self.write_id(object, b",object_id=\"", out);
+        self.write_id(parent, b",parent_object_id=\"", out);
+        for stored in properties {
+            self.write_text(stored, out);
         }
+    }
+
+    #[inline]
+    fn write_text(&self, stored: u32, out: &mut Vec<u8>) {
+        if stored != ABSENT {
+            out.extend_from_slice(self.fragments.text(stored ^ FRAGMENT));
+        }
+    }
+
+    /// The label's length is known to the compiler, so that copying it takes no call.
+    #[inline]
+    fn write_id<const N: usize>(&self, stored: u32, label: &[u8; N], out: &mut Vec<u8>) {
+        if stored >= FRAGMENT {
+            return self.write_text(stored, out);
+        }
+        out.extend_from_slice(label);
+        out.extend_from_slice(itoa::Buffer::new().format(stored).as_bytes());
+        out.push(b'"');
     }
 }

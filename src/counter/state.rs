@@ -24,8 +24,13 @@ pub struct State {
 }
 
 impl State {
+    /// A slot's value, for a page.
     pub fn show(&mut self, slot: u32) -> f64 {
-        show(&self.shards, &mut self.expiry, slot)
+        let value = self.shards.value(slot as usize);
+        if let Some(expiry) = &mut self.expiry {
+            expiry.shown(slot, value);
+        }
+        value
     }
 
     pub fn find(&mut self, parts: &Parts<'_>) -> Option<u32> {
@@ -70,13 +75,4 @@ impl State {
         self.overflow = Some(slot);
         slot
     }
-}
-
-/// A slot's value, for a page.
-pub fn show(shards: &Shards, expiry: &mut Option<Expiry>, slot: u32) -> f64 {
-    let value = shards.value(slot as usize);
-    if let Some(expiry) = expiry {
-        expiry.shown(slot, value);
-    }
-    value
 }
