@@ -17,6 +17,7 @@ const TOOLS = {
   },
   prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
+  python3: { probe: ['python3', '--version'], get: 'apt-get install python3, or brew install python' },
   'prometheus-client': {
     probe: ['python3', '-c', 'import prometheus_client'],
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
