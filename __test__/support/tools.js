@@ -23,7 +23,6 @@ const TOOLS = {
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
   },
   gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
-  python3: { probe: ['python3', '--version'], get: 'https://www.python.org' },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
   zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }

@@ -183,8 +183,8 @@ impl Shards {
         for (value, settled) in values.iter_mut().zip(self.settled.iter().skip(from)) {
             *value = *settled;
         }
-        for (_, pages) in &self.open {
-            let Some(Some(page)) = pages.get(from / CELLS) else { continue };
+        for shard in &self.open {
+            let Some(Some(page)) = shard.pages.get(from / CELLS) else { continue };
             for (cell, value) in (from % CELLS..).zip(&mut values) {
                 *value += page.read(cell);
             }
