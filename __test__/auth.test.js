@@ -164,7 +164,7 @@ test('auth: stop() does not wait for guesses that wait', async () => {
   assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'it got its answer, or none')
 })
 
-test('auth: Python\'s own client is let in and kept out', { skip: !spawnSync('python3', ['--version']).stdout }, () => {
+test('auth: Python\'s own client is let in and kept out', { skip: lacks('python3') }, () => {
   const { port } = serve({ auth: { username: 'prometheus', password: 'pass word' } })
   const script = `
 import sys, urllib.error, urllib.request as r
@@ -230,7 +230,7 @@ for (const [auth, named, code, secret] of refused) {
   })
 }
 
-for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.example:80'], ['http://app.example'], ['a b'], ['[app]']]) {
+for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.example:80'], ['cafe:80'], ['http://app.example'], ['a b'], ['[app]']]) {
   test(`allowedHosts: ${inspect(value)} is refused at the call`, () => {
     assert.throws(() => HypertracePrometheus({ port: 0, allowedHosts: value }), (error) => {
       assert.ok(error instanceof TypeError)

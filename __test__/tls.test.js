@@ -150,7 +150,7 @@ test('tls: openssl s_client verifies it and reads the page', { skip }, async () 
   }
 })
 
-test('tls: Python\'s own client reads the page, with a certificate and a password', { skip: skip || !spawnSync('python3', ['--version']).stdout }, () => {
+test('tls: Python\'s own client reads the page, with a certificate and a password', { skip: skip || lacks('python3') }, () => {
   const { port } = serve({ ca: clients.cert }, { auth: { username: 'u', password: 'p' } })
   const script = `
 import base64, ssl, sys, urllib.request as r

@@ -10,7 +10,8 @@ const { invalidSecret, invalidState, invalidType, invalidValue } = require('./er
 const TOKEN = /^[\x21-\x7e]+$/
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/
-const HOST = /^(\[[0-9a-f:.]+\]|[0-9a-f:.]*:[0-9a-f:.]*|[^\s:/?#@[\]]+)$/i
+// An IPv6 address, with or without brackets, has two colons at least; what has one has a port.
+const HOST = /^(\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*|[^\s:/?#@[\]]+)$/i
 
 /**
  * @typedef {{ bearer: string } | { username: string, password: string }} Auth

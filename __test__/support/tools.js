@@ -17,12 +17,12 @@ const TOOLS = {
   },
   prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
+  python3: { probe: ['python3', '--version'], get: 'apt-get install python3, or brew install python' },
   'prometheus-client': {
     probe: ['python3', '-c', 'import prometheus_client'],
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
   },
   gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
-  python3: { probe: ['python3', '--version'], get: 'https://www.python.org' },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
   zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
