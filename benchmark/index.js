@@ -6,7 +6,8 @@
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *
  * Each measurement has a process of its own. Rounds go through all implementations in turn, so that a machine that grows slower or
- * faster does so for all of them; the median round is the result. Prints a table and writes `results.md` (not with --only or --quick).
+ * faster does so for all of them; the median round is the result. Prints a table; writes `results.md` and the plots (not with --only
+ * or --quick).
  */
 
 const fs = require('node:fs')
@@ -15,6 +16,7 @@ const { parseArgs } = require('node:util')
 const implementations = require('./implementations')
 const { run } = require('./run')
 const { median } = require('./statistics')
+const { PLOTS, toSvg } = require('./plot')
 const { toText, toMarkdown } = require('./table')
 
 const ROWS = ['calls', 'scrape', 'render', 'memory', 'start']
@@ -22,34 +24,41 @@ const ROWS = ['calls', 'scrape', 'render', 'memory', 'start']
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
 })
-const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
 const chosen = options.only ? options.only.split(',') : ROWS
 
 /** What could not be measured, and why. */
 const missing = []
 
+/** Rounds of each row: as many as its figures scatter, as few as they take long. */
+const ROUNDS = { calls: 5, scrape: 3, render: 3, memory: 3, start: 7 }
+
 /**
- * @returns {Promise<Record<string, number>>} the median round of each implementation
+ * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} each line of a
+ *   case, with the median round of each implementation
  */
-async function measureCase (row, measured) {
+async function measureCase (row, unit, measured) {
   const names = Object.keys(implementations)
     .filter((name) => !measured.without?.includes(name) && (!measured.only || measured.only.includes(name)))
-  const values = new Map(names.map((name) => [name, []]))
+  const outcomes = new Map(names.map((name) => [name, []]))
+  const rounds = Number(options.rounds ?? (options.quick ? 1 : ROUNDS[row]))
 
   for (let round = 0; round < rounds; round++) {
-    for (const name of values.keys()) {
-      progress(`${measured.name}: round ${round + 1} of ${rounds}, ${name}`)
+    for (const name of outcomes.keys()) {
+      progress(`${measured.lines[0].name}: round ${round + 1} of ${rounds}, ${name}`)
       const outcome = await run(row, measured, name)
       if ('error' in outcome) {
-        missing.push({ name, measured: measured.name, why: outcome.error })
-        values.delete(name)
+        for (const line of measured.lines) missing.push({ name, measured: line.name, why: outcome.error })
+        outcomes.delete(name)
       } else {
-        values.get(name).push(outcome.value)
+        outcomes.get(name).push(outcome.values)
       }
     }
   }
   progress('')
-  return Object.fromEntries([...values].map(([name, list]) => [name, median(list)]))
+  return measured.lines.map((line, index) => {
+    const there = [...outcomes].filter(([, list]) => list[0][index] !== undefined)
+    return { ...line, unit, medians: Object.fromEntries(there.map(([name, list]) => [name, median(list.map((values) => values[index]))])) }
+  })
 }
 
 function progress (text) {
@@ -61,15 +70,22 @@ async function main () {
   for (const row of chosen) {
     const { cases, unit } = require(`./rows/${row}`)
     for (const measured of cases(options)) {
-      lines.push({ name: measured.name, unit, medians: await measureCase(row, { ...measured, quick: options.quick }) })
-      console.log(toText(lines.at(-1)))
+      for (const line of await measureCase(row, unit, { ...measured, quick: options.quick })) {
+        lines.push(line)
+        console.log(toText(line))
+      }
     }
   }
 
   const columns = Object.keys(implementations)
-  const markdown = toMarkdown(lines, columns, { rounds, missing })
+  const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? '3 to 7', missing })
   console.log(`\n${markdown}`)
-  if (!options.only && !options.quick) fs.writeFileSync(path.join(__dirname, 'results.md'), markdown)
+  if (!options.only && !options.quick) {
+    fs.writeFileSync(path.join(__dirname, 'results.md'), markdown)
+    for (const [name, plot] of Object.entries(PLOTS)) {
+      fs.writeFileSync(path.join(__dirname, `${name}.svg`), toSvg(plot, lines.filter((line) => line.plot === name)))
+    }
+  }
   if (missing.some(({ name }) => name === 'ours' || name === '1.0.0')) process.exitCode = 1
 }
 

@@ -23,7 +23,7 @@ async function freePort () {
  * @param {string} row name of a file in `rows/`
  * @param {object} measured one of its cases
  * @param {string} implementation
- * @returns {Promise<{ value: number } | { error: string }>}
+ * @returns {Promise<{ values: number[] } | { error: string }>} a value for each of the case's lines, in their order
  */
 async function run (row, measured, implementation) {
   const { observe } = require(`./rows/${row}`)
@@ -60,7 +60,11 @@ async function run (row, measured, implementation) {
     return 'error' in outcome ? outcome : outcome.result
   }
   const failed = ended.then((outcome) => 'error' in outcome ? outcome : new Promise(() => {}))
-  const outcome = await Promise.race([observe(measured, line), failed])
+  const observed = observe({ ...measured, implementation }, line).catch((error) => {
+    child.kill()
+    return { error: String(error.message) }
+  })
+  const outcome = await Promise.race([observed, failed])
   await ended
   return outcome
 }

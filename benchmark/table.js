@@ -31,7 +31,7 @@ function machine () {
 /**
  * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
  * @param {string[]} columns
- * @param {{ rounds: number, missing: { name: string, measured: string, why: string }[] }} run
+ * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */
 function toMarkdown (lines, columns, { rounds, missing }) {
   const row = (cells) => `| ${cells.join(' | ')} |`
@@ -46,7 +46,7 @@ function toMarkdown (lines, columns, { rounds, missing }) {
   for (const { name, measured, why } of missing) reasons.get(`${name}: ${why}`).push(measured)
   const notes = [...reasons].map(([reason, names]) => `Not measured: ${reason} (${names.length === lines.length ? 'all' : names.join('; ')}).`)
   return [
-    `${machine()}. Median of ${rounds} interleaved rounds, each measurement in a process of its own.`,
+    `${machine()}. Medians of ${rounds} interleaved rounds, each measurement in a process of its own.`,
     '',
     row(head),
     row(['---', ...head.slice(1).map(() => '---:')]),

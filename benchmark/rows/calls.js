@@ -12,20 +12,25 @@ const { median } = require('../statistics')
 
 const BATCH = 500
 
-const cases = ({ quick }) => [
-  { name: 'known call, 1 series', series: 1 },
-  { name: 'known call, 1,000 series', series: 1_000 },
-  { name: `known call, ${quick ? '20,000' : '100,000'} series`, series: quick ? 20_000 : 100_000 },
-  { name: 'known call, 1,000 series, 4 allowed props', series: 1_000, withProps: true },
-  { name: 'first call of a label set', series: quick ? 20_000 : 50_000, first: true, without: ['limit'] },
-  { name: 'first call of a label set, 4 allowed props', series: quick ? 20_000 : 50_000, withProps: true, first: true, without: ['limit'] }
-]
+const cases = ({ quick }) => {
+  const most = quick ? 20_000 : 100_000
+  const few = quick ? 20_000 : 50_000
+  const known = [1, 1_000, most].map((series) => (
+    { series, lines: [{ name: `known call, ${series.toLocaleString('en-GB')} series`, plot: 'calls', x: series }] }
+  ))
+  return [
+    ...known,
+    { series: 1_000, withProps: true, lines: [{ name: 'known call, 1,000 series, 4 allowed props' }] },
+    { series: few, first: true, lines: [{ name: 'first call of a label set' }], without: ['limit'] },
+    { series: few, first: true, withProps: true, lines: [{ name: 'first call of a label set, 4 allowed props' }], without: ['limit'] }
+  ]
+}
 
 function measure ({ series, withProps, first, quick }, create) {
   const { trace } = create({ allowedProps: withProps ? PROPS : [] })
   const application = new Application({ withProps })
   application.grow(Math.ceil(series / SITES))
-  return { value: first ? firstCalls(application, trace, series) : knownCalls(application, trace, series, quick) }
+  return { values: [first ? firstCalls(application, trace, series) : knownCalls(application, trace, series, quick)] }
 }
 
 function firstCalls (application, trace, series) {

@@ -1,42 +1,60 @@
 'use strict'
 
 /*
- * A scrape over HTTP from another process: how long until the last byte, and how long the application's event loop stands still.
+ * A scrape over HTTP from another process: how long until the last byte, and how long the application's event loop stands still;
+ * then asked for in gzip, by who would take both, when all series or only the newest were counted since the last one.
  * The limit is a server that has the bytes of our page ready and writes them at once.
  */
 
 const http = require('node:http')
 const { Application, SITES, batches } = require('../workload')
 const { watchStalls } = require('../stall')
-const { median } = require('../statistics')
+const { median, isEnough } = require('../statistics')
 
-const TIMES = 7
+const cases = ({ quick }) => {
+  const most = quick ? 20_000 : 100_000
+  return [1_000, 10_000, most].map((series) => {
+    const size = `${series / 1000}k series`
+    const lines = [
+      { name: `scrape, ${size}`, plot: 'scrape', x: series },
+      { name: `event loop stalled by a scrape, ${size}`, plot: 'stall', x: series }
+    ]
+    const packed = [
+      { name: `scrape in gzip, all counted since the last, ${size}` },
+      { name: `scrape in gzip, the newest 2 % counted since the last, ${size}` }
+    ]
+    return { series, lines: series === most ? [...lines, ...packed] : lines }
+  })
+}
 
-const cases = ({ quick }) => [1_000, 10_000, quick ? 20_000 : 100_000].flatMap((series) => {
-  const size = `${series / 1000}k series`
-  return [
-    { name: `scrape, ${size}`, series },
-    { name: `event loop stalled by a scrape, ${size}`, series, stall: true, without: ['limit'] }
-  ]
-})
+/** What is done before a scrape that is timed, for each line: `null` where the event loop is watched. */
+const WORK = [{ counted: 0 }, null, { counted: 1, gzip: true }, { counted: 0.02, gzip: true }]
 
-/** In the child: an application with so many series, served; then, when told to, a watch on its event loop. */
+/** In the child: an application with so many series, served; then, when told to, calls, or a watch on its event loop. */
 async function measure ({ series, port }, create, { tell, told }) {
   const isLimit = create.name === 'limit'
   const implementation = isLimit ? require('../implementations').ours() : create({ port: create.anyPort ? 0 : port })
   const application = new Application()
   application.grow(series / SITES)
-  for (const numbers of batches(series, 1000)) {
-    application.record(numbers).forEach((payload) => implementation.trace(payload))
+  const count = (from) => {
+    for (const numbers of batches(series - from, 1000)) {
+      application.record(numbers.map((number) => from + number)).forEach((payload) => implementation.trace(payload))
+    }
   }
+  count(0)
   if (isLimit) await serve(await implementation.metrics(), port)
 
   tell({ port: isLimit ? port : implementation.port() })
-  while (await told() === 'watch') {
-    const stopWatching = watchStalls()
-    tell('watching')
-    await told()
-    tell(stopWatching())
+  for (let work = await told(); work !== 'end'; work = await told()) {
+    if (work === null) {
+      const stopWatching = watchStalls()
+      tell('watching')
+      await told()
+      tell(stopWatching())
+    } else {
+      count(Math.round(series * (1 - work.counted)))
+      tell('counted')
+    }
   }
 }
 
@@ -47,33 +65,47 @@ function serve (page, port) {
 }
 
 /** In the parent: scrapes. */
-async function observe ({ stall, series }, { tell, told }) {
+async function observe ({ series, lines, implementation }, { tell, told }) {
   const { port } = await told()
-  const size = await scrape(port)
+  const size = await firstScrape(port)
   if (size < series * 50) throw new Error(`a page of ${size} bytes for ${series} series`)
 
-  const values = []
-  for (let i = 0; i < TIMES; i++) {
-    if (stall) {
-      tell('watch')
+  const medians = []
+  for (const work of implementation === 'limit' ? WORK.slice(0, 1) : WORK.slice(0, lines.length)) {
+    if (work?.gzip) await scrape(port, work.gzip)
+    const values = []
+    while (!isEnough(values)) {
+      tell(work)
       await told()
-      await scrape(port)
-      tell('enough')
-      values.push(await told())
-    } else {
       const start = performance.now()
-      await scrape(port)
-      values.push(performance.now() - start)
+      await scrape(port, work?.gzip)
+      const time = performance.now() - start
+      if (work === null) tell('enough')
+      values.push(work === null ? await told() : time)
     }
+    medians.push(median(values))
   }
   tell('end')
-  return { value: median(values) }
+  return { values: medians }
 }
 
-/** The number of bytes of the page. */
-function scrape (port) {
+/** As `scrape`, from a server that may be about to listen. */
+async function firstScrape (port) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await scrape(port)
+    } catch (error) {
+      if (error.code !== 'ECONNREFUSED' || attempt === 50) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+/** The number of bytes that came. */
+function scrape (port, gzip = false) {
   return new Promise((resolve, reject) => {
-    http.get({ port, host: 'localhost', path: '/metrics', agent: false }, (response) => {
+    const headers = gzip ? { 'accept-encoding': 'gzip' } : {}
+    http.get({ port, host: 'localhost', path: '/metrics', agent: false, headers }, (response) => {
       let size = 0
       response.on('data', (chunk) => { size += chunk.length })
       response.on('end', () => resolve(size))
