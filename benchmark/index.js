@@ -17,7 +17,7 @@ const { run } = require('./run')
 const { median } = require('./statistics')
 const { toText, toMarkdown } = require('./table')
 
-const ROWS = ['calls', 'scrape', 'render', 'memory', 'start']
+const ROWS = ['calls', 'threads', 'scrape', 'render', 'memory', 'start']
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
