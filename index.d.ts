@@ -129,6 +129,16 @@ declare namespace HypertracePrometheus {
     maxSeries?: number | null
 
     /**
+     * Milliseconds after which a series that is not counted any more leaves the page, once its last
+     * value was shown; 0 for never. If it is counted again it starts at 0, which `rate()` takes for
+     * a restart. Looked after now and then on the JavaScript thread, by a timer that keeps no
+     * process alive.
+     *
+     * @default 0
+     */
+    seriesIdleTimeout?: number
+
+    /**
      * The most characters (UTF-16 units) of a label value, 1 to 65,535. A longer one is cut and ends
      * in `…`.
      *
@@ -136,6 +146,69 @@ declare namespace HypertracePrometheus {
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
     maxLabelValueLength?: number | null
+
+    /**
+     * What each request has to carry, on every path: a name and a password (Basic), or a token
+     * (Bearer). Without it, or with a wrong one, the answer is 401; wrong ones are answered later and
+     * later, by address. Without `tls` it goes over the network readable by all who can listen there.
+     *
+     * @default null
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` when half of a pair is missing, `ERR_INVALID_ARG_VALUE`
+     * for an empty password or one that a request cannot carry. The message does not tell it.
+     */
+    auth?: BasicAuth | BearerAuth | null
+
+    /**
+     * Serves over TLS 1.2 and 1.3 (HTTPS) with this certificate; then not over plain HTTP.
+     *
+     * @default null
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` when one of them cannot be read, or the key is not the
+     * certificate's. The message tells nothing of the key.
+     */
+    tls?: SecureContext | null
+
+    /**
+     * Names and addresses, without a port, that browsers may use for this server beyond `localhost` and
+     * the addresses of the loopback. A browser's own request for any other name is answered 403, against
+     * DNS rebinding. Scrapers are not asked.
+     *
+     * @default []
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for what is no name or address.
+     */
+    allowedHosts?: readonly string[] | null
+  }
+
+  /** A name and a password, as Prometheus's `basic_auth` sends them. */
+  interface BasicAuth {
+    /** Not empty, without a colon. */
+    username: string
+    /** Not empty. */
+    password: string
+    bearer?: null
+  }
+
+  /** A token, as Prometheus's `authorization: { credentials }` sends it. */
+  interface BearerAuth {
+    /** Visible ASCII characters. */
+    bearer: string
+    username?: null
+    password?: null
+  }
+
+  /** A certificate and its key in PEM form, by the names that Node.js's `tls` has. */
+  interface SecureContext {
+    /** The certificate, followed by those between it and its authority's. */
+    cert: string | Uint8Array
+    /** Its private key, not encrypted: RSA of 2,048 bits or more, ECDSA P-256 or P-384, or Ed25519. */
+    key: string | Uint8Array
+    /** Authorities. With them each client has to show a certificate of one of theirs. */
+    ca?: string | Uint8Array | null
+    /**
+     * The oldest version to speak.
+     *
+     * @default 'TLSv1.2'
+     */
+    minVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   }
 
   /** The labels of the counter that are not properties'. */
@@ -236,6 +309,15 @@ declare namespace HypertracePrometheus {
      * it is the first of the two addresses.
      */
     address (): Address | null
+
+    /**
+     * Changes the certificate of a server that was opened with `tls`, from the next connection on. Those
+     * that are open stay open. All of it is set anew: without `ca`, certificates are no longer asked for.
+     *
+     * @throws {TypeError} as of the option `tls`; then nothing has changed.
+     * @throws {Error} `ERR_INVALID_STATE` without a `port` or without the option `tls`.
+     */
+    setSecureContext (context: SecureContext): void
 
     /** Lets the open server keep the process alive, which is the default. */
     ref (): this

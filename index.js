@@ -1,6 +1,7 @@
 'use strict'
 
 const { Exporter } = require('./lib/load-binding')()
+const { secure, setSecureContext } = require('./lib/door')
 const keepAlive = require('./lib/keep-alive')
 const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
@@ -19,6 +20,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   const worker = workerId()
   const exporter = new Exporter({ ...options, worker })
+  secure(exporter, options.tls)
   const sampler = options.collectDefaults ? createSampler() : null
   const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
 
@@ -64,7 +66,7 @@ function HypertracePrometheus (opts) {
   const stop = () => {
     if (stopped === null) {
       stopSweeping()
-      stopped = new Promise((resolve) => exporter.stop(resolve))
+      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
       if (sampler !== null) sampler.stop()
       if (alive !== null) alive.stop()
@@ -79,6 +81,7 @@ function HypertracePrometheus (opts) {
     stop,
     address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
     ref: () => { if (alive !== null) alive.ref(); return traceFunction },
+    setSecureContext: (tls) => setSecureContext(exporter, options, tls),
     unref: () => { if (alive !== null) alive.unref(); return traceFunction },
     contentType: register === null ? exporter.contentType : register.contentType,
     register: register === null ? { metrics, contentType: exporter.contentType } : register

@@ -11,7 +11,9 @@ const test = require('node:test')
 
 const { readOptions } = require('../lib/options')
 const HypertracePrometheus = require('..')
+const { createCertificates } = require('./support/certificates')
 const readme = require('./support/readme')
+const { lacks } = require('./support/tools')
 
 const { ROOT } = readme
 const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
@@ -50,6 +52,15 @@ test('readme: register.js shows both kinds of metrics on one page', async t => {
   assert.match(page, /^nodejs_version_info\{/m)
 })
 
+test('readme: secure.js serves over TLS, who has the password', { skip: lacks('openssl') }, async t => {
+  const certificates = createCertificates()
+  t.after(certificates.remove)
+  const { cert, key } = certificates.server(certificates.authority('authority'))
+  const { type, page } = await run(t, 'secure.js', { 'cert.pem': cert, 'key.pem': key })
+  assert.match(page, /^# HELP trace_counter /)
+  assert.equal(type, CONTENT_TYPE)
+})
+
 test('readme: app.ts compiles', async t => {
   const folder = createProject(t)
   fs.writeFileSync(path.join(folder, 'app.ts'), readme.marked('compile app.ts'))
@@ -69,7 +80,7 @@ test('readme: the options are those of index.d.ts, with the defaults that the co
 
   const actual = readOptions()
   assert.deepEqual(Object.keys(actual), names)
-  const words = { port: 'no server', register: 'none' }
+  const words = { port: 'no server', register: 'none', auth: 'none', tls: 'none' }
   for (const [name, value] of described) {
     const row = readme.table('Options').find(([cell]) => cell === `\`${name}\``)
     assert.equal(row[1], words[name] ?? `\`${value}\``, name)
@@ -122,6 +133,12 @@ test('readme: the scrape configuration is one', async t => {
   await checkWithPromtool(t, 'config', 'scrape_configs:\n' + readme.marked('scrape config'))
 })
 
+test('readme: the secure scrape configuration is one', async t => {
+  // Its files are not there.
+  const options = ['config', '--syntax-only']
+  await checkWithPromtool(t, options, 'scrape_configs:\n' + readme.marked('secure scrape config'))
+})
+
 /** A folder in which the README's programs find what they require. */
 function createProject (t) {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'readme-')))
@@ -137,8 +154,9 @@ function createProject (t) {
 }
 
 /** Runs a program of the README on a free port, until it ends by itself, and returns its page. */
-async function run (t, name) {
+async function run (t, name, files = {}) {
   const folder = createProject(t)
+  for (const [file, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, file), text)
   const source = readme.marked(`run ${name}`)
   assert.match(source, /\b4343\b/)
   fs.writeFileSync(path.join(folder, name), source.replace(/\b4343\b/, '0'))
@@ -150,14 +168,14 @@ async function run (t, name) {
 async function checkWithPromtool (t, what, file) {
   const folder = createProject(t)
   fs.writeFileSync(path.join(folder, 'file.yml'), file)
-  const { code, output } = await execute('promtool', ['check', what, 'file.yml'], folder)
+  const { code, output } = await execute('promtool', ['check', ...[what].flat(), 'file.yml'], folder)
   if (code === 'ENOENT') return t.skip('promtool is not installed: it comes with Prometheus')
   assert.equal(code, 0, output)
 }
 
 function execute (command, args, cwd) {
   return new Promise(resolve => {
-    execFile(command, args, { cwd, timeout: 60_000 }, (err, stdout, stderr) => {
+    execFile(command, args, { cwd, env: { ...process.env, METRICS_PASSWORD: 'a password' }, timeout: 60_000 }, (err, stdout, stderr) => {
       resolve({ code: err ? err.code : 0, output: stdout + stderr })
     })
   })

@@ -20,6 +20,13 @@ function received (value) {
   return Array.isArray(value) ? 'an array' : 'an object'
 }
 
+/** The same of what may be secret: no more than what kind of thing it is. */
+function receivedSecret (value) {
+  if (value === '') return 'an empty string'
+  if (typeof value === 'object' || value === undefined) return received(value)
+  return `type ${typeof value}`
+}
+
 function withCode (error, code) {
   error.code = code
   return error
@@ -46,6 +53,24 @@ function invalidValue (option, expected, value) {
 }
 
 /**
+ * An error of an option whose value is never to be seen, in a log or anywhere.
+ *
+ * @param {string} option
+ * @param {string} expected completes "must be …"
+ * @param {unknown} value
+ * @param {string} [code]
+ */
+function invalidSecret (option, expected, value, code = 'ERR_INVALID_ARG_TYPE') {
+  const message = `The "${option}" option must be ${expected}. Received ${receivedSecret(value)}`
+  return withCode(new TypeError(message), code)
+}
+
+/** @param {string} message */
+function invalidState (message) {
+  return withCode(new Error(message), 'ERR_INVALID_STATE')
+}
+
+/**
  * @param {string} option
  * @param {string} range completes "It must be …"
  * @param {unknown} value
@@ -66,4 +91,4 @@ function systemError ({ message, ...facts }) {
   return Object.assign(new Error(message), facts)
 }
 
-module.exports = { invalidType, invalidValue, outOfRange, systemError }
+module.exports = { invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }

@@ -7,6 +7,7 @@
 
 const { invalidValue, systemError } = require('./errors')
 const { aloneBy, shapeOf } = require('./options')
+const warnOfOpenDoor = require('./warn-of-open-door')
 
 /**
  * Serves the page, or joins the thread that does.
@@ -20,7 +21,7 @@ const { aloneBy, shapeOf } = require('./options')
  * @throws {Error} as Node's own server would emit, or if another thread has other options
  */
 function listen (exporter, options, worker, sample) {
-  const { host, port, register } = options
+  const { host, port, register, auth, tls, allowedHosts } = options
   // Both are called from outside any of the application's code: what they threw would end it.
   const answerSample = (peek) => {
     try {
@@ -39,7 +40,15 @@ function listen (exporter, options, worker, sample) {
     exporter.deliverPage(question, page, register.contentType)
   }
   const alone = aloneBy(options)
-  const at = { host, port, worker, shape: shapeOf(options), alone: alone === null ? undefined : alone.option }
+  const at = {
+    host,
+    port,
+    worker,
+    shape: shapeOf(options),
+    alone: alone === null ? undefined : alone.option,
+    auth: auth ?? undefined,
+    allowedHosts
+  }
   const { joined, differs, failure } =
     exporter.listen(at, answerSample, register === null ? null : answerPage)
   if (failure != null) {
@@ -52,6 +61,8 @@ function listen (exporter, options, worker, sample) {
       : `what it is in the thread that serves port ${port}`
     throw invalidValue(differs, expected, options[differs])
   }
+  // Who has to show a certificate is known as well as who has to tell a password.
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenDoor(exporter.address())
   return { joined }
 }
 

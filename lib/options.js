@@ -5,6 +5,7 @@
  * not known are ignored, as in the JavaScript package of this name.
  */
 
+const { readAllowedHosts, readAuth, readTls } = require('./door')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
 
 /** The labels that every trace can have; the rest are properties' and the user's own. */
@@ -50,6 +51,9 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {number} maxSeries
  * @property {number} seriesIdleTimeout in milliseconds; 0: none
  * @property {number} maxLabelValueLength
+ * @property {import('./door').Auth | null} auth
+ * @property {import('./door').Tls | null} tls
+ * @property {string[]} allowedHosts
  *
  * @param {any} given
  * @returns {Options}
@@ -71,7 +75,10 @@ function readOptions (given) {
     omitLabels: readStrings('omitLabels', given.omitLabels),
     maxSeries: readWhole('maxSeries', given.maxSeries, 50_000, 1, 100_000_000),
     seriesIdleTimeout: readWhole('seriesIdleTimeout', given.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
-    maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535)
+    maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535),
+    auth: readAuth(given.auth),
+    tls: readTls(given.tls),
+    allowedHosts: readAllowedHosts(given.allowedHosts)
   }
   for (const label of options.omitLabels) {
     if (!RESERVED_LABELS.includes(label)) {

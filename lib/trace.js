@@ -16,14 +16,12 @@
  */
 
 const QuadTable = require('./quad-table')
+const { Site, Sites } = require('./sites')
 const { text, own } = require('./text')
 
 const CELL_BITS = 12
 const CELLS = 1 << CELL_BITS
 const CELL_MASK = CELLS - 1
-
-/** How many sites one line and column is searched for before they are looked up by their text. */
-const MAX_CHAIN = 8
 
 const SEPARATOR = '\x1f'
 const ESCAPE = '\x1e'
@@ -61,7 +59,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   /** @type {Float64Array[]} */
   const pages = []
 
-  const sitesByPlace = new Map()
+  const sites = new Sites()
   const sitesByText = new Map()
   const values = new Map()
   const propSets = new QuadTable()
@@ -108,15 +106,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = (keepsId && payload.id) || ''
     const parentClassName = (parent && keepsParentClassName && parent.className) || ''
 
-    let site = sitesByPlace.get(keepsPlace ? caller.line * 1024 + caller.column : 0)
-    if (site !== undefined && site.byId !== null) site = site.byId.get(id)
-    while (site !== undefined) {
-      if (site.className === className && site.id === id &&
-        site.parentClassName === parentClassName && site.functionName === functionName &&
-        site.filename === filename) break
-      site = site.next
-    }
-    return site
+    const place = keepsPlace ? caller.line * 1024 + caller.column : 0
+    return sites.find(place, className, functionName, filename, id, parentClassName)
   }
 
   /** hypertrace counts objects from 1; any other id is known by its text, as a negative number. */
@@ -224,28 +215,9 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
       sitesByText.set(joined, site)
       weight += 8 + (joined.length >>> 4)
     }
-    placeSite(site, keepsPlace ? placeOf(caller) : 0)
-    return site
-  }
-
-  /** Puts a site where `findSlot` looks for it, at each place where its text comes up. */
-  function placeSite (site, place) {
-    const head = sitesByPlace.get(place)
-    const first = head === undefined || head.byId === null ? head : head.byId.get(site.id)
-    let length = 0
-    for (let at = first; at !== undefined; at = at.next) {
-      if (at.number === site.number) return
-      length++
-    }
+    sites.add(keepsPlace ? placeOf(caller) : 0, site)
     weight += 8
-    if (head !== undefined && head.byId === null && length === MAX_CHAIN) {
-      sitesByPlace.set(place, indexById(head))
-      placeSite(site, place)
-    } else if (length < MAX_CHAIN) {
-      const placed = site.before(first)
-      if (head === undefined || head.byId === null) sitesByPlace.set(place, placed)
-      else head.byId.set(site.id, placed)
-    }
+    return site
   }
 
   function addProps (set, owner, props, labels) {
@@ -299,7 +271,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   /** Drops the cache. Counts and slots are not touched. */
   function forget () {
-    sitesByPlace.clear()
+    sites.clear()
     sitesByText.clear()
     values.clear()
     propSets.clear()
@@ -319,38 +291,6 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 /** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */
 function isCount (id) {
   return typeof id === 'number' && (id | 0) === id && id >= 0
-}
-
-/** The labels that tell one call site from another, and the next site to try at its place. */
-class Site {
-  constructor (number, values, className, functionName, filename, id, parentClassName, next) {
-    this.number = number
-    /** The labels, joined for Rust. */
-    this.values = values
-    this.className = className
-    this.functionName = functionName
-    this.filename = filename
-    this.id = id
-    this.parentClassName = parentClassName
-    this.next = next
-    /** On a place's head where many ids come up: the chains by id, in place of this one. */
-    this.byId = null
-  }
-
-  before (next) {
-    return new Site(this.number, this.values, this.className, this.functionName, this.filename,
-      this.id, this.parentClassName, next)
-  }
-}
-
-/** A head for a place whose chain grew long: the same sites, one chain for each id. */
-function indexById (chain) {
-  const head = new Site(0, '', '', '', '', '', '', undefined)
-  head.byId = new Map()
-  for (let at = chain; at !== undefined; at = at.next) {
-    head.byId.set(at.id, at.before(head.byId.get(at.id)))
-  }
-  return head
 }
 
 /** Line and column as one number; NaN, which a Map finds too, where a payload has none. */

@@ -26,6 +26,7 @@ use crate::{
     scrape::{Member, Scraper},
     server::{
         Limits, Server, Source,
+        door::Door,
         listen::{BindError, Target},
     },
 };
@@ -42,6 +43,8 @@ pub struct Place {
     pub port: u16,
     /// What a thread that joins must have the same.
     pub shape: Shape,
+    /// Who is let in. A thread that joins has the same, or leaves it to the one that opened the port.
+    pub door: Door,
     /// The option that keeps this thread from joining any other.
     pub alone: Option<String>,
 }
@@ -94,8 +97,8 @@ pub fn open(
         }
         Err(error) => return Err(OpenError::Bind(error)),
     };
-    let server =
-        Server::start(listeners, source(), Limits::default()).map_err(OpenError::Thread)?;
+    let server = Server::start_behind(place.door.clone(), listeners, source(), Limits::default())
+        .map_err(OpenError::Thread)?;
     let endpoint = Arc::new(Endpoint {
         scraper: Arc::clone(scraper),
         server,
@@ -112,7 +115,7 @@ type Open = Vec<Weak<Endpoint>>;
 fn join(open: &Open, place: &Place, worker: Option<u32>) -> Option<Opened> {
     let at = |other: &Arc<Endpoint>| other.place.host.eq_ignore_ascii_case(&place.host);
     let endpoint = others(open, place.port).find(at)?;
-    let differing = place.alone.clone().or_else(|| differing(&endpoint.place.shape, &place.shape));
+    let differing = place.alone.clone().or_else(|| endpoint.differing(place));
     if let Some(option) = differing {
         return Some(Opened::Differs(option));
     }
@@ -195,6 +198,16 @@ impl Endpoint {
             self.closed.store(true, Ordering::SeqCst);
         }
         closes
+    }
+
+    /// The first option that a thread which asks for this place has otherwise.
+    fn differing(&self, place: &Place) -> Option<String> {
+        differing(&self.place.shape, &place.shape).or_else(|| {
+            let first = &self.place.door;
+            // The certificate may have been changed: the first and the newest are both right.
+            let now = Door { tls: self.server.secure_context(), ..first.clone() };
+            first.differing(&place.door).and(now.differing(&place.door)).map(str::to_owned)
+        })
     }
 
     fn has_port(&self, port: u16) -> bool {

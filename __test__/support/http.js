@@ -1,15 +1,18 @@
 'use strict'
 
 const http = require('node:http')
+const https = require('node:https')
 
 /**
- * One GET on a connection of its own, given up after five seconds.
- * @param {{ port: number, host?: string, path?: string }} where
+ * One request, a GET on a connection of its own if nothing else is said, given up after five seconds.
+ * @param {{ port: number, host?: string, path?: string } & import('node:https').RequestOptions & { secure?: boolean }} where
+ * `secure`: over TLS
  * @returns {Promise<{ status: number, headers: http.IncomingHttpHeaders, body: string }>}
  */
-function get ({ port, host = 'localhost', path = '/metrics' }) {
+function get ({ port, host = 'localhost', path = '/metrics', secure = false, ...more }) {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host, port, path, agent: false, timeout: 5000 }, (response) => {
+    const { request: send } = secure ? https : http
+    const request = send({ host, port, path, agent: false, timeout: 5000, ...defined(more) }, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', reject)
@@ -21,7 +24,14 @@ function get ({ port, host = 'localhost', path = '/metrics' }) {
     })
     request.on('timeout', () => request.destroy(new Error('no answer within five seconds')))
     request.on('error', reject)
+    request.end()
   })
+}
+
+/** Without headers that are undefined, which Node's client refuses. */
+function defined ({ headers = {}, ...more }) {
+  if (Array.isArray(headers)) return { headers, ...more }
+  return { headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)), ...more }
 }
 
 module.exports = { get }

@@ -21,6 +21,7 @@ const END_LIMIT_MS = 10_000
  * @property {string} [path] of the page
  * @property {string} [interval]
  * @property {string} [timeout]
+ * @property {object} [more] of Prometheus's own settings for a job
  *
  * @typedef {{ metric: Record<string, string>, value: number }} Result
  */
@@ -132,7 +133,8 @@ function configuration (jobs, rules) {
       metrics_path: job.path ?? '/metrics',
       scrape_interval: job.interval ?? '1s',
       scrape_timeout: job.timeout ?? '1s',
-      static_configs: [{ targets: [job.target] }]
+      static_configs: [{ targets: [job.target] }],
+      ...job.more
     }))
   }
 }

@@ -5,6 +5,7 @@
 
 const http = require('node:http')
 const Module = require('node:module')
+const { get } = require('./http')
 
 const ours = require.resolve('../..')
 let traceFunction
@@ -21,7 +22,7 @@ require(ours)
 function probed (HypertracePrometheus) {
   return options => {
     traceFunction = HypertracePrometheus(options)
-    setImmediate(look)
+    setImmediate(look, options)
     return traceFunction
   }
 }
@@ -33,11 +34,16 @@ http.createServer = (...args) => {
   return server
 }
 
-async function look () {
+async function look ({ tls, auth } = {}) {
   if (server !== undefined && !server.listening) await new Promise(resolve => server.once('listening', resolve))
   const { port } = (server || traceFunction).address()
-  const res = await fetch(`http://localhost:${port}/metrics`, { headers: { connection: 'close' } })
-  console.log(JSON.stringify({ type: res.headers.get('content-type'), page: await res.text() }))
+  const { headers, body } = await get({
+    port,
+    // A program of the README's trusts nobody: that the certificate is the right one is another test's.
+    ...(tls && { secure: true, host: '127.0.0.1', rejectUnauthorized: false }),
+    ...(auth && { auth: `${auth.username}:${auth.password}` })
+  })
+  console.log(JSON.stringify({ type: headers['content-type'], page: body }))
   if (server !== undefined) server.close()
   await traceFunction.stop()
 }

@@ -11,12 +11,18 @@ const { RUNTIMES, findRuntime } = require('../../scripts/runtimes')
 /** @type {Record<string, { probe: string[], get: string }>} */
 const TOOLS = {
   'cargo-deny': { probe: ['cargo', 'deny', '--version'], get: 'cargo install --locked cargo-deny' },
+  openssl: {
+    probe: ['openssl', 'req', '-help', '-CAkey', 'x'], // LibreSSL, and OpenSSL before 3.0, have no such option
+    get: 'apt-get install openssl, or brew install openssl@3, and have it first in PATH'
+  },
   prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
+  python3: { probe: ['python3', '--version'], get: 'apt-get install python3, or brew install python' },
   'prometheus-client': {
     probe: ['python3', '-c', 'import prometheus_client'],
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
   },
+  gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
   zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }

@@ -17,7 +17,10 @@ const options: HypertracePrometheus.Options = {
   prefix: 'my_',
   omitLabels: ['object_id'],
   maxSeries: 1000,
-  maxLabelValueLength: 100
+  maxLabelValueLength: 100,
+  auth: { username: 'a', password: 'b' },
+  tls: { cert: Buffer.alloc(1), key: 'k', ca: new Uint8Array(1), minVersion: 'TLSv1.3' },
+  allowedHosts: ['app.example'] as const
 }
 const traceFunction = HypertracePrometheus(options)
 
@@ -51,7 +54,19 @@ HypertracePrometheus({ register: new prometheus14.Registry() })
 const openMetrics = new prometheus.Registry<prometheus.OpenMetricsContentType>()
 HypertracePrometheus({ register: openMetrics, port: 0 })
 
+HypertracePrometheus({ auth: { bearer: 'token' }, tls: null })
+const changed: void = traceFunction.setSecureContext({ cert: '', key: '' })
+console.log(changed)
+
 // What has to be refused.
+// @ts-expect-error half a pair
+HypertracePrometheus({ auth: { username: 'a' } })
+// @ts-expect-error one or the other
+HypertracePrometheus({ auth: { username: 'a', password: 'b', bearer: 'c' } })
+// @ts-expect-error a certificate has a key
+traceFunction.setSecureContext({ cert: '' })
+// @ts-expect-error too old
+HypertracePrometheus({ tls: { cert: '', key: '', minVersion: 'TLSv1.1' } })
 // @ts-expect-error the port is a number or its digits
 HypertracePrometheus({ port: true })
 // @ts-expect-error names are strings

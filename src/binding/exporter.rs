@@ -16,6 +16,7 @@ use napi::{
 use napi_derive::napi;
 
 use super::{
+    door::{TlsOptions, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
     listening::{Address, ListenOptions, Listening},
@@ -28,10 +29,10 @@ use super::{
 };
 use crate::{
     counter::{CELLS, LentPage},
-    endpoint::{self, Endpoint, OpenError, Opened},
+    endpoint::{self, Endpoint, OpenError, Opened, Place},
     exposition::CONTENT_TYPE,
     scrape::{Member, OwnPages, PageQuestions, RegisterPage, RegisterPages, Scraper},
-    server::Source,
+    server::{Source, tls::SecureContext},
 };
 
 /// How long the end of a JavaScript thread may wait for the server's.
@@ -43,6 +44,8 @@ pub struct Exporter {
     inner: Arc<Inner>,
     /// Keeps the pages that Rust reads alive; dropped after the shard is closed.
     pages: Vec<Float64Array>,
+    /// The certificate to show, until there is a server that does.
+    tls: Option<SecureContext>,
 }
 
 /// What the end of the JavaScript thread has to reach.
@@ -71,7 +74,7 @@ impl Exporter {
             stopped: AtomicBool::default(),
         });
         end_with_thread(&env, &inner)?;
-        Ok(Self { inner, pages: Vec::new() })
+        Ok(Self { inner, pages: Vec::new(), tls: None })
     }
 
     /// The trace counter's name.
@@ -127,6 +130,20 @@ impl Exporter {
         Ok(())
     }
 
+    /// Takes the certificate to show: for the server that `listen` starts, or from now on for the one
+    /// that it has started. Gives what is wrong with it, and takes nothing then.
+    #[napi(catch_unwind)]
+    pub fn secure(&mut self, options: TlsOptions) -> Option<UnusableTls> {
+        match (SecureContext::try_from(options), &self.inner.endpoint) {
+            (Err(unusable), _) => return Some(unusable.into()),
+            (Ok(context), None) => self.tls = Some(context),
+            (Ok(context), Some(endpoint)) => {
+                endpoint.server().set_secure_context(context);
+            }
+        }
+        None
+    }
+
     /// Serves a port, or joins the thread of this process that does, or says why not. To be called
     /// before anything is counted.
     ///
@@ -158,7 +175,9 @@ impl Exporter {
         };
         let sampler = Arc::new(Asker::new(&ask_sample)?);
         let worker = at.worker;
-        let inner = match endpoint::open(at.into(), worker, scraper, source) {
+        let mut place = Place::from(at);
+        place.door.tls = self.tls.take();
+        let inner = match endpoint::open(place, worker, scraper, source) {
             Ok(Opened::Served(endpoint)) => self.inner.at(endpoint, None),
             Ok(Opened::Joined(endpoint, member)) => self.inner.at(endpoint, Some(member)),
             Ok(Opened::Differs(option)) => return Ok(Listening::differs(option)),

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use crate::{endpoint::Place, server::listen::BindError};
+use super::door::Auth;
+use crate::{
+    endpoint::Place,
+    server::{door::Door, listen::BindError},
+};
 
 /// Where to serve the page.
 #[napi(object, object_to_js = false)]
@@ -19,13 +23,22 @@ pub struct ListenOptions {
     pub shape: Vec<Vec<String>>,
     /// An option that keeps this thread from joining any other.
     pub alone: Option<String>,
+    /// What each request has to carry.
+    pub auth: Option<Auth>,
+    /// Names that browsers may know this server by.
+    pub allowed_hosts: Vec<String>,
 }
 
 impl From<ListenOptions> for Place {
     fn from(options: ListenOptions) -> Self {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
         let shape = options.shape.into_iter().filter_map(pair).map(Into::into).collect();
-        Self { host: options.host, port: options.port, shape, alone: options.alone }
+        let door = Door {
+            credentials: options.auth.map(Into::into),
+            allowed_hosts: options.allowed_hosts,
+            tls: None,
+        };
+        Self { host: options.host, port: options.port, shape, alone: options.alone, door }
     }
 }
 

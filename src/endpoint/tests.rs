@@ -13,7 +13,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn place(port: u16) -> Place {
     let shape = [("a", "1"), ("b", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Place { host: "localhost".to_owned(), port, shape: shape.to_vec(), alone: None }
+    let host = "localhost".to_owned();
+    Place { host, port, shape: shape.to_vec(), alone: None, door: Door::default() }
 }
 
 /// What one JavaScript thread has of it.

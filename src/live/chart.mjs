@@ -1,6 +1,7 @@
 /* eslint-env browser */
 // Lines over time, drawn as SVG: charts with a scale and a pointer's reading, and small ones in rows.
 
+import { duration } from './format.mjs'
 import { WINDOW } from './history.mjs'
 
 const SVG = 'http://www.w3.org/2000/svg'
@@ -69,6 +70,7 @@ function div (className, parent) {
 }
 
 const PAD = 3 // room for half a line's width at the edges
+const TEXT = 14 // room for the scale's figures, which must not lie on the line
 
 export class Chart {
   #place
@@ -100,6 +102,7 @@ export class Chart {
     place.append(this.#root)
     this.#top = div('scale top', place)
     this.#past = div('scale past', place)
+    div('scale now', place).textContent = 'now'
     this.#tip = div('tip', place)
     this.#tip.hidden = true
     new ResizeObserver(() => this.#redraw()).observe(place)
@@ -127,17 +130,18 @@ export class Chart {
     const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
     const end = scaleEnd(highest)
     const x = (t) => (1 - (now - t) / span) * (width - PAD)
-    const y = (v) => height - PAD - (v / end) * (height - 2 * PAD)
-    this.#drawn.scale = { x, y, height, seen }
+    const bottom = height - (this.#place.classList.contains('tall') ? TEXT : PAD)
+    const y = (v) => bottom - (v / end) * (bottom - TEXT)
+    this.#drawn.scale = { x, y, bottom, seen }
 
     this.#root.setAttribute('viewBox', `0 0 ${width} ${height}`)
-    const { line, area } = paths(seen, x, y, height - PAD)
+    const { line, area } = paths(seen, x, y, bottom)
     this.#line.setAttribute('d', line)
     this.#area.setAttribute('d', area)
-    this.#marks.setAttribute('d', marks.filter((t) => t > now - span).map((t) => `M${x(t).toFixed(1)} 0V${height}`).join(''))
+    this.#marks.setAttribute('d', marks.filter((t) => t > now - span).map((t) => `M${x(t).toFixed(1)} ${TEXT}V${bottom}`).join(''))
     this.#grid.setAttribute('d', [0, end / 2, end].map((v) => `M0 ${y(v).toFixed(1)}H${width}`).join(''))
     this.#top.textContent = this.#format(end)
-    this.#past.textContent = span >= 120 ? `${Math.round(span / 60)} min ago` : `${Math.round(span)} s ago`
+    this.#past.textContent = `${duration(span)} ago`
 
     const last = seen[seen.length - 1]?.v ?? null
     this.#root.setAttribute('aria-label', last === null
@@ -161,9 +165,9 @@ export class Chart {
     const away = ({ t }) => Math.abs(scale.x(t) - this.#pointer)
     const nearest = points.reduce((best, point) => away(point) < away(best) ? point : best)
     const x = scale.x(nearest.t)
-    this.#cursor.setAttribute('d', `M${x} 0V${scale.height}M${x} ${scale.y(nearest.v)}h0`)
+    this.#cursor.setAttribute('d', `M${x} ${TEXT}V${scale.bottom}M${x} ${scale.y(nearest.v)}h0`)
     const ago = Math.round(this.#drawn.now - nearest.t)
-    this.#tip.textContent = `${this.#format(nearest.v)}, ${ago === 0 ? 'now' : `${ago} s ago`}`
+    this.#tip.textContent = `${this.#format(nearest.v)}, ${ago === 0 ? 'now' : `${duration(ago)} ago`}`
     this.#tip.classList.toggle('left', x > this.#place.clientWidth / 2)
     this.#tip.style.setProperty('--x', `${x}px`)
   }

@@ -230,5 +230,6 @@ addEventListener('keydown', (event) => {
 })
 
 $('where').textContent = location.host
+$('snippet').textContent = $('snippet').textContent.replace('4343', location.port || '4343')
 showNavigation()
 poller.now()

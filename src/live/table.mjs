@@ -166,7 +166,7 @@ export class Table {
       const name = isOverflow ? (i === 0 ? 'Past the bound on series' : '') : nameOf(label, labels[label])
       const place = leads && i === 0 ? document.createElement('button') : document.createElement('bdi')
       if (leads && i === 0) place.type = 'button'
-      place.textContent = name
+      place.append(...breakable(name, label))
       place.classList.toggle('missing', labels[label] === undefined && !isOverflow)
       if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], LONGEST_TITLE)
       cell.append(place)
@@ -210,6 +210,12 @@ export class Table {
 export function nameOf (label, value) {
   if (value === undefined || value === '') return MISSING
   return printable(label === 'caller_filename' ? shortPath(value) : value)
+}
+
+/** A path may break behind its slashes; other names where they must. */
+function breakable (name, label) {
+  if (label !== 'caller_filename') return [name]
+  return name.split(/(?<=[\\/])/).flatMap((part) => [part, document.createElement('wbr')])
 }
 
 /** Leaves what is right already alone: a selection would be lost. */

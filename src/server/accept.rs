@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io,
+    net::SocketAddr,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -32,13 +33,14 @@ impl Acceptor {
         Self { listeners, next: 0, failures: 0, told: None }
     }
 
-    /// Waits for the next connection. Pauses after failures, and never fails itself.
-    pub(crate) async fn accept(&mut self) -> TcpStream {
+    /// Waits for the next connection, and tells whose it is. Pauses after failures, and never fails
+    /// itself.
+    pub(crate) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.accept_once().await {
-                Ok(stream) => {
+                Ok(accepted) => {
                     self.failures = 0;
-                    return stream;
+                    return accepted;
                 }
                 Err(error) => {
                     self.failures += 1;
@@ -51,14 +53,14 @@ impl Acceptor {
         }
     }
 
-    async fn accept_once(&mut self) -> io::Result<TcpStream> {
+    async fn accept_once(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| {
             let count = self.listeners.len();
             for turn in 0..count {
                 let index = (self.next + turn) % count;
                 if let Poll::Ready(accepted) = self.listeners[index].poll_accept(cx) {
                     self.next = index + 1;
-                    return Poll::Ready(accepted.map(|(stream, _)| stream));
+                    return Poll::Ready(accepted);
                 }
             }
             Poll::Pending

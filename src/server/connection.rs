@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
+    net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -12,15 +13,18 @@ use std::{
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
     sync::watch,
 };
 
 use super::{
     body::Answer,
+    door::Visitor,
     service::Service,
     signal::{Phase, Stopping, reached, until},
     stall::{Guarded, Progress, Transport},
+    tls::{Place, shake_hands},
 };
 
 /// How long a closed connection's unread input is thrown away, so that the peer can read the answer
@@ -42,15 +46,34 @@ impl std::fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
+/// Serves a connection that begins with a handshake.
+pub(crate) async fn serve_secure(
+    stream: TcpStream,
+    peer: IpAddr,
+    service: Rc<Service>,
+    stopping: Stopping,
+    mut phase: watch::Receiver<Phase>,
+    place: Place,
+) {
+    let shaking = shake_hands(stream, place.config());
+    let shaken = until(&mut phase, Phase::Stopping, service.limits.handshake, shaking).await;
+    drop(place);
+    if let Some(stream) = shaken.flatten() {
+        serve(stream, peer, service, stopping, phase).await;
+    }
+}
+
 /// Serves a connection until its peer, a limit or the end of the server closes it.
 pub(crate) async fn serve<T: Transport>(
     transport: T,
+    peer: IpAddr,
     service: Rc<Service>,
     stopping: Stopping,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = &service.limits;
     let progress = Progress::new(limits);
+    let visitor = Visitor::new(peer, phase.clone());
     let io = TokioIo::new(Guarded::new(transport, Rc::clone(&progress), stopping.clone()));
     let mut builder = http1::Builder::new();
     builder
@@ -62,6 +85,7 @@ pub(crate) async fn serve<T: Transport>(
 
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
+        let visitor = &visitor;
         // hyper wants to move the future, which is one more allocation for each request.
         Box::pin(async move {
             if stopping.is_set() {
@@ -69,7 +93,7 @@ pub(crate) async fn serve<T: Transport>(
             }
             let deadline = progress.request(Instant::now());
             let answered: Result<Response<Answer>, Infallible> =
-                service.answer(request, deadline).await;
+                service.answer(request, deadline, visitor).await;
             let Ok(response) = answered;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })
@@ -101,7 +125,7 @@ pub(crate) async fn serve<T: Transport>(
 /// Ends the sending side and throws away what still comes, until the peer ends its own.
 ///
 /// A socket closed with unread input is reset, and the reset can overtake the answer.
-async fn part<T: Transport>(io: &mut Guarded<T>) {
+pub(crate) async fn part(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     if io.shutdown().await.is_ok() {
         let mut rubbish = [0; 4096];
         while io.read(&mut rubbish).await.is_ok_and(|length| length > 0) {}

@@ -26,10 +26,12 @@ use super::{
     Source,
     accept::Acceptor,
     connection,
+    door::Door,
     limits::Limits,
     panics,
     service::Service,
     signal::{Phase, Signal, reached, until},
+    tls::{Current, Handshakes, SecureContext},
 };
 
 /// The name of a server's thread.
@@ -59,6 +61,7 @@ impl Shared {
 pub struct Server {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
+    tls: Option<Arc<Current>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -70,6 +73,20 @@ impl Server {
     /// When the system gives no thread or no event queue, or there is no listener. Nothing is left
     /// open then.
     pub fn start(
+        listeners: Vec<net::TcpListener>,
+        source: Arc<dyn Source>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        Self::start_behind(Door::default(), listeners, source, limits)
+    }
+
+    /// The same, with a door that not everybody passes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Server::start`].
+    pub fn start_behind(
+        door: Door,
         listeners: Vec<net::TcpListener>,
         source: Arc<dyn Source>,
         limits: Limits,
@@ -90,21 +107,36 @@ impl Server {
             end: Mutex::new(End::Awaited(Vec::new())),
             ended: Condvar::new(),
         });
+        let tls = door.tls.clone().map(|context| Arc::new(Current::new(context)));
+        let shown = tls.clone();
         let own = Arc::clone(&shared);
         let phase = shared.signal.subscribe();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             panics::keep_quiet();
             // Whatever happens in there, the end is told.
-            let _ = panics::caught(|| run(runtime, acceptor, source, limits, &own, phase));
+            let service = || Service::new(source, limits, door);
+            let _ = panics::caught(|| run(runtime, acceptor, service, shown, &own, phase));
             finish(&own);
         })?;
-        Ok(Self { addresses, shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
     }
 
     /// Where it listens; the first is the one to show.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Shows another certificate from the next handshake on. Connections that are open stay as they
+    /// are. Tells whether this is a server that shows one.
+    pub fn set_secure_context(&self, context: SecureContext) -> bool {
+        self.tls.as_ref().map(|current| current.set(context)).is_some()
+    }
+
+    /// The certificate that is shown now.
+    #[must_use]
+    pub fn secure_context(&self) -> Option<SecureContext> {
+        self.tls.as_ref().map(|current| current.get())
     }
 
     /// Stops the server and returns at once. From then on no new request is answered. Scrapes under
@@ -177,14 +209,15 @@ fn adopt(listener: net::TcpListener) -> io::Result<tokio::net::TcpListener> {
 fn run(
     runtime: Runtime,
     acceptor: Acceptor,
-    source: Arc<dyn Source>,
-    limits: Limits,
+    service: impl FnOnce() -> Service,
+    tls: Option<Arc<Current>>,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
-    let service = Rc::new(Service::new(source, limits));
+    let service = Rc::new(service());
+    let handshakes = tls.map(|current| Handshakes::new(current, service.limits.handshakes));
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, serve(acceptor, service, shared, phase));
+    tasks.block_on(&runtime, serve(acceptor, service, handshakes, shared, phase));
     drop(tasks);
     drop(runtime);
 }
@@ -192,6 +225,7 @@ fn run(
 async fn serve(
     mut acceptor: Acceptor,
     service: Rc<Service>,
+    handshakes: Option<Rc<Handshakes>>,
     shared: &Shared,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -200,20 +234,29 @@ async fn serve(
     let mut connections = JoinSet::new();
     let forever = async {
         loop {
-            let stream = acceptor.accept().await;
+            let (stream, peer) = acceptor.accept().await;
             // The ends of connections wait in the set until somebody looks.
             while connections.try_join_next().is_some() {}
             if connections.len() >= limits.connections || stopping.is_set() {
                 continue;
             }
             prepare(&stream, &limits);
-            let serving = connection::serve(
-                stream,
-                Rc::clone(&service),
-                stopping.clone(),
-                shared.signal.subscribe(),
-            );
-            connections.spawn_local(serving);
+            let (service, stopping) = (Rc::clone(&service), stopping.clone());
+            let phase = shared.signal.subscribe();
+            if let Some(handshakes) = &handshakes {
+                let ended = handshakes.begin(|place| {
+                    let serve = connection::serve_secure;
+                    let ip = peer.ip();
+                    connections.spawn_local(serve(stream, ip, service, stopping, phase, place))
+                });
+                if ended {
+                    // It counts among the connections until then.
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                let serving = connection::serve(stream, peer.ip(), service, stopping, phase);
+                connections.spawn_local(serving);
+            }
         }
     };
     until_reached(&mut phase, Phase::Stopping, forever).await;

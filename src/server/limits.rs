@@ -23,12 +23,24 @@ pub struct Limits {
     /// than the scrapers, agents and people of one process, and 16 MiB at the most when all of
     /// them have sent half a request.
     pub connections: usize,
+    /// From a connection's acceptance to the end of its TLS handshake. 10 s.
+    pub handshake: Duration,
+    /// TLS handshakes under way at once; the next one ends the oldest. 128: one takes a few
+    /// milliseconds, so that only those are many who do not finish theirs.
+    pub handshakes: usize,
     /// Scrapes under way at once; the next one is answered 503. 64: about 64 KiB of page and
     /// 300 KiB of compressor each, so that 64 stalled scrapers cost some 20 MB and not more.
     pub scrapes: usize,
     /// Pages held whole in memory at once, for HTTP/1.0 clients that cannot take them in chunks;
     /// the next one is answered 503. 2.
     pub whole_pages: usize,
+    /// Bytes of compressed stretches that are kept from one scrape to the next, so that a scrape
+    /// costs what changed. 8 MiB: some 900,000 series of hypercore's; what is past it is
+    /// compressed at each scrape.
+    pub kept: usize,
+    /// How long they are kept when nobody asks for gzip any more. 10 minutes: longer than any scrape
+    /// interval that Prometheus does well with.
+    pub kept_for: Duration,
     /// How long `stop` lets the scrapes under way go on. 1 s.
     pub stop_grace: Duration,
     /// How long a page may wait for the JavaScript thread. 100 ms, less if the scraper's own
@@ -51,8 +63,12 @@ impl Default for Limits {
             stall: Duration::from_secs(10),
             response: Duration::from_secs(60),
             connections: 1024,
+            handshake: Duration::from_secs(10),
+            handshakes: 128,
             scrapes: 64,
             whole_pages: 2,
+            kept: 8 * 1024 * 1024,
+            kept_for: Duration::from_secs(600),
             stop_grace: Duration::from_secs(1),
             patience: Duration::from_millis(100),
             headers: 64,

@@ -1,11 +1,11 @@
 //! The scrape server: HTTP/1.1 on a thread of its own.
 //!
 //! It knows one read-only interface, [`Source`], and never the JavaScript thread. The decisions are
-//! pure (`handler`, `negotiate`, `limits`, `bind_error`); the effects are at the edge (`listen`,
+//! pure (`handler`, `negotiate`, `limits`, `bind_error`, most of [`door`]); the effects are at the edge (`listen`,
 //! `accept`, `connection`, `lifecycle`). From a request to its answer:
 //!
 //! ```text
-//! accept ─► connection ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
+//! accept ─► (tls) ─► connection ─► door ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
 //! ```
 //!
 //! [`Server::start`] may be called from any thread; everything behind it runs on the server's.
@@ -18,6 +18,10 @@ mod accept;
 mod bind_error;
 mod body;
 mod connection;
+pub mod door;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod gzip;
 mod handler;
 mod lifecycle;
 mod limits;
@@ -28,6 +32,7 @@ mod panics;
 mod service;
 mod signal;
 mod stall;
+pub mod tls;
 
 pub use self::{
     handler::{METRICS_PATH, Route, route},

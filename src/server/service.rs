@@ -4,7 +4,7 @@
 //! once is a 500, never an empty 200 (which would mark every series stale); one that fails later
 //! ends its connection. Server thread only.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{convert::Infallible, rc::Rc, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use hyper::{
@@ -13,7 +13,7 @@ use hyper::{
     header::{
         ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
-        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -21,6 +21,8 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use super::{
     Source,
     body::{Answer, Content, Permits},
+    door::{Door, Doorkeeper, Refused, Visitor},
+    gzip::Kept,
     handler::{Route, dispatch},
     limits::{Limits, patience},
     negotiate::{Coding, coding},
@@ -38,23 +40,30 @@ const BUSY: &str = "Too many scrapes at once. Try again in a second.\n";
 const BUSY_WHOLE: &str =
     "Too many HTTP/1.0 scrapes at once. Try again in a second, or with HTTP/1.1.\n";
 const LATE: &str = "The metrics were not ready in time.\n";
+const WHO: &str = "Unauthorized\n";
+const TOO_MANY: &str = "Too many wrong credentials. Try again in a second.\n";
+const OTHER_HOST: &str = "This host name is not among the server's allowedHosts.\n";
 
 /// What all connections of a server answer from.
 pub(crate) struct Service {
     source: Arc<dyn Source>,
     pub(crate) limits: Limits,
+    doorkeeper: Doorkeeper,
     scrapes: Arc<Semaphore>,
     whole_pages: Arc<Semaphore>,
+    kept: Rc<Kept>,
 }
 
 /// A text instead of the page.
 type Refusal = (StatusCode, &'static str);
 
 impl Service {
-    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Self {
+    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, door: Door) -> Self {
+        let doorkeeper = Doorkeeper::new(door, limits.connections);
         let scrapes = Arc::new(Semaphore::new(limits.scrapes));
         let whole_pages = Arc::new(Semaphore::new(limits.whole_pages));
-        Self { source, limits, scrapes, whole_pages }
+        let kept = Rc::new(Kept::new(limits.kept));
+        Self { source, limits, doorkeeper, scrapes, whole_pages, kept }
     }
 
     /// Answers one request. Everything that may go wrong is an answer too.
@@ -62,29 +71,45 @@ impl Service {
         &self,
         request: Request<Incoming>,
         deadline: Instant,
+        visitor: &Visitor,
     ) -> Result<Response<Answer>, Infallible> {
         let (route, closes) = dispatch(&request);
+        let mut response = match self.doorkeeper.admit(request.headers(), visitor).await {
+            Ok(()) => self.routed(route, &request, deadline).await,
+            Err(refused) => turned_away(refused, deadline),
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        keep_to_itself(headers);
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
+    }
+
+    /// Answers a request that was let in.
+    async fn routed(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> Response<Answer> {
         let mut response = match route {
-            Route::Metrics => match self.scrape(&request, deadline).await {
+            Route::Metrics => match self.scrape(request, deadline).await {
                 Ok(response) => response,
                 Err((status, sentence)) => text(status, sentence, deadline),
             },
-            Route::Summary => match self.summary(&request, deadline).await {
+            Route::Summary => match self.summary(request, deadline).await {
                 Ok(response) => response,
                 Err((status, sentence)) => text(status, sentence, deadline),
             },
             Route::Live(asset) => live(asset, deadline),
             _ => text(route.status(), route.text(), deadline),
         };
-        let headers = response.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if route.allows() {
-            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
         }
-        if closes {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(response)
+        response
     }
 
     async fn summary(
@@ -104,9 +129,7 @@ impl Service {
             };
         let mut response = Response::new(Answer::new(Content::Whole(body), deadline, permits));
         *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        keep_to_itself(headers);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Ok(response)
     }
 
@@ -126,7 +149,10 @@ impl Service {
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 
         let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
-        let page = Page::new(scrape.page, coding);
+        if coding == Coding::Gzip {
+            self.kept.used(self.limits.kept_for);
+        }
+        let page = Page::new(scrape.page, coding, &self.kept);
         let content = begin(page, deadline).await?;
         let content = match content {
             Content::Stream { first, rest } if request.method() == Method::HEAD => {
@@ -151,6 +177,19 @@ impl Service {
     }
 }
 
+/// What those hear who are not let in: nothing of what is inside.
+fn turned_away(refused: Refused, deadline: Instant) -> Response<Answer> {
+    match refused {
+        Refused::Host => text(StatusCode::FORBIDDEN, OTHER_HOST, deadline),
+        Refused::Attempts => text(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, deadline),
+        Refused::Credentials(challenge) => {
+            let mut response = text(StatusCode::UNAUTHORIZED, WHO, deadline);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+    }
+}
+
 /// A part of the live page.
 fn live(asset: &'static Asset, deadline: Instant) -> Response<Answer> {
     let mut response = text(StatusCode::OK, asset.text, deadline);
@@ -158,11 +197,10 @@ fn live(asset: &'static Asset, deadline: Instant) -> Response<Answer> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(live::SECURITY_POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    keep_to_itself(headers);
     response
 }
 
-/// What the live page shows is of now, and no other site's: it is not stored and not embedded.
+/// What is shown is of now, and no other site's: it is not stored and not embedded.
 fn keep_to_itself(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
@@ -234,7 +272,7 @@ fn text(status: StatusCode, sentence: &'static str, deadline: Instant) -> Respon
     if !sentence.is_empty() {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response

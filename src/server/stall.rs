@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{limits::Limits, signal::Stopping};
 
-/// What carries a connection. A TLS stream will be one as well.
+/// What carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// Makes the coming close a reset that drops what is not sent yet.
     fn abort(&self);
@@ -31,6 +31,12 @@ impl Transport for tokio::net::TcpStream {
     fn abort(&self) {
         // A failure leaves an ordinary close, which is right too, only slower to free.
         let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Transport for tokio_rustls::server::TlsStream<tokio::net::TcpStream> {
+    fn abort(&self) {
+        self.get_ref().0.abort();
     }
 }
 

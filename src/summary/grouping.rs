@@ -35,6 +35,11 @@ pub struct Grouping {
     parts: Vec<Part>,
     keys: Vec<Key>,
     sums: Vec<f64>,
+    /// The place of the one part that is grouped by, as it is when one asks for call sites: then a
+    /// group is found by its component alone.
+    only: Option<usize>,
+    /// The group of each of that part's components.
+    direct: Vec<u32>,
     numbers: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// The sum over every series.
@@ -91,11 +96,15 @@ impl Grouping {
         for part in &mut parts {
             part.absent = part.component("");
         }
+        let mut grouped = parts.iter().filter(|part| !part.by.is_empty());
+        let only = grouped.next().filter(|_| grouped.next().is_none()).map(|part| part.place);
         Self {
             names: query.by.iter().map(|&label| names[label].clone()).collect(),
             parts,
             keys: Vec::new(),
             sums: Vec::new(),
+            only,
+            direct: Vec::new(),
             numbers: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             total: 0.0,
@@ -116,8 +125,27 @@ impl Grouping {
             key[part.place] = component;
         }
         self.matched += series.value;
-        let group = self.group(key);
+        let group = match self.only {
+            Some(place) if key[place] >= TEXT => self.group_of_component(key, key[place] ^ TEXT),
+            _ => self.group(key),
+        };
         self.sums[group] += series.value;
+    }
+
+    #[inline]
+    fn group_of_component(&mut self, key: Key, component: u32) -> usize {
+        let at = component as usize;
+        match self.direct.get(at) {
+            Some(&group) if group != UNREAD => group as usize,
+            _ => {
+                let group = self.group(key);
+                if self.direct.len() <= at {
+                    self.direct.resize(at + 1, UNREAD);
+                }
+                self.direct[at] = u32::try_from(group).unwrap_or(UNREAD);
+                group
+            }
+        }
     }
 
     #[inline]

@@ -15,7 +15,7 @@ use std::{
 
 use hypertrace_prometheus::{
     exposition::{CHUNK_BYTES, CONTENT_TYPE, Render},
-    server::{Limits, Scrape, Server, Source, listen},
+    server::{Limits, Scrape, Server, Source, door::Door, listen},
 };
 
 /// The longest that any single wait may take before its test fails.
@@ -155,8 +155,13 @@ pub struct Running {
 
 /// A server on a free port of 127.0.0.1.
 pub fn start(source: Arc<dyn Source>, limits: Limits) -> Running {
+    start_behind(Door::default(), source, limits)
+}
+
+/// The same, with a door.
+pub fn start_behind(door: Door, source: Arc<dyn Source>, limits: Limits) -> Running {
     let listeners = listen::bind("127.0.0.1", 0).unwrap();
-    let server = Server::start(listeners, source, limits).unwrap();
+    let server = Server::start_behind(door, listeners, source, limits).unwrap();
     let address = server.addresses()[0];
     Running { server, address }
 }
@@ -258,6 +263,15 @@ impl Client {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect_timeout(&address.into(), PATIENCE).unwrap();
+        Self::over(socket.into())
+    }
+
+    /// A connection from another address of this machine's.
+    pub fn connect_from(own: [u8; 4], address: SocketAddr) -> Self {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
         socket.connect_timeout(&address.into(), PATIENCE).unwrap();
         Self::over(socket.into())
     }

@@ -1,0 +1,329 @@
+'use strict'
+
+// Who is let in: credentials, the names that browsers may use, and what strangers are told.
+
+const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
+const http = require('node:http')
+const { once } = require('node:events')
+const path = require('node:path')
+const { afterEach, test } = require('node:test')
+const { inspect } = require('node:util')
+const { Worker } = require('node:worker_threads')
+
+const HypertracePrometheus = require('..')
+const { createExporters } = require('./support/exporters')
+const { get } = require('./support/http')
+const { startProgram } = require('./support/program')
+const { startPrometheus } = require('./support/prometheus')
+const { lacks } = require('./support/tools')
+const { until } = require('./support/until')
+
+const ROOT = path.join(__dirname, '..')
+const OPENER = path.join(__dirname, 'auth', 'open.js')
+const { start, stopAll } = createExporters()
+afterEach(stopAll)
+
+const PASSWORD = 'correct horse: battery – staple'
+const TOKEN = 'mF_9.B5f-4.1JqM~+/='
+const BASIC = { username: 'prometheus', password: PASSWORD }
+
+const basic = (username, password) => `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+const RIGHT = basic(BASIC.username, PASSWORD)
+// Only Linux has all of 127.0.0.0/8.
+const ANOTHER = process.platform === 'linux' ? '127.0.0.2' : undefined
+
+/** A server behind a door, and one GET of it. */
+function serve (options) {
+  const { port } = start({ port: 0, host: '127.0.0.1', ...options }).address()
+  return { port, ask: (authorization, more) => get({ port, host: '127.0.0.1', headers: { authorization }, ...more }) }
+}
+
+test('auth: a name and a password let in, on every path', async () => {
+  const { ask } = serve({ auth: BASIC })
+  for (const path of ['/metrics', '/', '/summary.json', '/live/page.css']) {
+    assert.equal((await ask(RIGHT, { path })).status, 200, path)
+  }
+  assert.equal((await ask(RIGHT, { path: '/nope' })).status, 404)
+})
+
+test('auth: without them every path and method is 401 with the challenge, and tells nothing', async () => {
+  const { port } = serve({ auth: BASIC })
+  const answers = []
+  for (const path of ['/metrics', '/', '/summary.json', '/live/page.css', '/nope', '/metrics?x=1']) {
+    for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) {
+      const { status, headers, body } = await get({ port, path, method, host: '127.0.0.1' })
+      assert.equal(status, 401, `${method} ${path}`)
+      assert.equal(headers['www-authenticate'], 'Basic realm="hypertrace-prometheus", charset="UTF-8"')
+      delete headers.date
+      answers.push(JSON.stringify({ headers, body: method === 'HEAD' ? 'Unauthorized\n' : body }))
+    }
+  }
+  assert.equal(new Set(answers).size, 1, answers.join('\n'))
+  assert.equal(JSON.parse(answers[0]).body, 'Unauthorized\n')
+})
+
+test('auth: a bearer token lets in, and its challenge says when one was wrong', async () => {
+  const { ask } = serve({ auth: { bearer: TOKEN } })
+  assert.equal((await ask(`Bearer ${TOKEN}`)).status, 200)
+  const none = await get({ port: serve({ auth: { bearer: TOKEN } }).port, host: '127.0.0.1' })
+  assert.equal(none.status, 401)
+  assert.equal(none.headers['www-authenticate'], 'Bearer realm="hypertrace-prometheus"')
+  const wrong = await ask('Bearer other')
+  assert.equal(wrong.status, 401)
+  assert.equal(wrong.headers['www-authenticate'], 'Bearer realm="hypertrace-prometheus", error="invalid_token"')
+})
+
+// Each against a server of its own, so that none of them waits for those before it.
+const wrong = [
+  ['another password', basic('prometheus', 'nope')],
+  ['another name', basic('Prometheus', PASSWORD)],
+  ['no password', basic('prometheus', '')],
+  ['neither', basic('', '')],
+  ['a part of it', RIGHT.slice(0, -4)],
+  ['more than it', RIGHT + 'AAAA'],
+  ['the scheme alone', 'Basic'],
+  ['no scheme', RIGHT.slice('Basic '.length)],
+  ['the other scheme', RIGHT.replace('Basic', 'Bearer')],
+  ['what is not base64', 'Basic %%%%'],
+  ['a list', `${RIGHT}, ${RIGHT}`],
+  ['two lines', [RIGHT, RIGHT]],
+  ['12,000 characters', 'Basic ' + 'A'.repeat(12_000)]
+]
+
+for (const [name, value] of wrong) {
+  test(`auth: ${name} is 401`, async () => {
+    const { port } = serve({ auth: BASIC })
+    // Raw, as Node's client keeps the first of two lines only.
+    const lines = [value].flat().flatMap((line) => ['Authorization', line])
+    const { status, body } = await get({ port, host: '127.0.0.1', headers: ['Host', 'localhost', ...lines] })
+    assert.equal(status, 401)
+    assert.equal(body, 'Unauthorized\n')
+  })
+}
+
+test('auth: enormous credentials are refused, and others are served on', async () => {
+  const { ask } = serve({ auth: BASIC })
+  for (const length of [15_000, 100_000, 5_000_000]) {
+    const { status } = await ask('Basic ' + 'A'.repeat(length)).catch(() => ({ status: 'closed' }))
+    assert.ok([401, 431, 'closed'].includes(status), `${status}`)
+    assert.equal((await ask(RIGHT)).status, 200)
+  }
+})
+
+test('auth: wrong guesses wait for their answers; the right credentials never wait, from the same address or another', async (t) => {
+  const { ask } = serve({ auth: BASIC })
+  const times = []
+  for (let i = 0; i < 6; i++) {
+    const begin = performance.now()
+    assert.equal((await ask(basic('prometheus', `guess ${i}`))).status, 401)
+    times.push(performance.now() - begin)
+  }
+  t.diagnostic(`ms per wrong guess: ${times.map(Math.round).join(', ')}`)
+  assert.ok(times[5] >= 400, 'the sixth waits: a timer never ends early')
+  const begin = performance.now()
+  const slow = ask(basic('prometheus', 'guess'))
+  let over = false
+  slow.then(() => { over = true })
+  assert.equal((await ask(RIGHT)).status, 200)
+  assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200)
+  t.diagnostic(`two right ones meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
+  assert.equal(over, false, 'the wrong one waits still')
+  assert.equal((await slow).status, 401)
+})
+
+test('auth: many guesses at a time are not looked at; a connection that was let in before stays in', async () => {
+  const { ask } = serve({ auth: BASIC })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    assert.equal((await ask(RIGHT, { agent })).status, 200)
+    for (let i = 0; i < 5; i++) await ask('Basic x')
+    const guesses = Array.from({ length: 60 }, () => ask('Basic x'))
+    const first = await Promise.race(guesses)
+    assert.equal(first.status, 429)
+    assert.equal(first.headers['retry-after'], '1')
+    assert.equal((await ask(RIGHT, { agent })).status, 200, 'on the connection that is known')
+    if (ANOTHER !== undefined) assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200, 'from another address')
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status)
+    assert.equal(statuses.filter((status) => status === 401).length, 8, 'so many were looked at')
+    assert.equal((await ask(RIGHT)).status, 200, 'when they have been answered')
+  } finally {
+    agent.destroy()
+  }
+})
+
+test('auth: stop() does not wait for guesses that wait', async () => {
+  const traceFunction = start({ port: 0, host: '127.0.0.1', auth: BASIC })
+  const { port } = traceFunction.address()
+  const ask = () => get({ port, host: '127.0.0.1', headers: { authorization: 'Basic x' } })
+  for (let i = 0; i < 6; i++) await ask()
+  const waiting = ask().catch(() => 'cut')
+  // Answered after the guess was sent: the guess waits by now.
+  assert.equal((await get({ port, host: '127.0.0.1', headers: { authorization: RIGHT } })).status, 200)
+  await traceFunction.stop()
+  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'it got its answer, or none')
+})
+
+test('auth: Python\'s own client is let in and kept out', { skip: lacks('python3') }, () => {
+  const { port } = serve({ auth: { username: 'prometheus', password: 'pass word' } })
+  const script = `
+import sys, urllib.error, urllib.request as r
+def ask(password):
+    m = r.HTTPPasswordMgrWithDefaultRealm()
+    m.add_password(None, sys.argv[1], 'prometheus', password)
+    try:
+        return r.build_opener(r.ProxyHandler({}), r.HTTPBasicAuthHandler(m)).open(sys.argv[1], timeout=10).status
+    except urllib.error.HTTPError as e:
+        return e.code
+print(ask('pass word'), ask('nope'))
+`
+  const { stdout, stderr } = spawnSync('python3', ['-c', script, `http://127.0.0.1:${port}/metrics`], { encoding: 'utf8' })
+  assert.equal(stdout.trim(), '200 401', stderr)
+})
+
+test('auth: a real Prometheus is let in by basic_auth and authorization', { skip: lacks('prometheus'), timeout: 60_000 }, async (t) => {
+  const one = serve({ auth: BASIC })
+  const two = serve({ auth: { bearer: TOKEN } })
+  const prometheus = await startPrometheus(t, {
+    basic: { target: `127.0.0.1:${one.port}`, more: { basic_auth: { username: BASIC.username, password: PASSWORD } } },
+    bearer: { target: `127.0.0.1:${two.port}`, more: { authorization: { credentials: TOKEN } } },
+    wrong: { target: `127.0.0.1:${two.port}`, more: { authorization: { credentials: 'nope' } } }
+  })
+  await prometheus.up('basic')
+  await prometheus.up('bearer')
+  await until(async () => (await prometheus.target('wrong')).health === 'down', 'the wrong one is down')
+  assert.match((await prometheus.target('wrong')).lastError, /401 Unauthorized/)
+})
+
+const refused = [
+  // auth, named, code, what must not be told
+  ['user:secret-1', 'auth', 'ERR_INVALID_ARG_TYPE', /secret/],
+  [['user', 'secret-1'], 'auth', 'ERR_INVALID_ARG_TYPE', /secret/],
+  [true, 'auth', 'ERR_INVALID_ARG_TYPE', /true/],
+  [{}, 'auth.username', 'ERR_INVALID_ARG_TYPE', /^$/],
+  [{ username: 'u' }, 'auth.password', 'ERR_INVALID_ARG_TYPE', /^$/],
+  [{ password: 'secret-1' }, 'auth.username', 'ERR_INVALID_ARG_TYPE', /secret/],
+  [{ username: 'u', password: '' }, 'auth.password', 'ERR_INVALID_ARG_VALUE', /^$/],
+  [{ username: '', password: 'secret-1' }, 'auth.username', 'ERR_INVALID_ARG_VALUE', /secret/],
+  [{ username: 'u', password: 4711 }, 'auth.password', 'ERR_INVALID_ARG_TYPE', /4711/],
+  [{ username: 'u', password: 4711n }, 'auth.password', 'ERR_INVALID_ARG_TYPE', /4711/],
+  [{ username: 'u', password: Symbol('secret-1') }, 'auth.password', 'ERR_INVALID_ARG_TYPE', /secret/],
+  [{ username: 'u', password: Buffer.from('secret-1') }, 'auth.password', 'ERR_INVALID_ARG_TYPE', /secret|73 65/],
+  [{ username: 'u:v', password: 'secret-1' }, 'auth.username', 'ERR_INVALID_ARG_VALUE', /secret|u:v/],
+  [{ username: 'u', password: 'secret-1\n' }, 'auth.password', 'ERR_INVALID_ARG_VALUE', /secret/],
+  [{ bearer: '' }, 'auth.bearer', 'ERR_INVALID_ARG_VALUE', /^$/],
+  [{ bearer: 'secret-1 2' }, 'auth.bearer', 'ERR_INVALID_ARG_VALUE', /secret/],
+  [{ bearer: 'sécret-1' }, 'auth.bearer', 'ERR_INVALID_ARG_VALUE', /sécret/],
+  [{ bearer: 'secret-1', username: 'u' }, 'auth', 'ERR_INVALID_ARG_VALUE', /secret/]
+]
+
+for (const [auth, named, code, secret] of refused) {
+  test(`auth: ${inspect(auth)} is refused at the call, and not told`, () => {
+    assert.throws(() => HypertracePrometheus({ port: 0, auth }), (error) => {
+      assert.ok(error instanceof TypeError)
+      assert.equal(error.code, code)
+      assert.ok(error.message.includes(`"${named}"`), error.message)
+      assert.match(error.message, / must be .+ Received /)
+      assert.doesNotMatch(inspect(error, { showHidden: true, depth: null }).replace(/^ +at .*$/gm, ''), secret)
+      return true
+    })
+  })
+}
+
+for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.example:80'], ['cafe:80'], ['http://app.example'], ['a b'], ['[app]']]) {
+  test(`allowedHosts: ${inspect(value)} is refused at the call`, () => {
+    assert.throws(() => HypertracePrometheus({ port: 0, allowedHosts: value }), (error) => {
+      assert.ok(error instanceof TypeError)
+      assert.match(error.code, /^ERR_INVALID_ARG_(TYPE|VALUE)$/)
+      return error.message.includes('"allowedHosts"')
+    })
+  })
+}
+
+test('hosts: a browser\'s request for a name that is not ours is 403; a scraper\'s is not', async () => {
+  const { port } = serve({ allowedHosts: ['app.example', '192.168.1.5', 'fd00::1'] })
+  const ask = async (host, headers) => (await get({ port, host: '127.0.0.1', headers: { host, ...headers } })).status
+  const browser = { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }
+  for (const host of ['localhost', `localhost:${port}`, '127.0.0.1:1', `[::1]:${port}`, 'app.example:80', 'APP.EXAMPLE', '192.168.1.5', '[fd00::1]:8']) {
+    assert.equal(await ask(host, browser), 200, host)
+  }
+  for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '192.168.1.6', '0.0.0.0', '[fd00::2]']) {
+    assert.equal(await ask(host, browser), 403, host)
+    assert.equal(await ask(host, { 'Sec-Fetch-User': '?1' }), 403, host)
+    assert.equal(await ask(host, {}), 200, host)
+  }
+})
+
+test('hosts: each path is kept from a name that is not ours, and told nothing', async () => {
+  const { port } = serve({ auth: BASIC })
+  for (const path of ['/metrics', '/', '/summary.json', '/nope']) {
+    const headers = { host: 'evil.example', authorization: RIGHT, 'sec-fetch-site': 'same-origin' }
+    const { status, body } = await get({ port, path, host: '127.0.0.1', headers })
+    assert.equal(status, 403)
+    assert.equal(body, 'This host name is not among the server\'s allowedHosts.\n')
+  }
+})
+
+test('headers: each answer is not to be sniffed, stored or embedded', async () => {
+  const { port, ask } = serve({ auth: BASIC })
+  const browser = { host: 'evil.example', 'sec-fetch-mode': 'cors' }
+  const answers = {
+    200: await ask(RIGHT),
+    401: await get({ port, host: '127.0.0.1' }),
+    403: await get({ port, host: '127.0.0.1', headers: browser }),
+    404: await ask(RIGHT, { path: '/nope' }),
+    405: await ask(RIGHT, { method: 'PUT' })
+  }
+  for (const [expected, { status, headers }] of Object.entries(answers)) {
+    assert.equal(status, Number(expected))
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['cache-control'], 'no-store')
+    assert.equal(headers['cross-origin-resource-policy'], 'same-origin')
+  }
+})
+
+test('a page that is open to others without auth warns once, and says what to do', async (t) => {
+  const open = startProgram(t, OPENER, [JSON.stringify([{ host: '0.0.0.0' }, { host: '0.0.0.0' }])])
+  const { code, stderr } = await open.ended()
+  assert.equal(code, 0, stderr)
+  assert.equal(stderr.match(/\[HYPERTRACE_OPEN_PAGE\]/g)?.length, 1, stderr)
+  assert.match(stderr, /auth/)
+})
+
+test('a page that is this machine\'s alone, or has auth, does not warn; secrets are nowhere', async (t) => {
+  const secret = 'secret-of-this-test'
+  const list = [{}, { host: '127.0.0.1' }, { host: '127.0.0.2' }, { host: '0.0.0.0', auth: { username: 'u', password: secret } }, { host: '0.0.0.0', auth: { bearer: secret } }]
+  const { code, stderr } = await startProgram(t, OPENER, [JSON.stringify(list)]).ended()
+  assert.equal(code, 0, stderr)
+  assert.equal(stderr, '')
+})
+
+test('auth: a worker thread that joins has the same auth, or leaves it out', async () => {
+  const { port, ask } = serve({ auth: BASIC })
+  const script = `
+    const { workerData, parentPort } = require('node:worker_threads')
+    const HypertracePrometheus = require(${JSON.stringify(ROOT)})
+    let told
+    try {
+      const traceFunction = HypertracePrometheus({ host: '127.0.0.1', collectDefaults: false, ...workerData })
+      told = 'joined'
+      traceFunction.stop()
+    } catch (error) {
+      told = error.code + ' ' + require('node:util').inspect(error)
+    }
+    parentPort.postMessage(told)`
+  const join = async (options) => {
+    const worker = new Worker(script, { eval: true, workerData: { port, ...options } })
+    const [[told]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+    return told
+  }
+  assert.equal(await join({}), 'joined')
+  assert.equal(await join({ auth: BASIC }), 'joined')
+  for (const auth of [{ username: 'prometheus', password: 'secret-2' }, { bearer: 'secret-2' }]) {
+    const told = await join({ auth })
+    assert.match(told, /^ERR_INVALID_ARG_VALUE .*"auth"/)
+    assert.doesNotMatch(told, /secret-2|staple/)
+  }
+  assert.match(await join({ allowedHosts: ['a.example'] }), /^ERR_INVALID_ARG_VALUE .*"allowedHosts"/)
+  assert.equal((await ask(RIGHT)).status, 200)
+})

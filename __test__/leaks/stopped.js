@@ -1,0 +1,64 @@
+'use strict'
+
+// What a process holds before an exporter, with it and after it.
+
+const perfHooks = require('node:perf_hooks')
+
+let observers = 0
+let monitors = 0
+count(perfHooks.PerformanceObserver.prototype, 'observe', () => { observers++ })
+count(perfHooks.PerformanceObserver.prototype, 'disconnect', () => { observers-- })
+const { monitorEventLoopDelay } = perfHooks
+perfHooks.monitorEventLoopDelay = (...args) => {
+  const histogram = monitorEventLoopDelay(...args)
+  const { enable, disable } = histogram
+  histogram.enable = () => { monitors++; return enable.call(histogram) }
+  histogram.disable = () => { monitors--; return disable.call(histogram) }
+  return histogram
+}
+
+const { Registry } = require('prom-client')
+const HypertracePrometheus = require('../..')
+const { get } = require('../support/http')
+const { payload } = require('../support/payload')
+const { collect, settled } = require('./measure')
+
+const [kind] = process.argv.slice(2)
+
+function count (prototype, name, counted) {
+  const method = prototype[name]
+  prototype[name] = function (...args) {
+    counted()
+    return method.apply(this, args)
+  }
+}
+
+/** One exporter, used in every way, to its stop; only weak references to it are left. */
+async function use (whileRunning) {
+  const register = kind === 'register' ? new Registry() : null
+  const traceFunction = HypertracePrometheus({ port: 0, register, seriesIdleTimeout: 60_000 })
+  traceFunction(payload())
+  await traceFunction.metrics()
+  await get({ port: traceFunction.address().port })
+  const running = await whileRunning()
+  await traceFunction.stop()
+  return { running, weak: { traceFunction: new WeakRef(traceFunction), register: register && new WeakRef(register) } }
+}
+
+const holdings = async (least) => ({ ...await settled(least), observers, monitors })
+
+async function main () {
+  await use(() => {}) // what is made once and for all: libuv's threads, Node's own handles
+  await collect()
+  const before = await holdings()
+  const { running, weak } = await use(() => holdings())
+  await collect()
+  const { observers: _, monitors: __, ...least } = before
+  const after = await holdings(least)
+  const isAlive = (ref) => ref !== null && ref.deref() !== undefined
+  console.log(JSON.stringify({
+    before, running, after, alive: { traceFunction: isAlive(weak.traceFunction), register: isAlive(weak.register) }
+  }))
+}
+
+main()

@@ -1,0 +1,59 @@
+'use strict'
+
+/*
+ * Certificates for one test, made by openssl: none is kept, so that none runs out. To be used where
+ * `lacks('openssl')` of tools.js says that there is one.
+ */
+
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const KEYS = {
+  ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+  rsa: ['-newkey', 'rsa:2048'],
+  ed25519: ['-newkey', 'ed25519']
+}
+
+/**
+ * @typedef {{ cert: string, key: string, files: { cert: string, key: string } }} Pair
+ */
+
+/** Makes certificates in a folder of their own, until `remove()`. */
+function createCertificates () {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'certificates-'))
+  const config = path.join(folder, 'openssl.cnf') // the machine's own may be anything
+  fs.writeFileSync(config, '[req]\ndistinguished_name = name\n[name]\n')
+  let count = 0
+
+  /**
+   * @param {string} name
+   * @param {string[]} extensions
+   * @param {{ by?: Pair, kind?: keyof typeof KEYS }} how `by`: the authority; otherwise its own
+   * @returns {Pair}
+   */
+  function make (name, extensions, { by, kind = 'ec' }) {
+    const files = { cert: path.join(folder, `${count}.crt`), key: path.join(folder, `${count}.key`) }
+    count++
+    execFileSync('openssl', [
+      'req', '-x509', '-config', config, '-nodes', '-days', '2', '-subj', `/CN=${name}`, ...KEYS[kind],
+      '-keyout', files.key, '-out', files.cert,
+      ...extensions.flatMap((extension) => ['-addext', extension]),
+      ...(by === undefined ? [] : ['-CA', by.files.cert, '-CAkey', by.files.key])
+    ], { stdio: ['ignore', 'ignore', 'pipe'] })
+    return { cert: fs.readFileSync(files.cert, 'utf8'), key: fs.readFileSync(files.key, 'utf8'), files }
+  }
+
+  return {
+    folder,
+    authority: (name) => make(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'], {}),
+    server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
+    client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),
+    /** The same key behind a password. */
+    encrypted: ({ files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
+    remove: () => fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+module.exports = { createCertificates }
