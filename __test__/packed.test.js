@@ -63,8 +63,9 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   const load = ['-e', "require('hypertrace-prometheus')().metrics().then((page) => console.log(page.split('\\n')[1]))"]
   assert.notEqual(spawnSync(process.execPath, load, { cwd: project }).status, 0)
 
-  // The checkout's folder for results, where the crates that this one needs are built already.
-  const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), ...process.env }
+  // Where `npm run build` has built the crates that this one needs.
+  const [, triple] = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? []
+  const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), CARGO_BUILD_TARGET: triple, ...process.env }
   const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'lib', 'build.js')
   const { status, stdout, stderr } = spawnSync(process.execPath, [build, 'build'], { cwd: project, env, encoding: 'utf8' })
   assert.equal(status, 0, stderr)

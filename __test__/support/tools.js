@@ -22,6 +22,7 @@ const TOOLS = {
     probe: ['python3', '-c', 'import prometheus_client'],
     get: 'python3 -m pip install prometheus-client, in a virtual environment that is active'
   },
+  gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
   zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }

@@ -38,7 +38,7 @@ use self::{
 };
 pub use self::{
     label_set::part_of,
-    pages::{CELLS, LentPage, ShardId},
+    pages::{CELLS, LentPage, RANGE, ShardId, Stamp},
     reading::{Reading, Series},
     series::{PARTS, SITE, Stored},
 };

@@ -19,6 +19,28 @@ use std::{
 /// How many series one page has room for.
 pub const CELLS: usize = 4096;
 
+/// How many slots a range has: what is read, stamped and kept together. A range lies within a page.
+/// 256: about 64 KiB of text. In gzip, ranges of 128 take 16 % more bytes, of 512 8 % fewer, and one
+/// count costs a whole range.
+pub const RANGE: u32 = 256;
+
+/// What a range of slots held when it was read. A value grows, or is taken back; so a range that has
+/// the same stamp again holds the same value in each slot, and reads the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stamp {
+    /// How often a value of the range has been taken back.
+    taken_back: u64,
+    /// The sum of its values: whole numbers, exact below 2^53.
+    sum: f64,
+}
+
+impl Stamp {
+    /// Takes one more value in.
+    pub fn add(&mut self, value: f64) {
+        self.sum += value;
+    }
+}
+
 /// The address of a page that JavaScript owns.
 #[derive(Debug)]
 pub struct LentPage(NonNull<AtomicU64>);
@@ -56,6 +78,9 @@ impl LentPage {
     }
 }
 
+/// The values of one range.
+pub type RangeValues = [f64; RANGE as usize];
+
 /// Names a shard: the pages of one JavaScript thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardId(u64);
@@ -83,6 +108,8 @@ pub struct Shards {
     /// By slot: what closed shards counted, less what was reset. Shorter than the slots where the
     /// rest is 0.
     settled: Vec<f64>,
+    /// By range: how often a value has been taken back. Shorter than the ranges where the rest is 0.
+    taken_back: Vec<u64>,
 }
 
 impl Shards {
@@ -148,11 +175,39 @@ impl Shards {
         })
     }
 
+    /// The values of a range, one after the other.
+    #[must_use]
+    pub fn range(&self, range: u32) -> RangeValues {
+        let from = range as usize * RANGE as usize;
+        let mut values = [0.0; RANGE as usize];
+        for (value, settled) in values.iter_mut().zip(self.settled.iter().skip(from)) {
+            *value = *settled;
+        }
+        for shard in &self.open {
+            let Some(Some(page)) = shard.pages.get(from / CELLS) else { continue };
+            for (cell, value) in (from % CELLS..).zip(&mut values) {
+                *value += page.read(cell);
+            }
+        }
+        values
+    }
+
+    /// The stamp of a range that nothing has been read of yet.
+    #[must_use]
+    pub fn stamp(&self, range: u32) -> Stamp {
+        Stamp { taken_back: self.taken_back.get(range as usize).copied().unwrap_or(0), sum: 0.0 }
+    }
+
     /// Makes a slot's value 0 without writing to pages, which are their threads' own.
     pub fn zero(&mut self, slot: usize) {
         let value = self.value(slot);
         if value != 0.0 {
             self.settle(slot, -value);
+            let range = slot / RANGE as usize;
+            if self.taken_back.len() <= range {
+                self.taken_back.resize(range + 1, 0);
+            }
+            self.taken_back[range] += 1;
         }
     }
 

@@ -4,6 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     TraceCounter,
+    pages::{RANGE, Stamp},
     series::{SeriesTable, Stored},
     state::{State, show},
 };
@@ -51,17 +52,18 @@ impl TraceCounter {
         visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
         let state = &*self.state();
-        self.walk(&state.series, from, |slot| state.shards.value(slot as usize), visit)
+        self.walk(&state.series, from, u32::MAX, |slot| state.shards.value(slot as usize), visit)
     }
 
     fn walk(
         &self,
         table: &SeriesTable,
         from: u32,
+        end: u32,
         mut value: impl FnMut(u32) -> f64,
         mut visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
-        for slot in from..table.slots() {
+        for slot in from..table.slots().min(end) {
             let value = value(slot);
             if value == 0.0 {
                 continue;
@@ -100,7 +102,54 @@ impl Reading {
     ) -> Option<u32> {
         let state = &mut *self.0.state();
         let State { series, shards, expiry, .. } = state;
-        self.0.walk(series, from, |slot| show(shards, expiry, slot), visit)
+        self.0.walk(series, from, u32::MAX, |slot| show(shards, expiry, slot), visit)
+    }
+
+    /// As [`Reading::visit`], but no further than to the end of `from`'s range; what is visited is
+    /// taken into `stamp`, which begins anew if there is none.
+    pub fn visit_range(
+        &self,
+        from: u32,
+        stamp: &mut Option<Stamp>,
+        visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
+    ) -> Option<u32> {
+        let state = &mut *self.0.state();
+        let State { series, shards, expiry, .. } = state;
+        let stamp = stamp.get_or_insert_with(|| shards.stamp(from / RANGE));
+        let value = |slot| {
+            let value = show(shards, expiry, slot);
+            stamp.add(value);
+            value
+        };
+        let end = (from / RANGE + 1) * RANGE;
+        let next = self.0.walk(series, from, end, value, visit);
+        next.or((end < series.slots()).then_some(end))
+    }
+
+    /// Whether a range holds what it held at `stamp`. Then it counts as shown.
+    #[must_use]
+    pub fn pass(&self, range: u32, stamp: Stamp) -> bool {
+        let state = &mut *self.0.state();
+        let values = state.shards.range(range);
+        let mut now = state.shards.stamp(range);
+        for &value in &values {
+            now.add(value);
+        }
+        if now != stamp {
+            return false;
+        }
+        if let Some(expiry) = &mut state.expiry {
+            for (slot, value) in (range * RANGE..).zip(values) {
+                expiry.shown(slot, value);
+            }
+        }
+        true
+    }
+
+    /// How many ranges there are.
+    #[must_use]
+    pub fn ranges(&self) -> u32 {
+        self.0.state().series.slots().div_ceil(RANGE)
     }
 }
 

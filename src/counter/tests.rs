@@ -40,6 +40,10 @@ impl Thread {
         self.pages[slot / CELLS][slot % CELLS] += 1.0;
     }
 
+    pub(crate) fn shard(&self) -> ShardId {
+        self.shard
+    }
+
     pub(crate) fn leave(self, counter: &TraceCounter) {
         counter.close_shard(self.shard);
     }
@@ -251,7 +255,7 @@ fn no_series_leaves_while_a_page_is_written() {
     thread.leave(&counter);
 }
 
-fn expiring_counter(max_series: u32) -> TraceCounter {
+pub(crate) fn expiring_counter(max_series: u32) -> TraceCounter {
     let options = counter_with(&["p"], max_series).options;
     let idle_timeout = Some(Duration::from_secs(60));
     TraceCounter::new(CounterOptions { idle_timeout, ..options }).expect("a valid counter")

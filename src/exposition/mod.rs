@@ -8,6 +8,8 @@ mod page;
 pub use families::{dress, write_families};
 pub use page::{Page, WrittenPage};
 
+use crate::counter::Stamp;
+
 /// The content type of every page this crate writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -22,6 +24,39 @@ pub trait Render: Send {
     ///
     /// Runs on the server thread and must not block on JavaScript.
     fn render(&mut self, out: &mut Vec<u8>) -> bool;
+
+    /// As [`Render::render`], for a reader that keeps what it makes of a page's stretches: parts of
+    /// it that often read the same on the next page. `kept` gives the stamp of a stretch that the
+    /// reader has, by its number. A page is read by one of the two, to its end.
+    ///
+    /// On all pages of one source, a number and a stamp name one text.
+    fn render_stretch(
+        &mut self,
+        kept: &dyn Fn(u32) -> Option<Stamp>,
+        out: &mut Vec<u8>,
+    ) -> Stretch {
+        let _ = kept;
+        Stretch::Loose { more: self.render(out) }
+    }
+}
+
+/// What [`Render::render_stretch`] has come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stretch {
+    /// Text of no stretch. Every page ends with some.
+    Loose {
+        /// Whether the page goes on.
+        more: bool,
+    },
+    /// Text of this stretch. The parts of a stretch follow one another.
+    Written {
+        /// Its number.
+        number: u32,
+        /// The stamp of all its parts, if this was the last one.
+        end: Option<Stamp>,
+    },
+    /// This stretch reads as it did at the stamp that is kept; nothing was written.
+    Stands(u32),
 }
 
 /// Appends a family's `# HELP` and `# TYPE` lines.

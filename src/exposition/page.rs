@@ -2,8 +2,8 @@
 
 use std::{mem, ops::ControlFlow, sync::Arc};
 
-use super::{CHUNK_BYTES, Render, write_header};
-use crate::counter::{Reading, Series, TraceCounter};
+use super::{CHUNK_BYTES, Render, Stretch, write_header};
+use crate::counter::{RANGE, Reading, Series, Stamp, TraceCounter};
 
 /// A page in the course of being written: the counter's header, its series in the order of their
 /// coming, and a tail that is ready.
@@ -13,6 +13,8 @@ use crate::counter::{Reading, Series, TraceCounter};
 pub struct Page {
     reading: Reading,
     at: At,
+    /// Of the stretch that is being written.
+    stamp: Option<Stamp>,
     tail: Vec<u8>,
 }
 
@@ -26,7 +28,13 @@ impl Page {
     /// A page of this counter, closed by `tail`: whole families in the text format.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, tail: Vec<u8>) -> Self {
-        Self { reading: Reading::new(counter), at: At::Header, tail }
+        Self { reading: Reading::new(counter), at: At::Header, stamp: None, tail }
+    }
+
+    fn write_header(&mut self, out: &mut Vec<u8>) {
+        let counter = self.reading.counter();
+        write_header(out, counter.name(), counter.help(), "counter");
+        self.at = At::Series(0);
     }
 
     /// Writes what is left of the page.
@@ -42,9 +50,7 @@ impl Render for Page {
     fn render(&mut self, out: &mut Vec<u8>) -> bool {
         let full = out.len() + CHUNK_BYTES;
         if let At::Header = self.at {
-            let counter = self.reading.counter();
-            write_header(out, counter.name(), counter.help(), "counter");
-            self.at = At::Series(0);
+            self.write_header(out);
         }
         if let At::Series(from) = self.at {
             let name = self.reading.counter().name().as_bytes();
@@ -59,6 +65,42 @@ impl Render for Page {
         }
         out.append(&mut mem::take(&mut self.tail));
         false
+    }
+
+    /// A stretch is a range of the counter's slots; header and tail are none.
+    fn render_stretch(
+        &mut self,
+        kept: &dyn Fn(u32) -> Option<Stamp>,
+        out: &mut Vec<u8>,
+    ) -> Stretch {
+        let from = match self.at {
+            At::Header => {
+                self.write_header(out);
+                return Stretch::Loose { more: true };
+            }
+            At::Series(from) => from,
+            At::Tail => {
+                out.append(&mut mem::take(&mut self.tail));
+                return Stretch::Loose { more: false };
+            }
+        };
+        let number = from / RANGE;
+        let begins = self.stamp.is_none();
+        if begins && kept(number).is_some_and(|stamp| self.reading.pass(number, stamp)) {
+            let next = number + 1;
+            let is_last = next >= self.reading.ranges();
+            self.at = if is_last { At::Tail } else { At::Series(next * RANGE) };
+            return Stretch::Stands(number);
+        }
+        let full = out.len() + CHUNK_BYTES;
+        let name = self.reading.counter().name().as_bytes();
+        let next = self.reading.visit_range(from, &mut self.stamp, |series| {
+            write_series(out, name, &series);
+            if out.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        self.at = next.map_or(At::Tail, At::Series);
+        let ended = next.is_none_or(|next| next % RANGE == 0);
+        Stretch::Written { number, end: if ended { self.stamp.take() } else { None } }
     }
 }
 

@@ -34,6 +34,13 @@ pub struct Limits {
     /// Pages held whole in memory at once, for HTTP/1.0 clients that cannot take them in chunks;
     /// the next one is answered 503. 2.
     pub whole_pages: usize,
+    /// Bytes of compressed stretches that are kept from one scrape to the next, so that a scrape
+    /// costs what changed. 8 MiB: some 900,000 series of hypercore's; what is past it is
+    /// compressed at each scrape.
+    pub kept: usize,
+    /// How long they are kept when nobody asks for gzip any more. 10 minutes: longer than any scrape
+    /// interval that Prometheus does well with.
+    pub kept_for: Duration,
     /// How long `stop` lets the scrapes under way go on. 1 s.
     pub stop_grace: Duration,
     /// How long a page may wait for the JavaScript thread. 100 ms, less if the scraper's own
@@ -60,6 +67,8 @@ impl Default for Limits {
             handshakes: 128,
             scrapes: 64,
             whole_pages: 2,
+            kept: 8 * 1024 * 1024,
+            kept_for: Duration::from_secs(600),
             stop_grace: Duration::from_secs(1),
             patience: Duration::from_millis(100),
             headers: 64,

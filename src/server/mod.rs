@@ -21,6 +21,7 @@ mod connection;
 pub mod door;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod gzip;
 mod handler;
 mod lifecycle;
 mod limits;

@@ -2,23 +2,19 @@
 //!
 //! Panics of the page's owner end here. Server thread only.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
-use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::{
+    gzip::{Kept, Member},
     negotiate::Coding,
     panics::{Panicked, caught},
 };
-use crate::exposition::{CHUNK_BYTES, Render};
+use crate::exposition::{CHUNK_BYTES, Render, Stretch};
 
 /// Room for the last line that a part is allowed to end with.
 const SLACK: usize = 4 * 1024;
-
-/// The fastest level. On a page of 25 MB (100,000 series) it takes 2.0 ms a MB and leaves 5.9 %;
-/// level 2 takes 2.4 ms and leaves 4.2 %, level 6 4.6 ms and 3.1 %. The processor is the
-/// application's; the network is rarely what it is short of. A compressor is not kept between two
-/// scrapes: a new one takes 0.2 ms, and 300 KiB for as long as it lives.
-const LEVEL: u32 = 1;
 
 /// The next part of a page.
 pub(crate) struct Part {
@@ -38,9 +34,16 @@ pub(crate) struct Page {
     empty: bool,
 }
 
+struct Gzip {
+    member: Member,
+    kept: Rc<Kept>,
+}
+
 impl Page {
-    pub(crate) fn new(render: Box<dyn Render>, coding: Coding) -> Self {
-        let gzip = (coding == Coding::Gzip).then(Gzip::new);
+    /// A page in this coding; `kept` is what is known of the same source's pages in gzip.
+    pub(crate) fn new(render: Box<dyn Render>, coding: Coding, kept: &Rc<Kept>) -> Self {
+        let gzip =
+            (coding == Coding::Gzip).then(|| Gzip { member: Member::new(), kept: Rc::clone(kept) });
         Self { render, gzip, plain: Vec::new(), empty: true }
     }
 
@@ -53,46 +56,44 @@ impl Page {
     pub(crate) fn part(&mut self) -> Result<Part, Panicked> {
         self.plain.clear();
         self.plain.reserve(CHUNK_BYTES + SLACK);
+        if self.gzip.is_some() {
+            return self.packed_part();
+        }
         let more = caught(|| self.render.render(&mut self.plain))?;
         self.empty &= self.plain.is_empty();
-        let bytes = match &mut self.gzip {
-            Some(gzip) => gzip.pack(&self.plain, !more)?,
-            None => std::mem::take(&mut self.plain).into(),
-        };
-        Ok(Part { bytes, more })
-    }
-}
-
-/// One gzip member in the course of being written.
-struct Gzip {
-    state: Compress,
-}
-
-impl Gzip {
-    fn new() -> Self {
-        Self { state: Compress::new_gzip(Compression::new(LEVEL), 15) }
+        Ok(Part { bytes: std::mem::take(&mut self.plain).into(), more })
     }
 
-    /// Takes in all of `plain` and gives what is ready of the member; all of it if it is the `last`.
-    fn pack(&mut self, plain: &[u8], last: bool) -> Result<Bytes, Panicked> {
-        let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
-        let mut packed = Vec::with_capacity(plain.len() / 4 + 64);
-        let start = self.state.total_in();
-        loop {
-            let taken = usize::try_from(self.state.total_in() - start).unwrap_or(plain.len());
-            let rest = plain.get(taken..).unwrap_or_default();
-            if rest.is_empty() && !last {
+    /// Goes on until about a chunk of text is compressed, or about a chunk is there to send.
+    fn packed_part(&mut self) -> Result<Part, Panicked> {
+        let Some(Gzip { member, kept }) = &mut self.gzip else { return Err(Panicked) };
+        let mut packed = Vec::with_capacity(CHUNK_BYTES / 4);
+        let mut compressed = 0;
+        while compressed < CHUNK_BYTES && packed.len() < CHUNK_BYTES {
+            self.plain.clear();
+            let known = |number| kept.stamp(number);
+            let stretch = caught(|| self.render.render_stretch(&known, &mut self.plain))?;
+            self.empty &= self.plain.is_empty() && !matches!(stretch, Stretch::Stands(_));
+            compressed += self.plain.len();
+            match stretch {
+                Stretch::Loose { more: true } => member.loose(&self.plain, &mut packed)?,
+                Stretch::Loose { more: false } => {
+                    member.finish(&self.plain, &mut packed)?;
+                    return Ok(Part { bytes: packed.into(), more: false });
+                }
+                Stretch::Written { number, end } => {
+                    let done = member.stretch(&self.plain, end.is_some(), &mut packed)?;
+                    if let (Some(stretch), Some(stamp)) = (done, end) {
+                        kept.keep(number, stamp, stretch);
+                    }
+                }
+                Stretch::Stands(number) => member.repeat(number, kept, &mut packed)?,
+            }
+            // A page that has nothing for now lets the others have their turn.
+            if self.plain.is_empty() && matches!(stretch, Stretch::Loose { .. }) {
                 break;
             }
-            if packed.len() == packed.capacity() {
-                packed.reserve(packed.capacity());
-            }
-            match self.state.compress_vec(rest, &mut packed, flush) {
-                Ok(Status::StreamEnd) => break,
-                Ok(Status::Ok | Status::BufError) => {}
-                Err(_) => return Err(Panicked),
-            }
         }
-        Ok(packed.into())
+        Ok(Part { bytes: packed.into(), more: true })
     }
 }

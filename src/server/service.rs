@@ -4,7 +4,7 @@
 //! once is a 500, never an empty 200 (which would mark every series stale); one that fails later
 //! ends its connection. Server thread only.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{convert::Infallible, rc::Rc, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use hyper::{
@@ -22,6 +22,7 @@ use super::{
     Source,
     body::{Answer, Content, Permits},
     door::{Door, Doorkeeper, Refused, Visitor},
+    gzip::Kept,
     handler::{Route, dispatch},
     limits::{Limits, patience},
     negotiate::{Coding, coding},
@@ -50,6 +51,7 @@ pub(crate) struct Service {
     doorkeeper: Doorkeeper,
     scrapes: Arc<Semaphore>,
     whole_pages: Arc<Semaphore>,
+    kept: Rc<Kept>,
 }
 
 /// A text instead of the page.
@@ -60,7 +62,8 @@ impl Service {
         let doorkeeper = Doorkeeper::new(door, limits.connections);
         let scrapes = Arc::new(Semaphore::new(limits.scrapes));
         let whole_pages = Arc::new(Semaphore::new(limits.whole_pages));
-        Self { source, limits, doorkeeper, scrapes, whole_pages }
+        let kept = Rc::new(Kept::new(limits.kept));
+        Self { source, limits, doorkeeper, scrapes, whole_pages, kept }
     }
 
     /// Answers one request. Everything that may go wrong is an answer too.
@@ -146,7 +149,10 @@ impl Service {
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 
         let content_type = HeaderValue::try_from(scrape.content_type).map_err(|_| fault())?;
-        let page = Page::new(scrape.page, coding);
+        if coding == Coding::Gzip {
+            self.kept.used(self.limits.kept_for);
+        }
+        let page = Page::new(scrape.page, coding, &self.kept);
         let content = begin(page, deadline).await?;
         let content = match content {
             Content::Stream { first, rest } if request.method() == Method::HEAD => {

@@ -1,0 +1,96 @@
+'use strict'
+
+/*
+ * Counts what calls cost, and prints it as JSON: crossings into Rust, by way of a binding each of whose functions counts itself, and
+ * bytes that a known call leaves on the heap. Run with --expose-gc and room for a whole round between two collections.
+ */
+
+const v8 = require('node:v8')
+const { counted } = require('./counted-binding')
+const { get } = require('../support/http')
+const { payload } = require('../support/payload')
+
+const ROUND = 100_000
+const MAX_ROUNDS = 30
+
+const crossings = counted(require('../../lib/load-binding')())
+const HypertracePrometheus = require('../..')
+
+const parentObject = { className: 'Parent', id: 7, props: null, ctx: {} }
+/** No number with a fraction: V8 makes an object of each that is read from a property. */
+const propsOf = (n) => ({ index: n, size: 1000 + n, kind: n % 2 ? 'block' : 'hash', live: true })
+
+/** What is called: options, how many series, and the payload of the nth one. */
+const SHAPES = {
+  'one series': { series: 1, of: () => payload() },
+  'a thousand objects': { series: 1000, of: (n) => payload({ object: { id: n + 1 } }) },
+  'a parent and an id': { series: 1000, of: (n) => payload({ id: 'get', object: { id: n + 1 }, parentObject }) },
+  'ids that are text': { series: 1000, of: (n) => payload({ object: { id: `object ${n}` } }) },
+  'four props': {
+    series: 1000,
+    options: { allowedProps: ['index', 'size', 'kind', 'live'] },
+    of: (n) => payload({ object: { id: n + 1 }, caller: { props: propsOf(n) } })
+  },
+  'five thousand series, two pages of cells': { series: 5000, of: (n) => payload({ object: { id: n + 1 } }) }
+}
+
+/** As `trace`, but with one small object to each call: what the heap's figure must not overlook. */
+const held = { last: null }
+const wasteful = (trace) => (given) => { held.last = { given }; trace(given) }
+
+function run (trace, payloads) {
+  for (let i = 0, at = 0; i < ROUND; i++) {
+    trace(payloads[at])
+    at = at + 1 === payloads.length ? 0 : at + 1
+  }
+}
+
+/**
+ * Bytes that a call leaves on the heap, in the quietest of some rounds: before a function is compiled for good, and whenever that
+ * happens, others have something on the heap.
+ */
+function bytesPerCall (trace, payloads) {
+  let least = Infinity
+  for (let round = 0; round < MAX_ROUNDS && least > 0.05; round++) {
+    global.gc()
+    const before = v8.getHeapStatistics().used_heap_size
+    run(trace, payloads)
+    const left = v8.getHeapStatistics().used_heap_size - before
+    least = Math.min(least, Math.abs(left) / ROUND)
+  }
+  return least
+}
+
+async function measure ({ series, options, of }) {
+  const trace = HypertracePrometheus({ collectDefaults: false, ...options })
+  const payloads = Array.from({ length: series }, (_, n) => of(n))
+  crossings.clear()
+  for (const one of payloads) trace(one)
+  const first = Object.fromEntries(crossings)
+  crossings.clear()
+  const bytes = bytesPerCall(trace, payloads)
+  const known = Object.fromEntries(crossings)
+  const wasted = bytesPerCall(wasteful(trace), payloads)
+  await trace.stop()
+  return { series, first, known, bytes, wasted }
+}
+
+/** What a scrape enters on this thread. */
+async function scrape (series) {
+  const trace = HypertracePrometheus({ port: 0 })
+  const { port } = trace.address()
+  for (let id = 1; id <= series; id++) trace(payload({ object: { id } }))
+  crossings.clear()
+  const { body } = await get({ port })
+  const entered = Object.fromEntries(crossings)
+  await trace.stop()
+  return { lines: body.split('\n').filter((line) => line.startsWith('trace_counter{')).length, entered }
+}
+
+async function main () {
+  const shapes = {}
+  for (const [name, shape] of Object.entries(SHAPES)) shapes[name] = await measure(shape)
+  console.log(JSON.stringify({ shapes, scrapes: [await scrape(1), await scrape(20_000)] }))
+}
+
+main()

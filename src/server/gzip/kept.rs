@@ -1,0 +1,120 @@
+//! Stretches of a page that stay compressed from one scrape to the next. Server thread only.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use flate2::Crc;
+use tokio::time::Instant;
+
+use crate::counter::Stamp;
+
+/// What a stretch takes beside its bytes.
+const OVERHEAD: usize = 128;
+
+/// A stretch, compressed for itself.
+#[derive(Debug)]
+pub(crate) struct Deflated {
+    /// Deflate blocks that end at a whole byte; none of them is a member's last.
+    pub(crate) bytes: Vec<u8>,
+    /// The CRC-32 and the length of its text.
+    pub(crate) crc: Crc,
+    /// The bytes are all there.
+    pub(crate) is_whole: bool,
+}
+
+impl Deflated {
+    /// A stretch of no text yet.
+    pub(crate) fn new() -> Self {
+        Self { bytes: Vec::new(), crc: Crc::new(), is_whole: true }
+    }
+}
+
+/// The kept stretches of one source's pages, shared by all its scrapers, up to a number of bytes.
+/// Past that the first ones stay: they hold the oldest series, which change least.
+pub(crate) struct Kept {
+    limit: usize,
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    stretches: HashMap<u32, (Stamp, Deflated)>,
+    bytes: usize,
+    used: Instant,
+    watched: bool,
+}
+
+impl Kept {
+    /// Room for this many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        let inner =
+            Inner { stretches: HashMap::new(), bytes: 0, used: Instant::now(), watched: false };
+        Self { limit, inner: RefCell::new(inner) }
+    }
+
+    /// The stamp of a stretch that is kept.
+    pub(crate) fn stamp(&self, number: u32) -> Option<Stamp> {
+        self.inner.borrow().stretches.get(&number).map(|(stamp, _)| *stamp)
+    }
+
+    /// Hands a stretch that is kept to `read`.
+    pub(crate) fn with<T>(&self, number: u32, read: impl FnOnce(&Deflated) -> T) -> Option<T> {
+        self.inner.borrow().stretches.get(&number).map(|(_, stretch)| read(stretch))
+    }
+
+    /// Keeps a stretch in place of what was known of it, if there is room.
+    pub(crate) fn keep(&self, number: u32, stamp: Stamp, mut stretch: Deflated) {
+        let inner = &mut *self.inner.borrow_mut();
+        if let Some((_, old)) = inner.stretches.remove(&number) {
+            inner.bytes -= size(&old);
+        }
+        stretch.bytes.shrink_to_fit();
+        if inner.bytes + size(&stretch) <= self.limit {
+            inner.bytes += size(&stretch);
+            inner.stretches.insert(number, (stamp, stretch));
+        }
+    }
+
+    /// To be called at each scrape that may use what is kept: it is dropped when there has been none
+    /// for `idle`.
+    pub(crate) fn used(self: &Rc<Self>, idle: Duration) {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.used = Instant::now();
+        if !inner.watched {
+            inner.watched = true;
+            tokio::task::spawn_local(drop_when_idle(Rc::downgrade(self), idle));
+        }
+    }
+
+    /// How much is kept.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.inner.borrow().bytes
+    }
+
+    /// Drops all, if it is time; else tells when it may be.
+    fn drop_unused(&self, idle: Duration) -> Option<Instant> {
+        let inner = &mut *self.inner.borrow_mut();
+        let due = inner.used + idle;
+        if Instant::now() < due {
+            return Some(due);
+        }
+        inner.stretches = HashMap::new();
+        inner.bytes = 0;
+        inner.watched = false;
+        None
+    }
+}
+
+fn size(stretch: &Deflated) -> usize {
+    stretch.bytes.capacity() + OVERHEAD
+}
+
+async fn drop_when_idle(kept: Weak<Kept>, idle: Duration) {
+    while let Some(due) = kept.upgrade().and_then(|kept| kept.drop_unused(idle)) {
+        tokio::time::sleep_until(due).await;
+    }
+}
