@@ -136,9 +136,9 @@ fn the_opener_closes_it_by_stopping_and_nobody_joins_after() {
 #[test]
 fn threads_that_come_and_go_at_one_port_never_find_it_in_use() {
     let port = {
-        let part = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
-        part.end();
-        part.port()
+        let one = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+        one.end();
+        one.port()
     };
     // Both at once, and again: the end of the one meets the beginning of the other.
     thread::scope(|scope| {
@@ -148,8 +148,8 @@ fn threads_that_come_and_go_at_one_port_never_find_it_in_use() {
                     if round % 2 == at {
                         thread::yield_now();
                     }
-                    let part = ask(place(port)).unwrap_or_else(|error| panic!("{error}"));
-                    part.end();
+                    let one = ask(place(port)).unwrap_or_else(|error| panic!("{error}"));
+                    one.end();
                 }
             });
         }
