@@ -34,11 +34,16 @@ declare namespace HypertracePrometheus {
      * The port to serve the page on, 0 to 65535, or its digits as an environment variable has them.
      * 0 takes any free port: `address()` tells which. Left out, there is no server.
      *
+     * In another thread of the same process the same port joins: one page shows the counts of all
+     * threads, and each one's `nodejs_*` beside the main thread's with the label `worker`. The options
+     * that shape the page have to be the same. A thread that has joined is not kept alive by it.
+     *
      * The open server keeps the process alive until `stop()`, or after `unref()`.
      *
      * @default undefined
      * @throws {RangeError} `ERR_SOCKET_BAD_PORT` outside of 0 to 65535.
-     * @throws {Error} `EADDRINUSE` when another program has the port, `EACCES` when it needs privilege.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` naming an option that is another in the thread to join.
+     * @throws {Error} `EADDRINUSE` when another program or this very thread has the port, `EACCES` when it needs privilege.
      */
     port?: number | string | null
 
@@ -300,7 +305,7 @@ declare namespace HypertracePrometheus {
     /**
      * Closes the server, takes the metrics out of a given `register` and ends every observer. No
      * request that comes after the call is answered; resolves when the port is free. May be called
-     * again.
+     * again. In a thread that has joined another's port it only leaves: its counts stay on the page.
      */
     stop (): Promise<void>
 

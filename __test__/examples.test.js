@@ -77,6 +77,30 @@ test('hypercore example: arguments that are none are told', LIMIT, async t => {
   assert.equal(wrongPort.code, 1)
 })
 
+test('pool example: every job of every worker is on the page after the pool is gone', LIMIT, async t => {
+  const example = run(t, 'pool.js', ['--port', '0', '--for', '0.5', '--threads', '3'])
+  await example.line(/^Metrics: http:\/\/localhost:\d+\/metrics$/)
+  const [, jobs] = await example.line(/^Jobs done: (\d+)$/)
+  assert.ok(Number(jobs) > 0, jobs)
+  await example.line(new RegExp(`^  ask: ${jobs}$`))
+  await example.line(new RegExp(`^  sort: ${jobs}$`))
+  assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+})
+
+test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIMIT, async t => {
+  const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
+  const [, url] = await example.line(/^Metrics: (http:\/\/localhost:\d+\/metrics)$/)
+  await example.line(/^Ctrl-C ends it\.$/)
+  let workers = new Set()
+  for (const since = Date.now(); workers.size < 3 && Date.now() - since < 20_000;) {
+    const page = await (await fetch(url)).text()
+    workers = new Set([...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id))
+  }
+  assert.equal(workers.size, 3)
+  example.child.kill('SIGINT')
+  assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
+})
+
 for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-module.mjs']]) {
   test(`${name}: traces, serves and ends at Ctrl-C`, LIMIT, async t => {
     const app = run(t, name, [], { PORT: '0' })

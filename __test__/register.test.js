@@ -8,11 +8,25 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
+const { spawnSync } = require('node:child_process')
+
 const HypertracePrometheus = require('..')
+const { findRuntime } = require('../scripts/runtimes')
 const { parse } = require('./support/exposition')
+const { lacks } = require('./support/tools')
 
 const clients = ['prom-client-14', 'prom-client']
-if (Number(process.versions.node.split('.')[0]) >= 22) clients.push('@prometheus-io/client')
+if (Number(process.versions.node.split('.')[0]) >= 22) {
+  clients.push('@prometheus-io/client')
+} else {
+  // Which loads on Node.js 22 and newer only.
+  test('@prometheus-io/client: the same, on Node.js 22', { skip: lacks('node22'), timeout: 60_000 }, () => {
+    const { status, stdout } = spawnSync(findRuntime('node22'), ['--test', '--test-reporter=tap', __filename],
+      { encoding: 'utf8', env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
+    assert.equal(status, 0, stdout)
+    assert.ok(stdout.match(/^ *ok \d+ - @prometheus-io\/client: /gm).length >= 10, stdout)
+  })
+}
 
 const payload = (id, props) => ({
   id: 'call',

@@ -19,7 +19,7 @@ const { median } = require('./statistics')
 const { PLOTS, toSvg } = require('./plot')
 const { toText, toMarkdown } = require('./table')
 
-const ROWS = ['calls', 'scrape', 'render', 'memory', 'start']
+const ROWS = ['calls', 'threads', 'scrape', 'render', 'memory', 'start']
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }

@@ -2,7 +2,6 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener},
-    sync::Barrier,
     thread,
 };
 
@@ -137,17 +136,20 @@ fn the_opener_closes_it_by_stopping_and_nobody_joins_after() {
 #[test]
 fn threads_that_come_and_go_at_one_port_never_find_it_in_use() {
     let port = {
-        let part = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
-        part.end();
-        part.port()
+        let one = ask(place(0)).unwrap_or_else(|error| panic!("{error}"));
+        one.end();
+        one.port()
     };
-    let begin = Barrier::new(4);
+    // Both at once, and again: the end of the one meets the beginning of the other.
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                begin.wait();
-                for _ in 0..50 {
-                    ask(place(port)).unwrap_or_else(|error| panic!("{error}")).end();
+        for at in 0..2 {
+            scope.spawn(move || {
+                for round in 0..300 {
+                    if round % 2 == at {
+                        thread::yield_now();
+                    }
+                    let one = ask(place(port)).unwrap_or_else(|error| panic!("{error}"));
+                    one.end();
                 }
             });
         }

@@ -24,7 +24,7 @@ use super::{
     service::Service,
     signal::{Phase, Stopping, reached, until},
     stall::{Guarded, Progress, Transport},
-    tls::{Place, shake_hands},
+    tls::{Carrier, Place, shake_hands},
 };
 
 /// How long a closed connection's unread input is thrown away, so that the peer can read the answer
@@ -46,20 +46,25 @@ impl std::fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// Serves a connection that begins with a handshake.
-pub(crate) async fn serve_secure(
+/// Serves an accepted connection; with a place among the handshakes it begins with one.
+pub(crate) async fn accept(
     stream: TcpStream,
     peer: IpAddr,
     service: Rc<Service>,
     stopping: Stopping,
     mut phase: watch::Receiver<Phase>,
-    place: Place,
+    handshake: Option<Place>,
 ) {
-    let shaking = shake_hands(stream, place.config());
-    let shaken = until(&mut phase, Phase::Stopping, service.limits.handshake, shaking).await;
-    drop(place);
-    if let Some(stream) = shaken.flatten() {
-        serve(stream, peer, service, stopping, phase).await;
+    let carrier = match handshake {
+        None => Some(Carrier::Plain(stream)),
+        Some(place) => {
+            // Boxed, as all the rest of a connection's life takes its place.
+            let shaking = Box::pin(shake_hands(stream, place.config()));
+            until(&mut phase, Phase::Stopping, service.limits.handshake, shaking).await.flatten()
+        }
+    };
+    if let Some(carrier) = carrier {
+        serve(carrier, peer, service, stopping, phase).await;
     }
 }
 

@@ -243,19 +243,18 @@ async fn serve(
             prepare(&stream, &limits);
             let (service, stopping) = (Rc::clone(&service), stopping.clone());
             let phase = shared.signal.subscribe();
-            if let Some(handshakes) = &handshakes {
-                let ended = handshakes.begin(|place| {
-                    let serve = connection::serve_secure;
-                    let ip = peer.ip();
-                    connections.spawn_local(serve(stream, ip, service, stopping, phase, place))
-                });
-                if ended {
-                    // It counts among the connections until then.
-                    tokio::task::yield_now().await;
-                }
-            } else {
-                let serving = connection::serve(stream, peer.ip(), service, stopping, phase);
-                connections.spawn_local(serving);
+            let spawn = |place| {
+                let ip = peer.ip();
+                connections
+                    .spawn_local(connection::accept(stream, ip, service, stopping, phase, place))
+            };
+            let Some(handshakes) = &handshakes else {
+                spawn(None);
+                continue;
+            };
+            if handshakes.begin(|place| spawn(Some(place))) {
+                // The one that was ended counts among the connections until then.
+                tokio::task::yield_now().await;
             }
         }
     };

@@ -34,12 +34,6 @@ impl Transport for tokio::net::TcpStream {
     }
 }
 
-impl Transport for tokio_rustls::server::TlsStream<tokio::net::TcpStream> {
-    fn abort(&self) {
-        self.get_ref().0.abort();
-    }
-}
-
 /// Where a connection stands between two of its requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {

@@ -13,9 +13,9 @@ use std::{
 
 use rustls::ServerConfig;
 use tokio::{net::TcpStream, task::AbortHandle};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 
-use super::Current;
+use super::{Carrier, Current};
 use crate::server::connection::part;
 
 /// The handshakes that are under way.
@@ -68,13 +68,10 @@ impl Drop for Place {
     }
 }
 
-/// The stream behind a handshake; `None` where that fails. Then the peer is told why, if it listens.
-pub(crate) async fn shake_hands(
-    stream: TcpStream,
-    config: Arc<ServerConfig>,
-) -> Option<TlsStream<TcpStream>> {
+/// What is behind a handshake; `None` where that fails. Then the peer is told why, if it listens.
+pub(crate) async fn shake_hands(stream: TcpStream, config: Arc<ServerConfig>) -> Option<Carrier> {
     match TlsAcceptor::from(config).accept(stream).into_fallible().await {
-        Ok(stream) => Some(stream),
+        Ok(stream) => Some(Carrier::Secure(Box::new(stream))),
         Err((_, mut stream)) => {
             part(&mut stream).await;
             None

@@ -3,9 +3,11 @@
 //! The provider of the cryptography is `ring`: it builds for every platform of this package with a C
 //! compiler alone (`aws-lc-rs` asks for `CMake`, and for NASM on Windows) and is smaller in the binary.
 
+mod carrier;
 mod context;
 mod handshake;
 
+pub(crate) use self::carrier::Carrier;
 pub use self::context::{Pem, SecureContext, Unusable, Version};
 pub(crate) use self::handshake::{Handshakes, Place, shake_hands};
 

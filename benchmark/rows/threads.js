@@ -1,0 +1,42 @@
+'use strict'
+
+/*
+ * One call of a label set that was seen before, with one thread and with eight at the same time, all on the page of one port.
+ *
+ * The median batch of a thread stands for its call: a batch is far shorter than a turn on a processor, so that threads that wait for
+ * one make few batches longer. Only ours: no other can show several threads on one page.
+ */
+
+const { once } = require('node:events')
+const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')
+const implementations = require('../implementations')
+const calls = require('./calls')
+const { median } = require('../statistics')
+
+const cases = () => [1, 8].map((threads) => ({
+  name: `known call, 1,000 series, ${threads} thread${threads > 1 ? 's at once' : ''}`,
+  threads,
+  series: 1_000,
+  only: ['ours']
+}))
+
+async function measure ({ threads, series, quick, port }, create) {
+  create({ port })
+  const workers = Array.from({ length: threads }, () => new Worker(__filename, { workerData: { series, quick, port } }))
+  await Promise.all(workers.map((worker) => once(worker, 'message'))) // all have joined
+  const measured = workers.map((worker) => once(worker, 'message'))
+  for (const worker of workers) worker.postMessage('go')
+  const values = (await Promise.all(measured)).map(([value]) => value)
+  return { value: median(values) }
+}
+
+async function measureThread ({ series, quick, port }) {
+  const own = implementations.ours({ port })
+  parentPort.postMessage('joined')
+  await once(parentPort, 'message')
+  parentPort.postMessage(calls.measure({ series, quick }, () => own).value)
+}
+
+if (!isMainThread) measureThread(workerData)
+
+module.exports = { cases, measure, unit: 'ns' }

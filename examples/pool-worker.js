@@ -1,0 +1,21 @@
+'use strict'
+
+// What each worker thread of pool.js does. It asks for the port that the main thread serves, and so joins it.
+
+const { setTraceFunction, createTracer } = require('hypertrace')
+const HypertracePrometheus = require('hypertrace-prometheus')
+
+setTraceFunction(HypertracePrometheus({ port: process.env.METRICS_PORT }))
+
+class Sorter {
+  constructor () { this.tracer = createTracer(this) }
+
+  sort (size) {
+    this.tracer.trace('sort')
+    return Array.from({ length: size }, Math.random).sort((a, b) => a - b)
+  }
+}
+
+const sorter = new Sorter()
+
+module.exports = (size) => sorter.sort(size)[0]
