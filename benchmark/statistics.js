@@ -7,9 +7,9 @@ function median (values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Whether milliseconds have been measured often enough: seven times, or three if that takes two seconds. */
+/** Whether milliseconds have been measured often enough: seven times, or three if that takes one second. */
 function isEnough (values) {
-  return values.length >= 7 || (values.length >= 3 && values.reduce((sum, value) => sum + value, 0) > 2000)
+  return values.length >= 7 || (values.length >= 3 && values.reduce((sum, value) => sum + value, 0) > 1000)
 }
 
 module.exports = { median, isEnough }

@@ -91,8 +91,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const site = findSite(payload)
     if (site === undefined) return -1
     const { object, caller, parentObject: parent } = payload
-    const objectId = keepsObjectId ? idNumber(object.id) : 0
-    const parentId = parent && keepsParentId && parent.id ? idNumber(parent.id) : 0
+    const objectId = keepsObjectId ? numberOf(object.id) : 0
+    const parentId = parent && keepsParentId && parent.id ? numberOf(parent.id) : 0
     const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
     return slots.get(site.number, objectId, parentId, props)
   }
@@ -110,9 +110,9 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     return sites.find(place, className, functionName, filename, id, parentClassName)
   }
 
-  /** hypertrace counts objects from 1; any other id is known by its text, as a negative number. */
-  function idNumber (id) {
-    return isCount(id) ? id : -1 - valueNumber(id)
+  /** What stands for an id or a property's value: a count for itself, as hypertrace's ids are; anything else a negative number. */
+  function numberOf (value) {
+    return isCount(value) ? value : -1 - valueNumber(value)
   }
 
   /** The number of a value that is remembered, or 0, which is none's. */
@@ -143,7 +143,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   function findOwnersProps (set, props, offset) {
     for (let i = 0; i < propCount; i++) {
       const value = props[allowedProps[i]]
-      if (value !== undefined) set = propSets.get(set, offset + i, valueNumber(value), 0)
+      if (value !== undefined) set = propSets.get(set, offset + i, numberOf(value), 0)
     }
     return set
   }
@@ -194,8 +194,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     props = addProps(props, 1, read(parent, 'props'), labels)
     props = addProps(props, 2, read(caller, 'props'), labels)
 
-    const objectNumber = keepsObjectId ? addId(objectId) : 0
-    const parentNumber = parentId ? addId(parentId) : 0
+    const objectNumber = keepsObjectId ? addNumberOf(objectId) : 0
+    const parentNumber = parentId ? addNumberOf(parentId) : 0
     const slot = slots.get(site.number, objectNumber, parentNumber, props)
     return slot === -1 ? intern(site, objectNumber, parentNumber, props, join(labels)) : slot
   }
@@ -227,7 +227,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
       if (value === undefined) continue
       const key = valueKey(value)
       labels[2 + owner * propsPerOwner + places[i]] = String(key)
-      set = addPropSet(set, owner * propCount + i, addValue(key))
+      set = addPropSet(set, owner * propCount + i, addNumberOf(key))
     }
     return set
   }
@@ -242,8 +242,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     return next
   }
 
-  function addId (id) {
-    return isCount(id) ? id : -1 - addValue(valueKey(id))
+  function addNumberOf (value) {
+    return isCount(value) ? value : -1 - addValue(valueKey(value))
   }
 
   function addValue (key) {

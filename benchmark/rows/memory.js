@@ -9,8 +9,8 @@ const { Application, SITES, PROPS, batches } = require('../workload')
 
 const cases = ({ quick }) => {
   // Of fewer, what the heap has in reserve is most of the difference.
-  const sizes = quick ? [20_000] : [20_000, 50_000, 100_000]
-  const most = sizes[sizes.length - 1]
+  const sizes = quick ? [50_000] : [50_000, 100_000, 150_000]
+  const most = quick ? 50_000 : 100_000
   return [
     ...sizes.map((series) => ({ series, lines: [{ name: `memory a series, ${series / 1000}k series`, plot: 'memory', x: series }], without: ['limit'] })),
     { series: most, withProps: true, lines: [{ name: `memory a series, 4 allowed props, ${most / 1000}k series` }], without: ['limit'] }
