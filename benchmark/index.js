@@ -30,7 +30,7 @@ const chosen = options.only ? options.only.split(',') : ROWS
 const missing = []
 
 /** Rounds of each row: as many as its figures scatter, as few as they take long. */
-const ROUNDS = { calls: 3, scrape: 3, render: 3, memory: 3, start: 7 }
+const ROUNDS = { calls: 3, threads: 3, scrape: 3, render: 3, memory: 3, start: 7 }
 
 /**
  * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} each line of a

@@ -14,7 +14,7 @@ const calls = require('./calls')
 const { median } = require('../statistics')
 
 const cases = () => [1, 8].map((threads) => ({
-  name: `known call, 1,000 series, ${threads} thread${threads > 1 ? 's at once' : ''}`,
+  lines: [{ name: `known call, 1,000 series, ${threads} thread${threads > 1 ? 's at once' : ''}` }],
   threads,
   series: 1_000,
   only: ['ours']
@@ -27,14 +27,14 @@ async function measure ({ threads, series, quick, port }, create) {
   const measured = workers.map((worker) => once(worker, 'message'))
   for (const worker of workers) worker.postMessage('go')
   const values = (await Promise.all(measured)).map(([value]) => value)
-  return { value: median(values) }
+  return { values: [median(values)] }
 }
 
 async function measureThread ({ series, quick, port }) {
   const own = implementations.ours({ port })
   parentPort.postMessage('joined')
   await once(parentPort, 'message')
-  parentPort.postMessage(calls.measure({ series, quick }, () => own).value)
+  parentPort.postMessage(calls.measure({ series, quick }, () => own).values[0])
 }
 
 if (!isMainThread) measureThread(workerData)
