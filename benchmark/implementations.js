@@ -13,9 +13,9 @@
 const { createRequire } = require('node:module')
 const http = require('node:http')
 
-/** @typedef {{ allowedProps?: string[], port?: number, register?: any }} Options */
+/** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number }} Options */
 
-/** More than any row has, so that nobody's bound comes into play. */
+/** More than a row has that does not say otherwise, so that nobody's bound comes into play. */
 const MAX_SERIES = 200_000
 
 const LABELS = [
@@ -23,9 +23,9 @@ const LABELS = [
 ]
 
 /** @param {Options} [options] */
-function ours ({ allowedProps = [], port, register } = {}) {
+function ours ({ allowedProps = [], port, register, maxSeries = MAX_SERIES } = {}) {
   const HypertracePrometheus = require('..')
-  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries: MAX_SERIES })
+  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries })
   return { trace, metrics: trace.metrics, port: () => trace.address().port, register }
 }
 ours.registry = () => new (require('prom-client').Registry)()

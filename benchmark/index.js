@@ -19,7 +19,7 @@ const { median } = require('./statistics')
 const { PLOTS, toSvg } = require('./plot')
 const { toText, toMarkdown } = require('./table')
 
-const ROWS = ['calls', 'threads', 'scrape', 'render', 'memory', 'start']
+const ROWS = ['calls', 'threads', 'scrape', 'render', 'memory', 'peak', 'start']
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
@@ -30,7 +30,7 @@ const chosen = options.only ? options.only.split(',') : ROWS
 const missing = []
 
 /** Rounds of each row: as many as its figures scatter, as few as they take long. */
-const ROUNDS = { calls: 3, threads: 3, scrape: 3, render: 3, memory: 3, start: 7 }
+const ROUNDS = { calls: 3, threads: 3, scrape: 3, render: 3, memory: 3, peak: 1, start: 7 }
 
 /**
  * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} each line of a
