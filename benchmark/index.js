@@ -78,7 +78,7 @@ async function main () {
   }
 
   const columns = Object.keys(implementations)
-  const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? '3 or 7', missing })
+  const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? 'up to 7', missing })
   console.log(`\n${markdown}`)
   if (!options.only && !options.quick) {
     fs.writeFileSync(path.join(__dirname, 'results.md'), markdown)

@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     rc::{Rc, Weak},
     time::Duration,
 };
@@ -45,18 +44,25 @@ pub(crate) struct Kept {
 }
 
 struct Inner {
-    stretches: HashMap<u32, (Stamp, Deflated)>,
+    /// By their numbers, which a page begins at 0 and counts on.
+    stretches: Vec<Option<(Stamp, Deflated)>>,
     bytes: usize,
     compressor: Option<Compress>,
     used: Instant,
     watched: bool,
 }
 
+impl Inner {
+    fn get(&self, number: u32) -> Option<&(Stamp, Deflated)> {
+        self.stretches.get(number as usize)?.as_ref()
+    }
+}
+
 impl Kept {
     /// Room for this many bytes.
     pub(crate) fn new(limit: usize) -> Self {
         let inner = Inner {
-            stretches: HashMap::new(),
+            stretches: Vec::new(),
             bytes: 0,
             compressor: None,
             used: Instant::now(),
@@ -67,24 +73,27 @@ impl Kept {
 
     /// The stamp of a stretch that is kept.
     pub(crate) fn stamp(&self, number: u32) -> Option<Stamp> {
-        self.inner.borrow().stretches.get(&number).map(|(stamp, _)| *stamp)
+        self.inner.borrow().get(number).map(|(stamp, _)| *stamp)
     }
 
     /// Hands a stretch that is kept to `read`.
     pub(crate) fn with<T>(&self, number: u32, read: impl FnOnce(&Deflated) -> T) -> Option<T> {
-        self.inner.borrow().stretches.get(&number).map(|(_, stretch)| read(stretch))
+        self.inner.borrow().get(number).map(|(_, stretch)| read(stretch))
     }
 
     /// Keeps a stretch in place of what was known of it, if there is room.
     pub(crate) fn keep(&self, number: u32, stamp: Stamp, mut stretch: Deflated) {
         let inner = &mut *self.inner.borrow_mut();
-        if let Some((_, old)) = inner.stretches.remove(&number) {
+        let at = number as usize;
+        if let Some((_, old)) = inner.stretches.get_mut(at).and_then(Option::take) {
             inner.bytes -= size(&old);
         }
         stretch.bytes.shrink_to_fit();
         if inner.bytes + size(&stretch) <= self.limit {
             inner.bytes += size(&stretch);
-            inner.stretches.insert(number, (stamp, stretch));
+            let places = inner.stretches.len().max(at + 1);
+            inner.stretches.resize_with(places, || None);
+            inner.stretches[at] = Some((stamp, stretch));
         }
     }
 
@@ -123,7 +132,7 @@ impl Kept {
         if Instant::now() < due {
             return Some(due);
         }
-        inner.stretches = HashMap::new();
+        inner.stretches = Vec::new();
         inner.bytes = 0;
         inner.compressor = None;
         inner.watched = false;
