@@ -31,8 +31,13 @@ impl Fragments {
     /// The number of a piece, stored now if it is new. One more use of it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
         let number = self.find(text).unwrap_or_else(|| self.insert(text));
-        self.entries[number as usize].uses += 1;
+        self.hold(number);
         number
+    }
+
+    /// One more use of a piece.
+    pub fn hold(&mut self, number: u32) {
+        self.entries[number as usize].uses += 1;
     }
 
     /// Ends one use of a piece.
