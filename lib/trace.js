@@ -16,6 +16,7 @@
  */
 
 const { Key, KeyTable } = require('./key-table')
+const pack = require('./packing')
 const { Site, Sites } = require('./sites')
 const { text, own } = require('./text')
 const TripleTable = require('./triple-table')
@@ -24,9 +25,6 @@ const CELL_BITS = 12
 const CELLS = 1 << CELL_BITS
 const CELL_MASK = CELLS - 1
 
-const SEPARATOR = '\x1f'
-const ESCAPE = '\x1e'
-
 /** The number of what is not remembered. */
 const UNKNOWN = -1
 
@@ -34,7 +32,7 @@ const NO_PAGE = new Float64Array(0)
 
 /**
  * @typedef {object} Counter what the trace path needs of Rust
- * @property {(values: string) => number} intern the slot of a label set; `values` as `join` packs them
+ * @property {(values: string) => number} intern the slot of a label set; `values` as `pack` packs them
  * @property {(number: number, values: string) => void} knowSite tells a call site's number and its labels
  * @property {(number: number, values: string) => void} knowProps the same of a set of properties
  * @property {(site: number, object: number, parent: number, props: number) => number} internKnown the slot of
@@ -76,7 +74,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   /** The sites that Rust has been told the number of. */
   const told = new Set()
   const keyLength = 1 + 2 * 3 * propCount
-  /** @type {Key | null} */
+  /** @type {InstanceType<typeof Key> | null} */
   let spareKey = new Key(keyLength)
   let weight = 0
   let remembers = true
@@ -120,7 +118,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = (keepsId && payload.id) || ''
     const parentClassName = (parent && keepsParentClassName && parent.className) || ''
 
-    const place = keepsPlace ? caller.line * 1024 + caller.column : 0
+    const place = keepsPlace ? placeOf(caller.line, caller.column) : 0
     return sites.find(place, className, functionName, filename, id, parentClassName)
   }
 
@@ -207,7 +205,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     if (site === undefined) site = addSite(payload, object, parent, caller)
     const objectId = keepsObjectId ? read(object, 'id') : ''
     const parentId = (keepsParentId && read(parent, 'id')) || ''
-    const ids = join([text(objectId, max), text(parentId, max)])
+    const ids = pack([text(objectId, max), text(parentId, max)])
     const objectNumber = keepsObjectId ? addNumberOf(objectId) : 0
     const parentNumber = parentId ? addNumberOf(parentId) : 0
     const key = new Key(keyLength)
@@ -217,7 +215,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     addProps(key, 1, read(parent, 'props'), labels)
     addProps(key, 2, read(caller, 'props'), labels)
 
-    const props = join(labels)
+    const props = pack(labels)
     const rest = key.length === 1 ? parentNumber : addPropSet(key, props)
     const slot = slots.get(site.number, objectNumber, rest)
     if (slot !== -1) return slot
@@ -232,15 +230,15 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = text((keepsId && read(payload, 'id')) || '', max)
     const parentClassName = text((keepsParentClassName && read(parent, 'className')) || '', max)
 
-    const joined = join([className, functionName, filename, id, parentClassName])
+    const joined = pack([className, functionName, filename, id, parentClassName])
     let site = sitesByText.get(joined)
     if (site === undefined) {
       site = new Site(nextNumber(), joined, own(className), own(functionName), own(filename),
-        own(id), own(parentClassName))
+        own(id), own(parentClassName), 0)
       sitesByText.set(joined, site)
       weight += 8 + (joined.length >>> 4)
     }
-    sites.add(keepsPlace ? placeOf(caller) : 0, site)
+    sites.add(keepsPlace ? placeRead(caller) : 0, site)
     weight += 8
     return site
   }
@@ -320,11 +318,15 @@ function isCount (id) {
   return typeof id === 'number' && (id | 0) === id && id >= 0
 }
 
-/** Line and column as one number; NaN, which a Map finds too, where a payload has none. */
-function placeOf (caller) {
+/** Line and column as one 32-bit number; some one where a payload has none. */
+function placeOf (line, column) {
+  return (line * 1024 + column) | 0
+}
+
+function placeRead (caller) {
   const line = read(caller, 'line')
   const column = read(caller, 'column')
-  return typeof line === 'number' && typeof column === 'number' ? line * 1024 + column : NaN
+  return typeof line === 'number' && typeof column === 'number' ? placeOf(line, column) : 0
 }
 
 /** A property of whatever it is; `undefined` where reading it throws. */
@@ -334,21 +336,6 @@ function read (target, key) {
   } catch {
     return undefined
   }
-}
-
-/**
- * Packs values into one string, each closed by a separator, so that one string crosses into Rust and
- * no two lists become the same. A separator within a value is escaped.
- */
-function join (strings) {
-  let joined = ''
-  for (const string of strings) joined += escape(string) + SEPARATOR
-  return joined
-}
-
-function escape (string) {
-  if (!string.includes(SEPARATOR) && !string.includes(ESCAPE)) return string
-  return string.replaceAll(ESCAPE, ESCAPE + '0').replaceAll(SEPARATOR, ESCAPE + '1')
 }
 
 module.exports = createTrace
