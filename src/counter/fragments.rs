@@ -21,6 +21,12 @@ struct Fragment {
 }
 
 impl Fragments {
+    /// How many pieces there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// The number of a piece that is here already.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
@@ -115,7 +121,7 @@ mod tests {
                 prop_assert_eq!(fragments.find(text), None);
             }
             prop_assert_eq!(fragments.find(b"kept"), Some(kept));
-            prop_assert_eq!(fragments.numbers.len(), 1);
+            prop_assert_eq!(fragments.len(), 1);
             prop_assert_eq!(fragments.entries.len(), 1 + fragments.free.len());
         }
     }

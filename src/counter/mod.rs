@@ -299,4 +299,6 @@ impl TraceCounter {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 pub(crate) mod tests;

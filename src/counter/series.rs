@@ -184,6 +184,12 @@ impl SeriesTable {
         }
     }
 
+    /// How many fragments there are.
+    #[cfg(test)]
+    pub fn texts(&self) -> usize {
+        self.fragments.len()
+    }
+
     /// A fragment's text: labels, each led by a comma.
     #[must_use]
     pub fn fragment(&self, number: u32) -> &[u8] {
