@@ -17,12 +17,12 @@ const cases = ({ quick }) => {
   return [1_000, 10_000, most].map((series) => {
     const size = `${series / 1000}k series`
     const lines = [
-      { name: `scrape, ${size}`, plot: 'scrape', x: series },
-      { name: `event loop stalled by a scrape, ${size}`, plot: 'stall', x: series }
+      { name: `scrape, ${size}`, plot: 'scrape', x: series, headline: series === most },
+      { name: `event loop stalled by a scrape, ${size}`, plot: 'stall', x: series, headline: series === most }
     ]
     const packed = [
-      { name: `scrape in gzip, all counted since the last, ${size}` },
-      { name: `scrape in gzip, the newest 2 % counted since the last, ${size}` }
+      { name: `scrape in gzip, all counted since the last, ${size}`, headline: true },
+      { name: `scrape in gzip, the newest 2 % counted since the last, ${size}`, headline: true }
     ]
     return { series, lines: series === most ? [...lines, ...packed] : lines }
   })

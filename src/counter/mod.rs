@@ -299,6 +299,4 @@ impl TraceCounter {
 }
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
 pub(crate) mod tests;

@@ -13,6 +13,8 @@ use prometheus::core::Collector;
 use super::*;
 use crate::exposition::{Page, Render};
 
+mod laws;
+
 /// A JavaScript thread's side: pages of its own, counted in by slot.
 pub(crate) struct Thread {
     shard: ShardId,
@@ -317,7 +319,7 @@ pub(crate) fn expiring_counter(max_series: u32) -> TraceCounter {
     TraceCounter::new(CounterOptions { idle_timeout, ..options }).expect("a valid counter")
 }
 
-pub(super) fn shown(counter: &Arc<TraceCounter>) -> String {
+fn shown(counter: &Arc<TraceCounter>) -> String {
     let page = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
     String::from_utf8(page).expect("UTF-8")
 }

@@ -9,10 +9,8 @@ use std::{
 use prometheus::core::Collector;
 use proptest::prelude::*;
 
-use super::{
-    tests::{Thread, counter_with, expiring_counter, shown},
-    *,
-};
+use super::{Thread, counter_with, expiring_counter, shown};
+use crate::counter::{Interned, KnownLabelSet, ShardId, TraceCounter};
 
 /// The samples of a page, by their labels as they stand there.
 fn samples(page: &str) -> HashMap<String, f64> {
