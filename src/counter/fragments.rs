@@ -21,6 +21,12 @@ struct Fragment {
 }
 
 impl Fragments {
+    /// How many pieces there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// The number of a piece that is here already.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
@@ -31,8 +37,13 @@ impl Fragments {
     /// The number of a piece, stored now if it is new. One more use of it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
         let number = self.find(text).unwrap_or_else(|| self.insert(text));
-        self.entries[number as usize].uses += 1;
+        self.hold(number);
         number
+    }
+
+    /// One more use of a piece.
+    pub fn hold(&mut self, number: u32) {
+        self.entries[number as usize].uses += 1;
     }
 
     /// Ends one use of a piece.
@@ -110,7 +121,7 @@ mod tests {
                 prop_assert_eq!(fragments.find(text), None);
             }
             prop_assert_eq!(fragments.find(b"kept"), Some(kept));
-            prop_assert_eq!(fragments.numbers.len(), 1);
+            prop_assert_eq!(fragments.len(), 1);
             prop_assert_eq!(fragments.entries.len(), 1 + fragments.free.len());
         }
     }
