@@ -78,6 +78,8 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   let spareKey = new Key(keyLength)
   let weight = 0
   let remembers = true
+  /** Whether Rust keeps what it is told. */
+  let tells = true
   let lastNumber = 0
 
   function trace (payload) {
@@ -169,7 +171,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
    * is not. To be called with nothing of the application's run since the numbers were found.
    */
   function internKnown (site, objectId, parentId, rest) {
-    if (!remembers || objectId < 0 || parentId < 0) return -1
+    if (!tells || objectId < 0 || parentId < 0) return -1
     if (!told.has(site.number)) {
       counter.knowSite(site.number, site.values)
       told.add(site.number)
@@ -177,7 +179,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const props = rest < 0 ? -1 - rest : 0
     const slot = counter.internKnown(site.number, keepsObjectId ? objectId : -1, parentId || -1, props)
     if (slot !== -1) return remember(site.number, objectId, rest, slot)
-    forget() // Rust has: the thread has left the page that it counted for.
+    tells = false // The thread has left the page that it counted for.
     return -1
   }
 
@@ -194,6 +196,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   /** The slot of a call that is not remembered, or whose payload has to be read with care. */
   function addSlot (payload) {
+    if (weight > cacheLimit) forget()
     const object = read(payload, 'object')
     const parent = read(payload, 'parentObject')
     const caller = read(payload, 'caller')
@@ -260,7 +263,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     if (known !== UNKNOWN) return known
     const number = nextNumber()
     propSets.add(key, -1 - number)
-    if (remembers) counter.knowProps(number, labels)
+    if (tells) counter.knowProps(number, labels)
     weight += 4 + (labels.length >>> 4)
     return -1 - number
   }
@@ -307,6 +310,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   /** Remembers no slot from here on: each call asks Rust for its own. */
   function forgetForGood () {
     remembers = false
+    tells = false
     forget()
   }
 
