@@ -17,6 +17,7 @@
 
 const { Key, KeyTable } = require('./key-table')
 const pack = require('./packing')
+const { isCount, placeOf, placeRead, read } = require('./payload')
 const { Site, Sites } = require('./sites')
 const { text, own } = require('./text')
 const TripleTable = require('./triple-table')
@@ -315,31 +316,6 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   }
 
   return { trace, forget, forgetForGood }
-}
-
-/** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */
-function isCount (id) {
-  return typeof id === 'number' && (id | 0) === id && id >= 0
-}
-
-/** Line and column as one 32-bit number; some one where a payload has none. */
-function placeOf (line, column) {
-  return (line * 1024 + column) | 0
-}
-
-function placeRead (caller) {
-  const line = read(caller, 'line')
-  const column = read(caller, 'column')
-  return typeof line === 'number' && typeof column === 'number' ? placeOf(line, column) : 0
-}
-
-/** A property of whatever it is; `undefined` where reading it throws. */
-function read (target, key) {
-  try {
-    return target === null || target === undefined ? undefined : target[key]
-  } catch {
-    return undefined
-  }
 }
 
 module.exports = createTrace
