@@ -15,7 +15,7 @@ const ESCAPE = '\x1e'
  */
 function pack (strings) {
   let packed = ''
-  for (const string of strings) packed += escape(string) + SEPARATOR
+  for (const string of strings) packed += string === '' ? SEPARATOR : escape(string) + SEPARATOR
   return packed
 }
 

@@ -149,15 +149,20 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
    * else a negative one of their own, or `UNKNOWN`.
    */
   function findProps (parentId, objectProps, parentProps, callerProps) {
-    // Reading a property may run the application's code, and that may trace.
-    const key = spareKey === null ? new Key(keyLength) : spareKey
-    spareKey = null
-    key.start(parentId)
+    const key = startKey(parentId)
     if (objectProps) addToKey(key, objectProps, 0)
     if (parentProps) addToKey(key, parentProps, propCount)
     if (callerProps) addToKey(key, callerProps, propCount + propCount)
     spareKey = key
     return key.length === 1 ? parentId : propSets.get(key)
+  }
+
+  /** A key of this call's own until it is made the spare one: reading properties may run code that traces. */
+  function startKey (first) {
+    const key = spareKey === null ? new Key(keyLength) : spareKey
+    spareKey = null
+    key.start(first)
+    return key
   }
 
   function addToKey (key, props, offset) {
@@ -212,14 +217,14 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const ids = pack([text(objectId, max), text(parentId, max)])
     const objectNumber = keepsObjectId ? addNumberOf(objectId) : 0
     const parentNumber = parentId ? addNumberOf(parentId) : 0
-    const key = new Key(keyLength)
-    key.start(parentNumber)
+    const key = startKey(parentNumber)
     const labels = new Array(3 * propsPerOwner).fill('')
     addProps(key, 0, read(object, 'props'), labels)
     addProps(key, 1, read(parent, 'props'), labels)
     addProps(key, 2, read(caller, 'props'), labels)
 
     const props = pack(labels)
+    spareKey = key
     const rest = key.length === 1 ? parentNumber : addPropSet(key, props)
     const slot = slots.get(site.number, objectNumber, rest)
     if (slot !== -1) return slot

@@ -17,6 +17,8 @@ pub struct Fragments {
 #[derive(Debug, Default)]
 struct Fragment {
     text: Box<[u8]>,
+    /// The text's, so that the table grows without reading all texts.
+    hash: u64,
     uses: u32,
 }
 
@@ -28,15 +30,15 @@ impl Fragments {
     }
 
     /// The number of a piece that is here already.
-    #[must_use]
+    #[cfg(test)]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        self.numbers.find(hash, |&number| *self.text(number) == *text).copied()
+        self.find_hashed(self.hasher.hash_one(text), text)
     }
 
     /// The number of a piece, stored now if it is new. One more use of it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
-        let number = self.find(text).unwrap_or_else(|| self.insert(text));
+        let hash = self.hasher.hash_one(text);
+        let number = self.find_hashed(hash, text).unwrap_or_else(|| self.insert(hash, text));
         self.hold(number);
         number
     }
@@ -53,9 +55,8 @@ impl Fragments {
         if fragment.uses > 0 {
             return;
         }
-        let text = std::mem::take(&mut fragment.text);
-        let hash = self.hasher.hash_one(&*text);
-        if let Ok(entry) = self.numbers.find_entry(hash, |&known| known == number) {
+        fragment.text = Box::default();
+        if let Ok(entry) = self.numbers.find_entry(fragment.hash, |&known| known == number) {
             entry.remove();
         }
         self.free.push(number);
@@ -68,8 +69,12 @@ impl Fragments {
         &self.entries[number as usize].text
     }
 
-    fn insert(&mut self, text: &[u8]) -> u32 {
-        let fragment = Fragment { text: text.into(), uses: 0 };
+    fn find_hashed(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        self.numbers.find(hash, |&number| *self.text(number) == *text).copied()
+    }
+
+    fn insert(&mut self, hash: u64, text: &[u8]) -> u32 {
+        let fragment = Fragment { text: text.into(), hash, uses: 0 };
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = fragment;
             number
@@ -77,10 +82,8 @@ impl Fragments {
             self.entries.push(fragment);
             u32::try_from(self.entries.len() - 1).expect("fewer fragments than series can hold")
         };
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.numbers.insert_unique(hasher.hash_one(text), number, |&n| {
-            hasher.hash_one(&*entries[n as usize].text)
-        });
+        let entries = &self.entries;
+        self.numbers.insert_unique(hash, number, |&n| entries[n as usize].hash);
         number
     }
 }
