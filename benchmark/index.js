@@ -94,8 +94,8 @@ function write (lines, markdown) {
 
   const summary = toSummary(lines.filter(({ headline }) => headline), ['ours', '1.0.0', '@prometheus-io/client', 'OpenTelemetry'])
   const readme = path.join(__dirname, '..', 'README.md')
-  const block = /(<!-- npm run bench -->\n)[^]*(\n<!-- end -->)/
-  fs.writeFileSync(readme, fs.readFileSync(readme, 'utf8').replace(block, (_, start, end) => start + summary + end))
+  const block = /(<!-- npm run bench -->\n)[^]*?(<!-- end -->)/
+  fs.writeFileSync(readme, fs.readFileSync(readme, 'utf8').replace(block, (_, start, end) => `${start}\n${summary}\n\n${end}`))
 }
 
 main()
