@@ -42,8 +42,8 @@ struct Gzip {
 impl Page {
     /// A page in this coding; `kept` is what is known of the same source's pages in gzip.
     pub(crate) fn new(render: Box<dyn Render>, coding: Coding, kept: &Rc<Kept>) -> Self {
-        let gzip =
-            (coding == Coding::Gzip).then(|| Gzip { member: Member::new(), kept: Rc::clone(kept) });
+        let gzip = (coding == Coding::Gzip)
+            .then(|| Gzip { member: Member::new(kept), kept: Rc::clone(kept) });
         Self { render, gzip, plain: Vec::new(), empty: true }
     }
 
@@ -78,7 +78,10 @@ impl Page {
             match stretch {
                 Stretch::Loose { more: true } => member.loose(&self.plain, &mut packed)?,
                 Stretch::Loose { more: false } => {
-                    member.finish(&self.plain, &mut packed)?;
+                    let Some(Gzip { member, kept }) = self.gzip.take() else {
+                        return Err(Panicked);
+                    };
+                    member.finish(&self.plain, &kept, &mut packed)?;
                     return Ok(Part { bytes: packed.into(), more: false });
                 }
                 Stretch::Written { number, end } => {

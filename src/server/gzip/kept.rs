@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flate2::Crc;
+use flate2::{Compress, Crc};
 use tokio::time::Instant;
 
 use crate::counter::Stamp;
@@ -35,6 +35,10 @@ impl Deflated {
 
 /// The kept stretches of one source's pages, shared by all its scrapers, up to a number of bytes.
 /// Past that the first ones stay: they hold the oldest series, which change least.
+///
+/// Beside them it keeps one compressor, 300 KiB. A new one for each scrape takes more: glibc's
+/// allocator (2.36) puts it behind the place of the last one, 14 times over, and 4 MB of the
+/// thread's arena stay resident.
 pub(crate) struct Kept {
     limit: usize,
     inner: RefCell<Inner>,
@@ -43,6 +47,7 @@ pub(crate) struct Kept {
 struct Inner {
     stretches: HashMap<u32, (Stamp, Deflated)>,
     bytes: usize,
+    compressor: Option<Compress>,
     used: Instant,
     watched: bool,
 }
@@ -50,8 +55,13 @@ struct Inner {
 impl Kept {
     /// Room for this many bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        let inner =
-            Inner { stretches: HashMap::new(), bytes: 0, used: Instant::now(), watched: false };
+        let inner = Inner {
+            stretches: HashMap::new(),
+            bytes: 0,
+            compressor: None,
+            used: Instant::now(),
+            watched: false,
+        };
         Self { limit, inner: RefCell::new(inner) }
     }
 
@@ -76,6 +86,17 @@ impl Kept {
             inner.bytes += size(&stretch);
             inner.stretches.insert(number, (stamp, stretch));
         }
+    }
+
+    /// The compressor of a member that is finished, as good as new.
+    pub(crate) fn compressor(&self) -> Option<Compress> {
+        self.inner.borrow_mut().compressor.take()
+    }
+
+    /// Takes over a compressor, for the next member.
+    pub(crate) fn keep_compressor(&self, mut compressor: Compress) {
+        compressor.reset();
+        self.inner.borrow_mut().compressor = Some(compressor);
     }
 
     /// To be called at each scrape that may use what is kept: it is dropped when there has been none
@@ -104,6 +125,7 @@ impl Kept {
         }
         inner.stretches = HashMap::new();
         inner.bytes = 0;
+        inner.compressor = None;
         inner.watched = false;
         None
     }

@@ -190,6 +190,18 @@ fn what_is_kept_has_a_bound() {
 }
 
 #[test]
+fn a_member_is_the_same_with_a_compressor_of_its_own_and_with_one_that_was_kept() {
+    let (counter, thread) = counted(3 * RANGE);
+    let first = packed(&counter, &Rc::new(Kept::new(0)));
+    let kept = Rc::new(Kept::new(0));
+    packed(&counter, &kept);
+    let compressor = kept.compressor().expect("kept");
+    kept.keep_compressor(compressor);
+    assert_eq!(packed(&counter, &kept), first);
+    thread.leave(&counter);
+}
+
+#[test]
 fn nothing_is_kept_for_a_scraper_that_takes_no_gzip() {
     let (counter, thread) = counted(2 * RANGE);
     let kept = Rc::new(Kept::new(ROOM));
@@ -197,6 +209,7 @@ fn nothing_is_kept_for_a_scraper_that_takes_no_gzip() {
     let mut page = Page::new(Box::new(text), Coding::Identity, &kept);
     while page.part().expect("no panic").more {}
     assert_eq!(kept.bytes(), 0);
+    assert!(kept.compressor().is_none());
     thread.leave(&counter);
 }
 
@@ -219,6 +232,7 @@ async fn what_is_kept_goes_when_nobody_asks_for_gzip_any_more() {
             assert!(kept.bytes() > 0, "asked for since");
             tokio::time::sleep(Duration::from_secs(2)).await;
             assert_eq!(kept.bytes(), 0);
+            assert!(kept.compressor().is_none());
         }
     };
     LocalSet::new().run_until(waits).await;
@@ -244,7 +258,7 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
     let same = vec![b'x'; 200_000];
     let texts: [&[u8]; 5] = [b"", b"a", b"a 1\na 1\na 1\n", &noise, &same];
     let kept = Kept::new(ROOM);
-    let mut first = Member::new();
+    let mut first = Member::new(&kept);
     let mut out = Vec::new();
     for (number, text) in (0..).zip(texts) {
         let (head, tail) = text.split_at(text.len() / 3);
@@ -252,10 +266,10 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
         let done = first.stretch(tail, true, &mut out).expect("packed").expect("short enough");
         kept.keep(number, Stamp::default(), done);
     }
-    first.finish(b"", &mut out).expect("packed");
+    first.finish(b"", &kept, &mut out).expect("packed");
     assert_eq!(bytes_of(&out), texts.concat());
 
-    let mut second = Member::new();
+    let mut second = Member::new(&kept);
     let (mut out, mut expected) = (Vec::new(), Vec::new());
     for number in [4, 3, 0, 2, 2, 1, 3] {
         second.repeat(number, &kept, &mut out).expect("kept");
@@ -263,7 +277,7 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
         second.loose(b"between\n", &mut out).expect("packed");
         expected.extend_from_slice(b"between\n");
     }
-    second.finish(b"end\n", &mut out).expect("packed");
+    second.finish(b"end\n", &kept, &mut out).expect("packed");
     expected.extend_from_slice(b"end\n");
     assert_eq!(bytes_of(&out), expected);
 }
@@ -271,10 +285,11 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
 #[test]
 fn a_stretch_that_is_too_long_is_written_but_not_kept() {
     let noise = noise(LONGEST + 1000);
-    let mut member = Member::new();
+    let kept = Kept::new(ROOM);
+    let mut member = Member::new(&kept);
     let mut out = Vec::new();
     assert!(member.stretch(&noise, true, &mut out).expect("packed").is_none());
-    member.finish(b"end", &mut out).expect("packed");
+    member.finish(b"end", &kept, &mut out).expect("packed");
     assert_eq!(bytes_of(&out), [&noise[..], b"end"].concat());
 }
 
