@@ -91,13 +91,20 @@ function HypertracePrometheus (opts) {
 
 /** What the trace path needs of Rust. */
 function counterOf (exporter, maxSeries) {
+  const slotOf = (slot) => {
+    if (slot >= 0) return slot
+    warnOfBound(maxSeries)
+    return -1 - slot
+  }
   return {
-    intern: (values) => {
-      const slot = exporter.intern(values)
-      if (slot >= 0) return slot
-      warnOfBound(maxSeries)
-      return -1 - slot
+    intern: (values) => slotOf(exporter.intern(values)),
+    internKnown: (site, object, parent, props) => {
+      const slot = exporter.internKnown(site, object, parent, props)
+      return slot === null ? -1 : slotOf(slot)
     },
+    knowSite: (number, values) => exporter.knowSite(number, values),
+    knowProps: (number, values) => exporter.knowProps(number, values),
+    forget: () => exporter.forget(),
     lendPage: (index, page) => exporter.lendPage(index, page)
   }
 }

@@ -35,6 +35,11 @@ test('packed: a file too many, a file too few and a large one are found', () => 
   assert.ok(found.some((fault) => /expected .*\(a binary\)/.test(fault)))
 })
 
+test('packed: the licences of what is linked into a binary go with it', () => {
+  const [{ bytes }] = list(packed.tarballs.platforms[0]).filter(({ name }) => name === 'THIRD-PARTY-LICENSES.txt')
+  assert.equal(bytes, fs.statSync(path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')).size)
+})
+
 test('packed: every file that the package loads is in it', () => {
   const names = list(packed.tarballs.main).map(({ name }) => name)
   for (const name of names.filter((name) => name.endsWith('.js'))) {

@@ -6,8 +6,8 @@
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *
  * Each measurement has a process of its own. Rounds go through all implementations in turn, so that a machine that grows slower or
- * faster does so for all of them; the median round is the result. Prints a table; writes `results.md` and the plots (not with --only
- * or --quick).
+ * faster does so for all of them; the median round is the result. Prints a table; writes `results.md`, the plots and the README's
+ * table (not with --only or --quick).
  */
 
 const fs = require('node:fs')
@@ -17,7 +17,7 @@ const implementations = require('./implementations')
 const { run } = require('./run')
 const { median } = require('./statistics')
 const { PLOTS, toSvg } = require('./plot')
-const { toText, toMarkdown } = require('./table')
+const { toText, toSummary, toMarkdown } = require('./table')
 
 const ROWS = ['calls', 'threads', 'scrape', 'render', 'memory', 'peak', 'start']
 
@@ -80,13 +80,22 @@ async function main () {
   const columns = Object.keys(implementations)
   const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? 'up to 7', missing })
   console.log(`\n${markdown}`)
-  if (!options.only && !options.quick) {
-    fs.writeFileSync(path.join(__dirname, 'results.md'), markdown)
-    for (const [name, plot] of Object.entries(PLOTS)) {
-      fs.writeFileSync(path.join(__dirname, `${name}.svg`), toSvg(plot, lines.filter((line) => line.plot === name)))
-    }
-  }
+  if (!options.only && !options.quick) write(lines, markdown)
   if (missing.some(({ name }) => name === 'ours' || name === '1.0.0')) process.exitCode = 1
+}
+
+function write (lines, markdown) {
+  const plots = Object.entries(PLOTS)
+  for (const [name, plot] of plots) {
+    fs.writeFileSync(path.join(__dirname, `${name}.svg`), toSvg(plot, lines.filter((line) => line.plot === name)))
+  }
+  const pictures = plots.map(([name, { title }]) => `![${title}](${name}.svg)`)
+  fs.writeFileSync(path.join(__dirname, 'results.md'), `# Results\n\n\`npm run bench\` has written this.\n\n${markdown}\n${pictures.join('\n\n')}\n`)
+
+  const summary = toSummary(lines.filter(({ headline }) => headline), ['ours', '1.0.0', '@prometheus-io/client', 'OpenTelemetry'])
+  const readme = path.join(__dirname, '..', 'README.md')
+  const block = /(<!-- npm run bench -->\n)[^]*?(<!-- end -->)/
+  fs.writeFileSync(readme, fs.readFileSync(readme, 'utf8').replace(block, (_, start, end) => `${start}\n${summary}\n\n${end}`))
 }
 
 main()

@@ -37,16 +37,18 @@ const BOTTOM = 50
  */
 function toSvg ({ title, unit }, points) {
   const names = Object.keys(STYLES).filter((name) => points.some(({ medians }) => medians[name] > 0))
-  const x = scale(points.map((point) => point.x), LEFT, WIDTH - RIGHT)
-  const y = scale(points.flatMap(({ medians }) => names.map((name) => medians[name])), HEIGHT - BOTTOM, TOP)
+  const counts = points.map((point) => point.x)
+  const x = scale(counts[0], counts.at(-1), LEFT, WIDTH - RIGHT)
+  const steps = decades(points.flatMap(({ medians }) => names.map((name) => medians[name])))
+  const y = scale(steps[0], steps.at(-1), HEIGHT - BOTTOM, TOP)
   const body = [
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(LEFT, 22, title, 'font-weight="bold"'),
-    ...y.ticks.flatMap((value) => [
+    ...steps.flatMap((value) => [
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}" stroke="#dddddd"/>`,
       text(LEFT - 8, y(value) + 4, `${short(value)} ${unit}`, 'text-anchor="end"')
     ]),
-    ...x.ticks.map((value) => text(x(value), HEIGHT - BOTTOM + 20, short(value), 'text-anchor="middle"')),
+    ...counts.map((value) => text(x(value), HEIGHT - BOTTOM + 20, short(value), 'text-anchor="middle"')),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 'series', 'text-anchor="middle"'),
     ...labelPlaces(names, (name) => y(points.findLast(({ medians }) => medians[name] > 0).medians[name])).map(({ name, at }) => {
       const there = points.filter(({ medians }) => medians[name] > 0)
@@ -66,13 +68,18 @@ ${body.join('\n')}
 `
 }
 
-/** From values to places between `from` and `to`, and the powers of ten around the values. */
-function scale (values, from, to) {
+/** From the ends of a range to places between `from` and `to`, evenly by powers. */
+function scale (low, high, from, to) {
+  const part = (value) => Math.log(value / low) / Math.log(high / low)
+  return (value) => Math.round(10 * (from + part(value) * (to - from))) / 10
+}
+
+/** The powers of ten around values. */
+function decades (values) {
   const there = values.filter((value) => value > 0)
   const low = Math.floor(Math.log10(Math.min(...there)))
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...there))))
-  const place = (value) => Math.round(10 * (from + (Math.log10(value) - low) / (high - low) * (to - from))) / 10
-  return Object.assign(place, { ticks: Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)) })
+  return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
 }
 
 /** Names beside the ends of their lines, moved apart where those are close. */

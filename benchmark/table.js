@@ -20,7 +20,8 @@ function ratio ({ medians }, of, to) {
 /** One case on one line, as it is done. */
 function toText (line) {
   const cells = Object.entries(line.medians).map(([name, value]) => `${name} ${number(value)}`)
-  return `${line.name} (${line.unit}): ${cells.join(', ')}; ours / 1.0.0 = ${ratio(line, 'ours', '1.0.0')}`
+  const ofReference = ratio(line, 'ours', '1.0.0')
+  return `${line.name} (${line.unit}): ${cells.join(', ')}${ofReference && `; ours / 1.0.0 = ${ofReference}`}`
 }
 
 function machine () {
@@ -28,32 +29,54 @@ function machine () {
   return `${cpus[0].model.trim()}, ${cpus.length} cores, ${process.platform} ${process.arch}, Node.js ${process.versions.node}`
 }
 
+/** @param {string[][]} rows the first is the head */
+function table ([head, ...rows]) {
+  const lines = [head, ['---', ...head.slice(1).map(() => '---:')], ...rows]
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
 /**
+ * What matters most, for the README.
+ *
  * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
+ * @param {string[]} columns
+ */
+function toSummary (lines, columns) {
+  const valueOf = ({ medians, unit }, name) => name in medians ? `${number(medians[name])} ${unit}` : ''
+  return [
+    table([
+      ['', ...columns, 'ours / 1.0.0'],
+      ...lines.map((line) => [line.name, ...columns.map((name) => valueOf(line, name)), ratio(line, 'ours', '1.0.0')])
+    ]),
+    '',
+    machine() + '.'
+  ].join('\n')
+}
+
+/**
+ * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: what ours may be of 1.0.0
  * @param {string[]} columns
  * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */
 function toMarkdown (lines, columns, { rounds, missing }) {
-  const row = (cells) => `| ${cells.join(' | ')} |`
-  const head = ['', ...columns, 'ours / 1.0.0', 'ours / limit']
-  const body = lines.map((line) => row([
+  const head = ['', ...columns, 'ours / 1.0.0', 'at most', 'ours / limit']
+  const body = lines.map((line) => [
     `${line.name}, ${line.unit}`,
     ...columns.map((name) => name in line.medians ? number(line.medians[name]) : ''),
     ratio(line, 'ours', '1.0.0'),
+    line.aim ?? '',
     ratio(line, 'ours', 'limit')
-  ]))
+  ])
   const reasons = new Map(missing.map(({ name, why }) => [`${name}: ${why}`, []]))
   for (const { name, measured, why } of missing) reasons.get(`${name}: ${why}`).push(measured)
   const notes = [...reasons].map(([reason, names]) => `Not measured: ${reason} (${names.length === lines.length ? 'all' : names.join('; ')}).`)
   return [
     `${machine()}. Medians of ${rounds} interleaved rounds, each measurement in a process of its own.`,
     '',
-    row(head),
-    row(['---', ...head.slice(1).map(() => '---:')]),
-    ...body,
+    table([head, ...body]),
     ...(notes.length > 0 ? ['', ...notes] : []),
     ''
   ].join('\n')
 }
 
-module.exports = { toText, toMarkdown }
+module.exports = { toText, toSummary, toMarkdown }

@@ -89,13 +89,14 @@ function cut (string, max) {
 
 /**
  * The same string with memory of its own. V8 makes a slice of a string, and a match of a regular
- * expression, a pointer into the whole: a file name kept would keep its stack trace.
+ * expression, a pointer into the whole: a file name kept would keep its stack trace. Joined, as a slice
+ * takes longer to be compared.
  *
  * @param {string} string
  * @returns {string}
  */
 function own (string) {
-  return string.length < 13 ? string : (' ' + string).slice(1)
+  return string.length < 13 ? string : [string.slice(0, 1), string.slice(1)].join('')
 }
 
 module.exports = { text, own }

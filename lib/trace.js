@@ -15,22 +15,30 @@
  * Runs on the JavaScript thread. Nothing here throws into the application.
  */
 
-const QuadTable = require('./quad-table')
+const { Key, KeyTable } = require('./key-table')
+const pack = require('./packing')
+const { isCount, placeOf, placeRead, read } = require('./payload')
 const { Site, Sites } = require('./sites')
 const { text, own } = require('./text')
+const TripleTable = require('./triple-table')
 
 const CELL_BITS = 12
 const CELLS = 1 << CELL_BITS
 const CELL_MASK = CELLS - 1
 
-const SEPARATOR = '\x1f'
-const ESCAPE = '\x1e'
+/** The number of what is not remembered. */
+const UNKNOWN = -1
 
 const NO_PAGE = new Float64Array(0)
 
 /**
  * @typedef {object} Counter what the trace path needs of Rust
- * @property {(values: string) => number} intern the slot of a label set; `values` as `join` packs them
+ * @property {(values: string) => number} intern the slot of a label set; `values` as `pack` packs them
+ * @property {(number: number, values: string) => void} knowSite tells a call site's number and its labels
+ * @property {(number: number, values: string) => void} knowProps the same of a set of properties
+ * @property {(site: number, object: number, parent: number, props: number) => number} internKnown the slot of
+ *   a label set by what was told: an id below 0 is no label, 0 no set of properties; -1 where that is not known
+ * @property {() => void} forget what was told
  * @property {(index: number, page: Float64Array) => void} lendPage
  *
  * @typedef {object} TraceOptions
@@ -62,17 +70,23 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
   const sites = new Sites()
   const sitesByText = new Map()
   const values = new Map()
-  const propSets = new QuadTable()
-  const slots = new QuadTable()
+  const propSets = new KeyTable()
+  const slots = new TripleTable()
+  /** The sites that Rust has been told the number of. */
+  const told = new Set()
+  const keyLength = 1 + 2 * 3 * propCount
+  /** @type {InstanceType<typeof Key> | null} */
+  let spareKey = new Key(keyLength)
   let weight = 0
   let remembers = true
+  /** Whether Rust keeps what it is told. */
+  let tells = true
   let lastNumber = 0
 
   function trace (payload) {
     let slot = -1
     try {
       slot = findSlot(payload)
-      if (slot === -1) slot = addObjects(payload)
     } catch {
       // A payload that hypertrace did not make: its parts are read one by one below.
     }
@@ -86,15 +100,16 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     pages[slot >>> CELL_BITS][slot & CELL_MASK]++
   }
 
-  /** The slot of a call that is remembered whole, or -1. */
+  /** The slot of a call each part of which is remembered, or -1. */
   function findSlot (payload) {
     const site = findSite(payload)
     if (site === undefined) return -1
     const { object, caller, parentObject: parent } = payload
     const objectId = keepsObjectId ? numberOf(object.id) : 0
     const parentId = parent && keepsParentId && parent.id ? numberOf(parent.id) : 0
-    const props = propCount === 0 ? 0 : findProps(object.props, parent && parent.props, caller.props)
-    return slots.get(site.number, objectId, parentId, props)
+    const rest = propCount === 0 ? parentId : findProps(parentId, object.props, parent && parent.props, caller.props)
+    const slot = slots.get(site.number, objectId, rest)
+    return slot === -1 && rest !== UNKNOWN ? internKnown(site, objectId, parentId, rest) : slot
   }
 
   /** The site of a call, if it is remembered. */
@@ -106,18 +121,16 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = (keepsId && payload.id) || ''
     const parentClassName = (parent && keepsParentClassName && parent.className) || ''
 
-    const place = keepsPlace ? caller.line * 1024 + caller.column : 0
+    const place = keepsPlace ? placeOf(caller.line, caller.column) : 0
     return sites.find(place, className, functionName, filename, id, parentClassName)
   }
 
-  /** What stands for an id or a property's value: a count for itself, as hypertrace's ids are; anything else a negative number. */
+  /**
+   * What stands for an id or a property's value: a count for itself, as hypertrace's ids are; anything
+   * else a negative number, which for a value that is not remembered is `UNKNOWN`.
+   */
   function numberOf (value) {
-    return isCount(value) ? value : -1 - valueNumber(value)
-  }
-
-  /** The number of a value that is remembered, or 0, which is none's. */
-  function valueNumber (value) {
-    return values.get(valueKey(value)) || 0
+    return isCount(value) ? value : -1 - (values.get(valueKey(value)) || 0)
   }
 
   /** What stands for a value in the cache: itself where it is short and cannot change. */
@@ -131,44 +144,58 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     }
   }
 
-  /** The number of a set of property values, 0 for none at all, -1 for one not remembered. */
-  function findProps (objectProps, parentProps, callerProps) {
-    let set = 0
-    if (objectProps) set = findOwnersProps(set, objectProps, 0)
-    if (parentProps) set = findOwnersProps(set, parentProps, propCount)
-    if (callerProps) set = findOwnersProps(set, callerProps, propCount + propCount)
-    return set
+  /**
+   * What stands for the parent's id and the properties of a call: the id's number where there are none,
+   * else a negative one of their own, or `UNKNOWN`.
+   */
+  function findProps (parentId, objectProps, parentProps, callerProps) {
+    const key = startKey(parentId)
+    if (objectProps) addToKey(key, objectProps, 0)
+    if (parentProps) addToKey(key, parentProps, propCount)
+    if (callerProps) addToKey(key, callerProps, propCount + propCount)
+    spareKey = key
+    return key.length === 1 ? parentId : propSets.get(key)
   }
 
-  function findOwnersProps (set, props, offset) {
+  /** A key of this call's own until it is made the spare one: reading properties may run code that traces. */
+  function startKey (first) {
+    const key = spareKey === null ? new Key(keyLength) : spareKey
+    spareKey = null
+    key.start(first)
+    return key
+  }
+
+  function addToKey (key, props, offset) {
     for (let i = 0; i < propCount; i++) {
       const value = props[allowedProps[i]]
-      if (value !== undefined) set = propSets.get(set, offset + i, numberOf(value), 0)
+      if (value !== undefined) key.push(offset + i, numberOf(value))
     }
-    return set
   }
 
-  /** The slot of a call from a known site, if nothing but its objects is new; or -1. */
-  function addObjects (payload) {
-    if (propCount !== 0) return -1
-    if (weight > cacheLimit) forget()
-    const site = findSite(payload)
-    if (site === undefined) return -1
-    const objectId = keepsObjectId ? payload.object.id : 0
-    const parent = payload.parentObject
-    const parentId = (parent && keepsParentId && parent.id) || 0
-    if (!isCount(objectId) || !isCount(parentId)) return -1
-    const labels = (keepsObjectId ? objectId : '') + SEPARATOR + (parentId || '') + SEPARATOR
-    return intern(site, objectId, parentId, 0, labels)
+  /**
+   * The slot of a label set each part of which is remembered, asked of Rust by numbers; -1 where a part
+   * is not. To be called with nothing of the application's run since the numbers were found.
+   */
+  function internKnown (site, objectId, parentId, rest) {
+    if (!tells || objectId < 0 || parentId < 0) return -1
+    if (!told.has(site.number)) {
+      counter.knowSite(site.number, site.values)
+      told.add(site.number)
+    }
+    const props = rest < 0 ? -1 - rest : 0
+    const slot = counter.internKnown(site.number, keepsObjectId ? objectId : -1, parentId || -1, props)
+    if (slot !== -1) return remember(site.number, objectId, rest, slot)
+    tells = false // The thread has left the page that it counted for.
+    return -1
   }
 
-  /** Asks Rust for a slot, and remembers it. */
-  function intern (site, objectNumber, parentNumber, props, labels) {
-    const slot = counter.intern(site.values + labels)
+  /** Remembers a slot that Rust gave. */
+  function remember (siteNumber, objectId, rest, slot) {
     openPage(slot >>> CELL_BITS)
     if (remembers) {
-      slots.add(site.number, objectNumber, parentNumber, props, slot)
+      slots.add(siteNumber, objectId, rest, slot)
       weight++
+      if (weight > cacheLimit) forget()
     }
     return slot
   }
@@ -187,17 +214,22 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     if (site === undefined) site = addSite(payload, object, parent, caller)
     const objectId = keepsObjectId ? read(object, 'id') : ''
     const parentId = (keepsParentId && read(parent, 'id')) || ''
-    const labels = new Array(2 + 3 * propsPerOwner).fill('')
-    labels[0] = text(objectId, max)
-    labels[1] = text(parentId, max)
-    let props = addProps(0, 0, read(object, 'props'), labels)
-    props = addProps(props, 1, read(parent, 'props'), labels)
-    props = addProps(props, 2, read(caller, 'props'), labels)
-
+    const ids = pack([text(objectId, max), text(parentId, max)])
     const objectNumber = keepsObjectId ? addNumberOf(objectId) : 0
     const parentNumber = parentId ? addNumberOf(parentId) : 0
-    const slot = slots.get(site.number, objectNumber, parentNumber, props)
-    return slot === -1 ? intern(site, objectNumber, parentNumber, props, join(labels)) : slot
+    const key = startKey(parentNumber)
+    const labels = new Array(3 * propsPerOwner).fill('')
+    addProps(key, 0, read(object, 'props'), labels)
+    addProps(key, 1, read(parent, 'props'), labels)
+    addProps(key, 2, read(caller, 'props'), labels)
+
+    const props = pack(labels)
+    spareKey = key
+    const rest = key.length === 1 ? parentNumber : addPropSet(key, props)
+    const slot = slots.get(site.number, objectNumber, rest)
+    if (slot !== -1) return slot
+    const known = internKnown(site, objectNumber, parentNumber, rest)
+    return known === -1 ? remember(site.number, objectNumber, rest, counter.intern(site.values + ids + props)) : known
   }
 
   function addSite (payload, object, parent, caller) {
@@ -207,39 +239,39 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     const id = text((keepsId && read(payload, 'id')) || '', max)
     const parentClassName = text((keepsParentClassName && read(parent, 'className')) || '', max)
 
-    const joined = join([className, functionName, filename, id, parentClassName])
+    const joined = pack([className, functionName, filename, id, parentClassName])
     let site = sitesByText.get(joined)
     if (site === undefined) {
       site = new Site(nextNumber(), joined, own(className), own(functionName), own(filename),
-        own(id), own(parentClassName))
+        own(id), own(parentClassName), 0)
       sitesByText.set(joined, site)
       weight += 8 + (joined.length >>> 4)
     }
-    sites.add(keepsPlace ? placeOf(caller) : 0, site)
+    sites.add(keepsPlace ? placeRead(caller) : 0, site)
     weight += 8
     return site
   }
 
-  function addProps (set, owner, props, labels) {
-    if (props === null || props === undefined) return set
+  function addProps (key, owner, props, labels) {
+    if (props === null || props === undefined) return
     for (let i = 0; i < propCount; i++) {
       const value = read(props, allowedProps[i])
       if (value === undefined) continue
-      const key = valueKey(value)
-      labels[2 + owner * propsPerOwner + places[i]] = String(key)
-      set = addPropSet(set, owner * propCount + i, addNumberOf(key))
+      const own = valueKey(value)
+      labels[owner * propsPerOwner + places[i]] = String(own)
+      key.push(owner * propCount + i, addNumberOf(own))
     }
-    return set
   }
 
-  function addPropSet (set, label, value) {
-    let next = propSets.get(set, label, value, 0)
-    if (next === -1) {
-      next = nextNumber()
-      propSets.add(set, label, value, 0, next)
-      weight++
-    }
-    return next
+  /** The number of a set of properties, which Rust is told. */
+  function addPropSet (key, labels) {
+    const known = propSets.get(key)
+    if (known !== UNKNOWN) return known
+    const number = nextNumber()
+    propSets.add(key, -1 - number)
+    if (tells) counter.knowProps(number, labels)
+    weight += 4 + (labels.length >>> 4)
+    return -1 - number
   }
 
   function addNumberOf (value) {
@@ -276,52 +308,19 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
     values.clear()
     propSets.clear()
     slots.clear()
+    told.clear()
+    counter.forget()
     weight = 0
   }
 
   /** Remembers no slot from here on: each call asks Rust for its own. */
   function forgetForGood () {
     remembers = false
+    tells = false
     forget()
   }
 
   return { trace, forget, forgetForGood }
-}
-
-/** Whether an id is a number as hypertrace counts objects: whole, and no more than 31 bits. */
-function isCount (id) {
-  return typeof id === 'number' && (id | 0) === id && id >= 0
-}
-
-/** Line and column as one number; NaN, which a Map finds too, where a payload has none. */
-function placeOf (caller) {
-  const line = read(caller, 'line')
-  const column = read(caller, 'column')
-  return typeof line === 'number' && typeof column === 'number' ? line * 1024 + column : NaN
-}
-
-/** A property of whatever it is; `undefined` where reading it throws. */
-function read (target, key) {
-  try {
-    return target === null || target === undefined ? undefined : target[key]
-  } catch {
-    return undefined
-  }
-}
-
-/**
- * Packs values into one string, each closed by a separator, so that one string crosses into Rust and
- * no two lists become the same. A separator within a value is escaped.
- */
-function join (strings) {
-  let joined = ''
-  for (const string of strings) joined += escape(string) + SEPARATOR
-  return joined
-}
-
-function escape (string) {
-  if (!string.includes(SEPARATOR) && !string.includes(ESCAPE)) return string
-  return string.replaceAll(ESCAPE, ESCAPE + '0').replaceAll(SEPARATOR, ESCAPE + '1')
 }
 
 module.exports = createTrace

@@ -16,7 +16,7 @@ const MOST_BINARY_BYTES = 3 * MB
 const MOST_INSTALLED_BYTES = 4 * MB
 const MOST_MAIN_BYTES = MB
 
-const NOTICES = ['LICENSE', 'NOTICE']
+const NOTICES = ['LICENSE', 'NOTICE', 'THIRD-PARTY-LICENSES.txt']
 const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|lib\/[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
 const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
 
@@ -36,7 +36,7 @@ function pack (folder, platforms = path.join(ROOT, 'npm')) {
 }
 
 /**
- * A platform's package, with the notices that the licence asks for where the binary is.
+ * A platform's package, with the notices that the licences of what is in the binary ask for where it is.
  *
  * @param {string} from
  * @param {string} to

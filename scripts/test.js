@@ -28,7 +28,7 @@ const STEPS = {
   fmt: () => check('cargo', ['fmt', '--check']),
   standard: () => check(process.execPath, [bin('standard', 'bin/cmd.cjs')]),
   tsc: () => check(process.execPath, [bin('typescript', 'bin/tsc'), '-p', ROOT]),
-  clippy: () => check('cargo', ['clippy', '--all-targets', '--locked', '--', '-D', 'warnings']),
+  clippy,
   deny: cargoDeny,
   rust: rustTests,
   js: jsTests
@@ -61,6 +61,16 @@ async function main () {
   console.log(`\n${lines.join('\n')}\n`)
   const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''
   console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`)
+}
+
+/** @returns {Promise<Result>} */
+async function clippy () {
+  const options = ['--all-targets', '--locked', '--target-dir', path.join(ROOT, 'target')]
+  for (const folder of ['.', 'benchmark/rust']) {
+    const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...options, '--', '-D', 'warnings'])
+    if (result.problem !== undefined) return result
+  }
+  return {}
 }
 
 /** @returns {Promise<Result>} */

@@ -12,10 +12,10 @@ const { median, isEnough } = require('../statistics')
 const cases = ({ quick }) => {
   const series = quick ? 20_000 : 100_000
   const size = `${series / 1000}k series`
-  const lines = (whose) => [{ name: `${whose}metrics(), ${size}` }, { name: `${whose}metrics(), event loop blocked, ${size}` }]
+  const lines = (whose, aim) => [{ name: `${whose}metrics(), ${size}`, aim, headline: true }, { name: `${whose}metrics(), event loop blocked, ${size}` }]
   return [
-    { lines: lines(''), series, without: ['limit'] },
-    { lines: lines('a register\'s '), series, register: true, only: ['ours', '1.0.0'] }
+    { lines: lines('', 0.2), series, without: ['limit'] },
+    { lines: lines('a register\'s ', 1), series, register: true, only: ['ours', '1.0.0'] }
   ]
 }
 

@@ -7,6 +7,7 @@
  */
 
 const http = require('node:http')
+const net = require('node:net')
 const { Application, SITES, batches } = require('../workload')
 const { watchStalls } = require('../stall')
 const { median, isEnough } = require('../statistics')
@@ -15,13 +16,14 @@ const cases = ({ quick }) => {
   const most = quick ? 20_000 : 100_000
   return [1_000, 10_000, most].map((series) => {
     const size = `${series / 1000}k series`
+    const aims = series === most ? [0.033, 0.02] : []
     const lines = [
-      { name: `scrape, ${size}`, plot: 'scrape', x: series },
-      { name: `event loop stalled by a scrape, ${size}`, plot: 'stall', x: series }
+      { name: `scrape, ${size}`, aim: aims[0], plot: 'scrape', x: series, headline: series === most },
+      { name: `event loop stalled by a scrape, ${size}`, aim: aims[1], plot: 'stall', x: series, headline: series === most }
     ]
     const packed = [
-      { name: `scrape in gzip, all counted since the last, ${size}` },
-      { name: `scrape in gzip, the newest 2 % counted since the last, ${size}` }
+      { name: `scrape in gzip, all counted since the last, ${size}`, aim: 0.2, headline: true },
+      { name: `scrape in gzip, the newest 2 % counted since the last, ${size}`, aim: 0.02, headline: true }
     ]
     return { series, lines: series === most ? [...lines, ...packed] : lines }
   })
@@ -101,15 +103,23 @@ async function firstScrape (port) {
   }
 }
 
-/** The number of bytes that came. */
+const READ = Buffer.allocUnsafeSlow(1024 * 1024)
+
+/** The number of bytes that came. Read as cheaply as Node.js can, so that the server is what is timed. */
 function scrape (port, gzip = false) {
   return new Promise((resolve, reject) => {
-    const headers = gzip ? { 'accept-encoding': 'gzip' } : {}
-    http.get({ port, host: 'localhost', path: '/metrics', agent: false, headers }, (response) => {
-      let size = 0
-      response.on('data', (chunk) => { size += chunk.length })
-      response.on('end', () => resolve(size))
-    }).on('error', reject)
+    let size = 0
+    let status = ''
+    const callback = (length) => {
+      if (size === 0) status = READ.latin1Slice(0, Math.min(length, 12))
+      size += length
+      return true
+    }
+    const socket = net.connect({ port, host: 'localhost', onread: { buffer: READ, callback } })
+    socket.on('error', reject)
+    socket.on('close', () => status === 'HTTP/1.1 200' ? resolve(size) : reject(new Error(`answered with "${status}"`)))
+    const encoding = gzip ? 'Accept-Encoding: gzip\r\n' : ''
+    socket.write(`GET /metrics HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n${encoding}\r\n`)
   })
 }
 

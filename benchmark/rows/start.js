@@ -4,7 +4,7 @@
  * From `require` to a trace function with its port asked for, in a process that has loaded nothing yet.
  */
 
-const cases = () => [{ lines: [{ name: 'require and start' }], without: ['limit'] }]
+const cases = () => [{ lines: [{ name: 'require and start', aim: 1, headline: true }], without: ['limit'] }]
 
 function measure ({ port }, create) {
   const start = performance.now()

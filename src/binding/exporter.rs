@@ -1,17 +1,16 @@
 //! One exporter: a shard of a counter, and the server that shows it.
 
 use std::{
-    ptr::NonNull,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use napi::{
     Env, Error, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Float64ArraySlice, Null},
+    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
 };
 use napi_derive::napi;
 
@@ -21,14 +20,12 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listening::{Address, ListenOptions, Listening},
     options::{ExporterOptions, HELP},
-    packing::unpack,
     questions::{Asker, notice},
     render_task::RenderTask,
     sample::NodeSample,
     thread_call::NumberFunction,
 };
 use crate::{
-    counter::{CELLS, LentPage},
     endpoint::{self, Endpoint, OpenError, Opened, Place},
     exposition::CONTENT_TYPE,
     scrape::{Member, OwnPages, PageQuestions, RegisterPage, RegisterPages, Scraper},
@@ -41,17 +38,17 @@ const EXIT_GRACE: Duration = Duration::from_millis(100);
 /// What `HypertracePrometheus()` holds of Rust.
 #[napi]
 pub struct Exporter {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// Keeps the pages that Rust reads alive; dropped after the shard is closed.
-    pages: Vec<Float64Array>,
+    pub(super) pages: Vec<Float64Array>,
     /// The certificate to show, until there is a server that does.
     tls: Option<SecureContext>,
 }
 
 /// What the end of the JavaScript thread has to reach.
-struct Inner {
-    scraper: Arc<Scraper>,
-    member: Arc<Member>,
+pub(super) struct Inner {
+    pub(super) scraper: Arc<Scraper>,
+    pub(super) member: Arc<Member>,
     questions: Arc<PageQuestions>,
     endpoint: Option<Arc<Endpoint>>,
     /// Whether it was opened, and not joined.
@@ -100,34 +97,6 @@ impl Exporter {
     #[napi(getter)]
     pub fn places(&self) -> Vec<u32> {
         self.inner.scraper.counter().schema().places().to_vec()
-    }
-
-    /// The slot of a label set; `-1 - slot` where the bound took labels away.
-    ///
-    /// `values` holds the values of `Schema::names`, packed as [`packing`](super::packing) tells.
-    #[napi(catch_unwind)]
-    pub fn intern(&self, values: String) -> Result<i32> {
-        let interned =
-            self.inner.scraper.counter().intern(unpack(&values).iter().map(AsRef::as_ref));
-        let slot = i32::try_from(interned.slot)
-            .map_err(|_| Error::from_reason("there are more series than slots"))?;
-        Ok(if interned.shortened { -1 - slot } else { slot })
-    }
-
-    /// Takes the page of slots `index * 4096` and up, in which JavaScript counts from now on.
-    #[napi(catch_unwind)]
-    pub fn lend_page(&mut self, index: u32, page: Float64Array) -> Result<()> {
-        if page.len() != CELLS {
-            return Err(Error::from_reason("a page has 4096 cells"));
-        }
-        let cells = NonNull::from(page.as_ref()).cast();
-        // SAFETY: V8 keeps a typed array's memory where it is, aligned to 8 bytes; `self.pages` keeps
-        // it alive until the shard is closed; its thread writes elements, whole and aligned.
-        #[expect(unsafe_code, reason = "vouches for memory that JavaScript counts in")]
-        let lent = unsafe { LentPage::new(cells) };
-        self.inner.scraper.counter().lend_page(self.inner.member.shard, index as usize, lent);
-        self.pages.push(page);
-        Ok(())
     }
 
     /// Takes the certificate to show: for the server that `listen` starts, or from now on for the one
@@ -232,39 +201,6 @@ impl Exporter {
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn metrics(&self) -> AsyncTask<RenderTask> {
         AsyncTask::new(RenderTask::new(self.inner.scraper.page()))
-    }
-
-    /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
-    #[napi(catch_unwind, ts_return_type = "Float64Array")]
-    pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
-        Float64ArraySlice::copy_from(env, self.inner.scraper.counter().values())
-    }
-
-    /// The labels of the series from a slot on, each as names and values in turn.
-    #[napi(catch_unwind)]
-    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        self.inner.scraper.counter().labels_from(slot)
-    }
-
-    /// How often a slot has been given to another series: labels by slot that were read before may
-    /// be others' now.
-    #[napi(getter)]
-    pub fn reused_slots(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let reused = self.inner.scraper.counter().reused_slots() as f64;
-        reused
-    }
-
-    /// Lets idle series go; `true`: drop the cache before the next count.
-    #[napi(catch_unwind)]
-    pub fn sweep(&self) -> bool {
-        self.inner.scraper.counter().sweep(self.inner.member.shard, Instant::now())
-    }
-
-    /// Sets every series to 0.
-    #[napi(catch_unwind)]
-    pub fn reset(&self) {
-        self.inner.scraper.counter().reset();
     }
 
     /// Stops the server or leaves it, then calls `done`: the port is free then, if this thread opened

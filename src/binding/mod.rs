@@ -10,6 +10,7 @@
     reason = "napi's shapes: arguments by value, getters on an object, Node's names of fields"
 )]
 
+mod counting;
 mod door;
 mod exporter;
 mod families;

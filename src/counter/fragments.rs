@@ -17,22 +17,35 @@ pub struct Fragments {
 #[derive(Debug, Default)]
 struct Fragment {
     text: Box<[u8]>,
+    /// The text's, so that the table grows without reading all texts.
+    hash: u64,
     uses: u32,
 }
 
 impl Fragments {
+    /// How many pieces there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// The number of a piece that is here already.
-    #[must_use]
+    #[cfg(test)]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        self.numbers.find(hash, |&number| *self.text(number) == *text).copied()
+        self.find_hashed(self.hasher.hash_one(text), text)
     }
 
     /// The number of a piece, stored now if it is new. One more use of it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
-        let number = self.find(text).unwrap_or_else(|| self.insert(text));
-        self.entries[number as usize].uses += 1;
+        let hash = self.hasher.hash_one(text);
+        let number = self.find_hashed(hash, text).unwrap_or_else(|| self.insert(hash, text));
+        self.hold(number);
         number
+    }
+
+    /// One more use of a piece.
+    pub fn hold(&mut self, number: u32) {
+        self.entries[number as usize].uses += 1;
     }
 
     /// Ends one use of a piece.
@@ -42,9 +55,8 @@ impl Fragments {
         if fragment.uses > 0 {
             return;
         }
-        let text = std::mem::take(&mut fragment.text);
-        let hash = self.hasher.hash_one(&*text);
-        if let Ok(entry) = self.numbers.find_entry(hash, |&known| known == number) {
+        fragment.text = Box::default();
+        if let Ok(entry) = self.numbers.find_entry(fragment.hash, |&known| known == number) {
             entry.remove();
         }
         self.free.push(number);
@@ -57,8 +69,12 @@ impl Fragments {
         &self.entries[number as usize].text
     }
 
-    fn insert(&mut self, text: &[u8]) -> u32 {
-        let fragment = Fragment { text: text.into(), uses: 0 };
+    fn find_hashed(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        self.numbers.find(hash, |&number| *self.text(number) == *text).copied()
+    }
+
+    fn insert(&mut self, hash: u64, text: &[u8]) -> u32 {
+        let fragment = Fragment { text: text.into(), hash, uses: 0 };
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = fragment;
             number
@@ -66,10 +82,8 @@ impl Fragments {
             self.entries.push(fragment);
             u32::try_from(self.entries.len() - 1).expect("fewer fragments than series can hold")
         };
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.numbers.insert_unique(hasher.hash_one(text), number, |&n| {
-            hasher.hash_one(&*entries[n as usize].text)
-        });
+        let entries = &self.entries;
+        self.numbers.insert_unique(hash, number, |&n| entries[n as usize].hash);
         number
     }
 }
@@ -110,7 +124,7 @@ mod tests {
                 prop_assert_eq!(fragments.find(text), None);
             }
             prop_assert_eq!(fragments.find(b"kept"), Some(kept));
-            prop_assert_eq!(fragments.numbers.len(), 1);
+            prop_assert_eq!(fragments.len(), 1);
             prop_assert_eq!(fragments.entries.len(), 1 + fragments.free.len());
         }
     }

@@ -11,12 +11,16 @@ pub struct Written {
 }
 
 impl Written {
-    /// Writes the values out, which come in the order of [`Schema::names`].
-    pub fn new<'v>(schema: &Schema, values: impl IntoIterator<Item = &'v str>) -> Self {
+    /// Writes the values out, which come in the order of [`Schema::names`], from the `first`th on.
+    pub fn new<'v>(
+        schema: &Schema,
+        first: usize,
+        values: impl IntoIterator<Item = &'v str>,
+    ) -> Self {
         let mut written =
             Self { text: Vec::with_capacity(256), ends: [0; PARTS], numbers: [None; PARTS] };
         let mut part = 0;
-        for (at, (name, value)) in schema.names().iter().zip(values).enumerate() {
+        for ((at, name), value) in schema.names().iter().enumerate().skip(first).zip(values) {
             let of = part_of(at, schema.props_per_owner());
             while part < of {
                 written.ends[part] = written.text.len();

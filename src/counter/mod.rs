@@ -17,6 +17,7 @@ mod bound;
 mod collect;
 mod expiry;
 mod fragments;
+mod known;
 mod label_set;
 mod pages;
 mod reading;
@@ -30,19 +31,16 @@ use std::{
 
 use prometheus::core::Desc;
 
-use self::{
-    bound::{Detail, detail_for},
-    expiry::Expiry,
-    label_set::Written,
-    state::State,
-};
+use self::{expiry::Expiry, label_set::Written, state::State};
 pub use self::{
+    known::KnownLabelSet,
     label_set::part_of,
     pages::{CELLS, LentPage, RANGE, ShardId, Stamp},
     reading::{Reading, Series},
     series::{PARTS, SITE, Stored},
+    state::Interned,
 };
-use crate::labels::{self, Schema};
+use crate::labels::{self, RESERVED, Schema};
 
 /// What a counter is made of.
 #[derive(Clone, Debug)]
@@ -59,15 +57,6 @@ pub struct CounterOptions {
     pub max_series: u32,
     /// How long a series may be idle before it leaves the page; `None`: for ever.
     pub idle_timeout: Option<Duration>,
-}
-
-/// The answer to [`TraceCounter::intern`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interned {
-    /// The slot to count in.
-    pub slot: u32,
-    /// Whether the bound took labels away, so that the slot's series shows fewer than were given.
-    pub shortened: bool,
 }
 
 /// How a counter stands, for the `hypertrace_*` families.
@@ -142,17 +131,69 @@ impl TraceCounter {
     /// Runs on the JavaScript thread, once for a label set that its cache does not hold; takes the
     /// lock for well under a microsecond, and waits for at most one chunk of a page.
     pub fn intern<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Interned {
-        let written = Written::new(&self.options.schema, values);
-        let parts = written.parts();
+        let written = Written::new(&self.options.schema, 0, values);
         let mut state = self.state();
-        if let Some(slot) = state.find(&parts) {
-            return Interned { slot, shortened: false };
+        let key = state.series.hold(&written.parts());
+        let interned = state.intern(key, self.options.max_series);
+        state.series.release(key);
+        interned
+    }
+
+    /// A shard's thread calls a call site by a number from here on, until it [forgets] all of them:
+    /// the first values of [`Schema::names`], up to the object's id.
+    ///
+    /// [forgets]: TraceCounter::forget
+    pub fn know_site<'v>(
+        &self,
+        shard: ShardId,
+        number: u32,
+        values: impl IntoIterator<Item = &'v str>,
+    ) {
+        self.know(shard, number, 0, values);
+    }
+
+    /// As [`TraceCounter::know_site`] for a set of properties: the values after the ids.
+    pub fn know_props<'v>(
+        &self,
+        shard: ShardId,
+        number: u32,
+        values: impl IntoIterator<Item = &'v str>,
+    ) {
+        self.know(shard, number, RESERVED.len(), values);
+    }
+
+    fn know<'v>(
+        &self,
+        shard: ShardId,
+        number: u32,
+        first: usize,
+        values: impl IntoIterator<Item = &'v str>,
+    ) {
+        let written = Written::new(&self.options.schema, first, values);
+        let mut guard = self.state();
+        let State { known, series, shards, .. } = &mut *guard;
+        if !shards.is_open(shard) {
+            return;
         }
-        match detail_for(state.series.len(), self.options.max_series, state.overflow.is_some()) {
-            Detail::Full => Interned { slot: state.insert(&parts), shortened: false },
-            Detail::Site => Interned { slot: state.intern_site(parts[SITE]), shortened: true },
-            Detail::Overflow => Interned { slot: state.overflow(parts[SITE]), shortened: true },
+        let key = series.hold(&written.parts());
+        if let Some(before) = known.add(shard, number, key) {
+            series.release(before);
         }
+    }
+
+    /// As [`TraceCounter::intern`] for what the shard's thread has numbers for; nothing where it has
+    /// not.
+    pub fn intern_known(&self, shard: ShardId, known: &KnownLabelSet) -> Option<Interned> {
+        let mut state = self.state();
+        let key = state.known.find(shard, known)?;
+        Some(state.intern(key, self.options.max_series))
+    }
+
+    /// A shard's thread has dropped its cache: its numbers mean nothing any more.
+    pub fn forget(&self, shard: ShardId) {
+        let mut guard = self.state();
+        let State { known, series, .. } = &mut *guard;
+        known.forget(shard).for_each(|key| series.release(key));
     }
 
     /// A shard for one more JavaScript thread.
@@ -168,6 +209,7 @@ impl TraceCounter {
 
     /// Ends a shard, keeping what it counted. After this its pages are not read again.
     pub fn close_shard(&self, shard: ShardId) {
+        self.forget(shard);
         self.state().shards.close(shard);
     }
 

@@ -121,6 +121,12 @@ impl Shards {
         id
     }
 
+    /// Whether a shard has been opened and not closed.
+    #[must_use]
+    pub fn is_open(&self, id: ShardId) -> bool {
+        self.open.iter().any(|open| open.id == id)
+    }
+
     /// The open shards whose threads' caches may hold slots.
     #[must_use]
     pub fn remembering(&self) -> Vec<ShardId> {

@@ -42,8 +42,46 @@ pub enum Stored {
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
-/// Parts as they are stored: absent, a number, or a fragment's number with the top bit set.
-type Key = [u32; PARTS];
+/// A label set as it is stored: each part absent, a number, or a fragment's number with the top bit
+/// set. The fragments are held by somebody: a series, or whoever called [`SeriesTable::hold`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key([u32; PARTS]);
+
+impl Key {
+    /// No label at all.
+    pub const EMPTY: Self = Self([ABSENT; PARTS]);
+
+    /// The call site's labels alone.
+    #[must_use]
+    pub fn site(self) -> Self {
+        let mut key = Self::EMPTY;
+        key.0[SITE] = self.0[SITE];
+        key
+    }
+
+    /// The same with a number in a part, if there is one.
+    #[must_use]
+    pub fn with_number(mut self, part: usize, number: Option<u32>) -> Self {
+        self.0[part] = number.filter(|&number| number < NUMBERS_END).unwrap_or(self.0[part]);
+        self
+    }
+
+    /// The parts of both, which have none in common.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (part, other) in self.0.iter_mut().zip(other.0) {
+            if *part == ABSENT {
+                *part = other;
+            }
+        }
+        self
+    }
+
+    fn fragments(self) -> impl Iterator<Item = u32> {
+        let held = |stored: &u32| *stored != ABSENT && *stored >= FRAGMENT;
+        self.0.into_iter().filter(held).map(|stored| stored ^ FRAGMENT)
+    }
+}
 
 const ABSENT: u32 = u32::MAX;
 const FRAGMENT: u32 = 1 << 31;
@@ -82,28 +120,33 @@ impl SeriesTable {
         self.reused
     }
 
+    /// A label set as it is stored, whose text is here until it is released.
+    pub fn hold(&mut self, parts: &Parts<'_>) -> Key {
+        Key(parts.map(|part| match part {
+            Part::Absent => ABSENT,
+            Part::Number(number) => number,
+            Part::Text(text) => self.fragments.intern(text) | FRAGMENT,
+        }))
+    }
+
+    /// Ends what [`SeriesTable::hold`] began: label text that nobody else holds leaves.
+    pub fn release(&mut self, key: Key) {
+        for fragment in key.fragments() {
+            self.fragments.release(fragment);
+        }
+    }
+
     /// The slot of a label set that has one.
     #[must_use]
-    pub fn find(&self, parts: &Parts<'_>) -> Option<u32> {
-        let mut key = [ABSENT; PARTS];
-        for (stored, part) in key.iter_mut().zip(parts) {
-            *stored = match part {
-                Part::Absent => ABSENT,
-                Part::Number(number) => *number,
-                Part::Text(text) => self.fragments.find(text)? | FRAGMENT,
-            };
-        }
+    pub fn find(&self, key: Key) -> Option<u32> {
         self.slots.find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key).copied()
     }
 
     /// Gives a label set that has none a slot.
-    pub fn insert(&mut self, parts: &Parts<'_>) -> u32 {
-        let fragments = &mut self.fragments;
-        let key = parts.map(|part| match part {
-            Part::Absent => ABSENT,
-            Part::Number(number) => number,
-            Part::Text(text) => fragments.intern(text) | FRAGMENT,
-        });
+    pub fn insert(&mut self, key: Key) -> u32 {
+        for fragment in key.fragments() {
+            self.fragments.hold(fragment);
+        }
         let slot = if let Some(slot) = self.free.pop() {
             self.keys[slot as usize] = key;
             self.reused += 1;
@@ -118,19 +161,15 @@ impl SeriesTable {
         slot
     }
 
-    /// Frees a slot that has a series, and the label text that nobody else uses.
+    /// Frees a slot that has a series, and the label text that nobody else holds.
     pub fn remove(&mut self, slot: u32) {
-        let key = std::mem::replace(&mut self.keys[slot as usize], [ABSENT; PARTS]);
+        let key = std::mem::replace(&mut self.keys[slot as usize], Key::EMPTY);
         let Ok(entry) = self.slots.find_entry(self.hasher.hash_one(key), |&known| known == slot)
         else {
             return;
         };
         entry.remove();
-        for stored in key {
-            if stored != ABSENT && stored >= FRAGMENT {
-                self.fragments.release(stored ^ FRAGMENT);
-            }
-        }
+        self.release(key);
         self.free.push(slot);
     }
 
@@ -138,11 +177,17 @@ impl SeriesTable {
     #[inline]
     #[must_use]
     pub fn part(&self, slot: u32, part: usize) -> Stored {
-        match self.keys[slot as usize][part] {
+        match self.keys[slot as usize].0[part] {
             ABSENT => Stored::Absent,
             stored if stored >= FRAGMENT => Stored::Fragment(stored ^ FRAGMENT),
             number => Stored::Number(number),
         }
+    }
+
+    /// How many fragments there are.
+    #[cfg(test)]
+    pub fn texts(&self) -> usize {
+        self.fragments.len()
     }
 
     /// A fragment's text: labels, each led by a comma.
@@ -154,7 +199,7 @@ impl SeriesTable {
     /// Appends a series' labels, each led by a comma.
     #[inline]
     pub fn write_labels(&self, slot: u32, out: &mut Vec<u8>) {
-        let [site, object, parent, properties @ ..] = self.keys[slot as usize];
+        let [site, object, parent, properties @ ..] = self.keys[slot as usize].0;
         self.write_text(site, out);
         self.write_id(object, b",object_id=\"", out);
         self.write_id(parent, b",parent_object_id=\"", out);

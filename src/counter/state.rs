@@ -3,17 +3,29 @@
 use std::time::Instant;
 
 use super::{
+    bound::{Detail, detail_for},
     expiry::Expiry,
+    known::Known,
     pages::Shards,
-    series::{PARTS, Part, Parts, SITE, SeriesTable},
+    series::{Key, PARTS, Part, SITE, SeriesTable},
 };
 use crate::labels::{self, OVERFLOW};
+
+/// The answer to [`TraceCounter::intern`](super::TraceCounter::intern).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interned {
+    /// The slot to count in.
+    pub slot: u32,
+    /// Whether the bound took labels away, so that the slot's series shows fewer than were given.
+    pub shortened: bool,
+}
 
 /// The series, the threads that count them, and how it stands with the bound.
 #[derive(Debug, Default)]
 pub struct State {
     pub series: SeriesTable,
     pub shards: Shards,
+    pub known: Known,
     pub overflow: Option<u32>,
     pub collapsed: u64,
     pub overflowed: u64,
@@ -33,34 +45,42 @@ impl State {
         value
     }
 
-    pub fn find(&mut self, parts: &Parts<'_>) -> Option<u32> {
-        let slot = self.series.find(parts)?;
+    /// The slot of a label set, or of what the bound of `limit` leaves of it.
+    pub fn intern(&mut self, key: Key, limit: u32) -> Interned {
+        if let Some(slot) = self.find(key) {
+            return Interned { slot, shortened: false };
+        }
+        match detail_for(self.series.len(), limit, self.overflow.is_some()) {
+            Detail::Full => Interned { slot: self.insert(key), shortened: false },
+            Detail::Site => Interned { slot: self.intern_site(key.site()), shortened: true },
+            Detail::Overflow => Interned { slot: self.overflow(key.site()), shortened: true },
+        }
+    }
+
+    fn find(&mut self, key: Key) -> Option<u32> {
+        let slot = self.series.find(key)?;
         if let Some(expiry) = &mut self.expiry {
             expiry.used(slot, Instant::now());
         }
         Some(slot)
     }
 
-    pub fn insert(&mut self, parts: &Parts<'_>) -> u32 {
-        let slot = self.series.insert(parts);
+    fn insert(&mut self, key: Key) -> u32 {
+        let slot = self.series.insert(key);
         if let Some(expiry) = &mut self.expiry {
             expiry.started(slot, Instant::now());
         }
         slot
     }
 
-    pub fn intern_site(&mut self, site: Part<'_>) -> u32 {
+    fn intern_site(&mut self, site: Key) -> u32 {
         self.collapsed += 1;
-        let mut parts = [Part::Absent; PARTS];
-        parts[SITE] = site;
-        self.find(&parts).unwrap_or_else(|| self.insert(&parts))
+        self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
     /// Past the reserve a call site that has its shortened series still counts there.
-    pub fn overflow(&mut self, site: Part<'_>) -> u32 {
-        let mut parts = [Part::Absent; PARTS];
-        parts[SITE] = site;
-        if let Some(slot) = self.find(&parts) {
+    fn overflow(&mut self, site: Key) -> u32 {
+        if let Some(slot) = self.find(site) {
             self.collapsed += 1;
             return slot;
         }
@@ -70,8 +90,11 @@ impl State {
         }
         let mut label = Vec::new();
         labels::write_label(&mut label, OVERFLOW, "true");
+        let mut parts = [Part::Absent; PARTS];
         parts[SITE] = Part::Text(&label);
-        let slot = self.insert(&parts);
+        let key = self.series.hold(&parts);
+        let slot = self.insert(key);
+        self.series.release(key);
         self.overflow = Some(slot);
         slot
     }

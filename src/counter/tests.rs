@@ -1,7 +1,6 @@
-//! The counter's behaviour, and its laws over random sequences.
+//! The counter's behaviour.
 
 use std::{
-    collections::HashMap,
     fmt::Write,
     ops::ControlFlow,
     ptr::NonNull,
@@ -10,10 +9,11 @@ use std::{
 };
 
 use prometheus::core::Collector;
-use proptest::prelude::*;
 
 use super::*;
 use crate::exposition::{Page, Render};
+
+mod laws;
 
 /// A JavaScript thread's side: pages of its own, counted in by slot.
 pub(crate) struct Thread {
@@ -97,6 +97,64 @@ fn a_label_set_has_one_slot_however_its_values_came() {
     let full = counter.intern(["A", "f", "f.js", "", "", "1", "", "x", "", ""]);
     assert_eq!(counter.intern(["A", "f", "f.js", "", "", "1", "", "x"]), full);
     assert_eq!(counter.stats().series, 1);
+}
+
+fn told(object: Option<u32>, parent: Option<u32>, props: Option<u32>) -> KnownLabelSet {
+    KnownLabelSet { site: 1, object, parent, props }
+}
+
+#[test]
+fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
+    let counter = counter_with(&["p"], 100);
+    let shard = counter.open_shard();
+    counter.know_site(shard, 1, ["A", "f", "f.js", "i", "P"]);
+    counter.know_props(shard, 2, ["", "x", "y"]);
+    let site = ["A", "f", "f.js", "i", "P"];
+    let slot = |more: &[&str]| Some(counter.intern(site.iter().chain(more).copied()));
+    let known = |label_set| counter.intern_known(shard, &label_set);
+    assert_eq!(known(told(None, None, None)), slot(&[]));
+    assert_eq!(known(told(Some(0), None, None)), slot(&["0"]));
+    assert_eq!(known(told(Some(5), Some(7), None)), slot(&["5", "7"]));
+    assert_eq!(known(told(Some(5), Some(7), Some(2))), slot(&["5", "7", "", "x", "y"]));
+    assert_eq!(counter.stats().series, 4);
+}
+
+#[test]
+fn a_number_is_its_threads_own_and_until_that_forgets_it() {
+    let counter = counter_with(&["p"], 100);
+    let (shard, other) = (counter.open_shard(), counter.open_shard());
+    counter.know_site(shard, 1, ["A", "f", "f.js"]);
+    let label_set = told(Some(5), None, None);
+    assert!(counter.intern_known(shard, &label_set).is_some());
+    assert_eq!(counter.intern_known(other, &label_set), None);
+    assert_eq!(counter.intern_known(shard, &told(Some(5), None, Some(2))), None);
+    counter.forget(shard);
+    assert_eq!(counter.intern_known(shard, &label_set), None);
+    counter.know_site(shard, 1, ["B", "f", "f.js"]);
+    assert_eq!(counter.intern_known(shard, &label_set), Some(counter.intern(site("B", "f", "5"))));
+    counter.close_shard(shard);
+    counter.know_site(shard, 1, ["B", "f", "f.js"]);
+    assert_eq!(counter.intern_known(shard, &label_set), None, "its thread has left");
+}
+
+#[test]
+fn text_is_kept_for_series_and_numbers_and_no_longer() {
+    let counter = expiring_counter(10);
+    let texts = || counter.state().series.texts();
+    let (shard, other) = (counter.open_shard(), counter.open_shard());
+    for (shard, class) in [(shard, "A"), (other, "B")] {
+        counter.know_site(shard, 1, [class, "f"]);
+        counter.know_site(shard, 1, [class, "f"]);
+        counter.know_props(shard, 2, ["x"]);
+    }
+    assert_eq!(texts(), 3, "two sites, and one set of properties that both threads know");
+    let slot = counter.intern_known(shard, &told(None, None, Some(2))).expect("known").slot;
+    counter.forget(shard);
+    assert_eq!(texts(), 3);
+    counter.close_shard(other);
+    assert_eq!(texts(), 2, "those of the series");
+    counter.state().series.remove(slot);
+    assert_eq!(texts(), 0);
 }
 
 #[test]
@@ -264,174 +322,4 @@ pub(crate) fn expiring_counter(max_series: u32) -> TraceCounter {
 fn shown(counter: &Arc<TraceCounter>) -> String {
     let page = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
     String::from_utf8(page).expect("UTF-8")
-}
-
-/// The samples of a page, by their labels as they stand there.
-fn samples(page: &str) -> HashMap<String, f64> {
-    let lines = page.lines().filter(|line| !line.starts_with('#'));
-    let samples: Vec<(String, f64)> = lines
-        .filter_map(|line| line.rsplit_once(' '))
-        .map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number")))
-        .collect();
-    let distinct: HashMap<String, f64> = samples.iter().cloned().collect();
-    assert_eq!(distinct.len(), samples.len(), "a series stands twice on {page}");
-    distinct
-}
-
-/// What may happen to a counter, for the laws below.
-#[derive(Clone, Debug)]
-enum Step {
-    Count { thread: usize, class: u8, id: u8, prop: u8 },
-    Leave { thread: usize },
-    Sweep { thread: usize },
-    Pass { seconds: u8 },
-    Scrape,
-    Reset,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        20 => (0..3usize, 0..3u8, 0..40u8, 0..3u8)
-            .prop_map(|(thread, class, id, prop)| Step::Count { thread, class, id, prop }),
-        1 => (0..3usize).prop_map(|thread| Step::Leave { thread }),
-        4 => (0..3usize).prop_map(|thread| Step::Sweep { thread }),
-        3 => (0..90u8).prop_map(|seconds| Step::Pass { seconds }),
-        3 => Just(Step::Scrape),
-        1 => Just(Step::Reset),
-    ]
-}
-
-/// A thread as `lib/trace.js` is one: it counts known label sets from its cache, and drops that when
-/// a sweep says so.
-struct CachingThread {
-    thread: Thread,
-    cache: HashMap<Vec<String>, u32>,
-}
-
-impl CachingThread {
-    fn join(counter: &TraceCounter) -> Self {
-        Self { thread: Thread::join(counter), cache: HashMap::new() }
-    }
-
-    fn count(&mut self, counter: &TraceCounter, values: Vec<String>) {
-        let slot = *self
-            .cache
-            .entry(values)
-            .or_insert_with_key(|values| counter.intern(values.iter().map(String::as_str)).slot);
-        self.thread.count(counter, slot);
-    }
-}
-
-fn values(class: u8, id: u8, prop: u8) -> Vec<String> {
-    let prop = ["", "x", "y\"\\"][usize::from(prop)];
-    let id = id.to_string();
-    let values = [&format!("C{class}"), "f", "f.js", "", "", &id, "", "", "", prop];
-    values.map(str::to_owned).to_vec()
-}
-
-proptest! {
-    #[test]
-    fn totals_and_sums_by_class_are_exact_at_any_bound(
-        steps in prop::collection::vec(step(), 0..300),
-        max_series in 1..120u32,
-    ) {
-        let counter = counter_with(&["p"], max_series);
-        let mut threads: Vec<_> = (0..3).map(|_| CachingThread::join(&counter)).collect();
-        let mut model: HashMap<Vec<String>, f64> = HashMap::new();
-        for step in steps {
-            match step {
-                Step::Count { thread, class, id, prop } => {
-                    let values = values(class, id, prop);
-                    threads[thread].count(&counter, values.clone());
-                    *model.entry(values).or_default() += 1.0;
-                }
-                Step::Leave { thread } => {
-                    let joined = CachingThread::join(&counter);
-                    std::mem::replace(&mut threads[thread], joined).thread.leave(&counter);
-                }
-                Step::Reset => {
-                    counter.reset();
-                    model.clear();
-                }
-                Step::Sweep { .. } | Step::Pass { .. } | Step::Scrape => {}
-            }
-        }
-        let stats = counter.stats();
-        prop_assert!(stats.series <= max_series);
-        let families = Collector::collect(&counter);
-        let shown = families[0].get_metric();
-        let total: f64 = shown.iter().map(|metric| metric.get_counter().get_value()).sum();
-        prop_assert_eq!(total, model.values().sum::<f64>());
-        if stats.overflowed == 0 {
-            let mut by_class: HashMap<String, f64> = HashMap::new();
-            for metric in shown {
-                let class = metric.get_label().iter().find(|l| l.name() == "object_classname");
-                let class = class.expect("every series has its class").value().to_owned();
-                *by_class.entry(class).or_default() += metric.get_counter().get_value();
-            }
-            let mut expected: HashMap<String, f64> = HashMap::new();
-            for (values, count) in &model {
-                *expected.entry(values[0].clone()).or_default() += count;
-            }
-            prop_assert_eq!(by_class, expected);
-        }
-        if stats.collapsed == 0 && stats.overflowed == 0 {
-            prop_assert_eq!(shown.len(), model.len());
-        }
-        for thread in threads {
-            thread.thread.leave(&counter);
-        }
-    }
-
-    /// What left the page was last shown with its final value, and what comes back starts at 0: so
-    /// the increases that somebody saw who looked after each sweep are all the calls made.
-    #[test]
-    fn with_expiry_all_that_pages_showed_is_all_that_was_counted(
-        steps in prop::collection::vec(step(), 0..300),
-        max_series in 5..120u32,
-    ) {
-        let counter = Arc::new(expiring_counter(max_series));
-        let mut threads: Vec<_> = (0..3).map(|_| CachingThread::join(&counter)).collect();
-        let mut now = Instant::now();
-        let (mut counted, mut increases) = (0.0, 0.0);
-        let mut before: HashMap<String, f64> = HashMap::new();
-        let look = |before: &mut HashMap<String, f64>| {
-            let page = samples(&shown(&counter));
-            // A counter below what it was has started again, as Prometheus has it.
-            let increase = |(labels, value): (&String, &f64)| match before.get(labels) {
-                Some(was) if was <= value => value - was,
-                _ => *value,
-            };
-            let increases: f64 = page.iter().map(increase).sum();
-            *before = page;
-            increases
-        };
-        for step in steps {
-            match step {
-                Step::Count { thread, class, id, prop } => {
-                    threads[thread].count(&counter, values(class, id, prop));
-                    counted += 1.0;
-                }
-                Step::Leave { thread } => {
-                    let joined = CachingThread::join(&counter);
-                    std::mem::replace(&mut threads[thread], joined).thread.leave(&counter);
-                }
-                Step::Sweep { thread } => {
-                    if counter.sweep(threads[thread].thread.shard, now) {
-                        threads[thread].cache.clear();
-                    }
-                    increases += look(&mut before);
-                }
-                Step::Pass { seconds } => now += Duration::from_secs(seconds.into()),
-                Step::Scrape => increases += look(&mut before),
-                Step::Reset => {}
-            }
-            prop_assert!(counter.stats().series <= max_series);
-        }
-        increases += look(&mut before);
-        prop_assert_eq!(increases, counted);
-        for thread in threads {
-            thread.thread.leave(&counter);
-        }
-    }
 }

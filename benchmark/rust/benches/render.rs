@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use hypertrace_prometheus::{
     counter::{CELLS, CounterOptions, LentPage, TraceCounter},
     exposition::{CHUNK_BYTES, Page, Render},
-    labels::Schema,
+    labels::{RESERVED, Schema},
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 use prometheus::{Encoder, IntCounterVec, Opts, Registry, TextEncoder};
@@ -15,17 +15,8 @@ use prometheus::{Encoder, IntCounterVec, Opts, Registry, TextEncoder};
 const SERIES: usize = 100_000;
 const METHODS: [&str; 4] = ["get", "append", "download", "replicate"];
 const FILE: &str = "/home/user/app/node_modules/hypercore/lib/session.js";
-const LABELS: [&str; 7] = [
-    "object_classname",
-    "caller_functionname",
-    "caller_filename",
-    "id",
-    "parent_object_classname",
-    "object_id",
-    "parent_object_id",
-];
 
-/// The values of series `n`, in the order of `LABELS`: ten objects to a parent, four call sites to each.
+/// The values of series `n`, in the order of `RESERVED`: ten objects to a parent, four call sites to each.
 fn values(n: usize) -> [String; 7] {
     let (object, method) = (n / 4, METHODS[n % 4]);
     let parent = object / 10;
@@ -80,7 +71,7 @@ fn render(counter: &Arc<TraceCounter>, out: &mut Vec<u8>) -> usize {
 
 fn registry() -> Registry {
     let help = "Counts how many times a trace function was called";
-    let counters = IntCounterVec::new(Opts::new("trace_counter", help), &LABELS).expect("valid");
+    let counters = IntCounterVec::new(Opts::new("trace_counter", help), &RESERVED).expect("valid");
     for n in 0..SERIES {
         counters.with_label_values(&values(n)).inc_by(counts(n));
     }
@@ -126,7 +117,7 @@ fn pages(criterion: &mut Criterion) {
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
         for n in 0..SERIES {
-            let labels: Vec<(&str, String)> = LABELS.into_iter().zip(values(n)).collect();
+            let labels: Vec<(&str, String)> = RESERVED.into_iter().zip(values(n)).collect();
             metrics::counter!("trace_counter", &labels).increment(counts(n));
         }
     });

@@ -1,0 +1,285 @@
+'use strict'
+
+// Writes THIRD-PARTY-LICENSES.txt, which travels with each binary: the licences, with their copyright lines,
+// of everything that is linked into it. `node scripts/notices.js` writes it; a test fails if it is stale.
+//
+// What is linked in is cargo's own answer: the normal dependencies for the targets of package.json, with the
+// features that they are built with. Macros count, as what they write is compiled in. Read are the licence files
+// of the crates' sources, and the heads of single source files that were taken from elsewhere.
+//
+// cargo-about was tried: it names crates that none of the targets has, puts a text without a copyright line
+// where a crate has no text, misses some of those heads, and its outcome could not be checked without the list
+// made here. This needs nothing but cargo, so the test does the same again.
+
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const ROOT = path.dirname(__dirname)
+const FILE = path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')
+const TARGETS = require('../package.json').napi.targets
+
+// How each licence's text is told; where a crate gives a choice, the first of these is taken.
+const LICENCES = {
+  MIT: /Permission is hereby granted, free of charge, to any person obtaining a copy of this software/i,
+  ISC: /Permission to use, copy, modify, and(\/or)? distribute this software/i,
+  Zlib: /This software is provided 'as-is', without any express or implied warranty/i,
+  'BSD-3-Clause': /Redistributions in binary form must reproduce .* Neither the name of/i,
+  'Unicode-3.0': /UNICODE LICENSE V3/i,
+  'Apache-2.0': /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION .* Submission of Contributions/i
+}
+// Licence files, by name; sources, the comment that opens one, the marks of its lines, and terms in it.
+const NAMES = /^((un)?licen[cs]e|copying|copyright|notice)s?([-_.].*)?(?<!\.rs)$/i
+const SOURCES = /^(?!(tests|benches|examples)\/).*\.(rs|c|h|inl|S|asm|pl)$/
+const COMMENT = /^(#!.*\n)?\s*(\/\*[^]*?\*\/|([^\S\n]*(\/\/|#(?=\s)|;).*\n)+)/
+const MARKS = /^#!.*\n|^[^\S\n]*(\/\/[/!]?|\/?\*+\/?|#|;+)[^\S\n]?|[^\S\n]*\*+\/$/gm
+const TERMS = /Permission (is hereby granted|to use, copy)|Redistributions? (and use )?in (source|binary)/
+const TEXTS = path.join(__dirname, 'notices')
+
+// Crates whose sources come without a licence's text: that of their repository.
+const TEXTS_OF_REPOSITORIES = { 'https://github.com/napi-rs/napi-rs': 'napi-rs.txt' }
+
+// What cargo does not list: by share/doc/rust/COPYRIGHT-library.html of the toolchain. The crates in it, which
+// that lists for all platforms of Rust, give a choice; under Apache-2.0 its text is all that they ask for.
+const RUST = {
+  title: "Rust's standard library",
+  licences: 'MIT, Unicode-3.0; the crates in it: Apache-2.0, as in the file LICENSE',
+  files: ['rust.txt', 'unicode.txt']
+}
+
+/**
+ * @typedef {{ name: string, version: string, licence: string, repository: string, folder: string }} Crate
+ * @typedef {{ name: string, text: string, licences: string[] }} Text a file, by its path in the crate
+ * @typedef {{ body: string, heads: Map<string, string[]> }} Group a text, and by their copyright lines who has it
+ */
+
+/**
+ * @param {Crate[]} [crates]
+ * @returns {{ page: string, missing: string[], unused: string[] }} the file, the crates for which no text was
+ *   found, and the texts kept here that nothing needs
+ */
+function notices (crates = linked()) {
+  const missing = []
+  const unused = new Set(fs.readdirSync(TEXTS))
+  const lines = []
+  /** @type {Map<string, Group>} */
+  const groups = new Map()
+  for (const crate of crates) {
+    const title = `${crate.name} ${crate.version}`
+    const chosen = choose(crate.licence, textsOf(crate))
+    if (chosen === undefined) {
+      missing.push(title)
+      continue
+    }
+    lines.push(`${title}: ${chosen.licences.join(', ')}`)
+    const texts = [...chosen.texts, ...headsOf(crate)]
+    for (const { name, text } of texts) {
+      add(groups, texts.length > 1 ? `${title} (${name})` : title, text)
+      unused.delete(name)
+    }
+  }
+  lines.push(`${RUST.title}: ${RUST.licences}`)
+  for (const name of RUST.files) {
+    add(groups, RUST.title, read(path.join(TEXTS, name)))
+    unused.delete(name)
+  }
+  return { page: write(lines, [...groups.values()]), missing, unused: [...unused] }
+}
+
+/**
+ * The crates that are linked into the binary for one target or more, by name.
+ *
+ * @returns {Crate[]}
+ */
+function linked () {
+  const targets = TARGETS.flatMap((target) => ['--target', target])
+  const tree = cargo('tree', '--locked', ...targets, '--edges=normal', '--prefix=none', '--format={p}')
+  const names = new Set(tree.split('\n').map((line) => line.split(' ').slice(0, 2).join(' ')))
+  const { packages } = JSON.parse(cargo('metadata', '--locked', '--format-version=1'))
+  return packages
+    .filter(({ name, version, source }) => source !== null && names.has(`${name} v${version}`))
+    .map(({ name, version, license, repository, manifest_path: manifest }) => {
+      return { name, version, licence: license ?? '', repository: repository ?? '', folder: path.dirname(manifest) }
+    })
+    .sort((a, b) => a.name < b.name || (a.name === b.name && a.version < b.version) ? -1 : 1)
+}
+
+/** @param {string[]} args */
+function cargo (...args) {
+  return execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 27 })
+}
+
+/**
+ * The licence files of a crate's sources, also of what it has taken in from elsewhere.
+ *
+ * @param {Crate} crate
+ * @returns {Text[]}
+ */
+function textsOf ({ folder, repository }) {
+  const found = fs.readdirSync(folder, { recursive: true }).map(String)
+    .filter((name) => NAMES.test(path.basename(name)) && fs.statSync(path.join(folder, name)).isFile())
+    .map((name) => ({ name: name.split(path.sep).join('/'), file: path.join(folder, name) }))
+    .sort((a, b) => a.name < b.name ? -1 : 1)
+  const elsewhere = TEXTS_OF_REPOSITORIES[repository]
+  if (found.length === 0 && elsewhere !== undefined) found.push({ name: elsewhere, file: path.join(TEXTS, elsewhere) })
+  return found.map(({ name, file }) => {
+    const text = read(file)
+    return { name, text, licences: Object.keys(LICENCES).filter((licence) => LICENCES[licence].test(flat(text))) }
+  })
+}
+
+/**
+ * The terms at the head of single source files, as in those that were taken from elsewhere; the same ones once,
+ * below all of their copyright lines.
+ *
+ * @param {Crate} crate
+ */
+function headsOf ({ folder }) {
+  /** @type {Map<string, { body: string, lines: Set<string>, names: string[] }>} */
+  const found = new Map()
+  const sources = fs.readdirSync(folder, { recursive: true }).map((name) => String(name).split(path.sep).join('/'))
+    .filter((name) => SOURCES.test(name)).sort()
+  for (const name of sources) {
+    const [comment] = COMMENT.exec(fs.readFileSync(path.join(folder, name), 'utf8')) ?? ['']
+    const text = tidy(comment)
+    if (!TERMS.test(flat(text))) continue
+    const { head, body } = split(text)
+    const same = found.get(flat(body)) ?? { body, lines: new Set(), names: [] }
+    found.set(flat(body), same)
+    for (const line of head.trim().split('\n')) same.lines.add(line)
+    same.names.push(name)
+  }
+  return [...found.values()].map(({ body, lines, names }) => {
+    return { name: names.length > 1 ? `${names.length} source files` : names[0], text: `${[...lines].sort().join('\n')}\n\n${body}`.trim() }
+  })
+}
+
+/** @param {string} file */
+function read (file) {
+  return tidy(fs.readFileSync(file, 'utf8'))
+}
+
+/**
+ * A text without the marks of comments, in which licence files come as well, and without outer space.
+ *
+ * @param {string} text
+ */
+function tidy (text) {
+  const bare = /^\s*(\/[/*]|#[!\s]|;)/.test(text) ? text.replace(MARKS, '') : text
+  return bare.replace(/^\uFEFF|[^\S\n]+$/gm, '').replace(/^\n+|\n+$/g, '')
+}
+
+/** @param {string} text */
+function flat (text) {
+  return text.replace(/\s+/g, ' ')
+}
+
+/**
+ * Most texts differ from each other in the copyright lines at their head alone.
+ *
+ * @param {string} text
+ */
+function split (text) {
+  const [head] = /^((portions copyright|copyright|(the )?(mit|isc|unicode) license)\b.*\n+)*/i.exec(text) ?? ['']
+  return { head: head.replace(/\n+/g, '\n'), body: text.slice(head.length) }
+}
+
+/**
+ * @param {Map<string, Group>} groups by the rest of the text
+ * @param {string} title who has the text
+ * @param {string} text
+ */
+function add (groups, title, text) {
+  const { head, body } = split(text)
+  const group = groups.get(flat(body)) ?? { body, heads: new Map() }
+  groups.set(flat(body), group)
+  group.heads.set(head, [...group.heads.get(head) ?? [], title])
+}
+
+/**
+ * The alternative of a licence expression that is taken, and the texts that belong to it; nothing if one of
+ * its licences has no text.
+ *
+ * @param {string} expression
+ * @param {Text[]} texts
+ */
+function choose (expression, texts) {
+  const order = Object.keys(LICENCES)
+  const rank = (licences) => Math.max(...licences.map((name) => order.includes(name) ? order.indexOf(name) : order.length))
+  const choices = alternatives(expression)
+  const licences = choices.sort((a, b) => rank(a) - rank(b))
+    .find((names) => names.every((name) => texts.some((text) => text.licences.includes(name))))
+  if (licences === undefined) return undefined
+  // Without a choice nothing is left out: what a crate has taken in may have terms of its own.
+  const belongs = (text) => choices.length === 1 || /(^|\/)notice/i.test(text.name) || text.licences.some((name) => licences.includes(name))
+  return { licences, texts: texts.filter(belongs) }
+}
+
+/**
+ * What an SPDX expression leaves to choose from; `A AND (B OR C)` is `[[A, B], [A, C]]`.
+ *
+ * @param {string} expression
+ * @returns {string[][]}
+ */
+function alternatives (expression) {
+  const tokens = expression.replaceAll('/', ' OR ').match(/[()]|[^\s()]+( WITH [^\s()]+)?/g) ?? []
+  const any = () => {
+    const found = all()
+    while (tokens[0] === 'OR') {
+      tokens.shift()
+      found.push(...all())
+    }
+    return found
+  }
+  const all = () => {
+    let found = one()
+    while (tokens[0] === 'AND') {
+      tokens.shift()
+      const more = one()
+      found = found.flatMap((names) => more.map((others) => [...names, ...others]))
+    }
+    return found
+  }
+  const one = () => {
+    const token = tokens.shift()
+    if (token !== '(') return [[token ?? 'none']]
+    const found = any()
+    tokens.shift()
+    return found
+  }
+  return any()
+}
+
+/**
+ * @param {string[]} lines one for each crate
+ * @param {Group[]} groups
+ */
+function write (lines, groups) {
+  return [
+    'The binary of hypertrace-prometheus has these parts by others in it, named with the licences that they are',
+    'used under. Below are the texts of these, each after the names and copyright lines of the parts that have it.',
+    'A part may be missing in the binary for one platform or another. Written by scripts/notices.js.',
+    '',
+    ...lines,
+    '',
+    ...groups.flatMap(({ body, heads }) => [
+      '='.repeat(80),
+      ...[...heads].flatMap(([head, titles]) => [titles.join(', '), head.replace(/^(?=.)/gm, '    ')]),
+      '-'.repeat(80), '', body, ''
+    ])
+  ].join('\n')
+}
+
+module.exports = { FILE, TEXTS, alternatives, notices }
+
+function main () {
+  const { page, missing, unused } = notices()
+  if (missing.length + unused.length === 0) return fs.writeFileSync(FILE, page)
+  if (missing.length > 0) console.error(`No licence text was found for ${missing.join(', ')}: see TEXTS_OF_REPOSITORIES in scripts/notices.js`)
+  if (unused.length > 0) console.error(`Nothing needs ${unused.join(', ')} in scripts/notices/`)
+  process.exitCode = 1
+}
+
+module.exports = { FILE, alternatives, notices }
+
+if (require.main === module) main()

@@ -1,0 +1,217 @@
+//! The counter's laws over random sequences.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus::core::Collector;
+use proptest::prelude::*;
+
+use super::{Thread, counter_with, expiring_counter, shown};
+use crate::counter::{Interned, KnownLabelSet, ShardId, TraceCounter};
+
+/// The samples of a page, by their labels as they stand there.
+fn samples(page: &str) -> HashMap<String, f64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let samples: Vec<(String, f64)> = lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number")))
+        .collect();
+    let distinct: HashMap<String, f64> = samples.iter().cloned().collect();
+    assert_eq!(distinct.len(), samples.len(), "a series stands twice on {page}");
+    distinct
+}
+
+/// What may happen to a counter, for the laws below.
+#[derive(Clone, Debug)]
+enum Step {
+    Count { thread: usize, class: u8, id: u8, prop: u8 },
+    Leave { thread: usize },
+    Sweep { thread: usize },
+    Pass { seconds: u8 },
+    Scrape,
+    Reset,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => (0..3usize, 0..3u8, 0..40u8, 0..3u8)
+            .prop_map(|(thread, class, id, prop)| Step::Count { thread, class, id, prop }),
+        1 => (0..3usize).prop_map(|thread| Step::Leave { thread }),
+        4 => (0..3usize).prop_map(|thread| Step::Sweep { thread }),
+        3 => (0..90u8).prop_map(|seconds| Step::Pass { seconds }),
+        3 => Just(Step::Scrape),
+        1 => Just(Step::Reset),
+    ]
+}
+
+/// A label set: its class, object id and property.
+type LabelSet = (u8, u8, u8);
+
+/// A thread as `lib/trace.js` is one: it counts known label sets from its cache, and drops that when
+/// a sweep says so. New ones it asks for by values, or by numbers that it has told.
+struct CachingThread {
+    thread: Thread,
+    tells: bool,
+    cache: HashMap<LabelSet, u32>,
+}
+
+impl CachingThread {
+    fn join(counter: &TraceCounter, tells: bool) -> Self {
+        Self { thread: Thread::join(counter), tells, cache: HashMap::new() }
+    }
+
+    /// Three threads, two of which tell.
+    fn three(counter: &TraceCounter) -> Vec<Self> {
+        [true, false, true].map(|tells| Self::join(counter, tells)).into()
+    }
+
+    /// Another in its place.
+    fn leave(&mut self, counter: &TraceCounter) {
+        let joined = Self::join(counter, self.tells);
+        std::mem::replace(self, joined).thread.leave(counter);
+    }
+
+    fn count(&mut self, counter: &TraceCounter, label_set: LabelSet) {
+        let (shard, tells) = (self.thread.shard(), self.tells);
+        let slot = *self.cache.entry(label_set).or_insert_with(|| {
+            let interned = if tells {
+                tell_and_intern(counter, shard, label_set)
+            } else {
+                counter.intern(values(label_set).iter().map(String::as_str))
+            };
+            interned.slot
+        });
+        self.thread.count(counter, slot);
+    }
+
+    fn forget(&mut self, counter: &TraceCounter) {
+        self.cache.clear();
+        counter.forget(self.thread.shard());
+    }
+}
+
+fn tell_and_intern(counter: &TraceCounter, shard: ShardId, label_set: LabelSet) -> Interned {
+    let (class, object, prop) = label_set;
+    let values = values(label_set);
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let (site, props) = (1 + u32::from(class), 100 + u32::from(prop));
+    let props = (prop > 0).then_some(props);
+    let known = KnownLabelSet { site, object: Some(object.into()), parent: None, props };
+    counter.intern_known(shard, &known).unwrap_or_else(|| {
+        counter.know_site(shard, site, values[..5].iter().copied());
+        if let Some(props) = props {
+            counter.know_props(shard, props, values[7..].iter().copied());
+        }
+        counter.intern_known(shard, &known).expect("told just now")
+    })
+}
+
+fn values((class, object, prop): LabelSet) -> Vec<String> {
+    let prop = ["", "x", "y\"\\"][usize::from(prop)];
+    let object = object.to_string();
+    let values = [&format!("C{class}"), "f", "f.js", "", "", &object, "", "", "", prop];
+    values.map(str::to_owned).to_vec()
+}
+
+proptest! {
+    #[test]
+    fn totals_and_sums_by_class_are_exact_at_any_bound(
+        steps in prop::collection::vec(step(), 0..300),
+        max_series in 1..120u32,
+    ) {
+        let counter = counter_with(&["p"], max_series);
+        let mut threads = CachingThread::three(&counter);
+        let mut model: HashMap<LabelSet, f64> = HashMap::new();
+        for step in steps {
+            match step {
+                Step::Count { thread, class, id, prop } => {
+                    threads[thread].count(&counter, (class, id, prop));
+                    *model.entry((class, id, prop)).or_default() += 1.0;
+                }
+                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Reset => {
+                    counter.reset();
+                    model.clear();
+                }
+                Step::Sweep { .. } | Step::Pass { .. } | Step::Scrape => {}
+            }
+        }
+        let stats = counter.stats();
+        prop_assert!(stats.series <= max_series);
+        let families = Collector::collect(&counter);
+        let shown = families[0].get_metric();
+        let total: f64 = shown.iter().map(|metric| metric.get_counter().get_value()).sum();
+        prop_assert_eq!(total, model.values().sum::<f64>());
+        if stats.overflowed == 0 {
+            let mut by_class: HashMap<String, f64> = HashMap::new();
+            for metric in shown {
+                let class = metric.get_label().iter().find(|l| l.name() == "object_classname");
+                let class = class.expect("every series has its class").value().to_owned();
+                *by_class.entry(class).or_default() += metric.get_counter().get_value();
+            }
+            let mut expected: HashMap<String, f64> = HashMap::new();
+            for ((class, ..), count) in &model {
+                *expected.entry(format!("C{class}")).or_default() += count;
+            }
+            prop_assert_eq!(by_class, expected);
+        }
+        if stats.collapsed == 0 && stats.overflowed == 0 {
+            prop_assert_eq!(shown.len(), model.len());
+        }
+        for thread in threads {
+            thread.thread.leave(&counter);
+        }
+    }
+
+    /// What left the page was last shown with its final value, and what comes back starts at 0: so
+    /// the increases that somebody saw who looked after each sweep are all the calls made.
+    #[test]
+    fn with_expiry_all_that_pages_showed_is_all_that_was_counted(
+        steps in prop::collection::vec(step(), 0..300),
+        max_series in 5..120u32,
+    ) {
+        let counter = Arc::new(expiring_counter(max_series));
+        let mut threads = CachingThread::three(&counter);
+        let mut now = Instant::now();
+        let (mut counted, mut increases) = (0.0, 0.0);
+        let mut before: HashMap<String, f64> = HashMap::new();
+        let look = |before: &mut HashMap<String, f64>| {
+            let page = samples(&shown(&counter));
+            // A counter below what it was has started again, as Prometheus has it.
+            let increase = |(labels, value): (&String, &f64)| match before.get(labels) {
+                Some(was) if was <= value => value - was,
+                _ => *value,
+            };
+            let increases: f64 = page.iter().map(increase).sum();
+            *before = page;
+            increases
+        };
+        for step in steps {
+            match step {
+                Step::Count { thread, class, id, prop } => {
+                    threads[thread].count(&counter, (class, id, prop));
+                    counted += 1.0;
+                }
+                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Sweep { thread } => {
+                    if counter.sweep(threads[thread].thread.shard(), now) {
+                        threads[thread].forget(&counter);
+                    }
+                    increases += look(&mut before);
+                }
+                Step::Pass { seconds } => now += Duration::from_secs(seconds.into()),
+                Step::Scrape => increases += look(&mut before),
+                Step::Reset => {}
+            }
+            prop_assert!(counter.stats().series <= max_series);
+        }
+        increases += look(&mut before);
+        prop_assert_eq!(increases, counted);
+        for thread in threads {
+            thread.thread.leave(&counter);
+        }
+    }
+}
