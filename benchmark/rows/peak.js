@@ -20,7 +20,7 @@ const cases = ({ quick }) => {
   if (process.platform !== 'linux') return []
   const series = quick ? 100_000 : 1_000_000
   const size = `${(series / 1000).toLocaleString('en-GB')}k series`
-  const lines = ['memory during a scrape', 'memory during a scrape in gzip'].map((name) => ({ name: `${name}, ${size}` }))
+  const lines = ['memory during a scrape', 'memory during a scrape in gzip'].map((name) => ({ name: `${name}, ${size}`, headline: true }))
   return [{ series, lines, only: ['ours', '1.0.0'] }]
 }
 
