@@ -26,11 +26,11 @@ async function freePort () {
  * @returns {Promise<{ values: number[] } | { error: string }>} a value for each of the case's lines, in their order
  */
 async function run (row, measured, implementation) {
-  const { observe } = require(`./rows/${row}`)
+  const { observe, execArgv = [] } = require(`./rows/${row}`)
   const port = await freePort()
   const job = JSON.stringify({ row, measured: { ...measured, port }, implementation })
   const child = fork(path.join(__dirname, 'child.js'), [job], {
-    execArgv: ['--expose-gc', '--no-warnings'],
+    execArgv: ['--expose-gc', '--no-warnings', ...execArgv],
     timeout: TIMEOUT,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
