@@ -78,7 +78,7 @@ async function main () {
   }
 
   const columns = Object.keys(implementations)
-  const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? 'up to 7', missing })
+  const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? (options.quick ? '1' : 'up to 7'), missing })
   console.log(`\n${markdown}`)
   if (!options.only && !options.quick) write(lines, markdown)
   if (missing.some(({ name }) => name === 'ours' || name === '1.0.0')) process.exitCode = 1
