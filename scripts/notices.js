@@ -270,8 +270,6 @@ function write (lines, groups) {
   ].join('\n')
 }
 
-module.exports = { FILE, TEXTS, alternatives, notices }
-
 function main () {
   const { page, missing, unused } = notices()
   if (missing.length + unused.length === 0) return fs.writeFileSync(FILE, page)
