@@ -3,9 +3,7 @@
 // The README's programs with several threads or processes, run on free ports.
 
 const assert = require('node:assert/strict')
-const { once } = require('node:events')
 const fs = require('node:fs')
-const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
@@ -15,6 +13,7 @@ const { get } = require('./support/http')
 const { startProgram } = require('./support/program')
 const readme = require('./support/readme')
 const { until } = require('./support/until')
+const { freePort } = require('./support/ports')
 
 test('readme: threads.js counts the calls of five threads on one page', async (t) => {
   const [port] = await start(t, 'threads.js')
@@ -64,13 +63,4 @@ async function calls (port) {
   } catch {
     return null
   }
-}
-
-async function freePort () {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }

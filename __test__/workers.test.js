@@ -8,7 +8,6 @@
 const { test, describe, afterEach } = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
-const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { setImmediate: turn } = require('node:timers/promises')
@@ -19,6 +18,7 @@ const { get } = require('./support/http')
 const { payload } = require('./support/payload')
 const { startProgram } = require('./support/program')
 const { until } = require('./support/until')
+const { freePort } = require('./support/ports')
 const { startThread } = require('./workers/threads')
 
 const { start, stopAll } = createExporters()
@@ -46,15 +46,6 @@ async function joined (t, port, options) {
   const thread = startThread(t)
   await thread.ask('join', { ...PLAIN, port, ...options })
   return thread
-}
-
-async function freePort () {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function assertClosed (port) {

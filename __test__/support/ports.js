@@ -18,6 +18,13 @@ async function occupy (port, host) {
   }
 }
 
+/** A port that nobody had a moment ago. */
+async function freePort () {
+  const { port, free } = await occupy(0, '127.0.0.1')
+  await free()
+  return port
+}
+
 /** Resolves when Node's own server could listen on the port of each loopback; rejects where it cannot. */
 async function assertFree (port) {
   for (const host of hasIPv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
@@ -25,4 +32,4 @@ async function assertFree (port) {
   }
 }
 
-module.exports = { hasIPv6, occupy, assertFree }
+module.exports = { hasIPv6, occupy, freePort, assertFree }

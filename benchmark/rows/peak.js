@@ -9,8 +9,8 @@
  */
 
 const fs = require('node:fs')
-const http = require('node:http')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { scrape } = require('../scrape')
 const { Application, SITES, batches } = require('../workload')
 
 /** Of each kind: the second finds what the first has left. */
@@ -66,16 +66,6 @@ async function observe ({ series, lines }, { tell, told }) {
     values.push(await told())
   }
   return { values }
-}
-
-function scrape (port, gzip) {
-  return new Promise((resolve, reject) => {
-    const headers = gzip ? { 'accept-encoding': 'gzip' } : {}
-    http.get({ port, host: 'localhost', path: '/metrics', agent: false, headers }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`))
-      response.on('error', reject).on('end', resolve).resume()
-    }).on('error', reject)
-  })
 }
 
 module.exports = { cases, measure, observe, unit: 'MB' }

@@ -211,7 +211,7 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
-        self.inner.scraper.counter().forgets(self.inner.member.shard);
+        self.inner.scraper.counter().remembers_no_more(self.inner.member.shard);
         if let Some(endpoint) = &self.inner.endpoint {
             endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?);
         } else {

@@ -207,7 +207,7 @@ mod tests {
         f.sweep(a, 0);
         f.expiry.shown(0, 5.0);
         f.sweep(a, 61);
-        f.shards.forgets(b);
+        f.shards.remembers_no_more(b);
         assert_eq!(f.sweep(a, 62), Sweep { forget: false, expired: vec![0] });
     }
 

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::{pages::ShardId, series::Key};
-
-/// The part of the object's id.
-const OBJECT: usize = 1;
-/// The part of the parent's id.
-const PARENT: usize = 2;
+use super::{
+    pages::ShardId,
+    series::{Key, OBJECT, PARENT},
+};
 
 /// A label set by a thread's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

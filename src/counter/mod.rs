@@ -215,8 +215,8 @@ impl TraceCounter {
 
     /// A shard's thread has dropped its cache and fills it no more: it sweeps no more, and series are
     /// let go without it. It may count on, with a slot that it has just looked up.
-    pub fn forgets(&self, shard: ShardId) {
-        self.state().shards.forgets(shard);
+    pub fn remembers_no_more(&self, shard: ShardId) {
+        self.state().shards.remembers_no_more(shard);
     }
 
     /// Sets every series to 0. A series at 0 is not shown until it counts again.

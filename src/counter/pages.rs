@@ -69,10 +69,10 @@ impl LentPage {
         if cell >= CELLS {
             return 0.0;
         }
+        #[expect(unsafe_code, reason = "the one read of lent memory")]
         // SAFETY: within the page (checked above), which `new`'s caller keeps readable and aligned;
         // an atomic load never races with the owner's stores into undefined behaviour in the
         // machine's memory model, which is what JavaScript's own shared stores rely on.
-        #[expect(unsafe_code, reason = "the one read of lent memory")]
         let bits = unsafe { self.0.add(cell).as_ref().load(Ordering::Relaxed) };
         f64::from_bits(bits)
     }
@@ -134,7 +134,7 @@ impl Shards {
     }
 
     /// A shard's thread has dropped its cache and fills it no more.
-    pub fn forgets(&mut self, id: ShardId) {
+    pub fn remembers_no_more(&mut self, id: ShardId) {
         if let Some(shard) = self.open.iter_mut().find(|shard| shard.id == id) {
             shard.remembers = false;
         }

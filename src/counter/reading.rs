@@ -7,10 +7,9 @@ use std::{
 
 use super::{
     TraceCounter,
-    expiry::Expiry,
     pages::{RANGE, Shards, Stamp},
     series::{SeriesTable, Stored},
-    state::State,
+    state::{State, shown},
 };
 
 /// One series as it is visited: its labels, to be written, and its value.
@@ -86,14 +85,6 @@ impl TraceCounter {
             from = end;
         }
         None
-    }
-}
-
-/// A page has shown this value.
-#[inline]
-fn shown(expiry: &mut Option<Expiry>, slot: u32, value: f64) {
-    if let Some(expiry) = expiry {
-        expiry.shown(slot, value);
     }
 }
 

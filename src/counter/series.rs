@@ -13,9 +13,14 @@ use super::fragments::Fragments;
 /// How many parts a series has.
 pub const PARTS: usize = 6;
 
-/// The part of the call site; the rest in order: object id, parent's id, and the properties of
-/// object, parent and caller.
+/// The part of the call site. After the ids come the properties of object, parent and caller.
 pub const SITE: usize = 0;
+
+/// The part of the object's id.
+pub const OBJECT: usize = 1;
+
+/// The part of the parent's id.
+pub const PARENT: usize = 2;
 
 /// One part of a label set that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

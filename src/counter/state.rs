@@ -39,9 +39,7 @@ impl State {
     /// A slot's value, for a page.
     pub fn show(&mut self, slot: u32) -> f64 {
         let value = self.shards.value(slot as usize);
-        if let Some(expiry) = &mut self.expiry {
-            expiry.shown(slot, value);
-        }
+        shown(&mut self.expiry, slot, value);
         value
     }
 
@@ -97,5 +95,13 @@ impl State {
         self.series.release(key);
         self.overflow = Some(slot);
         slot
+    }
+}
+
+/// A page has shown this value.
+#[inline]
+pub fn shown(expiry: &mut Option<Expiry>, slot: u32, value: f64) {
+    if let Some(expiry) = expiry {
+        expiry.shown(slot, value);
     }
 }

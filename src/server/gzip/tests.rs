@@ -128,15 +128,24 @@ fn the_same_counts_after_a_reset_are_not_taken_for_the_old_ones() {
     thread.leave(&counter);
 }
 
-#[test]
-fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
+/// One series, counted once, that leaves when it is idle for a minute.
+fn counted_and_expiring() -> (Arc<TraceCounter>, Thread, u32) {
     let counter = Arc::new(expiring_counter(100));
     let mut thread = Thread::join(&counter);
-    let kept = Rc::new(Kept::new(ROOM));
     let slot = intern(&counter, 1);
     thread.count(&counter, slot);
+    (counter, thread, slot)
+}
+
+fn later(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
+}
+
+#[test]
+fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
+    let (counter, mut thread, slot) = counted_and_expiring();
+    let kept = Rc::new(Kept::new(ROOM));
     packed(&counter, &kept);
-    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
 
     counter.sweep(thread.shard(), later(1));
     thread.count(&counter, slot);
@@ -155,13 +164,9 @@ fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
 
 #[test]
 fn a_slots_next_series_is_not_taken_for_the_last_one() {
-    let counter = Arc::new(expiring_counter(100));
-    let mut thread = Thread::join(&counter);
+    let (counter, mut thread, slot) = counted_and_expiring();
     let kept = Rc::new(Kept::new(ROOM));
-    let slot = intern(&counter, 1);
-    thread.count(&counter, slot);
     packed(&counter, &kept);
-    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
     counter.sweep(thread.shard(), later(100));
     counter.sweep(thread.shard(), later(200));
     assert_eq!(counter.stats().series, 0);
