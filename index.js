@@ -1,14 +1,14 @@
 'use strict'
 
 const { Exporter } = require('./lib/load-binding')()
-const { secure, setSecureContext } = require('./lib/door')
+const { secure, setSecureContext } = require('./lib/access')
 const keepAlive = require('./lib/keep-alive')
 const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
 const { readOptions } = require('./lib/options')
-const { registerMetrics } = require('./lib/prom-client')
+const { registerMetrics } = require('./lib/register-metrics')
 const createTrace = require('./lib/trace')
-const warnOfBound = require('./lib/warn-of-bound')
+const { warnOfBound } = require('./lib/warnings')
 const workerId = require('./lib/worker-id')
 
 /**
@@ -105,7 +105,7 @@ function counterOf (exporter, maxSeries) {
     knowSite: (number, values) => exporter.knowSite(number, values),
     knowProps: (number, values) => exporter.knowProps(number, values),
     forget: () => exporter.forget(),
-    lendPage: (index, page) => exporter.lendPage(index, page)
+    lendCells: (index, page) => exporter.lendCells(index, page)
   }
 }
 

@@ -71,7 +71,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   // Where `npm run build` has built the crates that this one needs.
   const [, triple] = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? []
   const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), CARGO_BUILD_TARGET: triple, ...process.env }
-  const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'lib', 'build.js')
+  const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'bin', 'build.js')
   const { status, stdout, stderr } = spawnSync(process.execPath, [build, 'build'], { cwd: project, env, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   assert.match(stdout, /^Built .*hypertrace-prometheus\.node\n$/)
@@ -79,7 +79,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
 })
 
 test('packed: without cargo, building from source says what to do', () => {
-  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'lib', 'build.js'), 'build'], {
+  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js'), 'build'], {
     env: { ...process.env, PATH: path.join(ROOT, 'nowhere'), Path: '' }, encoding: 'utf8'
   })
   assert.equal(status, 1)
@@ -88,7 +88,7 @@ test('packed: without cargo, building from source says what to do', () => {
 })
 
 test('packed: the build command tells its use', () => {
-  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'lib', 'build.js')], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js')], { encoding: 'utf8' })
   assert.equal(status, 1)
   assert.match(stderr, /^Usage: npx hypertrace-prometheus build/)
 })

@@ -6,8 +6,8 @@
  */
 
 const { invalidValue, systemError } = require('./errors')
-const { aloneBy, shapeOf } = require('./options')
-const warnOfOpenDoor = require('./warn-of-open-door')
+const { joinBlocker, sharedOptions } = require('./options')
+const { warnOfOpenPage } = require('./warnings')
 
 /**
  * Serves the page, or joins the thread that does.
@@ -39,13 +39,13 @@ function listen (exporter, options, worker, sample) {
     }
     exporter.deliverPage(question, page, register.contentType)
   }
-  const alone = aloneBy(options)
+  const blocker = joinBlocker(options)
   const at = {
     host,
     port,
     worker,
-    shape: shapeOf(options),
-    alone: alone === null ? undefined : alone.option,
+    sharedOptions: sharedOptions(options),
+    joinBlocker: blocker === null ? undefined : blocker.option,
     auth: auth ?? undefined,
     allowedHosts
   }
@@ -56,13 +56,13 @@ function listen (exporter, options, worker, sample) {
     throw systemError(failure)
   }
   if (differs != null) {
-    const expected = alone !== null && alone.option === differs
-      ? `${alone.expected} in a thread that joins another at port ${port}`
+    const expected = blocker !== null && blocker.option === differs
+      ? `${blocker.expected} in a thread that joins another at port ${port}`
       : `what it is in the thread that serves port ${port}`
     throw invalidValue(differs, expected, options[differs])
   }
   // Who has to show a certificate is known as well as who has to tell a password.
-  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenDoor(exporter.address())
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
   return { joined }
 }
 

@@ -5,7 +5,7 @@
  * not known are ignored, as in the JavaScript package of this name.
  */
 
-const { readAllowedHosts, readAuth, readTls } = require('./door')
+const { readAllowedHosts, readAuth, readTls } = require('./access')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
 
 /** The labels that every trace can have; the rest are properties' and the user's own. */
@@ -51,8 +51,8 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {number} maxSeries
  * @property {number} seriesIdleTimeout in milliseconds; 0: none
  * @property {number} maxLabelValueLength
- * @property {import('./door').Auth | null} auth
- * @property {import('./door').Tls | null} tls
+ * @property {import('./access').Auth | null} auth
+ * @property {import('./access').Tls | null} tls
  * @property {string[]} allowedHosts
  *
  * @param {any} given
@@ -171,7 +171,7 @@ function readRegister (register) {
  * @param {Options} options
  * @returns {[string, string][]}
  */
-function shapeOf (options) {
+function sharedOptions (options) {
   return SHARED_OPTIONS.map((name) => {
     const value = options[name]
     return [name, JSON.stringify(IN_ANY_ORDER.includes(name) ? [...value].sort() : value)]
@@ -184,7 +184,7 @@ function shapeOf (options) {
  * @param {Options} options
  * @returns {{ option: string, expected: string } | null}
  */
-function aloneBy ({ register, collectDefaults, defaultLabels }) {
+function joinBlocker ({ register, collectDefaults, defaultLabels }) {
   if (register !== null) return { option: 'register', expected: 'left out' }
   // Of two threads the samples of one would have the other's labels.
   if (collectDefaults && defaultLabels.some(([name]) => name === 'worker')) {
@@ -193,4 +193,4 @@ function aloneBy ({ register, collectDefaults, defaultLabels }) {
   return null
 }
 
-module.exports = { aloneBy, readOptions, shapeOf }
+module.exports = { joinBlocker, readOptions, sharedOptions }

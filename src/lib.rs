@@ -19,14 +19,12 @@
 //! Only `binding` names `napi`, only [`server`] names `hyper`.
 
 mod binding;
-pub mod catalogue;
 pub mod counter;
-pub mod endpoint;
+pub mod default_metrics;
 pub mod exposition;
+pub mod gather;
 pub mod labels;
 pub mod live;
-pub mod node_metrics;
-pub mod process;
-pub mod scrape;
 pub mod server;
+pub mod shared_server;
 pub mod summary;

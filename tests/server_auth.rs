@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hypertrace_prometheus::server::{
     Limits,
-    door::{Credentials, Door},
+    access::{AccessPolicy, Credentials},
 };
 use support::*;
 
@@ -16,7 +16,7 @@ const WRONG: &str = "Authorization: Bearer wrong\r\n";
 
 fn guarded(limits: Limits) -> Running {
     let credentials = Some(Credentials::bearer("right"));
-    start_behind(Door { credentials, ..Door::default() }, small(), limits)
+    start_with_access(AccessPolicy { credentials, ..AccessPolicy::default() }, small(), limits)
 }
 
 fn get(headers: &str) -> String {
@@ -137,7 +137,7 @@ fn a_crowd_of_guesses_is_not_looked_at_and_holds_up_no_other_address() {
 
 #[test]
 fn guesses_that_wait_do_not_hold_up_the_end() {
-    let running = guarded(Limits { stop_grace: PATIENCE, ..Limits::default() });
+    let running = guarded(Limits { stop_grace: MAX_ACCEPT_FAILURES, ..Limits::default() });
     let mut client = running.connect();
     for _ in 0..7 {
         client.send(get(WRONG));
@@ -151,5 +151,8 @@ fn guesses_that_wait_do_not_hold_up_the_end() {
     drop(other);
     let begin = Instant::now();
     running.stop();
-    assert!(begin.elapsed() < PATIENCE.saturating_sub(Duration::from_secs(1)), "not the grace");
+    assert!(
+        begin.elapsed() < MAX_ACCEPT_FAILURES.saturating_sub(Duration::from_secs(1)),
+        "not the grace"
+    );
 }

@@ -174,7 +174,7 @@ fn case_38_stop_lets_a_scrape_under_way_finish_and_answers_nothing_new() {
     let answer = client.answer();
     answer.assert_page(10_000);
     client.assert_closed();
-    told.recv_timeout(PATIENCE).unwrap();
+    told.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
     assert_eq!(listen::bind("127.0.0.1", running.address.port()).unwrap().len(), 1);
 }
 
@@ -202,7 +202,7 @@ fn case_38_stop_cuts_a_scrape_at_the_grace() {
 #[test]
 fn case_38_stop_ends_idle_and_half_asked_connections_at_once() {
     let _alone = alone();
-    let limits = Limits { stop_grace: PATIENCE * 2, ..Limits::default() };
+    let limits = Limits { stop_grace: MAX_ACCEPT_FAILURES * 2, ..Limits::default() };
     let running = start(small(), limits);
     let mut fresh = running.connect();
     let mut half = running.connect();
@@ -240,7 +240,7 @@ fn case_38_what_waits_to_be_accepted_is_not_answered_after_stop() {
     for client in &mut backlog {
         client.assert_closed();
     }
-    end.recv_timeout(PATIENCE).unwrap();
+    end.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn case_38_two_hundred_restarts_on_one_port_work_and_no_thread_is_left() {
         if round % 2 == 0 {
             running.stop();
         } else {
-            assert!(running.server.stop_within(PATIENCE));
+            assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
         }
         running = start_on(listen::bind("127.0.0.1", port).unwrap());
     }
@@ -353,7 +353,7 @@ fn the_end_of_a_process_waits_no_longer_than_it_says() {
     assert!(!running.server.stop_within(Duration::from_millis(50)));
     assert!(asked.elapsed() < Duration::from_secs(5));
     drop(go);
-    assert!(running.server.stop_within(PATIENCE));
+    assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
 }
 
 #[test]

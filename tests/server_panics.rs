@@ -8,7 +8,7 @@ use std::{
 };
 
 use hypertrace_prometheus::{
-    exposition::Render,
+    exposition::{CachedVersions, Render, Step},
     server::{Scrape, Source},
 };
 use support::*;
@@ -104,9 +104,9 @@ fn a_content_type_that_is_no_header_is_a_500() {
 fn a_page_that_fails_when_it_is_dropped_ends_its_connection_only() {
     struct Falls;
     impl Render for Falls {
-        fn render(&mut self, out: &mut Vec<u8>) -> bool {
+        fn render(&mut self, _: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step {
             out.extend_from_slice(b"x 1\n");
-            true
+            Step::Text { more: true }
         }
     }
     impl Drop for Falls {
@@ -120,7 +120,7 @@ fn a_page_that_fails_when_it_is_dropped_ends_its_connection_only() {
         let mut client = running.connect();
         client.send(format!("{request} /metrics HTTP/1.1\r\nHost: a\r\n\r\n"));
         if request == "GET" {
-            client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.stream.set_read_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
             std::io::Read::read_exact(&mut client.stream, &mut [0; 10]).unwrap();
             client.reset();
         } else {

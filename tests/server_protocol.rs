@@ -415,8 +415,8 @@ fn case_28_a_client_that_ends_its_side_while_the_page_is_made_gets_it() {
 #[test]
 fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     let (tell, told) = mpsc::channel();
-    let source = From(move |patience| -> Answering {
-        tell.send(patience).unwrap();
+    let source = From(move |js_timeout| -> Answering {
+        tell.send(js_timeout).unwrap();
         Box::pin(async { scrape(lines(SMALL)) })
     });
     let running = start(std::sync::Arc::new(source), Limits::default());
@@ -429,7 +429,7 @@ fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     ] {
         client.send(get_with(header));
         client.answer().assert_page(SMALL);
-        let patience = told.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(patience, Duration::from_millis(milliseconds), "{header}");
+        let js_timeout = told.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+        assert_eq!(js_timeout, Duration::from_millis(milliseconds), "{header}");
     }
 }

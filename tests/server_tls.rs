@@ -14,7 +14,7 @@ use std::{
 
 use hypertrace_prometheus::server::{
     Limits, Source,
-    door::Door,
+    access::AccessPolicy,
     tls::{Pem, SecureContext, Version},
 };
 use rcgen::{CertificateParams, KeyPair};
@@ -43,8 +43,8 @@ fn certificate() -> (SecureContext, CertificateDer<'static>) {
 
 fn secure(source: Arc<dyn Source>, limits: Limits) -> Secure {
     let (context, root) = certificate();
-    let door = Door { tls: Some(context), ..Door::default() };
-    Secure { running: start_behind(door, source, limits), root }
+    let door = AccessPolicy { tls: Some(context), ..AccessPolicy::default() };
+    Secure { running: start_with_access(door, source, limits), root }
 }
 
 impl Secure {
@@ -102,7 +102,7 @@ fn a_page_that_is_cut_does_not_end_in_order() {
     let mut head = [0; 15];
     client.read_exact(&mut head).unwrap();
     // Not read on until the server has given up.
-    ended.recv_timeout(PATIENCE).unwrap();
+    ended.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
     let error = client.read_to_end(&mut Vec::new()).expect_err("no end in order");
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof));
 }

@@ -16,8 +16,8 @@ use std::{
 };
 
 use hypertrace_prometheus::{
-    counter::{CELLS, CounterOptions, LentPage, ShardId, TraceCounter},
-    exposition::{Page, Render},
+    counter::{CELLS, CellBlock, CounterOptions, ShardId, TraceCounter},
+    exposition::Page,
     labels::Schema,
 };
 
@@ -70,8 +70,8 @@ impl<'c> Thread<'c> {
             let page: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
             let cells = NonNull::from(&*page).cast();
             // SAFETY: shared memory stays where it is; `drop` closes the shard before it goes.
-            let lent = unsafe { LentPage::new(cells) };
-            assert!(self.counter.lend_page(self.shard, slot / CELLS, lent));
+            let lent = unsafe { CellBlock::new(cells) };
+            assert!(self.counter.lend_cells(self.shard, slot / CELLS, lent));
             page
         });
         let cell = &page[slot % CELLS];
@@ -98,9 +98,7 @@ impl Drop for Thread<'_> {
 
 /// The values by label set, as a page shows them.
 fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
-    let mut page = Page::new(Arc::clone(counter), Vec::new());
-    let mut text = Vec::new();
-    while page.render(&mut text) {}
+    let text = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
     let text = String::from_utf8(text).expect("UTF-8");
     let mut values = HashMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -5,7 +5,7 @@
 use std::{ptr::NonNull, sync::Arc};
 
 use hypertrace_prometheus::{
-    counter::{CELLS, CounterOptions, LentPage, TraceCounter},
+    counter::{CELLS, CounterOptions, CellBlock, TraceCounter},
     exposition::Page,
     labels::{Schema, read_labels, write_label},
 };
@@ -44,8 +44,8 @@ fuzz_target!(|text: &str| {
     cells[slot as usize] = 1.0;
     let shard = counter.open_shard();
     // SAFETY: the cells stay where they are, and unchanged, until the shard is closed below.
-    let lent = unsafe { LentPage::new(NonNull::new(cells.as_mut_ptr()).expect("its memory")) };
-    counter.lend_page(shard, 0, lent);
+    let lent = unsafe { CellBlock::new(NonNull::new(cells.as_mut_ptr()).expect("its memory")) };
+    counter.lend_cells(shard, 0, lent);
     counter.close_shard(shard);
 
     let page = Page::new(Arc::clone(&counter), Vec::new()).into_bytes();

@@ -13,7 +13,7 @@ use super::{
     exporter::{Exporter, Inner},
     packing::unpack,
 };
-use crate::counter::{CELLS, Interned, KnownLabelSet, LentPage};
+use crate::counter::{CELLS, CellBlock, Interned, KnownLabelSet};
 
 #[napi]
 impl Exporter {
@@ -23,7 +23,7 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn intern(&self, values: String) -> Result<i32> {
         let values = unpack(&values);
-        slot_of(self.inner.scraper.counter().intern(values.iter().map(AsRef::as_ref)))
+        slot_of(self.inner.gatherer.counter().intern(values.iter().map(AsRef::as_ref)))
     }
 
     /// As `intern` for what this thread has told before: a call site, the ids of object and parent
@@ -43,36 +43,36 @@ impl Exporter {
             parent: parent.try_into().ok(),
             props: (props != 0).then_some(props),
         };
-        let Inner { scraper, member, .. } = &*self.inner;
-        scraper.counter().intern_known(member.shard, &known).map(slot_of).transpose()
+        let Inner { gatherer, thread, .. } = &*self.inner;
+        gatherer.counter().intern_known(thread.shard, &known).map(slot_of).transpose()
     }
 
     /// This thread calls a call site by a number from here on: the first values of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn know_site(&self, number: u32, values: String) {
-        let Inner { scraper, member, .. } = &*self.inner;
+        let Inner { gatherer, thread, .. } = &*self.inner;
         let values = unpack(&values);
-        scraper.counter().know_site(member.shard, number, values.iter().map(AsRef::as_ref));
+        gatherer.counter().know_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
     /// This thread calls a set of properties by a number from here on: the last values of
     /// `Schema::names`.
     #[napi(catch_unwind)]
     pub fn know_props(&self, number: u32, values: String) {
-        let Inner { scraper, member, .. } = &*self.inner;
+        let Inner { gatherer, thread, .. } = &*self.inner;
         let values = unpack(&values);
-        scraper.counter().know_props(member.shard, number, values.iter().map(AsRef::as_ref));
+        gatherer.counter().know_props(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
     /// This thread has dropped its cache, and all of its numbers.
     #[napi(catch_unwind)]
     pub fn forget(&self) {
-        self.inner.scraper.counter().forget(self.inner.member.shard);
+        self.inner.gatherer.counter().forget(self.inner.thread.shard);
     }
 
     /// Takes the page of slots `index * 4096` and up, in which JavaScript counts from now on.
     #[napi(catch_unwind)]
-    pub fn lend_page(&mut self, index: u32, page: Float64Array) -> Result<()> {
+    pub fn lend_cells(&mut self, index: u32, page: Float64Array) -> Result<()> {
         if page.len() != CELLS {
             return Err(Error::from_reason("a page has 4096 cells"));
         }
@@ -80,8 +80,8 @@ impl Exporter {
         // SAFETY: V8 keeps a typed array's memory where it is, aligned to 8 bytes; `self.pages` keeps
         // it alive until the shard is closed; its thread writes elements, whole and aligned.
         #[expect(unsafe_code, reason = "vouches for memory that JavaScript counts in")]
-        let lent = unsafe { LentPage::new(cells) };
-        self.inner.scraper.counter().lend_page(self.inner.member.shard, index as usize, lent);
+        let lent = unsafe { CellBlock::new(cells) };
+        self.inner.gatherer.counter().lend_cells(self.inner.thread.shard, index as usize, lent);
         self.pages.push(page);
         Ok(())
     }
@@ -89,13 +89,13 @@ impl Exporter {
     /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
     #[napi(catch_unwind, ts_return_type = "Float64Array")]
     pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
-        Float64ArraySlice::copy_from(env, self.inner.scraper.counter().values())
+        Float64ArraySlice::copy_from(env, self.inner.gatherer.counter().values())
     }
 
     /// The labels of the series from a slot on, each as names and values in turn.
     #[napi(catch_unwind)]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        self.inner.scraper.counter().labels_from(slot)
+        self.inner.gatherer.counter().labels_from(slot)
     }
 
     /// How often a slot has been given to another series: labels by slot that were read before may
@@ -103,20 +103,20 @@ impl Exporter {
     #[napi(getter)]
     pub fn reused_slots(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let reused = self.inner.scraper.counter().reused_slots() as f64;
+        let reused = self.inner.gatherer.counter().reused_slots() as f64;
         reused
     }
 
     /// Lets idle series go; `true`: drop the cache before the next count.
     #[napi(catch_unwind)]
     pub fn sweep(&self) -> bool {
-        self.inner.scraper.counter().sweep(self.inner.member.shard, Instant::now())
+        self.inner.gatherer.counter().sweep(self.inner.thread.shard, Instant::now())
     }
 
     /// Sets every series to 0.
     #[napi(catch_unwind)]
     pub fn reset(&self) {
-        self.inner.scraper.counter().reset();
+        self.inner.gatherer.counter().reset();
     }
 }
 

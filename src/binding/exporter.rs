@@ -15,21 +15,21 @@ use napi::{
 use napi_derive::napi;
 
 use super::{
-    door::{TlsOptions, UnusableTls},
+    access::{TlsOptions, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
-    listening::{Address, ListenOptions, Listening},
+    listen::{Address, ListenOptions, Listening},
     options::{ExporterOptions, HELP},
-    questions::{Asker, notice},
     render_task::RenderTask,
+    requests::{Asker, notice},
     sample::NodeSample,
     thread_call::NumberFunction,
 };
 use crate::{
-    endpoint::{self, Endpoint, OpenError, Opened, Place},
     exposition::CONTENT_TYPE,
-    scrape::{Member, OwnPages, PageQuestions, RegisterPage, RegisterPages, Scraper},
+    gather::{Gatherer, GathererSource, JsThread, RegisterPage, RegisterSource, RenderRequests},
     server::{Source, tls::SecureContext},
+    shared_server::{self, ListenConfig, OpenError, Opened, SharedServer},
 };
 
 /// How long the end of a JavaScript thread may wait for the server's.
@@ -47,10 +47,10 @@ pub struct Exporter {
 
 /// What the end of the JavaScript thread has to reach.
 pub(super) struct Inner {
-    pub(super) scraper: Arc<Scraper>,
-    pub(super) member: Arc<Member>,
-    questions: Arc<PageQuestions>,
-    endpoint: Option<Arc<Endpoint>>,
+    pub(super) gatherer: Arc<Gatherer>,
+    pub(super) thread: Arc<JsThread>,
+    questions: Arc<RenderRequests>,
+    server: Option<Arc<SharedServer>>,
     /// Whether it was opened, and not joined.
     opened: bool,
     stopped: AtomicBool,
@@ -61,12 +61,12 @@ impl Exporter {
     /// An exporter that serves nothing yet.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, options: ExporterOptions) -> Result<Self> {
-        let scraper = Scraper::new(Arc::new(options.counter()?), options.dress());
+        let gatherer = Gatherer::new(Arc::new(options.counter()?), options.default_metrics());
         let inner = Arc::new(Inner {
-            member: scraper.join(options.worker),
-            scraper: Arc::new(scraper),
+            thread: gatherer.join(options.worker),
+            gatherer: Arc::new(gatherer),
             questions: Arc::default(),
-            endpoint: None,
+            server: None,
             opened: false,
             stopped: AtomicBool::default(),
         });
@@ -77,7 +77,7 @@ impl Exporter {
     /// The trace counter's name.
     #[napi(getter)]
     pub fn metric_name(&self) -> String {
-        self.inner.scraper.counter().name().to_owned()
+        self.inner.gatherer.counter().name().to_owned()
     }
 
     /// The trace counter's help text.
@@ -92,22 +92,22 @@ impl Exporter {
         CONTENT_TYPE
     }
 
-    /// For each allowed property, the place of its label among its owner's: two that become the same
-    /// label name have the same place.
+    /// For each allowed property, the config of its label among its owner's: two that become the same
+    /// label name have the same config.
     #[napi(getter)]
     pub fn places(&self) -> Vec<u32> {
-        self.inner.scraper.counter().schema().places().to_vec()
+        self.inner.gatherer.counter().schema().places().to_vec()
     }
 
     /// Takes the certificate to show: for the server that `listen` starts, or from now on for the one
     /// that it has started. Gives what is wrong with it, and takes nothing then.
     #[napi(catch_unwind)]
     pub fn secure(&mut self, options: TlsOptions) -> Option<UnusableTls> {
-        match (SecureContext::try_from(options), &self.inner.endpoint) {
+        match (SecureContext::try_from(options), &self.inner.server) {
             (Err(unusable), _) => return Some(unusable.into()),
             (Ok(context), None) => self.tls = Some(context),
-            (Ok(context), Some(endpoint)) => {
-                endpoint.server().set_secure_context(context);
+            (Ok(context), Some(server)) => {
+                server.server().set_secure_context(context);
             }
         }
         None
@@ -126,36 +126,36 @@ impl Exporter {
         ask_sample: NumberFunction<'_>,
         ask_page: Either<NumberFunction<'_>, Null>,
     ) -> Result<Listening> {
-        let Inner { scraper, member, questions, .. } = &*self.inner;
+        let Inner { gatherer, thread, questions, .. } = &*self.inner;
         let asker = match ask_page {
             Either::A(ask) => Some(Arc::new(Asker::new(&ask)?)),
             Either::B(Null) => None,
         };
         let source = || -> Arc<dyn Source> {
             match asker {
-                Some(asker) => Arc::new(RegisterPages {
-                    scraper: Arc::clone(scraper),
-                    member: Arc::clone(member),
+                Some(asker) => Arc::new(RegisterSource {
+                    gatherer: Arc::clone(gatherer),
+                    thread: Arc::clone(thread),
                     asker,
                     questions: Arc::clone(questions),
                 }),
-                None => Arc::new(OwnPages(Arc::clone(scraper))),
+                None => Arc::new(GathererSource(Arc::clone(gatherer))),
             }
         };
         let sampler = Arc::new(Asker::new(&ask_sample)?);
         let worker = at.worker;
-        let mut place = Place::from(at);
-        place.door.tls = self.tls.take();
-        let inner = match endpoint::open(place, worker, scraper, source) {
-            Ok(Opened::Served(endpoint)) => self.inner.at(endpoint, None),
-            Ok(Opened::Joined(endpoint, member)) => self.inner.at(endpoint, Some(member)),
+        let mut config = ListenConfig::from(at);
+        config.door.tls = self.tls.take();
+        let inner = match shared_server::open(config, worker, gatherer, source) {
+            Ok(Opened::Served(server)) => self.inner.at(server, None),
+            Ok(Opened::Joined(server, thread)) => self.inner.at(server, Some(thread)),
             Ok(Opened::Differs(option)) => return Ok(Listening::differs(option)),
             Err(OpenError::Bind(error)) => return Ok(Listening::failed(error)),
             Err(OpenError::Thread(error)) => {
                 return Err(Error::from_reason(format!("the server's thread: {error}")));
             }
         };
-        inner.member.node.set_sampler(sampler);
+        inner.thread.node.set_sampler(sampler);
         let joined = !inner.opened;
         self.inner = Arc::new(inner);
         end_with_thread(&env, &self.inner)?;
@@ -165,23 +165,23 @@ impl Exporter {
     /// Where the page is served.
     #[napi]
     pub fn address(&self) -> Option<Address> {
-        let endpoint = self.inner.endpoint.as_ref().filter(|endpoint| !endpoint.is_closed())?;
+        let server = self.inner.server.as_ref().filter(|server| !server.is_closed())?;
         if self.inner.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        endpoint.server().addresses().first().map(Into::into)
+        server.server().addresses().first().map(Into::into)
     }
 
     /// Takes a sample of the JavaScript thread's figures.
     #[napi(catch_unwind)]
     pub fn deliver(&self, sample: NodeSample) {
-        self.inner.member.node.deliver(sample.into());
+        self.inner.thread.node.deliver(sample.into());
     }
 
     /// Answers a question for a sample without one.
     #[napi]
     pub fn decline(&self) {
-        self.inner.member.node.decline();
+        self.inner.thread.node.decline();
     }
 
     /// Answers a question for the register's page; `null` where that could not be rendered.
@@ -194,13 +194,13 @@ impl Exporter {
     /// The default families as they are now.
     #[napi(catch_unwind)]
     pub fn families(&self) -> Vec<JsFamily> {
-        self.inner.scraper.families().iter().map(Into::into).collect()
+        self.inner.gatherer.families().iter().map(Into::into).collect()
     }
 
     /// The page, written on a thread of libuv's pool.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn metrics(&self) -> AsyncTask<RenderTask> {
-        AsyncTask::new(RenderTask::new(self.inner.scraper.page()))
+        AsyncTask::new(RenderTask::new(self.inner.gatherer.page()))
     }
 
     /// Stops the server or leaves it, then calls `done`: the port is free then, if this thread opened
@@ -211,11 +211,11 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
-        self.inner.scraper.counter().remembers_no_more(self.inner.member.shard);
-        if let Some(endpoint) = &self.inner.endpoint {
-            endpoint.stop(&self.inner.member, self.inner.opened, notice(&done)?);
+        self.inner.gatherer.counter().remembers_no_more(self.inner.thread.shard);
+        if let Some(server) = &self.inner.server {
+            server.stop(&self.inner.thread, self.inner.opened, notice(&done)?);
         } else {
-            self.inner.member.node.stop();
+            self.inner.thread.node.stop();
             done.call(0)?;
         }
         Ok(())
@@ -229,14 +229,14 @@ impl Drop for Exporter {
 }
 
 impl Inner {
-    /// The same at an endpoint: the one that this thread has opened, or joined as this member.
-    fn at(&self, endpoint: Arc<Endpoint>, joined: Option<Arc<Member>>) -> Self {
+    /// The same at an server: the one that this thread has opened, or joined as this thread.
+    fn at(&self, server: Arc<SharedServer>, joined: Option<Arc<JsThread>>) -> Self {
         Self {
             opened: joined.is_none(),
-            member: joined.unwrap_or_else(|| Arc::clone(&self.member)),
-            scraper: Arc::clone(&endpoint.scraper),
+            thread: joined.unwrap_or_else(|| Arc::clone(&self.thread)),
+            gatherer: Arc::clone(&server.gatherer),
             questions: Arc::clone(&self.questions),
-            endpoint: Some(endpoint),
+            server: Some(server),
             stopped: AtomicBool::default(),
         }
     }
@@ -244,11 +244,11 @@ impl Inner {
 
 impl Ends for Inner {
     fn end(&self) {
-        if let Some(endpoint) = &self.endpoint {
-            endpoint.end(&self.member, EXIT_GRACE);
+        if let Some(server) = &self.server {
+            server.end(&self.thread, EXIT_GRACE);
         } else {
-            self.scraper.leave(&self.member);
-            self.scraper.counter().close_shard(self.member.shard);
+            self.gatherer.leave(&self.thread);
+            self.gatherer.counter().close_shard(self.thread.shard);
         }
     }
 }

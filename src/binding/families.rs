@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};
 
-use crate::catalogue;
+use crate::default_metrics::descriptors;
 
 /// A family and its samples.
 #[napi(object, object_from_js = false)]
@@ -49,7 +49,7 @@ impl From<&MetricFamily> for JsFamily {
                 MetricType::COUNTER => "counter",
                 _ => "gauge",
             },
-            aggregator: catalogue::aggregator(name),
+            aggregator: descriptors::aggregator(name),
             samples: samples.collect(),
         }
     }

@@ -10,15 +10,15 @@
     reason = "napi's shapes: arguments by value, getters on an object, Node's names of fields"
 )]
 
+mod access;
 mod counting;
-mod door;
 mod exporter;
 mod families;
 mod lifetime;
-mod listening;
+mod listen;
 mod options;
 mod packing;
-mod questions;
 mod render_task;
+mod requests;
 mod sample;
 mod thread_call;

@@ -6,8 +6,8 @@ use napi_derive::napi;
 
 use crate::{
     counter::{CounterOptions, TraceCounter},
+    gather::DefaultMetricsOptions,
     labels::Schema,
-    scrape::Dress,
 };
 
 /// What `trace_counter` is for, on the page.
@@ -45,9 +45,10 @@ impl ExporterOptions {
     }
 
     /// What the default metrics are given, if they are collected.
-    pub fn dress(&self) -> Option<Dress> {
+    pub fn default_metrics(&self) -> Option<DefaultMetricsOptions> {
         let default_labels = self.default_labels();
-        self.collect_defaults.then(|| Dress { prefix: self.prefix.clone(), default_labels })
+        self.collect_defaults
+            .then(|| DefaultMetricsOptions { prefix: self.prefix.clone(), default_labels })
     }
 
     /// The counter that these options describe.

@@ -5,7 +5,7 @@
 
 use napi_derive::napi;
 
-use crate::node_metrics::{self, EventLoopDelay, GcKind, ProcessSample, Space, Tally};
+use crate::default_metrics::node::{EventLoopDelay, GcKind, ProcessSample, Sample, Space, Tally};
 
 /// V8's and libuv's figures at one moment, in seconds and bytes.
 #[napi(object, object_to_js = false)]
@@ -57,7 +57,7 @@ pub struct NodeGcKind {
     pub sum: Option<f64>,
 }
 
-impl From<NodeSample> for node_metrics::Sample {
+impl From<NodeSample> for Sample {
     fn from(sample: NodeSample) -> Self {
         Self {
             version: sample.version,
@@ -113,7 +113,7 @@ fn process(figures: Vec<f64>) -> Option<ProcessSample> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node_metrics::Sample;
+    use crate::default_metrics::node::Sample;
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|&text| text.to_owned()).collect()

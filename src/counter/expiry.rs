@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::pages::ShardId;
+use super::cells::ShardId;
 
 /// The idleness of every slot.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Expiry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counter::pages::Shards;
+    use crate::counter::cells::Shards;
 
     const IDLE: Duration = Duration::from_secs(60);
 

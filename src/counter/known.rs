@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use hashbrown::DefaultHashBuilder;
 
 use super::{
-    pages::ShardId,
+    cells::ShardId,
     series::{Key, OBJECT, PARENT},
 };
 

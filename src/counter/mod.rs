@@ -14,13 +14,13 @@
 //! - The lock is held for one interning or for one chunk of a page, never across either.
 
 mod bound;
+mod cells;
 mod collect;
 mod expiry;
 mod fragments;
 mod known;
 mod label_set;
-mod pages;
-mod reading;
+mod reader;
 mod series;
 mod state;
 
@@ -31,15 +31,15 @@ use std::{
 
 use prometheus::core::Desc;
 
-use self::{expiry::Expiry, label_set::Written, state::State};
 pub use self::{
+    cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
     known::KnownLabelSet,
     label_set::part_of,
-    pages::{CELLS, LentPage, RANGE, ShardId, Stamp},
-    reading::{Reading, Series},
+    reader::{PageReader, Series},
     series::{PARTS, SITE, Stored},
     state::Interned,
 };
+use self::{expiry::Expiry, label_set::Written, state::State};
 use crate::labels::{self, RESERVED, Schema};
 
 /// What a counter is made of.
@@ -203,7 +203,7 @@ impl TraceCounter {
 
     /// Takes the `index`th page of a shard: the cells of slots `index * CELLS` and up. `false` if
     /// the shard is closed.
-    pub fn lend_page(&self, shard: ShardId, index: usize, page: LentPage) -> bool {
+    pub fn lend_cells(&self, shard: ShardId, index: usize, page: CellBlock) -> bool {
         self.state().shards.lend(shard, index, page)
     }
 

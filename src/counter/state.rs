@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{
     bound::{Detail, detail_for},
+    cells::Shards,
     expiry::Expiry,
     known::Known,
-    pages::Shards,
     series::{Key, PARTS, Part, SITE, SeriesTable},
 };
 use crate::labels::{self, OVERFLOW};

@@ -8,12 +8,12 @@ use prometheus::{
 };
 
 use super::write_header;
-use crate::catalogue::label;
+use crate::default_metrics::descriptors::label;
 
 /// Gives each family's name `prefix`, and each sample the default labels that it does not have
 /// itself: a sample's own label wins, as in prom-client.
 #[must_use]
-pub fn dress(
+pub fn apply_options(
     mut families: Vec<MetricFamily>,
     prefix: &str,
     default_labels: &[(String, String)],
@@ -82,7 +82,7 @@ mod tests {
     use prometheus::proto::Summary;
 
     use super::*;
-    use crate::catalogue;
+    use crate::default_metrics::descriptors;
 
     fn text(families: &[MetricFamily]) -> String {
         let mut out = Vec::new();
@@ -96,18 +96,18 @@ mod tests {
 
     fn gc() -> MetricFamily {
         let buckets = vec![(0.001, 1), (1.0, 3), (5.0, 3)];
-        catalogue::GC.histogram([(vec![label("kind", "major")], buckets, 0.75, 4)])
+        descriptors::GC.histogram([(vec![label("kind", "major")], buckets, 0.75, 4)])
     }
 
     #[test]
     fn families_follow_one_another_each_with_its_header() {
         let families = [
-            catalogue::CPU.family([(vec![], 1.25)]),
-            catalogue::HANDLES.family([
+            descriptors::CPU.family([(vec![], 1.25)]),
+            descriptors::HANDLES.family([
                 (vec![label("type", "Socket")], 2.0),
                 (vec![label("type", "a\"\\\n")], 1.0),
             ]),
-            catalogue::OPEN_FDS.family([(vec![], 19.0)]),
+            descriptors::OPEN_FDS.family([(vec![], 19.0)]),
         ];
         assert_eq!(
             text(&families),
@@ -143,8 +143,11 @@ mod tests {
 
     #[test]
     fn a_family_without_samples_keeps_its_header() {
-        let families =
-            [catalogue::GC.histogram([]), catalogue::CPU.family([]), catalogue::MAX_FDS.family([])];
+        let families = [
+            descriptors::GC.histogram([]),
+            descriptors::CPU.family([]),
+            descriptors::MAX_FDS.family([]),
+        ];
         assert_eq!(
             text(&families),
             "# HELP nodejs_gc_duration_seconds Garbage collection duration by kind, one of major, \
@@ -160,14 +163,14 @@ mod tests {
 
     #[test]
     fn a_family_without_a_name_leaves_the_page_whole() {
-        let mut nameless = catalogue::CPU.family([(vec![], 1.0)]);
+        let mut nameless = descriptors::CPU.family([(vec![], 1.0)]);
         nameless.set_name(String::new());
         assert_eq!(text(&[nameless]), "");
     }
 
     #[test]
     fn a_value_that_is_not_finite_is_left_out() {
-        let family = catalogue::HANDLES.family([
+        let family = descriptors::HANDLES.family([
             (vec![label("type", "a")], f64::NAN),
             (vec![label("type", "b")], f64::INFINITY),
             (vec![label("type", "c")], 0.0),
@@ -178,7 +181,8 @@ mod tests {
 
     #[test]
     fn the_prefix_leads_every_name() {
-        let families = dress(vec![catalogue::OPEN_FDS.family([(vec![], 1.0)]), gc()], "app_", &[]);
+        let families =
+            apply_options(vec![descriptors::OPEN_FDS.family([(vec![], 1.0)]), gc()], "app_", &[]);
         let page = text(&families);
         assert!(page.starts_with("# HELP app_process_open_fds "));
         assert!(page.contains("\napp_process_open_fds 1\n"));
@@ -188,10 +192,11 @@ mod tests {
     #[test]
     fn default_labels_follow_a_samples_own_which_win() {
         let families = vec![
-            catalogue::OPEN_FDS.family([(vec![], 1.0)]),
-            catalogue::HANDLES.family([(vec![label("type", "Socket")], 2.0)]),
+            descriptors::OPEN_FDS.family([(vec![], 1.0)]),
+            descriptors::HANDLES.family([(vec![label("type", "Socket")], 2.0)]),
         ];
-        let dressed = dress(families, "", &defaults(&[("type", "default"), ("app", "a\"b")]));
+        let dressed =
+            apply_options(families, "", &defaults(&[("type", "default"), ("app", "a\"b")]));
         let page = text(&dressed);
         assert!(page.contains("\nprocess_open_fds{type=\"default\",app=\"a\\\"b\"} 1\n"));
         assert!(page.contains("\nnodejs_active_handles{type=\"Socket\",app=\"a\\\"b\"} 2\n"));
@@ -203,9 +208,9 @@ mod tests {
         summary.set_field_type(MetricType::SUMMARY);
         summary.mut_metric()[0].set_summary(Summary::default());
         let labels = defaults(&[("le", "x"), ("quantile", "y")]);
-        let page = text(&dress(vec![gc()], "", &labels));
+        let page = text(&apply_options(vec![gc()], "", &labels));
         assert!(!page.contains("le=\"x\"") && page.contains(",quantile=\"y\""));
-        let page = text(&dress(vec![summary], "", &labels));
+        let page = text(&apply_options(vec![summary], "", &labels));
         assert!(page.contains(",le=\"x\"") && !page.contains("quantile=\"y\""));
     }
 }

@@ -5,58 +5,67 @@
 mod families;
 mod page;
 
-pub use families::{dress, write_families};
-pub use page::{Page, WrittenPage};
+pub use families::{apply_options, write_families};
+pub use page::{Page, RenderedPage};
 
-use crate::counter::Stamp;
+use crate::counter::RangeVersion;
 
 /// The content type of every page this crate writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How much of a page is written in one go, in bytes: what a lock is held for, and what a scrape
-/// needs in memory however many series there are.
+/// The size of a chunk of a page, in bytes: it bounds both the time for which a lock is held and the
+/// memory that a scrape needs, whatever the number of series.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A page in the course of being written. The only thing the server knows of what it serves.
+/// Returns the version of a range, by number, that the caller of [`Render::render`] has cached.
+pub type CachedVersions<'a> = dyn Fn(u32) -> Option<RangeVersion> + 'a;
+
+/// A page that is rendered step by step: all that the server knows of what it serves.
+///
+/// A page consists of *ranges*, whose text is often the same on the next page, and of text outside
+/// ranges. On all pages of one source, a range's number and version identify one text.
 pub trait Render: Send {
-    /// Appends the next part of the page to `out`, about [`CHUNK_BYTES`], and tells whether there
-    /// is more. A page is over when this returns `false`; what was appended by that call counts.
+    /// Appends the next text of the page to `out`, until `out` holds about [`CHUNK_BYTES`].
+    ///
+    /// `cached` returns the version of a range, by number, that the caller can supply by itself: a
+    /// range that still has this version is not rendered. Must not be called after
+    /// [`Step::Text`] with `more: false`.
     ///
     /// Runs on the server thread and must not block on JavaScript.
-    fn render(&mut self, out: &mut Vec<u8>) -> bool;
-
-    /// As [`Render::render`], for a reader that keeps what it makes of a page's stretches: parts of
-    /// it that often read the same on the next page. `kept` gives the stamp of a stretch that the
-    /// reader has, by its number. A page is read by one of the two, to its end.
-    ///
-    /// On all pages of one source, a number and a stamp name one text.
-    fn render_stretch(
-        &mut self,
-        kept: &dyn Fn(u32) -> Option<Stamp>,
-        out: &mut Vec<u8>,
-    ) -> Stretch {
-        let _ = kept;
-        Stretch::Loose { more: self.render(out) }
-    }
+    fn render(&mut self, cached: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step;
 }
 
-/// What [`Render::render_stretch`] has come to.
+/// The result of one [`Render::render`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stretch {
-    /// Text of no stretch. Every page ends with some.
-    Loose {
-        /// Whether the page goes on.
+pub enum Step {
+    /// Text outside ranges was appended. Every page ends with this step.
+    Text {
+        /// More steps follow.
         more: bool,
     },
-    /// Text of this stretch. The parts of a stretch follow one another.
-    Written {
-        /// Its number.
+    /// Text of a range was appended. The steps of one range follow one another.
+    Range {
+        /// The range's number.
         number: u32,
-        /// The stamp of all its parts, if this was the last one.
-        end: Option<Stamp>,
+        /// The version of the whole range, if this was its last step.
+        version: Option<RangeVersion>,
     },
-    /// This stretch reads as it did at the stamp that is kept; nothing was written.
-    Stands(u32),
+    /// The range has the version that `cached` returned, and nothing was appended.
+    Cached(u32),
+}
+
+/// Renders a page to its end.
+#[must_use]
+pub fn render_all(page: &mut dyn Render) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut chunk = Vec::new();
+    loop {
+        let step = page.render(&|_| None, &mut chunk);
+        out.append(&mut chunk);
+        if step == (Step::Text { more: false }) {
+            return out;
+        }
+    }
 }
 
 /// Appends a family's `# HELP` and `# TYPE` lines.

@@ -1,134 +1,108 @@
-//! The page: the counter first, chunk by chunk, then the small families.
+//! The text page: the counter first, range by range, then the small families.
 
 use std::{mem, ops::ControlFlow, sync::Arc};
 
-use super::{CHUNK_BYTES, Render, Stretch, write_header};
-use crate::counter::{RANGE, Reading, Series, Stamp, TraceCounter};
+use super::{CHUNK_BYTES, CachedVersions, Render, Step, render_all, write_header};
+use crate::counter::{PageReader, RANGE, RangeVersion, Series, TraceCounter};
 
-/// A page in the course of being written: the counter's header, its series in the order of their
-/// coming, and a tail that is ready.
+/// A page in the text format: the counter's header, its series in the order of their slots, and the
+/// small families, which are rendered beforehand.
 ///
-/// The counter is read as the page is taken, so a page needs the memory of one chunk. Series that
-/// come while it is written stand at its end; none is written twice.
+/// The counter is read while the page is sent, so a page takes the memory of one chunk. Series that
+/// start meanwhile are at its end; no series is on it twice.
 pub struct Page {
-    reading: Reading,
-    at: At,
-    /// Of the stretch that is being written.
-    stamp: Option<Stamp>,
-    tail: Vec<u8>,
+    reader: PageReader,
+    position: Position,
+    /// The version of the range that is being rendered.
+    version: Option<RangeVersion>,
+    families: Vec<u8>,
 }
 
-enum At {
+enum Position {
     Header,
     Series(u32),
-    Tail,
+    Families,
 }
 
 impl Page {
-    /// A page of this counter, closed by `tail`: whole families in the text format.
+    /// Starts a page of this counter, followed by `families`: whole families in the text format.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, tail: Vec<u8>) -> Self {
-        Self { reading: Reading::new(counter), at: At::Header, stamp: None, tail }
+    pub fn new(counter: Arc<TraceCounter>, families: Vec<u8>) -> Self {
+        let reader = PageReader::new(counter);
+        Self { reader, position: Position::Header, version: None, families }
     }
 
-    fn write_header(&mut self, out: &mut Vec<u8>) {
-        let counter = self.reading.counter();
-        write_header(out, counter.name(), counter.help(), "counter");
-        self.at = At::Series(0);
-    }
-
-    /// Writes what is left of the page.
+    /// Renders the rest of the page.
     #[must_use]
     pub fn into_bytes(mut self) -> Vec<u8> {
-        let mut out = Vec::new();
-        while self.render(&mut out) {}
-        out
+        render_all(&mut self)
+    }
+
+    fn render_range(&mut self, from: u32, cached: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step {
+        let number = from / RANGE;
+        if self.version.is_none()
+            && cached(number).is_some_and(|version| self.reader.is_unchanged(number, version))
+        {
+            let next = number + 1;
+            let is_last = next >= self.reader.ranges();
+            self.position =
+                if is_last { Position::Families } else { Position::Series(next * RANGE) };
+            return Step::Cached(number);
+        }
+        let name = self.reader.counter().name().as_bytes();
+        let next = self.reader.visit_range(from, &mut self.version, |series| {
+            write_series(out, name, &series);
+            if out.len() < CHUNK_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        self.position = next.map_or(Position::Families, Position::Series);
+        let is_end = next.is_none_or(|next| next % RANGE == 0);
+        Step::Range { number, version: if is_end { self.version.take() } else { None } }
     }
 }
 
 impl Render for Page {
-    fn render(&mut self, out: &mut Vec<u8>) -> bool {
-        let full = out.len() + CHUNK_BYTES;
-        if let At::Header = self.at {
-            self.write_header(out);
-        }
-        if let At::Series(from) = self.at {
-            let name = self.reading.counter().name().as_bytes();
-            let next = self.reading.visit(from, |series| {
-                write_series(out, name, &series);
-                if out.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            self.at = next.map_or(At::Tail, At::Series);
-            if next.is_some() {
-                return true;
+    fn render(&mut self, cached: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step {
+        match self.position {
+            Position::Header => {
+                let counter = self.reader.counter();
+                write_header(out, counter.name(), counter.help(), "counter");
+                self.position = Position::Series(0);
+                Step::Text { more: true }
+            }
+            Position::Series(from) => self.render_range(from, cached, out),
+            Position::Families => {
+                out.append(&mut mem::take(&mut self.families));
+                Step::Text { more: false }
             }
         }
-        out.append(&mut mem::take(&mut self.tail));
-        false
-    }
-
-    /// A stretch is a range of the counter's slots; header and tail are none.
-    fn render_stretch(
-        &mut self,
-        kept: &dyn Fn(u32) -> Option<Stamp>,
-        out: &mut Vec<u8>,
-    ) -> Stretch {
-        let from = match self.at {
-            At::Header => {
-                self.write_header(out);
-                return Stretch::Loose { more: true };
-            }
-            At::Series(from) => from,
-            At::Tail => {
-                out.append(&mut mem::take(&mut self.tail));
-                return Stretch::Loose { more: false };
-            }
-        };
-        let number = from / RANGE;
-        let begins = self.stamp.is_none();
-        if begins && kept(number).is_some_and(|stamp| self.reading.pass(number, stamp)) {
-            let next = number + 1;
-            let is_last = next >= self.reading.ranges();
-            self.at = if is_last { At::Tail } else { At::Series(next * RANGE) };
-            return Stretch::Stands(number);
-        }
-        let full = out.len() + CHUNK_BYTES;
-        let name = self.reading.counter().name().as_bytes();
-        let next = self.reading.visit_range(from, &mut self.stamp, |series| {
-            write_series(out, name, &series);
-            if out.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        self.at = next.map_or(At::Tail, At::Series);
-        let ended = next.is_none_or(|next| next % RANGE == 0);
-        Stretch::Written { number, end: if ended { self.stamp.take() } else { None } }
     }
 }
 
-/// A page that somebody else has written, handed on chunk by chunk.
-pub struct WrittenPage {
+/// A page that was rendered elsewhere, passed on chunk by chunk.
+pub struct RenderedPage {
     page: Vec<u8>,
     sent: usize,
 }
 
-impl WrittenPage {
-    /// A page of this text.
+impl RenderedPage {
+    /// Passes on this page.
     #[must_use]
     pub fn new(page: Vec<u8>) -> Self {
         Self { page, sent: 0 }
     }
 }
 
-impl Render for WrittenPage {
-    fn render(&mut self, out: &mut Vec<u8>) -> bool {
-        let end = self.page.len().min(self.sent + CHUNK_BYTES);
+impl Render for RenderedPage {
+    fn render(&mut self, _: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step {
+        let length = CHUNK_BYTES.saturating_sub(out.len()).max(1);
+        let end = self.page.len().min(self.sent + length);
         out.extend_from_slice(&self.page[self.sent..end]);
         self.sent = end;
-        end < self.page.len()
+        Step::Text { more: end < self.page.len() }
     }
 }
 
-/// Appends a series' line. Its labels come each led by a comma: the first comma makes room for the
-/// brace.
+/// Appends the line of a series. Each label starts with a comma; the brace replaces the first one.
 fn write_series(out: &mut Vec<u8>, name: &[u8], series: &Series<'_>) {
     out.extend_from_slice(name);
     let open = out.len();
@@ -142,7 +116,7 @@ fn write_series(out: &mut Vec<u8>, name: &[u8], series: &Series<'_>) {
     out.push(b'\n');
 }
 
-/// Appends a count, which is whole, as JavaScript prints it.
+/// Appends a count as JavaScript prints it: a whole number.
 fn write_count(out: &mut Vec<u8>, count: f64) {
     #[expect(
         clippy::cast_possible_truncation,

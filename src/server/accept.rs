@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Failures in a row that are taken for peers' own, before they count as the machine's.
-const PATIENCE: u32 = 64;
+const MAX_ACCEPT_FAILURES: u32 = 64;
 
 /// Least time between two lines about failures.
 const QUIET: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Acceptor {
                 }
                 Err(error) => {
                     self.failures += 1;
-                    if !is_the_peers(error.kind()) || self.failures > PATIENCE {
+                    if !is_the_peers(error.kind()) || self.failures > MAX_ACCEPT_FAILURES {
                         self.tell(&error);
                         tokio::time::sleep(PAUSE).await;
                     }

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{page::Page, stall::Progress};
+use super::{encoder::PageEncoder, io_timeout::Progress};
 
 /// Why a body ends before its end. Only hyper sees it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) enum Content {
         /// What has been written already; empty once taken.
         first: Bytes,
         /// The rest. `None` once it is over.
-        rest: Option<Box<Page>>,
+        rest: Option<Box<PageEncoder>>,
     },
 }
 
@@ -93,7 +93,7 @@ impl Body for Answer {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Ok(part) = page.part() else { return Poll::Ready(Some(Err(Unfinished))) };
+        let Ok(part) = page.chunk() else { return Poll::Ready(Some(Err(Unfinished))) };
         if !part.more {
             *rest = None;
         }

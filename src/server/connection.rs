@@ -19,12 +19,12 @@ use tokio::{
 };
 
 use super::{
+    access::Peer,
     body::Answer,
-    door::Visitor,
+    io_timeout::{Progress, TimeoutIo, Transport},
     service::Service,
-    signal::{Phase, Stopping, reached, until},
-    stall::{Guarded, Progress, Transport},
-    tls::{Carrier, Place, shake_hands},
+    shutdown::{Phase, StopFlag, reached, until},
+    tls::{MaybeTlsStream, Place, shake_hands},
 };
 
 /// How long a closed connection's unread input is thrown away, so that the peer can read the answer
@@ -51,20 +51,20 @@ pub(crate) async fn accept(
     stream: TcpStream,
     peer: IpAddr,
     service: Rc<Service>,
-    stopping: Stopping,
+    stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
     handshake: Option<Place>,
 ) {
-    let carrier = match handshake {
-        None => Some(Carrier::Plain(stream)),
+    let stream = match handshake {
+        None => Some(MaybeTlsStream::Plain(stream)),
         Some(place) => {
             // Boxed, as all the rest of a connection's life takes its place.
             let shaking = Box::pin(shake_hands(stream, place.config()));
             until(&mut phase, Phase::Stopping, service.limits.handshake, shaking).await.flatten()
         }
     };
-    if let Some(carrier) = carrier {
-        serve(carrier, peer, service, stopping, phase).await;
+    if let Some(stream) = stream {
+        serve(stream, peer, service, stopping, phase).await;
     }
 }
 
@@ -73,13 +73,13 @@ pub(crate) async fn serve<T: Transport>(
     transport: T,
     peer: IpAddr,
     service: Rc<Service>,
-    stopping: Stopping,
+    stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = &service.limits;
     let progress = Progress::new(limits);
-    let visitor = Visitor::new(peer, phase.clone());
-    let io = TokioIo::new(Guarded::new(transport, Rc::clone(&progress), stopping.clone()));
+    let peer = Peer::new(peer, phase.clone());
+    let io = TokioIo::new(TimeoutIo::new(transport, Rc::clone(&progress), stopping.clone()));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -90,7 +90,7 @@ pub(crate) async fn serve<T: Transport>(
 
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
-        let visitor = &visitor;
+        let peer = &peer;
         // hyper wants to move the future, which is one more allocation for each request.
         Box::pin(async move {
             if stopping.is_set() {
@@ -98,7 +98,7 @@ pub(crate) async fn serve<T: Transport>(
             }
             let deadline = progress.request(Instant::now());
             let answered: Result<Response<Answer>, Infallible> =
-                service.answer(request, deadline, visitor).await;
+                service.answer(request, deadline, peer).await;
             let Ok(response) = answered;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Source, connection, door::Door, limits::Limits, service::Service, signal::Signal,
-    stall::Transport,
+    Source, access::AccessPolicy, connection, io_timeout::Transport, limits::Limits,
+    service::Service, shutdown::Shutdown,
 };
 
 /// More than any answer of a fuzzed source.
@@ -26,8 +26,8 @@ pub fn answers(source: Arc<dyn Source>, parts: &[&[u8]]) -> Vec<u8> {
     let Ok(runtime) = runtime else { return Vec::new() };
     LocalSet::new().block_on(&runtime, async {
         let (mut client, server) = duplex(PIPE);
-        let signal = Signal::new();
-        let service = Rc::new(Service::new(source, Limits::default(), Door::default()));
+        let signal = Shutdown::new();
+        let service = Rc::new(Service::new(source, Limits::default(), AccessPolicy::default()));
         let serving = connection::serve(
             server,
             Ipv4Addr::LOCALHOST.into(),

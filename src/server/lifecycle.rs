@@ -1,7 +1,7 @@
 //! A server's life: its thread, its start and its end.
 //!
 //! - The thread is the only owner of the listeners and connections; whoever stops it only sets a
-//!   [`Signal`].
+//!   [`Shutdown`].
 //! - From the moment `stop` returns no new request is answered; what is under way ends within the
 //!   grace; then, and only then, the callbacks run: the ports are free.
 //! - Callbacks run exactly once each, on the server's thread or, when it has ended, the caller's.
@@ -25,12 +25,12 @@ use tokio::{
 use super::{
     Source,
     accept::Acceptor,
+    access::AccessPolicy,
     connection,
-    door::Door,
     limits::Limits,
     panics,
     service::Service,
-    signal::{Phase, Signal, reached, until},
+    shutdown::{Phase, Shutdown, reached, until},
     tls::{Current, Handshakes, SecureContext},
 };
 
@@ -46,7 +46,7 @@ enum End {
 }
 
 struct Shared {
-    signal: Signal,
+    signal: Shutdown,
     end: Mutex<End>,
     ended: Condvar,
 }
@@ -77,7 +77,7 @@ impl Server {
         source: Arc<dyn Source>,
         limits: Limits,
     ) -> io::Result<Self> {
-        Self::start_behind(Door::default(), listeners, source, limits)
+        Self::start_with_access(AccessPolicy::default(), listeners, source, limits)
     }
 
     /// The same, with a door that not everybody passes.
@@ -85,8 +85,8 @@ impl Server {
     /// # Errors
     ///
     /// As of [`Server::start`].
-    pub fn start_behind(
-        door: Door,
+    pub fn start_with_access(
+        door: AccessPolicy,
         listeners: Vec<net::TcpListener>,
         source: Arc<dyn Source>,
         limits: Limits,
@@ -103,7 +103,7 @@ impl Server {
             Acceptor::new(listeners)
         };
         let shared = Arc::new(Shared {
-            signal: Signal::new(),
+            signal: Shutdown::new(),
             end: Mutex::new(End::Awaited(Vec::new())),
             ended: Condvar::new(),
         });

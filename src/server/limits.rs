@@ -44,8 +44,8 @@ pub struct Limits {
     /// How long `stop` lets the scrapes under way go on. 1 s.
     pub stop_grace: Duration,
     /// How long a page may wait for the JavaScript thread. 100 ms, less if the scraper's own
-    /// time-out is short ([`patience`]).
-    pub patience: Duration,
+    /// time-out is short ([`js_timeout`]).
+    pub js_timeout: Duration,
     /// Header lines of one request. 64.
     pub headers: usize,
     /// Bytes of one request's line and headers, and of what is written in one go. 16 KiB, and
@@ -70,7 +70,7 @@ impl Default for Limits {
             kept: 7 * 1024 * 1024,
             kept_for: Duration::from_secs(600),
             stop_grace: Duration::from_secs(1),
-            patience: Duration::from_millis(100),
+            js_timeout: Duration::from_millis(100),
             headers: 64,
             buffer: 16 * 1024,
             send_buffer: 256 * 1024,
@@ -79,12 +79,12 @@ impl Default for Limits {
 }
 
 /// How long a page may wait for the JavaScript thread, from the value of
-/// `X-Prometheus-Scrape-Timeout-Seconds` (if any) and the `usual` patience.
+/// `X-Prometheus-Scrape-Timeout-Seconds` (if any) and the `usual` timeout.
 ///
 /// Never more than half the scraper's time-out: the other half is for writing and sending the page.
 /// A value that is no positive number counts as none.
 #[must_use]
-pub fn patience(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
+pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|text| text.trim().parse::<f64>().ok())
@@ -115,9 +115,9 @@ mod tests {
             (Some(""), 100),
         ];
         for (value, milliseconds) in table {
-            let given = patience(value.map(str::as_bytes), Duration::from_millis(100));
+            let given = js_timeout(value.map(str::as_bytes), Duration::from_millis(100));
             assert_eq!(given, Duration::from_millis(milliseconds), "{value:?}");
         }
-        assert_eq!(patience(Some(b"\xff"), Duration::from_millis(7)), Duration::from_millis(7));
+        assert_eq!(js_timeout(Some(b"\xff"), Duration::from_millis(7)), Duration::from_millis(7));
     }
 }

@@ -15,30 +15,30 @@ use std::{future::Future, io::Write as _, pin::Pin, time::Duration};
 use crate::exposition::Render;
 
 mod accept;
+pub mod access;
 mod bind_error;
 mod body;
 mod connection;
-pub mod door;
+mod encoder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod gzip;
-mod handler;
+mod io_timeout;
 mod lifecycle;
 mod limits;
 pub mod listen;
 mod negotiate;
-mod page;
 mod panics;
+mod route;
 mod service;
-mod signal;
-mod stall;
+mod shutdown;
 pub mod tls;
 
 pub use self::{
-    handler::{METRICS_PATH, Route, route},
     lifecycle::{Server, THREAD_NAME},
-    limits::{Limits, patience},
+    limits::{Limits, js_timeout},
     negotiate::{Coding, coding},
+    route::{METRICS_PATH, Route, route},
 };
 
 /// One scrape's answer: its content type and the page, still to be written.
@@ -52,15 +52,15 @@ pub struct Scrape {
 /// What the server serves: the one read-only interface it has to the rest of the crate.
 pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread and never blocks it; it may wait for the JavaScript
-    /// thread, for at most `patience`, and then answers with what is known without it.
-    fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
+    /// thread, for at most `js_timeout`, and then answers with what is known without it.
+    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
 
     /// Answers `/summary.json` with this query string, as [`crate::summary`] tells: JSON, or what is
     /// wrong with the query. Runs and waits as [`Source::scrape`] does.
     fn summary(
         &self,
         query: &str,
-        patience: Duration,
+        js_timeout: Duration,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 }
 

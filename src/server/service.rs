@@ -20,14 +20,14 @@ use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::{
     Source,
+    access::{AccessControl, AccessPolicy, Peer, Rejection},
     body::{Answer, Content, Permits},
-    door::{Door, Doorkeeper, Refused, Visitor},
-    gzip::Kept,
-    handler::{Route, dispatch},
-    limits::{Limits, patience},
+    encoder::PageEncoder,
+    gzip::DeflateCache,
+    limits::{Limits, js_timeout},
     negotiate::{Coding, coding},
-    page::Page,
     panics::{caught, caught_async},
+    route::{Route, dispatch},
 };
 use crate::live::{self, Asset};
 
@@ -48,22 +48,22 @@ const OTHER_HOST: &str = "This host name is not among the server's allowedHosts.
 pub(crate) struct Service {
     source: Arc<dyn Source>,
     pub(crate) limits: Limits,
-    doorkeeper: Doorkeeper,
+    access_control: AccessControl,
     scrapes: Arc<Semaphore>,
     whole_pages: Arc<Semaphore>,
-    kept: Rc<Kept>,
+    kept: Rc<DeflateCache>,
 }
 
 /// A text instead of the page.
 type Refusal = (StatusCode, &'static str);
 
 impl Service {
-    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, door: Door) -> Self {
-        let doorkeeper = Doorkeeper::new(door, limits.connections);
+    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, door: AccessPolicy) -> Self {
+        let access_control = AccessControl::new(door, limits.connections);
         let scrapes = Arc::new(Semaphore::new(limits.scrapes));
         let whole_pages = Arc::new(Semaphore::new(limits.whole_pages));
-        let kept = Rc::new(Kept::new(limits.kept));
-        Self { source, limits, doorkeeper, scrapes, whole_pages, kept }
+        let kept = Rc::new(DeflateCache::new(limits.kept));
+        Self { source, limits, access_control, scrapes, whole_pages, kept }
     }
 
     /// Answers one request. Everything that may go wrong is an answer too.
@@ -71,16 +71,16 @@ impl Service {
         &self,
         request: Request<Incoming>,
         deadline: Instant,
-        visitor: &Visitor,
+        peer: &Peer,
     ) -> Result<Response<Answer>, Infallible> {
         let (route, closes) = dispatch(&request);
-        let mut response = match self.doorkeeper.admit(request.headers(), visitor).await {
+        let mut response = match self.access_control.admit(request.headers(), peer).await {
             Ok(()) => self.routed(route, &request, deadline).await,
-            Err(refused) => turned_away(refused, deadline),
+            Err(refused) => rejection(refused, deadline),
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        keep_to_itself(headers);
+        set_privacy_headers(headers);
         if closes {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -119,7 +119,7 @@ impl Service {
     ) -> Result<Response<Answer>, Refusal> {
         let permits = vec![take(&self.scrapes, BUSY)?];
         let query = request.uri().query().unwrap_or_default();
-        let summary = caught(|| self.source.summary(query, self.limits.patience));
+        let summary = caught(|| self.source.summary(query, self.limits.js_timeout));
         let summary = caught_async(summary.map_err(|_| fault())?);
         let summary = tokio::time::timeout_at(deadline.into(), summary);
         let (status, content_type, body) =
@@ -143,8 +143,8 @@ impl Service {
         let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
         let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
 
-        let patience = patience(timeout, self.limits.patience);
-        let scrape = caught(|| self.source.scrape(patience)).map_err(|_| fault())?;
+        let js_timeout = js_timeout(timeout, self.limits.js_timeout);
+        let scrape = caught(|| self.source.scrape(js_timeout)).map_err(|_| fault())?;
         let scrape = tokio::time::timeout_at(deadline.into(), caught_async(scrape));
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 
@@ -152,7 +152,7 @@ impl Service {
         if coding == Coding::Gzip {
             self.kept.used(self.limits.kept_for);
         }
-        let page = Page::new(scrape.page, coding, &self.kept);
+        let page = PageEncoder::new(scrape.page, coding, &self.kept);
         let content = begin(page, deadline).await?;
         let content = match content {
             Content::Stream { first, rest } if request.method() == Method::HEAD => {
@@ -178,11 +178,11 @@ impl Service {
 }
 
 /// What those hear who are not let in: nothing of what is inside.
-fn turned_away(refused: Refused, deadline: Instant) -> Response<Answer> {
+fn rejection(refused: Rejection, deadline: Instant) -> Response<Answer> {
     match refused {
-        Refused::Host => text(StatusCode::FORBIDDEN, OTHER_HOST, deadline),
-        Refused::Attempts => text(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, deadline),
-        Refused::Credentials(challenge) => {
+        Rejection::Host => text(StatusCode::FORBIDDEN, OTHER_HOST, deadline),
+        Rejection::LoginThrottle => text(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, deadline),
+        Rejection::Credentials(challenge) => {
             let mut response = text(StatusCode::UNAUTHORIZED, WHO, deadline);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             response
@@ -201,15 +201,15 @@ fn live(asset: &'static Asset, deadline: Instant) -> Response<Answer> {
 }
 
 /// What is shown is of now, and no other site's: it is not stored and not embedded.
-fn keep_to_itself(headers: &mut HeaderMap) {
+fn set_privacy_headers(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
 }
 
 /// Writes a page until there is something to send.
-async fn begin(mut page: Page, deadline: Instant) -> Result<Content, Refusal> {
+async fn begin(mut page: PageEncoder, deadline: Instant) -> Result<Content, Refusal> {
     loop {
-        let part = page.part().map_err(|_| fault())?;
+        let part = page.chunk().map_err(|_| fault())?;
         match (part.bytes.is_empty(), part.more) {
             (_, false) if page.is_empty() => return Err(fault()),
             (_, false) => return Ok(Content::Whole(part.bytes)),
@@ -225,14 +225,14 @@ async fn begin(mut page: Page, deadline: Instant) -> Result<Content, Refusal> {
 /// the memory of a scrape grows with the page.
 async fn finish(
     first: Bytes,
-    rest: Option<Box<Page>>,
+    rest: Option<Box<PageEncoder>>,
     deadline: Instant,
 ) -> Result<Content, Refusal> {
     let mut whole = Vec::from(first);
     let Some(mut page) = rest else { return Ok(Content::Whole(whole.into())) };
     loop {
         take_turns(deadline).await?;
-        let part = page.part().map_err(|_| fault())?;
+        let part = page.chunk().map_err(|_| fault())?;
         whole.extend_from_slice(&part.bytes);
         if !part.more {
             return Ok(Content::Whole(whole.into()));

@@ -15,14 +15,14 @@ use std::{
 };
 
 use hypertrace_prometheus::{
-    exposition::{CHUNK_BYTES, CONTENT_TYPE, Render},
-    server::{Limits, Scrape, Server, Source, door::Door, listen},
+    exposition::{CHUNK_BYTES, CONTENT_TYPE, CachedVersions, Render, Step},
+    server::{Limits, Scrape, Server, Source, access::AccessPolicy, listen},
 };
 
 pub use self::client::{Answer, Client};
 
 /// The longest that any single wait may take before its test fails.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const MAX_ACCEPT_FAILURES: Duration = Duration::from_secs(10);
 
 /// A request as Prometheus sends it, without compression.
 pub const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -34,8 +34,8 @@ pub type Answering = Pin<Box<dyn Future<Output = Scrape> + Send>>;
 pub struct From<F>(pub F);
 
 impl<F: Fn(Duration) -> Answering + Send + Sync + 'static> Source for From<F> {
-    fn scrape(&self, patience: Duration) -> Answering {
-        (self.0)(patience)
+    fn scrape(&self, js_timeout: Duration) -> Answering {
+        (self.0)(js_timeout)
     }
 
     /// Says the query back; `bad` is a bad one, and `fault` a fault of the source's.
@@ -56,15 +56,14 @@ pub struct Lines<F: FnMut(usize) + Send> {
 }
 
 impl<F: FnMut(usize) + Send> Render for Lines<F> {
-    fn render(&mut self, out: &mut Vec<u8>) -> bool {
+    fn render(&mut self, _: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step {
         (self.fault)(self.part);
         self.part += 1;
-        let end = out.len() + CHUNK_BYTES;
-        while self.next < self.count && out.len() < end {
+        while self.next < self.count && out.len() < CHUNK_BYTES {
             line(self.next, out);
             self.next += 1;
         }
-        self.next < self.count
+        Step::Text { more: self.next < self.count }
     }
 }
 
@@ -135,7 +134,7 @@ pub struct Begun(pub mpsc::Receiver<()>);
 
 impl Begun {
     pub fn wait(&self) {
-        self.0.recv_timeout(PATIENCE).unwrap();
+        self.0.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
     }
 }
 
@@ -158,13 +157,13 @@ pub struct Running {
 
 /// A server on a free port of 127.0.0.1.
 pub fn start(source: Arc<dyn Source>, limits: Limits) -> Running {
-    start_behind(Door::default(), source, limits)
+    start_with_access(AccessPolicy::default(), source, limits)
 }
 
 /// The same, with a door.
-pub fn start_behind(door: Door, source: Arc<dyn Source>, limits: Limits) -> Running {
+pub fn start_with_access(door: AccessPolicy, source: Arc<dyn Source>, limits: Limits) -> Running {
     let listeners = listen::bind("127.0.0.1", 0).unwrap();
-    let server = Server::start_behind(door, listeners, source, limits).unwrap();
+    let server = Server::start_with_access(door, listeners, source, limits).unwrap();
     let address = server.addresses()[0];
     Running { server, address }
 }
@@ -186,7 +185,7 @@ impl Running {
         let begin = Instant::now();
         let (tell, told) = mpsc::channel();
         self.server.stop(move || tell.send(()).unwrap());
-        told.recv_timeout(PATIENCE).expect("the server ends");
+        told.recv_timeout(MAX_ACCEPT_FAILURES).expect("the server ends");
         begin.elapsed()
     }
 }
@@ -196,7 +195,7 @@ impl Running {
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "{what} within {PATIENCE:?}");
+        assert!(begin.elapsed() < MAX_ACCEPT_FAILURES, "{what} within {MAX_ACCEPT_FAILURES:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -5,8 +5,8 @@ use std::{hint::black_box, ptr::NonNull, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hypertrace_prometheus::{
-    counter::{CELLS, CounterOptions, LentPage, TraceCounter},
-    exposition::{CHUNK_BYTES, Page, Render},
+    counter::{CELLS, CounterOptions, CellBlock, TraceCounter},
+    exposition::{CHUNK_BYTES, Page, Render, Step},
     labels::{RESERVED, Schema},
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -46,8 +46,8 @@ fn counter() -> Arc<TraceCounter> {
         let cells: Vec<f64> = (0..CELLS).map(|cell| counts(page * CELLS + cell) as f64).collect();
         let cells = NonNull::new(cells.leak().as_mut_ptr()).expect("memory");
         // SAFETY: aligned memory of that many cells, which nobody frees or writes.
-        let lent = unsafe { LentPage::new(cells) };
-        assert!(counter.lend_page(shard, page, lent));
+        let lent = unsafe { CellBlock::new(cells) };
+        assert!(counter.lend_cells(shard, page, lent));
     }
     for n in 0..SERIES {
         assert_eq!(counter.intern(values(n).iter().map(String::as_str)).slot as usize, n);
@@ -61,9 +61,9 @@ fn render(counter: &Arc<TraceCounter>, out: &mut Vec<u8>) -> usize {
     let mut length = 0;
     loop {
         out.clear();
-        let more = page.render(out);
+        let step = page.render(&|_| None, out);
         length += black_box(&*out).len();
-        if !more {
+        if step == (Step::Text { more: false }) {
             return length;
         }
     }

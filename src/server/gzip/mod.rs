@@ -2,18 +2,18 @@
 //!
 //! A stretch begins and ends at a full flush: it refers to nothing before it and closes its last
 //! block at a whole byte, so that its deflated bytes may stand in any member, at any place. What was
-//! made of it for one scrape serves the next ([`Kept`]) as long as its text is the same. The members'
+//! made of it for one scrape serves the next ([`DeflateCache`]) as long as its text is the same. The members'
 //! CRC-32 is combined from those of the stretches.
 //!
 //! Formats: RFC 1951 (blocks), RFC 1952 (member). Server thread only.
 
-mod kept;
+mod cache;
 #[cfg(test)]
 mod tests;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-pub(crate) use self::kept::{Deflated, Kept};
+pub(crate) use self::cache::{DeflateCache, DeflatedRange};
 use super::panics::Panicked;
 
 /// On hypercore's series in stretches of 256, level 1 leaves 6.3 %, level 2 takes 1.3 times its
@@ -39,19 +39,19 @@ pub(crate) struct Member {
     /// There may be text in the compressor, or a block that is not closed.
     open: bool,
     /// A stretch whose end is still to come: what is there of it.
-    stretch: Option<Deflated>,
+    stretch: Option<DeflatedRange>,
 }
 
 impl Member {
     /// A member of no text yet, with a compressor that is kept if there is one.
-    pub(crate) fn new(kept: &Kept) -> Self {
+    pub(crate) fn new(kept: &DeflateCache) -> Self {
         let new = || Compress::new(Compression::new(LEVEL), false);
         let state = kept.compressor().unwrap_or_else(new);
         Self { state, crc: Crc::new(), begun: false, open: false, stretch: None }
     }
 
     /// Takes in text that is not kept; some of it may stay in the compressor.
-    pub(crate) fn loose(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Panicked> {
+    pub(crate) fn text(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Panicked> {
         self.begin(out);
         self.crc.update(text);
         self.deflate(text, FlushCompress::None, out)
@@ -59,16 +59,16 @@ impl Member {
 
     /// Takes in the next part of a stretch, and gives all of the stretch after its last part, unless
     /// it is too long to be kept.
-    pub(crate) fn stretch(
+    pub(crate) fn range(
         &mut self,
         text: &[u8],
         ends: bool,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Deflated>, Panicked> {
+    ) -> Result<Option<DeflatedRange>, Panicked> {
         if self.stretch.is_none() {
             self.flush(out)?;
         }
-        let mut stretch = self.stretch.take().unwrap_or_else(Deflated::new);
+        let mut stretch = self.stretch.take().unwrap_or_else(DeflatedRange::new);
         let start = out.len();
         stretch.crc.update(text);
         self.deflate(text, FlushCompress::None, out)?;
@@ -89,10 +89,10 @@ impl Member {
     }
 
     /// Puts in a stretch that is kept.
-    pub(crate) fn repeat(
+    pub(crate) fn cached(
         &mut self,
         number: u32,
-        kept: &Kept,
+        kept: &DeflateCache,
         out: &mut Vec<u8>,
     ) -> Result<(), Panicked> {
         self.flush(out)?;
@@ -108,10 +108,10 @@ impl Member {
     pub(crate) fn finish(
         mut self,
         text: &[u8],
-        kept: &Kept,
+        kept: &DeflateCache,
         out: &mut Vec<u8>,
     ) -> Result<(), Panicked> {
-        self.loose(text, out)?;
+        self.text(text, out)?;
         self.deflate(&[], FlushCompress::Finish, out)?;
         out.extend_from_slice(&self.crc.sum().to_le_bytes());
         out.extend_from_slice(&self.crc.amount().to_le_bytes());

@@ -11,14 +11,14 @@ use flate2::bufread::GzDecoder;
 use proptest::prelude::*;
 use tokio::task::LocalSet;
 
-use super::{Kept, LONGEST, Member};
+use super::{DeflateCache, LONGEST, Member};
 use crate::{
     counter::{
-        RANGE, Stamp, TraceCounter,
+        RANGE, RangeVersion, TraceCounter,
         tests::{Thread, counter_with, expiring_counter},
     },
-    exposition::{Page as Text, Render, Stretch},
-    server::{negotiate::Coding, page::Page},
+    exposition::{Page as Text, Render, Step},
+    server::{encoder::PageEncoder, negotiate::Coding},
 };
 
 const ROOM: usize = 1024 * 1024;
@@ -37,12 +37,12 @@ fn bytes_of(member: &[u8]) -> Vec<u8> {
     text
 }
 
-fn packed(counter: &Arc<TraceCounter>, kept: &Rc<Kept>) -> Vec<u8> {
+fn packed(counter: &Arc<TraceCounter>, kept: &Rc<DeflateCache>) -> Vec<u8> {
     let text = Text::new(Arc::clone(counter), TAIL.to_vec());
-    let mut page = Page::new(Box::new(text), Coding::Gzip, kept);
+    let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, kept);
     let mut member = Vec::new();
     loop {
-        let part = page.part().expect("no panic");
+        let part = page.chunk().expect("no panic");
         member.extend_from_slice(&part.bytes);
         if !part.more {
             return member;
@@ -74,14 +74,14 @@ fn counted(series: u32) -> (Arc<TraceCounter>, Thread) {
 }
 
 /// The numbers of the stretches that are written anew, not taken from what is kept.
-fn written(counter: &Arc<TraceCounter>, kept: &Kept) -> Vec<u32> {
+fn written(counter: &Arc<TraceCounter>, kept: &DeflateCache) -> Vec<u32> {
     let mut page = Text::new(Arc::clone(counter), Vec::new());
     let mut numbers = Vec::new();
     loop {
-        match page.render_stretch(&|number| kept.stamp(number), &mut Vec::new()) {
-            Stretch::Loose { more: false } => break,
-            Stretch::Written { number, .. } => numbers.push(number),
-            Stretch::Loose { more: true } | Stretch::Stands(_) => {}
+        match page.render(&|number| kept.version(number), &mut Vec::new()) {
+            Step::Text { more: false } => break,
+            Step::Range { number, .. } => numbers.push(number),
+            Step::Text { more: true } | Step::Cached(_) => {}
         }
     }
     numbers.dedup();
@@ -91,7 +91,7 @@ fn written(counter: &Arc<TraceCounter>, kept: &Kept) -> Vec<u32> {
 #[test]
 fn only_the_ranges_that_changed_are_written_anew() {
     let (counter, mut thread) = counted(5 * RANGE - 7);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     assert_eq!(written(&counter, &kept), [0, 1, 2, 3, 4]);
     assert_eq!(unpacked(&packed(&counter, &kept)), plain(&counter));
     assert_eq!(written(&counter, &kept), []);
@@ -107,7 +107,7 @@ fn only_the_ranges_that_changed_are_written_anew() {
 #[test]
 fn a_series_that_is_only_looked_up_changes_nothing() {
     let (counter, thread) = counted(3);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     intern(&counter, 77);
     assert_eq!(written(&counter, &kept), []);
@@ -117,7 +117,7 @@ fn a_series_that_is_only_looked_up_changes_nothing() {
 #[test]
 fn the_same_counts_after_a_reset_are_not_taken_for_the_old_ones() {
     let (counter, mut thread) = counted(2);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     counter.reset();
     thread.count(&counter, 1);
@@ -144,7 +144,7 @@ fn later(seconds: u64) -> Instant {
 #[test]
 fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
     let (counter, mut thread, slot) = counted_and_expiring();
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
 
     counter.sweep(thread.shard(), later(1));
@@ -165,7 +165,7 @@ fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
 #[test]
 fn a_slots_next_series_is_not_taken_for_the_last_one() {
     let (counter, mut thread, slot) = counted_and_expiring();
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     counter.sweep(thread.shard(), later(100));
     counter.sweep(thread.shard(), later(200));
@@ -180,10 +180,10 @@ fn a_slots_next_series_is_not_taken_for_the_last_one() {
 #[test]
 fn what_is_kept_has_a_bound() {
     let (counter, thread) = counted(20 * RANGE);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     let limit = kept.bytes() / 2;
-    let kept = Rc::new(Kept::new(limit));
+    let kept = Rc::new(DeflateCache::new(limit));
     for _ in 0..3 {
         assert_eq!(unpacked(&packed(&counter, &kept)), plain(&counter));
         assert!(kept.bytes() <= limit);
@@ -197,8 +197,8 @@ fn what_is_kept_has_a_bound() {
 #[test]
 fn a_member_is_the_same_with_a_compressor_of_its_own_and_with_one_that_was_kept() {
     let (counter, thread) = counted(3 * RANGE);
-    let first = packed(&counter, &Rc::new(Kept::new(0)));
-    let kept = Rc::new(Kept::new(0));
+    let first = packed(&counter, &Rc::new(DeflateCache::new(0)));
+    let kept = Rc::new(DeflateCache::new(0));
     packed(&counter, &kept);
     let compressor = kept.compressor().expect("kept");
     kept.keep_compressor(compressor);
@@ -209,10 +209,10 @@ fn a_member_is_the_same_with_a_compressor_of_its_own_and_with_one_that_was_kept(
 #[test]
 fn nothing_is_kept_for_a_scraper_that_takes_no_gzip() {
     let (counter, thread) = counted(2 * RANGE);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     let text = Text::new(Arc::clone(&counter), Vec::new());
-    let mut page = Page::new(Box::new(text), Coding::Identity, &kept);
-    while page.part().expect("no panic").more {}
+    let mut page = PageEncoder::new(Box::new(text), Coding::Identity, &kept);
+    while page.chunk().expect("no panic").more {}
     assert_eq!(kept.bytes(), 0);
     assert!(kept.compressor().is_none());
     thread.leave(&counter);
@@ -222,7 +222,7 @@ fn nothing_is_kept_for_a_scraper_that_takes_no_gzip() {
 async fn what_is_kept_goes_when_nobody_asks_for_gzip_any_more() {
     let (nearly, idle) = (Duration::from_secs(599), Duration::from_secs(600));
     let (counter, thread) = counted(RANGE);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     let scrape = || {
         kept.used(idle);
         packed(&counter, &kept);
@@ -247,7 +247,7 @@ async fn what_is_kept_goes_when_nobody_asks_for_gzip_any_more() {
 #[test]
 fn a_member_without_its_end_is_an_error_to_its_reader() {
     let (counter, thread) = counted(3 * RANGE);
-    let kept = Rc::new(Kept::new(ROOM));
+    let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     let member = packed(&counter, &kept);
     for end in [10, 100, member.len() / 2, member.len() - 8, member.len() - 1] {
@@ -262,14 +262,14 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
     let noise = noise(70_000);
     let same = vec![b'x'; 200_000];
     let texts: [&[u8]; 5] = [b"", b"a", b"a 1\na 1\na 1\n", &noise, &same];
-    let kept = Kept::new(ROOM);
+    let kept = DeflateCache::new(ROOM);
     let mut first = Member::new(&kept);
     let mut out = Vec::new();
     for (number, text) in (0..).zip(texts) {
         let (head, tail) = text.split_at(text.len() / 3);
-        assert!(first.stretch(head, false, &mut out).expect("packed").is_none());
-        let done = first.stretch(tail, true, &mut out).expect("packed").expect("short enough");
-        kept.keep(number, Stamp::default(), done);
+        assert!(first.range(head, false, &mut out).expect("packed").is_none());
+        let done = first.range(tail, true, &mut out).expect("packed").expect("short enough");
+        kept.insert(number, RangeVersion::default(), done);
     }
     first.finish(b"", &kept, &mut out).expect("packed");
     assert_eq!(bytes_of(&out), texts.concat());
@@ -277,9 +277,9 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
     let mut second = Member::new(&kept);
     let (mut out, mut expected) = (Vec::new(), Vec::new());
     for number in [4, 3, 0, 2, 2, 1, 3] {
-        second.repeat(number, &kept, &mut out).expect("kept");
+        second.cached(number, &kept, &mut out).expect("kept");
         expected.extend_from_slice(texts[number as usize]);
-        second.loose(b"between\n", &mut out).expect("packed");
+        second.text(b"between\n", &mut out).expect("packed");
         expected.extend_from_slice(b"between\n");
     }
     second.finish(b"end\n", &kept, &mut out).expect("packed");
@@ -290,10 +290,10 @@ fn a_stretch_of_any_text_may_stand_anywhere() {
 #[test]
 fn a_stretch_that_is_too_long_is_written_but_not_kept() {
     let noise = noise(LONGEST + 1000);
-    let kept = Kept::new(ROOM);
+    let kept = DeflateCache::new(ROOM);
     let mut member = Member::new(&kept);
     let mut out = Vec::new();
-    assert!(member.stretch(&noise, true, &mut out).expect("packed").is_none());
+    assert!(member.range(&noise, true, &mut out).expect("packed").is_none());
     member.finish(b"end", &kept, &mut out).expect("packed");
     assert_eq!(bytes_of(&out), [&noise[..], b"end"].concat());
 }
@@ -309,7 +309,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 /// What may happen between two scrapes.
 #[derive(Clone, Debug)]
-enum Step {
+enum Event {
     Count { thread: usize, id: u32 },
     Come { count: u32 },
     Leave { thread: usize },
@@ -320,16 +320,16 @@ enum Step {
     Reset,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        20 => (0..2usize, 0..1200u32).prop_map(|(thread, id)| Step::Count { thread, id }),
-        4 => (0..300u32).prop_map(|count| Step::Come { count }),
-        1 => (0..2usize).prop_map(|thread| Step::Leave { thread }),
-        6 => (0..2usize).prop_map(|thread| Step::Sweep { thread }),
-        3 => (0..90u8).prop_map(|seconds| Step::Pass { seconds }),
-        6 => (0..2usize).prop_map(|scraper| Step::Scrape { scraper }),
-        2 => (0..4usize).prop_map(|parts| Step::Halfway { parts }),
-        1 => Just(Step::Reset),
+        20 => (0..2usize, 0..1200u32).prop_map(|(thread, id)| Event::Count { thread, id }),
+        4 => (0..300u32).prop_map(|count| Event::Come { count }),
+        1 => (0..2usize).prop_map(|thread| Event::Leave { thread }),
+        6 => (0..2usize).prop_map(|thread| Event::Sweep { thread }),
+        3 => (0..90u8).prop_map(|seconds| Event::Pass { seconds }),
+        6 => (0..2usize).prop_map(|scraper| Event::Scrape { scraper }),
+        2 => (0..4usize).prop_map(|parts| Event::Halfway { parts }),
+        1 => Just(Event::Reset),
     ]
 }
 
@@ -339,45 +339,45 @@ proptest! {
     /// Two scrapers share what is kept; a third breaks its scrapes off.
     #[test]
     fn a_page_in_gzip_is_the_plain_page_whatever_happened_since_the_last(
-        steps in prop::collection::vec(step(), 0..120),
+        events in prop::collection::vec(event(), 0..120),
         limit in prop_oneof![Just(0), Just(3_000), Just(ROOM)],
     ) {
         let counter = Arc::new(expiring_counter(2_000));
         let mut threads: Vec<_> = (0..2).map(|_| Thread::join(&counter)).collect();
-        let kept = Rc::new(Kept::new(limit));
+        let kept = Rc::new(DeflateCache::new(limit));
         let mut now = Instant::now();
         let mut come = 0;
-        for step in steps {
-            match step {
-                Step::Count { thread, id } => {
+        for event in events {
+            match event {
+                Event::Count { thread, id } => {
                     threads[thread].count(&counter, intern(&counter, id));
                 }
-                Step::Come { count } => {
+                Event::Come { count } => {
                     for id in come..come + count {
                         threads[0].count(&counter, intern(&counter, id % 1200));
                     }
                     come += count;
                 }
-                Step::Leave { thread } => {
+                Event::Leave { thread } => {
                     let joined = Thread::join(&counter);
                     std::mem::replace(&mut threads[thread], joined).leave(&counter);
                 }
-                Step::Sweep { thread } => { counter.sweep(threads[thread].shard(), now); }
-                Step::Pass { seconds } => now += Duration::from_secs(seconds.into()),
-                Step::Scrape { scraper: 0 } => {
+                Event::Sweep { thread } => { counter.sweep(threads[thread].shard(), now); }
+                Event::Pass { seconds } => now += Duration::from_secs(seconds.into()),
+                Event::Scrape { scraper: 0 } => {
                     // Before the plain page, which marks everything as shown.
                     let page = unpacked(&packed(&counter, &kept));
                     prop_assert_eq!(page, plain(&counter));
                 }
-                Step::Scrape { .. } => { packed(&counter, &kept); }
-                Step::Halfway { parts } => {
+                Event::Scrape { .. } => { packed(&counter, &kept); }
+                Event::Halfway { parts } => {
                     let text = Text::new(Arc::clone(&counter), TAIL.to_vec());
-                    let mut page = Page::new(Box::new(text), Coding::Gzip, &kept);
+                    let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, &kept);
                     for _ in 0..parts {
-                        if !page.part().expect("no panic").more { break }
+                        if !page.chunk().expect("no panic").more { break }
                     }
                 }
-                Step::Reset => counter.reset(),
+                Event::Reset => counter.reset(),
             }
         }
         prop_assert_eq!(unpacked(&packed(&counter, &kept)), plain(&counter));

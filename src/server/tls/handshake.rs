@@ -15,7 +15,7 @@ use rustls::ServerConfig;
 use tokio::{net::TcpStream, task::AbortHandle};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Carrier, Current};
+use super::{Current, MaybeTlsStream};
 use crate::server::connection::part;
 
 /// The handshakes that are under way.
@@ -69,9 +69,12 @@ impl Drop for Place {
 }
 
 /// What is behind a handshake; `None` where that fails. Then the peer is told why, if it listens.
-pub(crate) async fn shake_hands(stream: TcpStream, config: Arc<ServerConfig>) -> Option<Carrier> {
+pub(crate) async fn shake_hands(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+) -> Option<MaybeTlsStream> {
     match TlsAcceptor::from(config).accept(stream).into_fallible().await {
-        Ok(stream) => Some(Carrier::Secure(Box::new(stream))),
+        Ok(stream) => Some(MaybeTlsStream::Secure(Box::new(stream))),
         Err((_, mut stream)) => {
             part(&mut stream).await;
             None

@@ -3,13 +3,13 @@
 //! The provider of the cryptography is `ring`: it builds for every platform of this package with a C
 //! compiler alone (`aws-lc-rs` asks for `CMake`, and for NASM on Windows) and is smaller in the binary.
 
-mod carrier;
 mod context;
 mod handshake;
+mod maybe_tls;
 
-pub(crate) use self::carrier::Carrier;
 pub use self::context::{Pem, SecureContext, Unusable, Version};
 pub(crate) use self::handshake::{Handshakes, Place, shake_hands};
+pub(crate) use self::maybe_tls::MaybeTlsStream;
 
 use std::sync::{Mutex, PoisonError};
 

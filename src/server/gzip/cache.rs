@@ -9,14 +9,14 @@ use std::{
 use flate2::{Compress, Crc};
 use tokio::time::Instant;
 
-use crate::counter::Stamp;
+use crate::counter::RangeVersion;
 
 /// What a stretch takes beside its bytes.
 const OVERHEAD: usize = 128;
 
 /// A stretch, compressed for itself.
 #[derive(Debug)]
-pub(crate) struct Deflated {
+pub(crate) struct DeflatedRange {
     /// Deflate blocks that end at a whole byte; none of them is a member's last.
     pub(crate) bytes: Vec<u8>,
     /// The CRC-32 and the length of its text.
@@ -25,7 +25,7 @@ pub(crate) struct Deflated {
     pub(crate) is_whole: bool,
 }
 
-impl Deflated {
+impl DeflatedRange {
     /// A stretch of no text yet.
     pub(crate) fn new() -> Self {
         Self { bytes: Vec::new(), crc: Crc::new(), is_whole: true }
@@ -38,14 +38,14 @@ impl Deflated {
 /// Beside them it keeps one compressor, 300 KiB. A new one for each scrape takes more: glibc's
 /// allocator (2.36) puts it behind the place of the last one, 14 times over, and 4 MB of the
 /// thread's arena stay resident.
-pub(crate) struct Kept {
+pub(crate) struct DeflateCache {
     limit: usize,
     inner: RefCell<Inner>,
 }
 
 struct Inner {
     /// By their numbers, which a page begins at 0 and counts on.
-    stretches: Vec<Option<(Stamp, Deflated)>>,
+    stretches: Vec<Option<(RangeVersion, DeflatedRange)>>,
     bytes: usize,
     compressor: Option<Compress>,
     used: Instant,
@@ -53,12 +53,12 @@ struct Inner {
 }
 
 impl Inner {
-    fn get(&self, number: u32) -> Option<&(Stamp, Deflated)> {
+    fn get(&self, number: u32) -> Option<&(RangeVersion, DeflatedRange)> {
         self.stretches.get(number as usize)?.as_ref()
     }
 }
 
-impl Kept {
+impl DeflateCache {
     /// Room for this many bytes.
     pub(crate) fn new(limit: usize) -> Self {
         let inner = Inner {
@@ -72,17 +72,17 @@ impl Kept {
     }
 
     /// The stamp of a stretch that is kept.
-    pub(crate) fn stamp(&self, number: u32) -> Option<Stamp> {
+    pub(crate) fn version(&self, number: u32) -> Option<RangeVersion> {
         self.inner.borrow().get(number).map(|(stamp, _)| *stamp)
     }
 
     /// Hands a stretch that is kept to `read`.
-    pub(crate) fn with<T>(&self, number: u32, read: impl FnOnce(&Deflated) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, number: u32, read: impl FnOnce(&DeflatedRange) -> T) -> Option<T> {
         self.inner.borrow().get(number).map(|(_, stretch)| read(stretch))
     }
 
     /// Keeps a stretch in place of what was known of it, if there is room.
-    pub(crate) fn keep(&self, number: u32, stamp: Stamp, mut stretch: Deflated) {
+    pub(crate) fn insert(&self, number: u32, stamp: RangeVersion, mut stretch: DeflatedRange) {
         let inner = &mut *self.inner.borrow_mut();
         let at = number as usize;
         if let Some((_, old)) = inner.stretches.get_mut(at).and_then(Option::take) {
@@ -140,11 +140,11 @@ impl Kept {
     }
 }
 
-fn size(stretch: &Deflated) -> usize {
+fn size(stretch: &DeflatedRange) -> usize {
     stretch.bytes.capacity() + OVERHEAD
 }
 
-async fn drop_when_idle(kept: Weak<Kept>, idle: Duration) {
+async fn drop_when_idle(kept: Weak<DeflateCache>, idle: Duration) {
     while let Some(due) = kept.upgrade().and_then(|kept| kept.drop_unused(idle)) {
         tokio::time::sleep_until(due).await;
     }

@@ -9,13 +9,13 @@ use std::{
 use futures_util::future::join_all;
 use prometheus::proto::MetricFamily;
 
-use crate::{counter::ShardId, node_metrics::NodeMetrics};
+use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
 
 /// The label that tells a worker thread's figures from the main thread's.
 const WORKER: &str = "worker";
 
 /// One JavaScript thread.
-pub struct Member {
+pub struct JsThread {
     /// Its pages.
     pub shard: ShardId,
     /// Its own figures.
@@ -24,7 +24,7 @@ pub struct Member {
     worker: Option<String>,
 }
 
-impl Member {
+impl JsThread {
     /// The calling thread, which counts in this shard; `worker` tells it from others on the page.
     #[must_use]
     pub fn new(shard: ShardId, worker: Option<String>) -> Self {
@@ -38,27 +38,27 @@ impl Member {
 
 /// All threads of one endpoint, in the order of their coming.
 #[derive(Default)]
-pub struct Members(Mutex<Vec<Arc<Member>>>);
+pub struct JsThreads(Mutex<Vec<Arc<JsThread>>>);
 
-impl Members {
+impl JsThreads {
     /// Adds the calling thread, which counts in this shard; `worker` is the number that Node.js gives
     /// a worker thread.
-    pub fn join(&self, shard: ShardId, worker: Option<u32>) -> Arc<Member> {
+    pub fn join(&self, shard: ShardId, worker: Option<u32>) -> Arc<JsThread> {
         let mut list = self.list();
         let mut worker = worker.map(|id| id.to_string());
         // Not every runtime numbers its threads, and no two may have the same labels.
         if list.iter().any(|other| other.worker == worker) {
             worker = Some(shard.to_string());
         }
-        let member = Arc::new(Member::new(shard, worker));
-        list.push(Arc::clone(&member));
-        member
+        let thread = Arc::new(JsThread::new(shard, worker));
+        list.push(Arc::clone(&thread));
+        thread
     }
 
     /// Takes a thread out, if it is there, and tells whether any is left.
-    pub fn leave(&self, member: &Arc<Member>) -> bool {
+    pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         let mut list = self.list();
-        list.retain(|other| !Arc::ptr_eq(other, member));
+        list.retain(|other| !Arc::ptr_eq(other, thread));
         !list.is_empty()
     }
 
@@ -66,27 +66,27 @@ impl Members {
     #[must_use]
     pub fn include_this_thread(&self) -> bool {
         let this = thread::current().id();
-        self.list().iter().any(|member| member.thread == this)
+        self.list().iter().any(|thread| thread.thread == this)
     }
 
     /// The threads as they are now.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Member>> {
+    pub fn all(&self) -> Vec<Arc<JsThread>> {
         self.list().clone()
     }
 
-    /// Asks every thread for a sample, all at the same time, and waits for `patience` at most. Gives
+    /// Asks every thread for a sample, all at the same time, and waits for `js_timeout` at most. Gives
     /// those that did not answer.
-    pub async fn refresh(&self, patience: Duration) -> Vec<Arc<Member>> {
-        let members = self.all();
-        let answers = join_all(members.iter().map(|member| member.node.refresh(patience))).await;
-        members.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(m, _)| m).collect()
+    pub async fn refresh(&self, js_timeout: Duration) -> Vec<Arc<JsThread>> {
+        let threads = self.all();
+        let answers = join_all(threads.iter().map(|thread| thread.node.refresh(js_timeout))).await;
+        threads.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(m, _)| m).collect()
     }
 
-    /// Whether every thread answers within `patience`, without beginning new windows of its figures.
-    pub async fn peek(&self, patience: Duration) -> bool {
-        let members = self.all();
-        let answers = join_all(members.iter().map(|member| member.node.peek(patience))).await;
+    /// Whether every thread answers within `js_timeout`, without beginning new windows of its figures.
+    pub async fn peek(&self, js_timeout: Duration) -> bool {
+        let threads = self.all();
+        let answers = join_all(threads.iter().map(|thread| thread.node.peek(js_timeout))).await;
         answers.into_iter().all(|answers| answers)
     }
 
@@ -94,18 +94,18 @@ impl Members {
     /// label `worker`.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
-        self.merged(|member| member.node.families(&member.labels()))
+        self.merged(|thread| thread.node.families(&thread.labels()))
     }
 
     /// How old the threads' samples are.
     #[must_use]
     pub fn ages(&self) -> Vec<MetricFamily> {
-        self.merged(|member| member.node.age_family(&member.labels()).into_iter().collect())
+        self.merged(|thread| thread.node.age_family(&thread.labels()).into_iter().collect())
     }
 
-    fn merged(&self, of: impl Fn(&Member) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
+    fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
         let mut families: Vec<MetricFamily> = Vec::new();
-        for family in self.all().iter().flat_map(|member| of(member)) {
+        for family in self.all().iter().flat_map(|thread| of(thread)) {
             match families.iter_mut().find(|known| known.name() == family.name()) {
                 Some(known) => known.mut_metric().extend_from_slice(family.get_metric()),
                 None => families.push(family),
@@ -114,7 +114,7 @@ impl Members {
         families
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<JsThread>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

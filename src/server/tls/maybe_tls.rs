@@ -14,10 +14,10 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::server::stall::Transport;
+use crate::server::io_timeout::Transport;
 
 /// What carries requests and answers.
-pub(crate) enum Carrier {
+pub(crate) enum MaybeTlsStream {
     Plain(TcpStream),
     /// Boxed, so that a connection without TLS has not its size.
     Secure(Box<TlsStream<TcpStream>>),
@@ -27,7 +27,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-impl Carrier {
+impl MaybeTlsStream {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream),
@@ -36,7 +36,7 @@ impl Carrier {
     }
 }
 
-impl Transport for Carrier {
+impl Transport for MaybeTlsStream {
     fn abort(&self) {
         match self {
             Self::Plain(stream) => stream.abort(),
@@ -45,7 +45,7 @@ impl Transport for Carrier {
     }
 }
 
-impl AsyncRead for Carrier {
+impl AsyncRead for MaybeTlsStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -55,7 +55,7 @@ impl AsyncRead for Carrier {
     }
 }
 
-impl AsyncWrite for Carrier {
+impl AsyncWrite for MaybeTlsStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -19,7 +19,7 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{limits::Limits, signal::Stopping};
+use super::{limits::Limits, shutdown::StopFlag};
 
 /// What carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -129,15 +129,15 @@ impl Progress {
 }
 
 /// A [`Transport`] whose waits end at the connection's deadline, with `TimedOut`.
-pub(crate) struct Guarded<T: Transport> {
+pub(crate) struct TimeoutIo<T: Transport> {
     transport: T,
     progress: Rc<Progress>,
-    stopping: Stopping,
+    stopping: StopFlag,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T: Transport> Guarded<T> {
-    pub(crate) fn new(transport: T, progress: Rc<Progress>, stopping: Stopping) -> Self {
+impl<T: Transport> TimeoutIo<T> {
+    pub(crate) fn new(transport: T, progress: Rc<Progress>, stopping: StopFlag) -> Self {
         Self { transport, progress, stopping, timer: None }
     }
 
@@ -153,7 +153,7 @@ impl<T: Transport> Guarded<T> {
     }
 }
 
-impl<T: Transport> AsyncRead for Guarded<T> {
+impl<T: Transport> AsyncRead for TimeoutIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -175,7 +175,7 @@ impl<T: Transport> AsyncRead for Guarded<T> {
     }
 }
 
-impl<T: Transport> AsyncWrite for Guarded<T> {
+impl<T: Transport> AsyncWrite for TimeoutIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -224,7 +224,7 @@ impl<T: Transport> AsyncWrite for Guarded<T> {
     }
 }
 
-impl<T: Transport> Guarded<T> {
+impl<T: Transport> TimeoutIo<T> {
     fn after_write(
         &mut self,
         polled: Poll<io::Result<usize>>,
@@ -243,7 +243,7 @@ impl<T: Transport> Guarded<T> {
     }
 }
 
-impl<T: Transport> Drop for Guarded<T> {
+impl<T: Transport> Drop for TimeoutIo<T> {
     fn drop(&mut self) {
         if self.progress.answering() {
             self.transport.abort();

@@ -27,14 +27,14 @@ pub const RANGE: u32 = 256;
 /// What a range of slots held when it was read. A value grows, or is taken back; so a range that has
 /// the same stamp again holds the same value in each slot, and reads the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stamp {
+pub struct RangeVersion {
     /// How often a value of the range has been taken back.
     taken_back: u64,
     /// The sum of its values: whole numbers, exact below 2^53.
     sum: f64,
 }
 
-impl Stamp {
+impl RangeVersion {
     /// Takes one more value in.
     pub fn add(&mut self, value: f64) {
         self.sum += value;
@@ -43,14 +43,14 @@ impl Stamp {
 
 /// The address of a page that JavaScript owns.
 #[derive(Debug)]
-pub struct LentPage(NonNull<AtomicU64>);
+pub struct CellBlock(NonNull<AtomicU64>);
 
-// SAFETY: the address is read from any thread, and only through atomic loads; `LentPage::new`'s
+// SAFETY: the address is read from any thread, and only through atomic loads; `CellBlock::new`'s
 // caller vouches for the memory.
 #[expect(unsafe_code, reason = "the address of memory that JavaScript lends")]
-unsafe impl Send for LentPage {}
+unsafe impl Send for CellBlock {}
 
-impl LentPage {
+impl CellBlock {
     /// A page at this address.
     ///
     /// # Safety
@@ -95,7 +95,7 @@ impl fmt::Display for ShardId {
 #[derive(Debug)]
 struct Shard {
     id: ShardId,
-    pages: Vec<Option<LentPage>>,
+    pages: Vec<Option<CellBlock>>,
     /// Whether the thread's cache may hold slots, so that it has to be asked to drop it.
     remembers: bool,
 }
@@ -141,7 +141,7 @@ impl Shards {
     }
 
     /// Takes a page into a shard as its `index`th. Pages of a closed shard are refused (`false`).
-    pub fn lend(&mut self, id: ShardId, index: usize, page: LentPage) -> bool {
+    pub fn lend(&mut self, id: ShardId, index: usize, page: CellBlock) -> bool {
         let Some(Shard { pages, .. }) = self.open.iter_mut().find(|open| open.id == id) else {
             return false;
         };
@@ -200,8 +200,11 @@ impl Shards {
 
     /// The stamp of a range that nothing has been read of yet.
     #[must_use]
-    pub fn stamp(&self, range: u32) -> Stamp {
-        Stamp { taken_back: self.taken_back.get(range as usize).copied().unwrap_or(0), sum: 0.0 }
+    pub fn stamp(&self, range: u32) -> RangeVersion {
+        RangeVersion {
+            taken_back: self.taken_back.get(range as usize).copied().unwrap_or(0),
+            sum: 0.0,
+        }
     }
 
     /// Makes a slot's value 0 without writing to pages, which are their threads' own.
@@ -230,10 +233,10 @@ impl Shards {
 mod tests {
     use super::*;
 
-    fn page(counts: &mut Vec<f64>) -> LentPage {
+    fn page(counts: &mut Vec<f64>) -> CellBlock {
         counts.resize(CELLS, 0.0);
         // SAFETY: the vector outlives the shards in every test here and is not written meanwhile.
-        unsafe { LentPage::new(NonNull::new(counts.as_mut_ptr()).expect("a vector's memory")) }
+        unsafe { CellBlock::new(NonNull::new(counts.as_mut_ptr()).expect("a vector's memory")) }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reading the series: slot after slot, for as long as the reader wants to hold the lock.
+//! Reads the series: slot after slot, for as long as the reader wants to hold the lock.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     TraceCounter,
-    pages::{RANGE, Shards, Stamp},
+    cells::{RANGE, RangeVersion, Shards},
     series::{SeriesTable, Stored},
     state::{State, shown},
 };
@@ -90,9 +90,9 @@ impl TraceCounter {
 
 /// The series as a page shows them: none is shown twice, and what is shown counts as seen.
 #[derive(Debug)]
-pub struct Reading(Arc<TraceCounter>);
+pub struct PageReader(Arc<TraceCounter>);
 
-impl Reading {
+impl PageReader {
     /// Begins a page of this counter. Slots are not given out anew until it is dropped.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>) -> Self {
@@ -118,12 +118,12 @@ impl Reading {
         self.0.walk(series, shards, from..series.slots(), pass, visit)
     }
 
-    /// As [`Reading::visit`], but no further than to the end of `from`'s range; what is visited is
+    /// As [`PageReader::visit`], but no further than to the end of `from`'s range; what is visited is
     /// taken into `stamp`, which begins anew if there is none.
     pub fn visit_range(
         &self,
         from: u32,
-        stamp: &mut Option<Stamp>,
+        stamp: &mut Option<RangeVersion>,
         visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
         let state = &mut *self.0.state();
@@ -141,7 +141,7 @@ impl Reading {
 
     /// Whether a range holds what it held at `stamp`. Then it counts as shown.
     #[must_use]
-    pub fn pass(&self, range: u32, stamp: Stamp) -> bool {
+    pub fn is_unchanged(&self, range: u32, stamp: RangeVersion) -> bool {
         let state = &mut *self.0.state();
         let values = state.shards.range(range);
         let mut now = state.shards.stamp(range);
@@ -164,7 +164,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for PageReader {
     fn drop(&mut self) {
         self.0.state().readings -= 1;
     }

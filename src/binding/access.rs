@@ -1,11 +1,11 @@
-//! Who is let in, as JavaScript tells it. It has been checked there (`lib/door.js`), but for what
+//! Who is let in, as JavaScript tells it. It has been checked there (`lib/access.js`), but for what
 //! certificates and keys say. Never printed.
 
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 
 use crate::server::{
-    door::Credentials,
+    access::Credentials,
     tls::{Pem, SecureContext, Unusable, Version},
 };
 

@@ -11,9 +11,9 @@ use std::{
 
 use tokio::task::yield_now;
 
-use super::{Member, Scraper};
+use super::{Gatherer, JsThread};
 use crate::{
-    process,
+    default_metrics::process,
     summary::{Figures, Query, Summary},
 };
 
@@ -21,36 +21,36 @@ use crate::{
 pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 
 /// The summary that this query string asks for.
-pub fn of(scraper: &Arc<Scraper>, query: &str, patience: Duration) -> Summing {
-    let scraper = Arc::clone(scraper);
-    let query = Query::parse(query, scraper.counter.schema()).map_err(|error| error.to_string());
+pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> Summing {
+    let gatherer = Arc::clone(gatherer);
+    let query = Query::parse(query, gatherer.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {
         let query = query?;
-        let answering = scraper.members.peek(patience).await;
-        let mut summary = Summary::new(Arc::clone(&scraper.counter), query);
+        let answering = gatherer.threads.peek(js_timeout).await;
+        let mut summary = Summary::new(Arc::clone(&gatherer.counter), query);
         while summary.step() {
             yield_now().await;
         }
-        Ok(summary.into_json(&scraper.figures(answering)))
+        Ok(summary.into_json(&gatherer.figures(answering)))
     })
 }
 
-impl Scraper {
+impl Gatherer {
     fn figures(&self, answering: bool) -> Figures {
         let (wall, monotonic) = self.start;
-        let members = self.members.all();
+        let threads = self.threads.all();
         // Of several threads: the slowest loop, the oldest sample, all heaps together.
         let heap = |at: usize| {
-            let of = |member: &Arc<Member>| member.node.sample()?.heap.as_ref()?.get(at).copied();
-            members.iter().filter_map(of).reduce(|all, one| all + one)
+            let of = |thread: &Arc<JsThread>| thread.node.sample()?.heap.as_ref()?.get(at).copied();
+            threads.iter().filter_map(of).reduce(|all, one| all + one)
         };
         let process = process::figures(self.process_sample().as_ref());
         Figures {
             start_time: wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             uptime: monotonic.elapsed().as_secs_f64(),
             answering,
-            lag: members.iter().map(|m| m.node.lag()).max().unwrap_or_default().as_secs_f64(),
-            sample_age: members
+            lag: threads.iter().map(|m| m.node.lag()).max().unwrap_or_default().as_secs_f64(),
+            sample_age: threads
                 .iter()
                 .filter_map(|m| m.node.sample_age())
                 .max()

@@ -1,7 +1,7 @@
 //! The `nodejs_*` families: V8's and libuv's figures, which only the JavaScript thread can read.
 //!
 //! A scrape puts a question to the JavaScript thread and waits for the answer, but never past its
-//! patience: then the last sample stands in, with its age. The time a question waits *is* the lag
+//! timeout: then the last sample stands in, with its age. The time a question waits *is* the lag
 //! of the event loop, so a stall shows while it lasts.
 //!
 //! # Invariants
@@ -30,7 +30,7 @@ use tokio::{
 
 pub use sample::{EventLoopDelay, GC_BOUNDS, GcKind, ProcessSample, Sample, Space, Tally};
 
-use crate::catalogue;
+use crate::default_metrics::descriptors;
 
 /// A way to ask the JavaScript thread for a sample.
 pub trait Sampler: Send + Sync {
@@ -80,20 +80,20 @@ impl NodeMetrics {
     }
 
     /// Asks for a sample, unless a question is open already, and waits until one has come that is
-    /// newer than this call. Returns in any case when `patience` is over, and tells whether the
+    /// newer than this call. Returns in any case when `js_timeout` is over, and tells whether the
     /// JavaScript thread has answered: if not, the last sample and its age are what there is.
-    pub async fn refresh(&self, patience: Duration) -> bool {
-        self.refresh_by(|sampler| sampler.ask(), patience).await
+    pub async fn refresh(&self, js_timeout: Duration) -> bool {
+        self.refresh_by(|sampler| sampler.ask(), js_timeout).await
     }
 
     /// As [`NodeMetrics::refresh`], and takes nothing away from the next scrape.
-    pub async fn peek(&self, patience: Duration) -> bool {
-        self.refresh_by(|sampler| sampler.peek(), patience).await
+    pub async fn peek(&self, js_timeout: Duration) -> bool {
+        self.refresh_by(|sampler| sampler.peek(), js_timeout).await
     }
 
-    async fn refresh_by(&self, put: fn(&dyn Sampler) -> bool, patience: Duration) -> bool {
+    async fn refresh_by(&self, put: fn(&dyn Sampler) -> bool, js_timeout: Duration) -> bool {
         let Some(mut end) = self.question(put) else { return false };
-        timeout(patience, end.changed()).await.is_ok_and(|ended| ended.is_ok())
+        timeout(js_timeout, end.changed()).await.is_ok_and(|ended| ended.is_ok())
     }
 
     /// Makes sure that a question is open. Its end changes the receiver; `None`: nobody to ask.
@@ -194,7 +194,7 @@ impl NodeMetrics {
     #[must_use]
     pub fn age_family(&self, labels: &[(&str, &str)]) -> Option<MetricFamily> {
         let age = self.sample_age()?.as_secs_f64();
-        Some(catalogue::SAMPLE_AGE.family([(families::pairs(labels, &[]), age)]))
+        Some(descriptors::SAMPLE_AGE.family([(families::pairs(labels, &[]), age)]))
     }
 
     /// Every critical section leaves the state whole, so that a panic elsewhere spoils nothing.

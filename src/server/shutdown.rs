@@ -24,26 +24,26 @@ pub(crate) enum Phase {
 /// Asked before each request: true from the moment `stop` was called, not from when the server's
 /// thread heard of it.
 #[derive(Clone, Default)]
-pub(crate) struct Stopping(Arc<AtomicBool>);
+pub(crate) struct StopFlag(Arc<AtomicBool>);
 
-impl Stopping {
+impl StopFlag {
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
 /// The side that ends a server.
-pub(crate) struct Signal {
-    stopping: Stopping,
+pub(crate) struct Shutdown {
+    stopping: StopFlag,
     phase: watch::Sender<Phase>,
 }
 
-impl Signal {
+impl Shutdown {
     pub(crate) fn new() -> Self {
-        Self { stopping: Stopping::default(), phase: watch::Sender::new(Phase::Serving) }
+        Self { stopping: StopFlag::default(), phase: watch::Sender::new(Phase::Serving) }
     }
 
-    pub(crate) fn stopping(&self) -> Stopping {
+    pub(crate) fn stopping(&self) -> StopFlag {
         self.stopping.clone()
     }
 

@@ -7,8 +7,8 @@
 use prometheus::proto::MetricFamily;
 
 use crate::{
-    catalogue::{self, Descriptor},
-    node_metrics::ProcessSample,
+    default_metrics::descriptors::{self, Descriptor},
+    default_metrics::node::ProcessSample,
 };
 
 /// What is known of this process. Seconds and bytes.
@@ -48,15 +48,15 @@ pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
 fn render(figures: &Figures) -> Vec<MetricFamily> {
     let cpu = figures.cpu_user.zip(figures.cpu_system).map(|(user, system)| user + system);
     let known: [(&Descriptor, Option<f64>); 9] = [
-        (&catalogue::CPU_USER, figures.cpu_user),
-        (&catalogue::CPU_SYSTEM, figures.cpu_system),
-        (&catalogue::CPU, cpu),
-        (&catalogue::START_TIME, figures.start_time),
-        (&catalogue::RESIDENT_MEMORY, figures.resident_memory),
-        (&catalogue::VIRTUAL_MEMORY, figures.virtual_memory),
-        (&catalogue::PROCESS_HEAP, figures.heap),
-        (&catalogue::OPEN_FDS, figures.open_fds),
-        (&catalogue::MAX_FDS, figures.max_fds),
+        (&descriptors::CPU_USER, figures.cpu_user),
+        (&descriptors::CPU_SYSTEM, figures.cpu_system),
+        (&descriptors::CPU, cpu),
+        (&descriptors::START_TIME, figures.start_time),
+        (&descriptors::RESIDENT_MEMORY, figures.resident_memory),
+        (&descriptors::VIRTUAL_MEMORY, figures.virtual_memory),
+        (&descriptors::PROCESS_HEAP, figures.heap),
+        (&descriptors::OPEN_FDS, figures.open_fds),
+        (&descriptors::MAX_FDS, figures.max_fds),
     ];
     known
         .into_iter()
@@ -217,7 +217,8 @@ mod tests {
 
         #[test]
         fn all_nine_families_come_in_prom_clients_order() {
-            let expected: Vec<_> = catalogue::defaults().take(9).map(|known| known.name).collect();
+            let expected: Vec<_> =
+                descriptors::defaults().take(9).map(|known| known.name).collect();
             assert_eq!(names(&families(None)), expected);
         }
 

@@ -11,7 +11,7 @@ use std::{
 use prometheus::core::Collector;
 
 use super::*;
-use crate::exposition::{Page, Render};
+use crate::exposition::{Page, Render, Step};
 
 mod laws;
 
@@ -33,8 +33,8 @@ impl Thread {
             let mut page = vec![0.0; CELLS].into_boxed_slice();
             let cells = NonNull::new(page.as_mut_ptr()).expect("a box's memory");
             // SAFETY: a box's memory stays where it is; `leave` closes the shard before it goes.
-            let lent = unsafe { LentPage::new(cells) };
-            assert!(counter.lend_page(self.shard, self.pages.len(), lent));
+            let lent = unsafe { CellBlock::new(cells) };
+            assert!(counter.lend_cells(self.shard, self.pages.len(), lent));
             self.pages.push(page);
         }
         self.pages[slot / CELLS][slot % CELLS] += 1.0;
@@ -306,7 +306,7 @@ fn no_series_leaves_while_a_page_is_written() {
     counter.sweep(thread.shard, later(200));
     assert_eq!(counter.stats().series, 1);
     let mut text = Vec::new();
-    assert!(!open.render(&mut text));
+    while open.render(&|_| None, &mut text) != (Step::Text { more: false }) {}
     drop(open);
     counter.sweep(thread.shard, later(300));
     assert_eq!(counter.stats().series, 0);

@@ -1,6 +1,6 @@
 //! Endpoints: a port that this process serves, and the JavaScript threads that share it.
 //!
-//! The thread that opens a port makes an endpoint; other threads of the process that ask for the same
+//! The thread that opens a port makes an server; other threads of the process that ask for the same
 //! port join it, so that one page shows the whole process. The list of open endpoints is the one
 //! thing here that is the process's.
 //!
@@ -8,7 +8,7 @@
 //!
 //! - A port is opened and joined under the list's lock: of two threads that ask at once, one opens
 //!   and the other joins.
-//! - The thread that opened an endpoint closes it by stopping; else the last one out does.
+//! - The thread that opened an server closes it by stopping; else the last one out does.
 //! - A port that the end of a thread closes is free when the lock is: whoever asks next gets it.
 //! - Nothing slow happens under the lock (a name is looked up before), as the ends of threads wait
 //!   for it. The server's thread never takes it.
@@ -23,38 +23,38 @@ use std::{
 };
 
 use crate::{
-    scrape::{Member, Scraper},
+    gather::{Gatherer, JsThread},
     server::{
         Limits, Server, Source,
-        door::Door,
+        access::AccessPolicy,
         listen::{BindError, Target},
     },
 };
 
-/// The options that threads of one endpoint have to share: names and values in some fixed form.
-pub type Shape = Vec<(String, String)>;
+/// The options that threads of one server have to share: names and values in some fixed form.
+pub type SharedOptions = Vec<(String, String)>;
 
 /// Where to listen, and with which options.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ListenConfig {
     /// The host as it was given.
     pub host: String,
     /// The port; 0 for any, which nobody joins by that number.
     pub port: u16,
     /// What a thread that joins must have the same.
-    pub shape: Shape,
+    pub shared_options: SharedOptions,
     /// Who is let in. A thread that joins has the same, or leaves it to the one that opened the port.
-    pub door: Door,
+    pub door: AccessPolicy,
     /// The option that keeps this thread from joining any other.
-    pub alone: Option<String>,
+    pub join_blocker: Option<String>,
 }
 
 /// A port that is served, and those who count for its page.
-pub struct Endpoint {
+pub struct SharedServer {
     /// What the page is made of.
-    pub scraper: Arc<Scraper>,
+    pub gatherer: Arc<Gatherer>,
     server: Server,
-    place: Place,
+    config: ListenConfig,
     closed: AtomicBool,
 }
 
@@ -63,72 +63,73 @@ static OPEN: Mutex<Open> = Mutex::new(Vec::new());
 /// What came of asking for a port.
 pub enum Opened {
     /// This thread serves it.
-    Served(Arc<Endpoint>),
+    Served(Arc<SharedServer>),
     /// Another thread of this process serves it, and this one has joined.
-    Joined(Arc<Endpoint>, Arc<Member>),
+    Joined(Arc<SharedServer>, Arc<JsThread>),
     /// Another thread serves it, and this option keeps the calling one from joining.
     Differs(String),
 }
 
-/// Opens a port for this scraper, or joins the endpoint of another thread that has it; `worker` is
+/// Opens a port for this gatherer, or joins the server of another thread that has it; `worker` is
 /// the number that Node.js gives a worker thread.
 ///
 /// # Errors
 ///
 /// If the port cannot be had: also when this very thread has it.
 pub fn open(
-    place: Place,
+    config: ListenConfig,
     worker: Option<u32>,
-    scraper: &Arc<Scraper>,
+    gatherer: &Arc<Gatherer>,
     source: impl FnOnce() -> Arc<dyn Source>,
 ) -> Result<Opened, OpenError> {
-    if let Some(joined) = join(&open_endpoints(), &place, worker) {
+    if let Some(joined) = join(&open_servers(), &config, worker) {
         return Ok(joined);
     }
-    let target = Target::find(&place.host, place.port).map_err(OpenError::Bind)?;
-    let mut open = open_endpoints();
-    if let Some(joined) = join(&open, &place, worker) {
+    let target = Target::find(&config.host, config.port).map_err(OpenError::Bind)?;
+    let mut open = open_servers();
+    if let Some(joined) = join(&open, &config, worker) {
         return Ok(joined);
     }
     let listeners = match target.bind() {
         Ok(listeners) => listeners,
-        Err(error) if error.code == "EADDRINUSE" && others(&open, place.port).next().is_some() => {
+        Err(error) if error.code == "EADDRINUSE" && others(&open, config.port).next().is_some() => {
             return Ok(Opened::Differs("host".to_owned()));
         }
         Err(error) => return Err(OpenError::Bind(error)),
     };
-    let server = Server::start_behind(place.door.clone(), listeners, source(), Limits::default())
-        .map_err(OpenError::Thread)?;
-    let endpoint = Arc::new(Endpoint {
-        scraper: Arc::clone(scraper),
+    let server =
+        Server::start_with_access(config.door.clone(), listeners, source(), Limits::default())
+            .map_err(OpenError::Thread)?;
+    let server = Arc::new(SharedServer {
+        gatherer: Arc::clone(gatherer),
         server,
-        place,
+        config,
         closed: AtomicBool::new(false),
     });
     open.retain(|known| known.strong_count() > 0);
-    open.push(Arc::downgrade(&endpoint));
-    Ok(Opened::Served(endpoint))
+    open.push(Arc::downgrade(&server));
+    Ok(Opened::Served(server))
 }
 
-type Open = Vec<Weak<Endpoint>>;
+type Open = Vec<Weak<SharedServer>>;
 
-fn join(open: &Open, place: &Place, worker: Option<u32>) -> Option<Opened> {
-    let at = |other: &Arc<Endpoint>| other.place.host.eq_ignore_ascii_case(&place.host);
-    let endpoint = others(open, place.port).find(at)?;
-    let differing = place.alone.clone().or_else(|| endpoint.differing(place));
+fn join(open: &Open, config: &ListenConfig, worker: Option<u32>) -> Option<Opened> {
+    let at = |other: &Arc<SharedServer>| other.config.host.eq_ignore_ascii_case(&config.host);
+    let server = others(open, config.port).find(at)?;
+    let differing = config.join_blocker.clone().or_else(|| server.differing(config));
     if let Some(option) = differing {
         return Some(Opened::Differs(option));
     }
-    let member = endpoint.scraper.join(worker);
-    Some(Opened::Joined(endpoint, member))
+    let thread = server.gatherer.join(worker);
+    Some(Opened::Joined(server, thread))
 }
 
 /// The open endpoints at a port that the calling thread has no part in.
-fn others(open: &Open, port: u16) -> impl Iterator<Item = Arc<Endpoint>> {
-    open.iter().filter_map(Weak::upgrade).filter(move |endpoint| {
-        !endpoint.is_closed()
-            && endpoint.has_port(port)
-            && !endpoint.scraper.members().include_this_thread()
+fn others(open: &Open, port: u16) -> impl Iterator<Item = Arc<SharedServer>> {
+    open.iter().filter_map(Weak::upgrade).filter(move |server| {
+        !server.is_closed()
+            && server.has_port(port)
+            && !server.gatherer.threads().include_this_thread()
     })
 }
 
@@ -142,14 +143,14 @@ pub enum OpenError {
 }
 
 /// The first option of these that is not the same.
-fn differing(ours: &Shape, theirs: &Shape) -> Option<String> {
+fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<String> {
     let differs = |(name, value): &&(String, String)| {
         theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
     };
     ours.iter().find(differs).map(|(name, _)| name.clone())
 }
 
-impl Endpoint {
+impl SharedServer {
     /// The server.
     #[must_use]
     pub fn server(&self) -> &Server {
@@ -166,11 +167,11 @@ impl Endpoint {
     /// `on_left` runs when that is done.
     pub fn stop(
         &self,
-        member: &Arc<Member>,
+        thread: &Arc<JsThread>,
         opened: bool,
         on_left: impl FnOnce() + Send + 'static,
     ) {
-        if self.leave(member, opened, &open_endpoints()) {
+        if self.leave(thread, opened, &open_servers()) {
             self.server.stop(on_left);
         } else {
             on_left();
@@ -179,20 +180,20 @@ impl Endpoint {
 
     /// Takes a thread out that ends, keeps what it counted, and closes the port after the last one:
     /// then for at most `limit`. Runs on that thread.
-    pub fn end(&self, member: &Arc<Member>, limit: Duration) {
-        let open = open_endpoints();
-        if self.leave(member, false, &open) {
+    pub fn end(&self, thread: &Arc<JsThread>, limit: Duration) {
+        let open = open_servers();
+        if self.leave(thread, false, &open) {
             // A thread that does not make it is left to the end of the process.
             let _ = self.server.stop_within(limit);
         }
         drop(open);
-        self.scraper.counter().close_shard(member.shard);
+        self.gatherer.counter().close_shard(thread.shard);
     }
 
     /// Takes a thread out, and tells whether the port is to be closed now. With the list locked, so
-    /// that nobody joins an endpoint that is about to close.
-    fn leave(&self, member: &Arc<Member>, closes: bool, _open: &MutexGuard<'_, Open>) -> bool {
-        let is_last = !self.scraper.leave(member);
+    /// that nobody joins an server that is about to close.
+    fn leave(&self, thread: &Arc<JsThread>, closes: bool, _open: &MutexGuard<'_, Open>) -> bool {
+        let is_last = !self.gatherer.leave(thread);
         let closes = closes || is_last;
         if closes {
             self.closed.store(true, Ordering::SeqCst);
@@ -200,13 +201,13 @@ impl Endpoint {
         closes
     }
 
-    /// The first option that a thread which asks for this place has otherwise.
-    fn differing(&self, place: &Place) -> Option<String> {
-        differing(&self.place.shape, &place.shape).or_else(|| {
-            let first = &self.place.door;
+    /// The first option that a thread which asks for this config has otherwise.
+    fn differing(&self, config: &ListenConfig) -> Option<String> {
+        differing(&self.config.shared_options, &config.shared_options).or_else(|| {
+            let first = &self.config.door;
             // The certificate may have been changed: the first and the newest are both right.
-            let now = Door { tls: self.server.secure_context(), ..first.clone() };
-            first.differing(&place.door).and(now.differing(&place.door)).map(str::to_owned)
+            let now = AccessPolicy { tls: self.server.secure_context(), ..first.clone() };
+            first.differing(&config.door).and(now.differing(&config.door)).map(str::to_owned)
         })
     }
 
@@ -216,7 +217,7 @@ impl Endpoint {
     }
 }
 
-fn open_endpoints() -> MutexGuard<'static, Open> {
+fn open_servers() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

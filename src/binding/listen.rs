@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use super::door::Auth;
+use super::access::Auth;
 use crate::{
-    endpoint::Place,
-    server::{door::Door, listen::BindError},
+    server::{access::AccessPolicy, listen::BindError},
+    shared_server::ListenConfig,
 };
 
 /// Where to serve the page.
@@ -20,25 +20,32 @@ pub struct ListenOptions {
     /// The number of this worker thread; missing on the main thread.
     pub worker: Option<u32>,
     /// Options that threads at one port have to share: names and values in some fixed form.
-    pub shape: Vec<Vec<String>>,
+    pub shared_options: Vec<Vec<String>>,
     /// An option that keeps this thread from joining any other.
-    pub alone: Option<String>,
+    pub join_blocker: Option<String>,
     /// What each request has to carry.
     pub auth: Option<Auth>,
     /// Names that browsers may know this server by.
     pub allowed_hosts: Vec<String>,
 }
 
-impl From<ListenOptions> for Place {
+impl From<ListenOptions> for ListenConfig {
     fn from(options: ListenOptions) -> Self {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
-        let shape = options.shape.into_iter().filter_map(pair).map(Into::into).collect();
-        let door = Door {
+        let shared_options =
+            options.shared_options.into_iter().filter_map(pair).map(Into::into).collect();
+        let door = AccessPolicy {
             credentials: options.auth.map(Into::into),
             allowed_hosts: options.allowed_hosts,
             tls: None,
         };
-        Self { host: options.host, port: options.port, shape, alone: options.alone, door }
+        Self {
+            host: options.host,
+            port: options.port,
+            shared_options,
+            join_blocker: options.join_blocker,
+            door,
+        }
     }
 }
 

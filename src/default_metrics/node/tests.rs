@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, yield_now};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_millis(100);
+const MAX_ACCEPT_FAILURES: Duration = Duration::from_millis(100);
 
 /// A JavaScript thread as the test wants it.
 #[derive(Default)]
@@ -44,9 +44,9 @@ fn asked(js: &Js) -> usize {
 }
 
 /// Starts a refresh and lets it come as far as waiting.
-async fn waiting(metrics: &Arc<NodeMetrics>, patience: Duration) -> JoinHandle<bool> {
+async fn waiting(metrics: &Arc<NodeMetrics>, js_timeout: Duration) -> JoinHandle<bool> {
     let metrics = Arc::clone(metrics);
-    let task = tokio::spawn(async move { metrics.refresh(patience).await });
+    let task = tokio::spawn(async move { metrics.refresh(js_timeout).await });
     yield_now().await;
     task
 }
@@ -54,7 +54,7 @@ async fn waiting(metrics: &Arc<NodeMetrics>, patience: Duration) -> JoinHandle<b
 #[tokio::test(start_paused = true)]
 async fn an_answer_ends_the_wait_and_its_time_is_the_lag() {
     let (js, metrics) = setup();
-    let scrape = waiting(&metrics, PATIENCE).await;
+    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
     tokio::time::advance(Duration::from_millis(30)).await;
     assert!(!scrape.is_finished());
     assert_eq!(metrics.lag(), Duration::from_millis(30), "grows while the question is open");
@@ -73,10 +73,13 @@ async fn an_answer_ends_the_wait_and_its_time_is_the_lag() {
 async fn without_an_answer_the_wait_ends_with_the_patience() {
     let (_js, metrics) = setup();
     let start = Instant::now();
-    metrics.refresh(PATIENCE).await;
+    metrics.refresh(MAX_ACCEPT_FAILURES).await;
     let waited = start.elapsed();
     // The timer counts whole milliseconds.
-    assert!(waited >= PATIENCE && waited <= PATIENCE + Duration::from_millis(1), "{waited:?}");
+    assert!(
+        waited >= MAX_ACCEPT_FAILURES && waited <= MAX_ACCEPT_FAILURES + Duration::from_millis(1),
+        "{waited:?}"
+    );
     assert_eq!(metrics.sample(), None);
 }
 
@@ -86,7 +89,7 @@ async fn while_javascript_is_blocked_the_lag_is_the_time_since_the_oldest_questi
     let start = Instant::now();
     metrics.deliver(version("v1.0.0"));
     for _ in 0..5 {
-        metrics.refresh(PATIENCE).await;
+        metrics.refresh(MAX_ACCEPT_FAILURES).await;
         assert_eq!(metrics.lag(), start.elapsed());
         tokio::time::advance(SECOND).await;
     }
@@ -99,13 +102,13 @@ async fn while_javascript_is_blocked_the_lag_is_the_time_since_the_oldest_questi
 async fn a_late_answer_is_taken_and_the_next_scrape_asks_anew() {
     let (js, metrics) = setup();
     let start = Instant::now();
-    metrics.refresh(PATIENCE).await;
+    metrics.refresh(MAX_ACCEPT_FAILURES).await;
     tokio::time::advance(SECOND).await;
     metrics.deliver(version("v1.0.0"));
     assert_eq!(metrics.lag(), start.elapsed());
     tokio::time::advance(SECOND).await;
 
-    let scrape = waiting(&metrics, PATIENCE).await;
+    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
     assert!(!scrape.is_finished(), "the late answer is older than this scrape");
     assert_eq!(asked(&js), 2);
     metrics.deliver(version("v2.0.0"));
@@ -119,7 +122,7 @@ async fn scrapes_at_once_share_one_question() {
     let (js, metrics) = setup();
     let first = waiting(&metrics, SECOND).await;
     let second = waiting(&metrics, SECOND).await;
-    waiting(&metrics, PATIENCE).await.await.unwrap();
+    waiting(&metrics, MAX_ACCEPT_FAILURES).await.await.unwrap();
     assert!(!first.is_finished() && !second.is_finished(), "one that gives up ends no other");
 
     metrics.deliver(Sample::default());
@@ -145,7 +148,7 @@ async fn an_answer_without_a_sample_ends_the_wait_and_keeps_the_last() {
     let (_js, metrics) = setup();
     metrics.deliver(version("v1.0.0"));
     tokio::time::advance(SECOND).await;
-    let scrape = waiting(&metrics, PATIENCE).await;
+    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
     metrics.decline();
     scrape.await.unwrap();
     assert_eq!(metrics.lag(), Duration::ZERO);
@@ -158,8 +161,8 @@ async fn nobody_waits_for_a_javascript_thread_that_is_gone() {
     metrics.deliver(version("v1.0.0"));
     js.gone.store(true, SeqCst);
     let start = Instant::now();
-    metrics.refresh(PATIENCE).await;
-    metrics.refresh(PATIENCE).await;
+    metrics.refresh(MAX_ACCEPT_FAILURES).await;
+    metrics.refresh(MAX_ACCEPT_FAILURES).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     tokio::time::advance(SECOND).await;
     assert_eq!(metrics.lag(), Duration::ZERO, "no question, no stall");
@@ -170,7 +173,7 @@ async fn nobody_waits_for_a_javascript_thread_that_is_gone() {
 async fn stop_wakes_who_waits_and_ends_asking() {
     let (js, metrics) = setup();
     let scrape = waiting(&metrics, SECOND).await;
-    tokio::time::advance(PATIENCE).await;
+    tokio::time::advance(MAX_ACCEPT_FAILURES).await;
     metrics.stop();
     let start = Instant::now();
     scrape.await.unwrap();
@@ -205,12 +208,12 @@ async fn who_looks_on_asks_another_question_and_waits_for_one_that_is_open() {
     let metrics = NodeMetrics::new();
     metrics.set_sampler(Arc::<Kinds>::clone(&kinds));
     let counts = || [kinds.0[0].load(SeqCst), kinds.0[1].load(SeqCst)];
-    assert!(!metrics.peek(PATIENCE).await);
+    assert!(!metrics.peek(MAX_ACCEPT_FAILURES).await);
     assert_eq!(counts(), [0, 1]);
-    assert!(!metrics.refresh(PATIENCE).await, "the open question is not put again");
+    assert!(!metrics.refresh(MAX_ACCEPT_FAILURES).await, "the open question is not put again");
     assert_eq!(counts(), [0, 1]);
     metrics.decline();
-    assert!(!metrics.refresh(PATIENCE).await);
+    assert!(!metrics.refresh(MAX_ACCEPT_FAILURES).await);
     assert_eq!(counts(), [1, 1]);
 }
 

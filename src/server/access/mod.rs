@@ -3,10 +3,10 @@
 //! - A browser's own request is for a name that this server is known by, against DNS rebinding
 //!   ([`hosts`]). Other clients are never asked for that.
 //! - With [`Credentials`], a request has to carry them.
-//! - Wrong ones are answered late, by address ([`patience`]). Right ones are not, unless their address
+//! - Wrong ones are answered late, by address ([`js_timeout`]). Right ones are not, unless their address
 //!   has many wrong ones waiting: a scraper is not held up by a stranger, and keeps its connection.
 //!
-//! What is secret is kept as a digest. Server thread, but for the making of a [`Door`].
+//! What is secret is kept as a digest. Server thread, but for the making of a [`AccessPolicy`].
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,23 +19,23 @@ use tokio::sync::watch;
 
 mod credentials;
 mod hosts;
-mod patience;
+mod throttle;
 
 pub use self::{
     credentials::Credentials,
     hosts::{is_loopback, is_own_name},
-    patience::delay,
+    throttle::delay,
 };
 
-use self::patience::Attempts;
+use self::throttle::LoginThrottle;
 use super::{
-    signal::{Phase, until},
+    shutdown::{Phase, until},
     tls::SecureContext,
 };
 
 /// What a server asks of those who come. The default lets everybody in.
 #[derive(Clone, Debug, Default)]
-pub struct Door {
+pub struct AccessPolicy {
     /// What each request has to carry.
     pub credentials: Option<Credentials>,
     /// Names, beyond those of the loopback, that browsers may know this server by.
@@ -44,7 +44,7 @@ pub struct Door {
     pub tls: Option<SecureContext>,
 }
 
-impl Door {
+impl AccessPolicy {
     /// The first option that `others` has otherwise. What it leaves out it takes as it is here.
     #[must_use]
     pub fn differing(&self, others: &Self) -> Option<&'static str> {
@@ -62,14 +62,14 @@ impl Door {
 }
 
 /// A connection, as the door sees it.
-pub(crate) struct Visitor {
+pub(crate) struct Peer {
     address: IpAddr,
     /// It has shown the right credentials before, and so waits for nobody.
     known: Cell<bool>,
     phase: watch::Receiver<Phase>,
 }
 
-impl Visitor {
+impl Peer {
     pub(crate) fn new(address: IpAddr, phase: watch::Receiver<Phase>) -> Self {
         Self { address, known: Cell::new(false), phase }
     }
@@ -77,65 +77,61 @@ impl Visitor {
 
 /// Why a request is not let in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Refused {
+pub(crate) enum Rejection {
     /// It is a browser's, for a name that is not known here.
     Host,
     /// It has no credentials, or wrong ones: with the challenge to answer.
     Credentials(HeaderValue),
     /// Its address has too many wrong ones waiting: these were not looked at.
-    Attempts,
+    LoginThrottle,
 }
 
 /// A door and its memory of who knocked. One for each server.
-pub(crate) struct Doorkeeper {
-    door: Door,
-    attempts: RefCell<Attempts>,
+pub(crate) struct AccessControl {
+    door: AccessPolicy,
+    attempts: RefCell<LoginThrottle>,
 }
 
-impl Doorkeeper {
+impl AccessControl {
     /// `visitors`: how many there can be at once.
-    pub(crate) fn new(door: Door, visitors: usize) -> Self {
-        Self { door, attempts: RefCell::new(Attempts::new(visitors)) }
+    pub(crate) fn new(door: AccessPolicy, visitors: usize) -> Self {
+        Self { door, attempts: RefCell::new(LoginThrottle::new(visitors)) }
     }
 
     /// Whether a request with these headers may come in. The answer to a wrong guess takes its time.
-    pub(crate) async fn admit(
-        &self,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Result<(), Refused> {
+    pub(crate) async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
         let names = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
-        if is_browsers(headers) && !is_own_name(names, &self.door.allowed_hosts) {
-            return Err(Refused::Host);
+        if is_from_browser(headers) && !is_own_name(names, &self.door.allowed_hosts) {
+            return Err(Rejection::Host);
         }
         let Some(credentials) = &self.door.credentials else { return Ok(()) };
         if !headers.contains_key(AUTHORIZATION) {
             // No guess: clients ask without first, and answer the challenge.
-            return Err(Refused::Credentials(credentials.challenge(false)));
+            return Err(Rejection::Credentials(credentials.challenge(false)));
         }
-        if !visitor.known.get() && self.attempts.borrow().is_crowded(visitor.address) {
-            return Err(Refused::Attempts);
+        if !peer.known.get() && self.attempts.borrow().is_crowded(peer.address) {
+            return Err(Rejection::LoginThrottle);
         }
         let given = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         if credentials.admit(given) {
-            visitor.known.set(true);
+            peer.known.set(true);
             return Ok(());
         }
-        self.let_wait(visitor).await;
-        Err(Refused::Credentials(credentials.challenge(true)))
+        self.delay_response(peer).await;
+        Err(Rejection::Credentials(credentials.challenge(true)))
     }
 
-    async fn let_wait(&self, visitor: &Visitor) {
-        let delay = self.attempts.borrow_mut().failed(visitor.address, Instant::now());
-        let _waiting = Waiting { attempts: &self.attempts, address: visitor.address };
-        let mut phase = visitor.phase.clone();
+    async fn delay_response(&self, peer: &Peer) {
+        let delay = self.attempts.borrow_mut().failed(peer.address, Instant::now());
+        let _waiting = Waiting { attempts: &self.attempts, address: peer.address };
+        let mut phase = peer.phase.clone();
         until(&mut phase, Phase::Stopping, delay, std::future::pending::<()>()).await;
     }
 }
 
 /// An attempt that waits for its answer. It may be dropped before it gets one.
 struct Waiting<'a> {
-    attempts: &'a RefCell<Attempts>,
+    attempts: &'a RefCell<LoginThrottle>,
     address: IpAddr,
 }
 
@@ -146,6 +142,6 @@ impl Drop for Waiting<'_> {
 }
 
 /// Whether a browser says that this is a request of a page's: it lets no page set these itself.
-fn is_browsers(headers: &HeaderMap) -> bool {
+fn is_from_browser(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
 }

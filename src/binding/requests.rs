@@ -1,7 +1,7 @@
 //! Questions and notices to the JavaScript thread, put from the server thread.
 
 use super::thread_call::{NumberFunction, ThreadCall};
-use crate::{node_metrics::Sampler, scrape::PageAsker};
+use crate::{default_metrics::node::Sampler, gather::RenderRequester};
 
 /// Asks JavaScript by calling a function of its with the question's number. Keeps no process alive.
 pub struct Asker(ThreadCall);
@@ -23,7 +23,7 @@ impl Sampler for Asker {
     }
 }
 
-impl PageAsker for Asker {
+impl RenderRequester for Asker {
     fn ask(&self, question: u32) -> bool {
         self.0.call(question)
     }

@@ -2,9 +2,9 @@
 //!
 //! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
 
-mod members;
 mod register;
 mod summary;
+mod threads;
 
 use std::{
     future::Future,
@@ -15,22 +15,20 @@ use std::{
 
 use prometheus::proto::MetricFamily;
 
-pub use members::{Member, Members};
-pub use register::{PageAsker, PageQuestions, RegisterPage, RegisterPages};
+pub use register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests};
+pub use threads::{JsThread, JsThreads};
 
 use self::summary::Summing;
 use crate::{
-    catalogue,
     counter::TraceCounter,
-    exposition::{CONTENT_TYPE, Page, dress, write_families},
-    node_metrics::ProcessSample,
-    process,
+    default_metrics::{descriptors, node::ProcessSample, process},
+    exposition::{CONTENT_TYPE, Page, apply_options, write_families},
     server::{Scrape, Source},
 };
 
 /// What the default metrics are given by the user.
 #[derive(Clone, Debug, Default)]
-pub struct Dress {
+pub struct DefaultMetricsOptions {
     /// Put before the names of `process_*` and `nodejs_*`.
     pub prefix: String,
     /// Labels that every sample gets if it has none of that name.
@@ -38,20 +36,20 @@ pub struct Dress {
 }
 
 /// All that a page is made of.
-pub struct Scraper {
+pub struct Gatherer {
     counter: Arc<TraceCounter>,
-    members: Members,
-    defaults: Option<Dress>,
+    threads: JsThreads,
+    defaults: Option<DefaultMetricsOptions>,
     /// When this began, by the clock on the wall and by one that never jumps.
     start: (SystemTime, Instant),
 }
 
-impl Scraper {
-    /// A scraper of this counter and, if they are dressed, of the default metrics.
+impl Gatherer {
+    /// A gatherer of this counter and, if they are dressed, of the default metrics.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, defaults: Option<Dress>) -> Self {
+    pub fn new(counter: Arc<TraceCounter>, defaults: Option<DefaultMetricsOptions>) -> Self {
         let start = (SystemTime::now(), Instant::now());
-        Self { counter, members: Members::default(), defaults, start }
+        Self { counter, threads: JsThreads::default(), defaults, start }
     }
 
     /// The counter.
@@ -62,20 +60,20 @@ impl Scraper {
 
     /// The JavaScript threads that count.
     #[must_use]
-    pub fn members(&self) -> &Members {
-        &self.members
+    pub fn threads(&self) -> &JsThreads {
+        &self.threads
     }
 
     /// The calling JavaScript thread as one more that counts.
-    pub fn join(&self, worker: Option<u32>) -> Arc<Member> {
-        self.members.join(self.counter.open_shard(), worker)
+    pub fn join(&self, worker: Option<u32>) -> Arc<JsThread> {
+        self.threads.join(self.counter.open_shard(), worker)
     }
 
     /// Takes a thread's figures off the page, and tells whether any thread is left. What it counted
     /// stays, and it may count on.
-    pub fn leave(&self, member: &Arc<Member>) -> bool {
-        member.node.stop();
-        self.members.leave(member)
+    pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
+        thread.node.stop();
+        self.threads.leave(thread)
     }
 
     /// The default families as they are now, with the last samples of the JavaScript threads; none if
@@ -84,9 +82,9 @@ impl Scraper {
     pub fn families(&self) -> Vec<MetricFamily> {
         let Some(given) = &self.defaults else { return Vec::new() };
         let mut families = process::families(self.process_sample().as_ref());
-        families.extend(self.members.families());
-        let mut families = dress(families, &given.prefix, &given.default_labels);
-        families.extend(dress(self.own_families(), "", &given.default_labels));
+        families.extend(self.threads.families());
+        let mut families = apply_options(families, &given.prefix, &given.default_labels);
+        families.extend(apply_options(self.own_families(), "", &given.default_labels));
         families
     }
 
@@ -107,40 +105,41 @@ impl Scraper {
     fn own_families(&self) -> Vec<MetricFamily> {
         let stats = self.counter.stats();
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let one = |of: &catalogue::Descriptor, value: u64| of.family([(Vec::new(), value as f64)]);
+        let one =
+            |of: &descriptors::Descriptor, value: u64| of.family([(Vec::new(), value as f64)]);
         let mut families = vec![
-            one(&catalogue::SERIES, stats.series.into()),
-            one(&catalogue::SERIES_LIMIT, stats.limit.into()),
-            one(&catalogue::COLLAPSED, stats.collapsed),
-            one(&catalogue::OVERFLOWED, stats.overflowed),
-            one(&catalogue::EXPIRED, stats.expired),
+            one(&descriptors::SERIES, stats.series.into()),
+            one(&descriptors::SERIES_LIMIT, stats.limit.into()),
+            one(&descriptors::COLLAPSED, stats.collapsed),
+            one(&descriptors::OVERFLOWED, stats.overflowed),
+            one(&descriptors::EXPIRED, stats.expired),
         ];
-        families.extend(self.members.ages());
+        families.extend(self.threads.ages());
         families
     }
 
     /// What a JavaScript thread has told of the process, where only JavaScript can.
     fn process_sample(&self) -> Option<ProcessSample> {
-        self.members.all().iter().find_map(|member| member.node.sample()?.process)
+        self.threads.all().iter().find_map(|thread| thread.node.sample()?.process)
     }
 }
 
-/// A page of a [`Scraper`]'s own.
-pub struct OwnPages(pub Arc<Scraper>);
+/// A page of a [`Gatherer`]'s own.
+pub struct GathererSource(pub Arc<Gatherer>);
 
-impl Source for OwnPages {
-    fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
-        let scraper = Arc::clone(&self.0);
+impl Source for GathererSource {
+    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+        let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
-            if scraper.defaults.is_some() {
-                scraper.members.refresh(patience).await;
+            if gatherer.defaults.is_some() {
+                gatherer.threads.refresh(js_timeout).await;
             }
-            own(scraper.page())
+            own(gatherer.page())
         })
     }
 
-    fn summary(&self, query: &str, patience: Duration) -> Summing {
-        summary::of(&self.0, query, patience)
+    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+        summary::of(&self.0, query, js_timeout)
     }
 }
 

@@ -17,29 +17,29 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Member, Scraper, own, summary, summary::Summing};
+use super::{Gatherer, JsThread, own, summary, summary::Summing};
 use crate::{
-    catalogue,
-    exposition::{WrittenPage, write_families},
+    default_metrics::descriptors,
+    exposition::{RenderedPage, write_families},
     server::{Scrape, Source},
 };
 
 /// The pages of a registry of the user's own, asked of the JavaScript thread. Where that does not
 /// answer, the page is what Rust owns, and says that it is incomplete.
-pub struct RegisterPages {
+pub struct RegisterSource {
     /// What Rust owns.
-    pub scraper: Arc<Scraper>,
+    pub gatherer: Arc<Gatherer>,
     /// The thread that the registry lives in.
-    pub member: Arc<Member>,
+    pub thread: Arc<JsThread>,
     /// Who asks.
-    pub asker: Arc<dyn PageAsker>,
+    pub asker: Arc<dyn RenderRequester>,
     /// The questions under way.
-    pub questions: Arc<PageQuestions>,
+    pub questions: Arc<RenderRequests>,
 }
 
 /// Asks the JavaScript thread for a page.
-pub trait PageAsker: Send + Sync {
-    /// Puts the question and returns at once; [`PageQuestions::answer`] takes the answer. `false`:
+pub trait RenderRequester: Send + Sync {
+    /// Puts the question and returns at once; [`RenderRequests::answer`] takes the answer. `false`:
     /// there is nobody to ask any more.
     fn ask(&self, question: u32) -> bool;
 }
@@ -55,7 +55,7 @@ pub struct RegisterPage {
 
 /// The pages that the JavaScript thread has been asked for.
 #[derive(Default)]
-pub struct PageQuestions {
+pub struct RenderRequests {
     last: AtomicU32,
     open: Mutex<HashMap<u32, oneshot::Sender<Option<RegisterPage>>>>,
 }
@@ -63,7 +63,7 @@ pub struct PageQuestions {
 /// How long a registry that has begun may take to render. Prometheus gives up after 10 s by default.
 const RENDER_PATIENCE: Duration = Duration::from_secs(8);
 
-impl PageQuestions {
+impl RenderRequests {
     /// Answers a question; `None`: the registry could not render. Late answers are dropped.
     pub fn answer(&self, question: u32, page: Option<RegisterPage>) {
         if let Some(sender) = self.open().remove(&question) {
@@ -71,7 +71,7 @@ impl PageQuestions {
         }
     }
 
-    async fn page(&self, asker: &dyn PageAsker) -> Option<RegisterPage> {
+    async fn page(&self, asker: &dyn RenderRequester) -> Option<RegisterPage> {
         let question = self.last.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.open().insert(question, sender);
@@ -89,24 +89,24 @@ impl PageQuestions {
     }
 }
 
-impl Source for RegisterPages {
-    fn scrape(&self, patience: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
-        let (scraper, member) = (Arc::clone(&self.scraper), Arc::clone(&self.member));
+impl Source for RegisterSource {
+    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+        let (gatherer, thread) = (Arc::clone(&self.gatherer), Arc::clone(&self.thread));
         let (asker, questions) = (Arc::clone(&self.asker), Arc::clone(&self.questions));
         Box::pin(async move {
             // The short question first: a loop that is blocked is not waited for any longer.
-            let silent = scraper.members.refresh(patience).await;
-            if !silent.iter().any(|other| Arc::ptr_eq(other, &member))
+            let silent = gatherer.threads.refresh(js_timeout).await;
+            if !silent.iter().any(|other| Arc::ptr_eq(other, &thread))
                 && let Some(page) = questions.page(&*asker).await
             {
                 return complete(page);
             }
-            own(scraper.page_with(vec![incomplete(1.0)]))
+            own(gatherer.page_with(vec![incomplete(1.0)]))
         })
     }
 
-    fn summary(&self, query: &str, patience: Duration) -> Summing {
-        summary::of(&self.scraper, query, patience)
+    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+        summary::of(&self.gatherer, query, js_timeout)
     }
 }
 
@@ -120,25 +120,24 @@ fn complete(RegisterPage { text, content_type }: RegisterPage) -> Scrape {
     }
     write_families(&mut page, &[incomplete(0.0)]);
     page.extend_from_slice(&closing);
-    Scrape { content_type, page: Box::new(WrittenPage::new(page)) }
+    Scrape { content_type, page: Box::new(RenderedPage::new(page)) }
 }
 
 const OPENMETRICS_END: &[u8] = b"# EOF\n";
 
 fn incomplete(value: f64) -> MetricFamily {
-    catalogue::INCOMPLETE.family([(Vec::new(), value)])
+    descriptors::INCOMPLETE.family([(Vec::new(), value)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::render_all;
 
     fn completed(text: &str) -> String {
-        let mut out = Vec::new();
         let page = RegisterPage { text: text.into(), content_type: "text/plain".into() };
         let mut scrape = complete(page);
-        while scrape.page.render(&mut out) {}
-        String::from_utf8(out).expect("UTF-8")
+        String::from_utf8(render_all(&mut *scrape.page)).expect("UTF-8")
     }
 
     #[test]

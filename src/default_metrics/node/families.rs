@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::sample::{EventLoopDelay, GC_BOUNDS, GcKind, Sample, Space, Tally};
-use crate::catalogue::{self, Descriptor, label};
+use crate::default_metrics::descriptors::{self, Descriptor, label};
 
 /// The own labels of a sample, then those given for all.
 pub(super) fn pairs(common: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<LabelPair> {
@@ -19,22 +19,24 @@ pub(super) fn render(
     labels: &[(&str, &str)],
 ) -> Vec<MetricFamily> {
     let one = |descriptor: &Descriptor, value| descriptor.family([(pairs(labels, &[]), value)]);
-    let mut out = vec![one(&catalogue::LAG, lag.as_secs_f64())];
+    let mut out = vec![one(&descriptors::LAG, lag.as_secs_f64())];
     let Some(sample) = sample else { return out };
 
     match sample.event_loop_delay {
         Some(EventLoopDelay::Recorded(figures)) => {
-            out.extend(catalogue::LOOP_DELAY.iter().zip(figures).map(|(of, value)| one(of, value)));
+            out.extend(
+                descriptors::LOOP_DELAY.iter().zip(figures).map(|(of, value)| one(of, value)),
+            );
         }
         Some(EventLoopDelay::Empty) => {
-            out.extend(catalogue::LOOP_DELAY.iter().map(|of| of.family([])));
+            out.extend(descriptors::LOOP_DELAY.iter().map(|of| of.family([])));
         }
         None => {}
     }
     for (tally, by_type, total) in [
-        (&sample.resources, &catalogue::RESOURCES, &catalogue::RESOURCES_TOTAL),
-        (&sample.handles, &catalogue::HANDLES, &catalogue::HANDLES_TOTAL),
-        (&sample.requests, &catalogue::REQUESTS, &catalogue::REQUESTS_TOTAL),
+        (&sample.resources, &descriptors::RESOURCES, &descriptors::RESOURCES_TOTAL),
+        (&sample.handles, &descriptors::HANDLES, &descriptors::HANDLES_TOTAL),
+        (&sample.requests, &descriptors::REQUESTS, &descriptors::REQUESTS_TOTAL),
     ] {
         if let Some(tally) = tally {
             out.push(tally_family(by_type, tally, labels));
@@ -42,7 +44,7 @@ pub(super) fn render(
         }
     }
     if let Some(heap) = &sample.heap {
-        out.extend(catalogue::HEAP.iter().zip(heap).map(|(of, &bytes)| one(of, bytes)));
+        out.extend(descriptors::HEAP.iter().zip(heap).map(|(of, &bytes)| one(of, bytes)));
     }
     if let Some(spaces) = &sample.spaces {
         out.extend(space_families(spaces, labels));
@@ -68,7 +70,7 @@ fn tally_family(descriptor: &Descriptor, tally: &Tally, labels: &[(&str, &str)])
 }
 
 fn space_families(spaces: &[Space], labels: &[(&str, &str)]) -> impl Iterator<Item = MetricFamily> {
-    catalogue::SPACES.iter().enumerate().map(move |(i, descriptor)| {
+    descriptors::SPACES.iter().enumerate().map(move |(i, descriptor)| {
         let own = |space: &Space| pairs(labels, &[("space", &space.name)]);
         descriptor.family(spaces.iter().map(|space| (own(space), space.sizes[i])))
     })
@@ -78,11 +80,11 @@ fn version_family(version: &str, labels: &[(&str, &str)]) -> MetricFamily {
     let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']);
     let mut next = || numbers.next().unwrap_or_default();
     let own = [("version", version), ("major", next()), ("minor", next()), ("patch", next())];
-    catalogue::VERSION.family([(pairs(labels, &own), 1.0)])
+    descriptors::VERSION.family([(pairs(labels, &own), 1.0)])
 }
 
 fn gc_family(kinds: &[GcKind], labels: &[(&str, &str)]) -> MetricFamily {
-    catalogue::GC.histogram(kinds.iter().map(|GcKind { kind, buckets, sum }| {
+    descriptors::GC.histogram(kinds.iter().map(|GcKind { kind, buckets, sum }| {
         let cumulative = GC_BOUNDS.iter().zip(buckets).scan(0, |all, (&bound, &count)| {
             *all += count;
             Some((bound, *all))
@@ -133,9 +135,9 @@ mod tests {
     #[test]
     fn a_full_sample_gives_all_families_of_prom_client_in_its_order() {
         let families = render(Duration::ZERO, Some(&full()), &[]);
-        let expected: Vec<_> = catalogue::defaults().skip(9).map(|known| known.name).collect();
+        let expected: Vec<_> = descriptors::defaults().skip(9).map(|known| known.name).collect();
         assert_eq!(families.iter().map(MetricFamily::name).collect::<Vec<_>>(), expected);
-        assert_eq!(catalogue::defaults().count(), 31);
+        assert_eq!(descriptors::defaults().count(), 31);
     }
 
     #[test]

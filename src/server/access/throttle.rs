@@ -49,12 +49,12 @@ struct Record {
 }
 
 /// The failures of each address.
-pub(crate) struct Attempts {
+pub(crate) struct LoginThrottle {
     records: HashMap<IpAddr, Record>,
     capacity: usize,
 }
 
-impl Attempts {
+impl LoginThrottle {
     /// For so many visitors at once at the most.
     pub(crate) fn new(visitors: usize) -> Self {
         Self { records: HashMap::new(), capacity: visitors.max(ADDRESSES) }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_count_and_is_forgiven_in_time() {
-        let (mut attempts, start) = (Attempts::new(1), Instant::now());
+        let (mut attempts, start) = (LoginThrottle::new(1), Instant::now());
         let (a, b) = (ip("10.0.0.1"), ip("10.0.0.2"));
         for _ in 0..8 {
             attempts.failed(a, start);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_crowd_is_of_one_address_and_ends_with_its_answers() {
-        let (mut attempts, now) = (Attempts::new(1), Instant::now());
+        let (mut attempts, now) = (LoginThrottle::new(1), Instant::now());
         let (a, b) = (ip("::ffff:10.0.0.1"), ip("10.0.0.2"));
         for waiting in 0..CROWD {
             assert!(!attempts.is_crowded(a), "{waiting}");
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_counts_as_one() {
-        let (mut attempts, now) = (Attempts::new(1), Instant::now());
+        let (mut attempts, now) = (LoginThrottle::new(1), Instant::now());
         for host in 0..4 {
             attempts.failed(ip(&format!("2001:db8::{host:x}")), now);
         }
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded_and_drops_whose_failure_is_longest_ago() {
-        let (mut attempts, start) = (Attempts::new(1), Instant::now());
+        let (mut attempts, start) = (LoginThrottle::new(1), Instant::now());
         for number in 0..3_000_u32 {
             let address = IpAddr::from(number.to_be_bytes());
             attempts.failed(address, start + Duration::from_millis(number.into()));

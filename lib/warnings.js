@@ -1,0 +1,50 @@
+'use strict'
+
+/*
+ * Process warnings: each is emitted once in a process and says what to do. Runtimes without
+ * `process.emitWarning` get none.
+ */
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
+
+/** @type {Set<string>} */
+const emitted = new Set()
+
+/**
+ * @param {string} key identifies the warning in this process
+ * @param {string} code
+ * @param {string} message
+ * @param {string} detail
+ */
+function warnOnce (key, code, message, detail) {
+  if (emitted.has(key) || typeof globalThis.process?.emitWarning !== 'function') return
+  emitted.add(key)
+  process.emitWarning(message, { type: 'HypertraceWarning', code, detail })
+}
+
+/**
+ * Warns that the number of series is near its bound.
+ *
+ * @param {number} maxSeries
+ */
+function warnOfBound (maxSeries) {
+  warnOnce('bound', 'HYPERTRACE_MAX_SERIES',
+    `The trace counter nears its bound of ${maxSeries} series: new label sets are ` +
+    'counted without object ids and properties from here on. No count is lost.',
+    "Leave labels out with omitLabels: ['object_id', 'parent_object_id'], allow fewer props, or raise maxSeries.")
+}
+
+/**
+ * Warns that other machines can read the page without credentials.
+ *
+ * @param {{ address: string, port: number } | null} at the address that the server listens on
+ */
+function warnOfOpenPage (at) {
+  if (at === null || LOOPBACK.test(at.address)) return
+  warnOnce('open page', 'HYPERTRACE_OPEN_PAGE',
+    `The metrics page on ${at.address} port ${at.port} can be read by anybody who can reach that port: ` +
+    'it shows file paths and names from this program.',
+    'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
+}
+
+module.exports = { warnOfBound, warnOfOpenPage }
