@@ -123,7 +123,7 @@ for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-
 async function addressOf (example) {
   const first = await example.line(/^/)
   const [, url] = first.input.match(/^Live page: (http:\/\/localhost:\d+\/)$/) ?? assert.fail(first.input)
-  await example.line(new RegExp(`^Metrics:   ${url}metrics$`))
+  await example.line(new RegExp(`^Metrics: ${url}metrics$`))
   const response = await fetch(url)
   assert.equal(response.status, 200)
   assert.match(await response.text(), /^<!doctype html>/)

@@ -16,5 +16,5 @@ mod.get()
 
 const url = `http://localhost:${traceFunction.address().port}/`
 console.log(`Live page: ${url}`)
-console.log(`Metrics:   ${url}metrics`)
+console.log(`Metrics: ${url}metrics`)
 process.once('SIGINT', () => traceFunction.stop()) // closes the server, so that the process ends

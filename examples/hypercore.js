@@ -124,7 +124,7 @@ async function main () {
   const url = `http://localhost:${port}/`
 
   console.log(`Live page: ${url}`)
-  console.log(`Metrics:   ${url}metrics`)
+  console.log(`Metrics: ${url}metrics`)
   console.log(`${PAIRS} pairs of hypercores append, replicate and read. Open the live page in a browser, or print the busiest calls:`)
   console.log(`  curl -s ${url}metrics | grep ^trace_counter | sort -t} -rnk2 | head -5`)
   console.log('Ctrl-C ends it.')

@@ -57,7 +57,7 @@ async function main () {
   const url = `http://localhost:${port}/`
   const metrics = `${url}metrics`
   console.log(`Live page: ${url}`)
-  console.log(`Metrics:   ${metrics}`)
+  console.log(`Metrics: ${metrics}`)
   console.log(`${values.threads} workers sort. Open the live page in a browser, or print the metrics:`)
   console.log(`  the calls               curl -s ${metrics} | grep ^trace_counter`)
   console.log(`  the heap of each thread curl -s ${metrics} | grep ^nodejs_heap_size_used_bytes`)
