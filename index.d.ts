@@ -273,7 +273,7 @@ declare namespace HypertracePrometheus {
 
   /** An object that can write a page. dht-prom-client takes it as `x.register`. */
   interface MetricsSource {
-    /** Returns the whole page in the text format of Prometheus. Works without its object too. */
+    /** Returns the whole page in the text format of Prometheus. Needs no `this`. */
     metrics: () => Promise<string>
     /** The `Content-Type` to send with the page. */
     readonly contentType: string
