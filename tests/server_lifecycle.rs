@@ -7,7 +7,7 @@ mod support;
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -20,12 +20,6 @@ use support::*;
 
 const SMALL: usize = 20;
 const LARGE: usize = 100_000;
-
-/// Held by the tests that count this process's threads or descriptors, or need a port free.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn start_on(listeners: Vec<TcpListener>) -> Running {
     let server = Server::start(listeners, small(), short()).unwrap();
@@ -147,7 +141,7 @@ fn blocking() -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
     let (tell, begun) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         tell.send(()).unwrap();
         let _ = gone.lock().unwrap().recv();
         Box::pin(async { scrape(lines(SMALL)) })
@@ -319,7 +313,7 @@ fn a_dropped_server_frees_its_port_its_thread_and_its_source() {
     let _alone = alone();
     let gone = Arc::new(AtomicBool::new(false));
     let watched = Watched(Arc::clone(&gone));
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         let _ = &watched;
         Box::pin(async { scrape(lines(SMALL)) })
     });

@@ -415,7 +415,7 @@ fn case_28_a_client_that_ends_its_side_while_the_page_is_made_gets_it() {
 #[test]
 fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     let (tell, told) = mpsc::channel();
-    let source = From(move |patience| -> Answering {
+    let source = SourceFn(move |patience| -> ScrapeFuture {
         tell.send(patience).unwrap();
         Box::pin(async { scrape(lines(SMALL)) })
     });

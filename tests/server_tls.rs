@@ -116,7 +116,7 @@ fn watched(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) {
         }
     }
     let (tell, told) = mpsc::channel();
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         let tells = Tells(tell.clone());
         let page = lines_with(count, move |_| {
             let _ = &tells;
