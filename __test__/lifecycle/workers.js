@@ -1,7 +1,7 @@
 'use strict'
 
-// Ten workers in turn, each with an exporter on the same port, or with none. None of them stops its
-// own: they are ended, or end themselves. Tells how long each end took.
+// Runs ten workers one after another, each with an exporter on the same port, or without. No worker stops its
+// exporter before its end. Prints the time of each end.
 //
 //   workers.js none|exporter terminate|natural|exit|throw
 
@@ -16,15 +16,15 @@ const MEGABYTES = 2
 
 async function main () {
   const [kind, ending] = process.argv.slice(2)
-  let told
-  const commands = takeCommands({ end: () => told() })
+  let endRequested
+  const commands = takeCommands({ end: () => endRequested() })
   let port = 0
   for (let round = 0; round < ROUNDS; round++) {
     const worker = new Worker(__filename, { workerData: { kind, ending, port } })
     ;[port] = await once(worker, 'message')
-    const ready = new Promise((resolve) => { told = resolve })
+    const requested = new Promise((resolve) => { endRequested = resolve })
     tell(`port ${port}`)
-    await ready
+    await requested
 
     const exited = new Promise((resolve) => worker.once('error', () => {}).once('exit', resolve))
     const from = performance.now()
