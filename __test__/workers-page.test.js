@@ -25,7 +25,7 @@ async function pageAt (port) {
   return parse((await get({ port })).body)
 }
 
-/** Starts a thread and lets it join a port. */
+/** Starts a thread that joins a port. */
 async function joined (t, port, options = FULL) {
   const thread = startThread(t)
   const id = await thread.ask('join', { port, ...options })

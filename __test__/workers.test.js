@@ -41,7 +41,7 @@ function countsOn (page) {
 
 const sum = (values) => Object.values(values).reduce((all, value) => all + value, 0)
 
-/** Starts a thread and lets it join a port. */
+/** Starts a thread that joins a port. */
 async function joined (t, port, options) {
   const thread = startThread(t)
   await thread.ask('join', { ...PLAIN, port, ...options })

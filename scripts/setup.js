@@ -20,7 +20,7 @@ const BINARY_PREFIX = `hypertrace-prometheus.${process.platform}-${process.arch}
 class SetupError extends Error {}
 
 /**
- * Installs and builds whatever is missing or stale.
+ * Installs the dependencies and builds the addon, each only if it is missing or stale.
  *
  * @returns {Promise<void>} rejects with a SetupError if a requirement is missing or a step fails
  */

@@ -40,8 +40,8 @@ const STEPS = {
 setUpThen(main)
 
 async function main () {
-  const asked = process.argv.slice(2)
-  const unknown = asked.filter((name) => !(name in STEPS))
+  const requested = process.argv.slice(2)
+  const unknown = requested.filter((name) => !(name in STEPS))
   if (unknown.length > 0) {
     console.error(`There is no step ${unknown.join(', ')}. The steps are: ${Object.keys(STEPS).join(', ')}.`)
     process.exitCode = 1
@@ -50,7 +50,7 @@ async function main () {
 
   const sum = { passed: 0, failed: 0, skipped: 0 }
   const lines = []
-  for (const name of asked.length > 0 ? asked : Object.keys(STEPS)) {
+  for (const name of requested.length > 0 ? requested : Object.keys(STEPS)) {
     console.log(`\n── ${name} ──`)
     const start = performance.now()
     const { problem, skipped, totals } = await STEPS[name]()

@@ -44,7 +44,7 @@ function isInstalled (name) {
 }
 
 /**
- * The program of a tool, as `spawn` takes it.
+ * The command that runs a tool.
  *
  * @param {string} name of TOOLS
  */

@@ -8,7 +8,7 @@
 const { once } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { occupy } = require('../support/ports')
 
@@ -48,7 +48,7 @@ function count (traceFunction) {
     traceFunction(payload({ object: { id: i % 200 + 1 + Math.floor(counted / 300) } }))
     counted++
   }
-  tell(`counted ${counted}`)
+  writeLine(`counted ${counted}`)
 }
 
 /** Blocks the event loop until the file has a line `unblock`, and counts at each line `count` before it. */
@@ -66,11 +66,11 @@ function block (traceFunction, file) {
 start().then(({ traceFunction, port }) => {
   takeCommands({
     block (file) {
-      tell('blocked')
+      writeLine('blocked')
       block(traceFunction, file)
-      tell('unblocked')
+      writeLine('unblocked')
     }
   })
   count(traceFunction)
-  tell(`port ${port}`)
+  writeLine(`port ${port}`)
 })

@@ -6,7 +6,7 @@
 //   app.js none|main|worker natural|exit|throw|signal
 
 const { Worker, isMainThread, parentPort } = require('node:worker_threads')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const MEGABYTES = 2 // of the page: more than fits in the buffers of a connection
@@ -35,9 +35,9 @@ function main () {
     }
   })
   if (thread === 'worker') {
-    new Worker(__filename, { argv: process.argv.slice(2) }).once('message', (port) => { tell(`port ${port}`) })
+    new Worker(__filename, { argv: process.argv.slice(2) }).once('message', (port) => { writeLine(`port ${port}`) })
   } else {
-    tell(`port ${traceFunction === null ? 0 : traceFunction.address().port}`)
+    writeLine(`port ${traceFunction === null ? 0 : traceFunction.address().port}`)
   }
 }
 

@@ -7,7 +7,7 @@
 
 const { once } = require('node:events')
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { assertFree } = require('../support/ports')
 
@@ -23,7 +23,7 @@ async function main () {
     const worker = new Worker(__filename, { workerData: { kind, ending, port } })
     ;[port] = await once(worker, 'message')
     const requested = new Promise((resolve) => { endRequested = resolve })
-    tell(`port ${port}`)
+    writeLine(`port ${port}`)
     await requested
 
     const exited = new Promise((resolve) => worker.once('error', () => {}).once('exit', resolve))
@@ -33,7 +33,7 @@ async function main () {
     await exited
     const took = performance.now() - from
     if (port !== 0) await assertFree(port)
-    tell(`ended ${took}`)
+    writeLine(`ended ${took}`)
   }
   commands.close()
 }

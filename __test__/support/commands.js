@@ -19,8 +19,8 @@ function takeCommands (commands) {
 }
 
 /** Writes a line synchronously, so that it is written before the event loop blocks. */
-function tell (line) {
+function writeLine (line) {
   fs.writeSync(1, line + '\n')
 }
 
-module.exports = { takeCommands, tell }
+module.exports = { takeCommands, writeLine }

@@ -57,7 +57,7 @@ function parse (page, opts = {}) {
 
   /** @param {string} line */
   function readLine (line) {
-    if (line === '') return // prom-client writes one between two families
+    if (line === '') return // prom-client separates families with an empty line
     if (line[0] === '#') readComment(line)
     else readSample(line)
   }
@@ -94,13 +94,13 @@ function parse (page, opts = {}) {
       .find((suffix) => base + suffix === sample.name)
     if (suffix === undefined) throw new Error(`not a sample of ${base}`)
     if (family.type === 'histogram' && ('le' in sample.labels) !== (suffix === '_bucket')) {
-      throw new Error('le belongs on buckets only')
+      throw new Error('le is allowed on buckets only')
     }
     if (family.type === 'summary' && ('quantile' in sample.labels) !== (suffix === '')) {
-      throw new Error('quantile belongs on quantiles only')
+      throw new Error('quantile is allowed on quantiles only')
     }
     const key = seriesKey(sample)
-    if (seen.has(key) && !opts.allowDuplicates) throw new Error('this series was there before')
+    if (seen.has(key) && !opts.allowDuplicates) throw new Error('duplicate series')
     seen.add(key)
     family.samples.push(sample)
   }

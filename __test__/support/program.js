@@ -12,7 +12,7 @@ const readline = require('node:readline')
 const LIMIT_MS = 30_000
 
 /**
- * @typedef {object} How
+ * @typedef {object} ProgramOptions
  * @property {string[]} [nodeOptions]
  * @property {string[]} [under] the command that runs Node.js, and its arguments
  * @property {NodeJS.ProcessEnv} [env]
@@ -20,7 +20,7 @@ const LIMIT_MS = 30_000
  * @param {import('node:test').TestContext} t
  * @param {string} file
  * @param {string[]} [args]
- * @param {How} [how]
+ * @param {ProgramOptions} [options]
  */
 function startProgram (t, file, args = [], { nodeOptions = [], under = [], env } = {}) {
   const [command, ...rest] = [...under, process.execPath, ...nodeOptions, file, ...args]
