@@ -9,7 +9,7 @@ mod support;
 use std::{
     io::Read,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,12 +23,6 @@ use support::*;
 
 const SMALL: usize = 20;
 const MB: usize = 1024 * 1024;
-
-/// Held by a test for as long as it lasts: they share what they measure.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Descriptors open in this process; 0 where that is not told.
 fn descriptors() -> usize {
@@ -100,7 +94,7 @@ fn case_27_a_request_byte_by_byte_is_closed_at_the_head_limit() {
         if sent.is_err() || !open {
             break;
         }
-        assert!(begin.elapsed() < MAX_ACCEPT_FAILURES);
+        assert!(begin.elapsed() < WAIT_LIMIT);
     }
     let took = begin.elapsed();
     assert!(took >= Duration::from_millis(450), "{took:?}");
@@ -138,7 +132,7 @@ fn case_30_clients_that_never_read_are_cut_and_do_not_delay_others() {
     let limits = Limits { stall: Duration::from_secs(2), ..limits };
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         let large = counted.fetch_add(1, Ordering::SeqCst) < 40;
         let count = if large { lines_in(20 * MB) } else { SMALL };
         Box::pin(async move { scrape(lines(count)) })
@@ -189,7 +183,7 @@ fn case_31_a_slow_reader_survives_the_stall_limit_and_is_cut_at_the_deadline() {
         while let Ok(length @ 1..) = client.stream.read(&mut part) {
             total += length;
             std::thread::sleep(Duration::from_millis(10));
-            assert!(begin.elapsed() < MAX_ACCEPT_FAILURES);
+            assert!(begin.elapsed() < WAIT_LIMIT);
         }
         let took = begin.elapsed();
         assert!(took >= Duration::from_millis(2300), "{took:?}, {total} bytes");
@@ -312,7 +306,7 @@ fn a_page_of_20_mb_takes_no_memory_of_its_size() {
 #[test]
 fn a_source_that_never_answers_is_a_503_at_the_deadline() {
     let _alone = alone();
-    let source = From(|_| -> Answering { Box::pin(std::future::pending()) });
+    let source = SourceFn(|_| -> ScrapeFuture { Box::pin(std::future::pending()) });
     let limits = Limits { response: Duration::from_millis(300), ..short() };
     let running = start(Arc::new(source), limits);
     let mut client = running.connect();
@@ -331,7 +325,7 @@ fn a_page_without_an_end_is_cut_at_the_deadline_and_others_are_served() {
         }
     }
     let _alone = alone();
-    let source = From(|_| -> Answering { Box::pin(async { scrape(Endless) }) });
+    let source = SourceFn(|_| -> ScrapeFuture { Box::pin(async { scrape(Endless) }) });
     let limits = Limits { response: Duration::from_millis(500), ..short() };
     let running = start(Arc::new(source), limits);
     let mut client = running.connect();

@@ -7,7 +7,7 @@ mod support;
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -20,12 +20,6 @@ use support::*;
 
 const SMALL: usize = 20;
 const LARGE: usize = 100_000;
-
-/// Held by the tests that count this process's threads or descriptors, or need a port free.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn start_on(listeners: Vec<TcpListener>) -> Running {
     let server = Server::start(listeners, small(), short()).unwrap();
@@ -147,7 +141,7 @@ fn blocking() -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
     let (tell, begun) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         tell.send(()).unwrap();
         let _ = gone.lock().unwrap().recv();
         Box::pin(async { scrape(lines(SMALL)) })
@@ -174,7 +168,7 @@ fn case_38_stop_lets_a_scrape_under_way_finish_and_answers_nothing_new() {
     let answer = client.answer();
     answer.assert_page(10_000);
     client.assert_closed();
-    told.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+    told.recv_timeout(WAIT_LIMIT).unwrap();
     assert_eq!(listen::bind("127.0.0.1", running.address.port()).unwrap().len(), 1);
 }
 
@@ -202,7 +196,7 @@ fn case_38_stop_cuts_a_scrape_at_the_grace() {
 #[test]
 fn case_38_stop_ends_idle_and_half_asked_connections_at_once() {
     let _alone = alone();
-    let limits = Limits { stop_grace: MAX_ACCEPT_FAILURES * 2, ..Limits::default() };
+    let limits = Limits { stop_grace: WAIT_LIMIT * 2, ..Limits::default() };
     let running = start(small(), limits);
     let mut fresh = running.connect();
     let mut half = running.connect();
@@ -240,7 +234,7 @@ fn case_38_what_waits_to_be_accepted_is_not_answered_after_stop() {
     for client in &mut backlog {
         client.assert_closed();
     }
-    end.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+    end.recv_timeout(WAIT_LIMIT).unwrap();
 }
 
 #[test]
@@ -289,7 +283,7 @@ fn case_38_two_hundred_restarts_on_one_port_work_and_no_thread_is_left() {
         if round % 2 == 0 {
             running.stop();
         } else {
-            assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
+            assert!(running.server.stop_within(WAIT_LIMIT));
         }
         running = start_on(listen::bind("127.0.0.1", port).unwrap());
     }
@@ -319,7 +313,7 @@ fn a_dropped_server_frees_its_port_its_thread_and_its_source() {
     let _alone = alone();
     let gone = Arc::new(AtomicBool::new(false));
     let watched = Watched(Arc::clone(&gone));
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         let _ = &watched;
         Box::pin(async { scrape(lines(SMALL)) })
     });
@@ -353,7 +347,7 @@ fn the_end_of_a_process_waits_no_longer_than_it_says() {
     assert!(!running.server.stop_within(Duration::from_millis(50)));
     assert!(asked.elapsed() < Duration::from_secs(5));
     drop(go);
-    assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
+    assert!(running.server.stop_within(WAIT_LIMIT));
 }
 
 #[test]

@@ -24,7 +24,7 @@ enum Fault {
 }
 
 fn failing(fault: Fault) -> Arc<dyn Source> {
-    Arc::new(From(move |_| -> Answering {
+    Arc::new(SourceFn(move |_| -> ScrapeFuture {
         assert!(!matches!(fault, Fault::Call), "in the call");
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -93,7 +93,7 @@ fn an_empty_page_is_never_a_200() {
 
 #[test]
 fn a_content_type_that_is_no_header_is_a_500() {
-    let source = From(|_| -> Answering {
+    let source = SourceFn(|_| -> ScrapeFuture {
         let content_type = "text/plain\r\nX: y".to_owned();
         Box::pin(async { Scrape { content_type, page: Box::new(lines(5)) } })
     });
@@ -114,13 +114,13 @@ fn a_page_that_fails_when_it_is_dropped_ends_its_connection_only() {
             panic!("in the drop");
         }
     }
-    let source = From(|_| -> Answering { Box::pin(async { scrape(Falls) }) });
+    let source = SourceFn(|_| -> ScrapeFuture { Box::pin(async { scrape(Falls) }) });
     let running = start(Arc::new(source), short());
     for request in ["GET", "HEAD"] {
         let mut client = running.connect();
         client.send(format!("{request} /metrics HTTP/1.1\r\nHost: a\r\n\r\n"));
         if request == "GET" {
-            client.stream.set_read_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
+            client.stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
             std::io::Read::read_exact(&mut client.stream, &mut [0; 10]).unwrap();
             client.reset();
         } else {

@@ -415,7 +415,7 @@ fn case_28_a_client_that_ends_its_side_while_the_page_is_made_gets_it() {
 #[test]
 fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     let (tell, told) = mpsc::channel();
-    let source = From(move |js_timeout| -> Answering {
+    let source = SourceFn(move |js_timeout| -> ScrapeFuture {
         tell.send(js_timeout).unwrap();
         Box::pin(async { scrape(lines(SMALL)) })
     });
@@ -429,7 +429,7 @@ fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     ] {
         client.send(get_with(header));
         client.answer().assert_page(SMALL);
-        let js_timeout = told.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+        let js_timeout = told.recv_timeout(WAIT_LIMIT).unwrap();
         assert_eq!(js_timeout, Duration::from_millis(milliseconds), "{header}");
     }
 }

@@ -102,7 +102,7 @@ fn a_page_that_is_cut_does_not_end_in_order() {
     let mut head = [0; 15];
     client.read_exact(&mut head).unwrap();
     // Not read on until the server has given up.
-    ended.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+    ended.recv_timeout(WAIT_LIMIT).unwrap();
     let error = client.read_to_end(&mut Vec::new()).expect_err("no end in order");
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof));
 }
@@ -116,7 +116,7 @@ fn watched(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) {
         }
     }
     let (tell, told) = mpsc::channel();
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         let tells = Tells(tell.clone());
         let page = lines_with(count, move |_| {
             let _ = &tells;

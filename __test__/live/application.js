@@ -5,7 +5,7 @@
 //   node application.js '{"port": 0, …}'   the exporter's options
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const traceFunction = HypertracePrometheus({ host: '127.0.0.1', ...JSON.parse(process.argv[2]) })
@@ -16,22 +16,22 @@ takeCommands({
   count (times, parts) {
     const trace = payload(JSON.parse(decodeURIComponent(parts)))
     for (let i = 0; i < Number(times); i++) traceFunction(trace)
-    tell('counted')
+    writeLine('counted')
   },
   /** The same, every 20 ms. */
   keep (parts) {
     const trace = payload(JSON.parse(decodeURIComponent(parts)))
     timer = setInterval(() => traceFunction(trace), 20)
-    tell('keeping')
+    writeLine('keeping')
   },
   rest () {
     clearInterval(timer)
-    tell('resting')
+    writeLine('resting')
   },
   block (milliseconds) {
-    tell('blocked')
+    writeLine('blocked')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(milliseconds))
-    tell('unblocked')
+    writeLine('unblocked')
   }
 })
-tell(`port ${traceFunction.address().port}`)
+writeLine(`port ${traceFunction.address().port}`)

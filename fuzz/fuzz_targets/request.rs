@@ -1,5 +1,4 @@
-//! Whatever bytes a connection brings, each answer is one of HTTP's, and none is a fault of the
-//! server's own.
+//! For any bytes on a connection, each answer is an HTTP response, and none has a status of 5xx.
 
 #![no_main]
 
@@ -29,7 +28,7 @@ impl Source for Small {
 }
 
 fuzz_target!(|input: &[u8]| {
-    // The first byte says where the rest comes apart.
+    // The first byte is the position at which the rest is split.
     let Some((&cut, bytes)) = input.split_first() else { return };
     let (first, rest) = bytes.split_at(usize::from(cut).min(bytes.len()));
     let answers = answers(Arc::new(Small), &[first, rest]);

@@ -8,7 +8,7 @@ use std::{
 
 use hypertrace_prometheus::exposition::CONTENT_TYPE;
 
-use super::{MAX_ACCEPT_FAILURES, text};
+use super::{WAIT_LIMIT, text};
 
 /// One answer, complete by its own account.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, MAX_ACCEPT_FAILURES).unwrap();
+        let stream = TcpStream::connect_timeout(&address, WAIT_LIMIT).unwrap();
         Self::over(stream)
     }
 
@@ -85,7 +85,7 @@ impl Client {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        socket.connect_timeout(&address.into(), MAX_ACCEPT_FAILURES).unwrap();
+        socket.connect_timeout(&address.into(), WAIT_LIMIT).unwrap();
         Self::over(socket.into())
     }
 
@@ -94,13 +94,13 @@ impl Client {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
-        socket.connect_timeout(&address.into(), MAX_ACCEPT_FAILURES).unwrap();
+        socket.connect_timeout(&address.into(), WAIT_LIMIT).unwrap();
         Self::over(socket.into())
     }
 
     fn over(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
-        stream.set_write_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
+        stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
+        stream.set_write_timeout(Some(WAIT_LIMIT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: Vec::new() }
     }
@@ -198,7 +198,7 @@ impl Client {
                 Ok(length) => break length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
-                    panic!("nothing came for {MAX_ACCEPT_FAILURES:?}")
+                    panic!("nothing came for {WAIT_LIMIT:?}")
                 }
                 Err(_) => return None,
             }

@@ -6,14 +6,13 @@
 mod client;
 
 use std::{
-    future::Future,
     io::Write,
     net::SocketAddr,
-    pin::Pin,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
 use hypertrace_prometheus::{
     exposition::{CHUNK_BYTES, CONTENT_TYPE, CachedVersions, Render, Step},
     server::{Limits, Scrape, Server, Source, access::AccessPolicy, listen},
@@ -22,24 +21,24 @@ use hypertrace_prometheus::{
 pub use self::client::{Answer, Client};
 
 /// The longest that any single wait may take before its test fails.
-pub const MAX_ACCEPT_FAILURES: Duration = Duration::from_secs(10);
+pub const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A request as Prometheus sends it, without compression.
 pub const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
-pub type Answering = Pin<Box<dyn Future<Output = Scrape> + Send>>;
+pub type ScrapeFuture = BoxFuture<'static, Scrape>;
+pub type SummaryFuture = BoxFuture<'static, Result<Vec<u8>, String>>;
 
-/// A source made of a closure.
-pub struct From<F>(pub F);
+/// A source that calls a closure for each scrape.
+pub struct SourceFn<F>(pub F);
 
-impl<F: Fn(Duration) -> Answering + Send + Sync + 'static> Source for From<F> {
-    fn scrape(&self, js_timeout: Duration) -> Answering {
+impl<F: Fn(Duration) -> ScrapeFuture + Send + Sync + 'static> Source for SourceFn<F> {
+    fn scrape(&self, js_timeout: Duration) -> ScrapeFuture {
         (self.0)(js_timeout)
     }
 
     /// Says the query back; `bad` is a bad one, and `fault` a fault of the source's.
-    fn summary(&self, query: &str, _patience: Duration) -> Summing {
+    fn summary(&self, query: &str, _patience: Duration) -> SummaryFuture {
         assert_ne!(query, "fault");
         let said = format!("{{\"query\":\"{query}\"}}").into_bytes();
         let answer = if query == "bad" { Err("That is no query.".to_owned()) } else { Ok(said) };
@@ -103,7 +102,7 @@ pub fn lines_with<F: FnMut(usize) + Send>(count: usize, fault: F) -> Lines<F> {
 
 /// A source whose page has `count` lines.
 pub fn page_of(count: usize) -> Arc<dyn Source> {
-    Arc::new(From(move |_| -> Answering { Box::pin(async move { scrape(lines(count)) }) }))
+    Arc::new(SourceFn(move |_| -> ScrapeFuture { Box::pin(async move { scrape(lines(count)) }) }))
 }
 
 /// A small page.
@@ -116,7 +115,7 @@ pub fn held(count: usize) -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
     let (tell, begun) = mpsc::channel();
     let (go, gone) = mpsc::channel();
     let gone = Arc::new(Mutex::new(gone));
-    let source = From(move |_| -> Answering {
+    let source = SourceFn(move |_| -> ScrapeFuture {
         tell.send(()).unwrap();
         let gone = Arc::clone(&gone);
         Box::pin(async move {
@@ -134,7 +133,7 @@ pub struct Begun(pub mpsc::Receiver<()>);
 
 impl Begun {
     pub fn wait(&self) {
-        self.0.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+        self.0.recv_timeout(WAIT_LIMIT).unwrap();
     }
 }
 
@@ -185,7 +184,7 @@ impl Running {
         let begin = Instant::now();
         let (tell, told) = mpsc::channel();
         self.server.stop(move || tell.send(()).unwrap());
-        told.recv_timeout(MAX_ACCEPT_FAILURES).expect("the server ends");
+        told.recv_timeout(WAIT_LIMIT).expect("the server ends");
         begin.elapsed()
     }
 }
@@ -195,7 +194,13 @@ impl Running {
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < MAX_ACCEPT_FAILURES, "{what} within {MAX_ACCEPT_FAILURES:?}");
+        assert!(begin.elapsed() < WAIT_LIMIT, "{what} within {WAIT_LIMIT:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Serialises the tests of one file that measure their whole process.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
