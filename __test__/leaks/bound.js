@@ -1,6 +1,6 @@
 'use strict'
 
-// Many more label sets than the bound has room for; few classes and functions.
+// Counts many more label sets than `maxSeries`, of few classes and functions.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

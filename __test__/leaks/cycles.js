@@ -1,6 +1,6 @@
 'use strict'
 
-// Exporters that are started, used and stopped, one after the other.
+// Starts, uses and stops one exporter after the other.
 
 const HypertracePrometheus = require('../..')
 const { get } = require('../support/http')
@@ -19,13 +19,13 @@ async function cycle (number) {
 async function cycles (count) {
   for (let number = 0; number < count; number++) {
     await cycle(number)
-    // V8 does not see the memory of Node's histograms, and would collect a hundred MB too late.
+    // V8 does not include the memory of Node.js's histograms in its heuristics: without these collections it grows by 100 MB.
     if (number % 50 === 0) await collect()
   }
 }
 
 async function main () {
-  await cycles(Math.max(400, CYCLES / 4)) // until the allocators have what they need
+  await cycles(Math.max(400, CYCLES / 4)) // until the allocators' reserves no longer grow
   const first = await memory()
   const before = await settled()
   await cycles(CYCLES)

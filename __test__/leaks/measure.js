@@ -4,13 +4,13 @@ const fs = require('node:fs')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { threads, serverThreads, descriptors } = require('../support/left-behind')
 
-/** Timers of libuv's own; the report lists those too that keep nothing alive. */
+/** Returns the number of libuv's active timers. The report also lists timers that do not keep the process alive. */
 function timers () {
   process.report.excludeNetwork = true
   return process.report.getReport().libuv.filter(({ type, is_active: isActive }) => type === 'timer' && isActive).length
 }
 
-/** Collects all that can be, also what is freed on libuv's threads or in a later turn. */
+/** Collects garbage several times: some memory is freed on libuv's threads or in a later turn. */
 async function collect () {
   for (let turn = 0; turn < 4; turn++) {
     global.gc()
@@ -18,7 +18,7 @@ async function collect () {
   }
 }
 
-/** Heap and resident memory when there is nothing left to collect. */
+/** Returns heap and resident memory after garbage collection. */
 async function memory () {
   await collect()
   const { heapUsed, rss, external } = process.memoryUsage()
@@ -26,8 +26,8 @@ async function memory () {
 }
 
 /**
- * On Linux: resident memory without the pages of files. Those of Node.js come when its code runs for the first time, megabytes after
- * thousands of scrapes, and are the kernel's to drop.
+ * Returns, on Linux, the resident memory without pages of files. The kernel maps pages of Node.js when its code runs for the first
+ * time, megabytes over thousands of scrapes, and can unmap them.
  */
 function anonymous () {
   if (process.platform !== 'linux') return undefined
@@ -36,17 +36,17 @@ function anonymous () {
 }
 
 /**
- * What this process holds, once it is `least` or two seconds have passed: threads and sockets take a moment. Without `least`, once
- * it stays the same.
+ * Returns the resources of this process when they equal `expected`, or after two seconds: threads and sockets close with a delay.
+ * Without `expected`, returns them when they no longer change.
  */
-async function settled (least) {
-  const look = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
+async function settled (expected) {
+  const read = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
   const equals = (one, other) => JSON.stringify(one) === JSON.stringify(other)
-  let now = look()
+  let now = read()
   for (let turn = 0, same = 0; turn < 400; turn++) {
-    if (least === undefined ? same === 5 : equals(now, least)) break
+    if (expected === undefined ? same === 5 : equals(now, expected)) break
     await sleep(5)
-    const next = look()
+    const next = read()
     same = equals(now, next) ? same + 1 : 0
     now = next
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Objects that are traced once and dropped, without their ids among the labels.
+// Traces each of many objects once and drops it; the labels have no ids.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

@@ -2,7 +2,7 @@
 
 const http = require('node:http')
 
-/** Scrapes one port over and over: with gzip and without, over one connection and, each fifth time, over a new one. */
+/** Scrapes a port repeatedly: every second time with gzip, and each fifth time over a new connection. */
 function createScraper (port) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 

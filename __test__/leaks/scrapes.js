@@ -1,6 +1,6 @@
 'use strict'
 
-// One exporter whose application goes on counting. Says its port, and what it holds whenever it is asked.
+// An exporter of an application that counts continuously. Prints its port, and on each line of input its memory and resources.
 
 const readline = require('node:readline')
 const HypertracePrometheus = require('../..')
@@ -17,9 +17,9 @@ async function main () {
   const working = setInterval(() => traceFunction(payloads[turn++ % SERIES]), 1)
   console.log(`port ${traceFunction.address().port}`)
 
-  for await (const least of readline.createInterface({ input: process.stdin })) {
-    const holds = await settled(JSON.parse(least) ?? undefined)
-    console.log(`has ${JSON.stringify({ ...await memory(), holds })}`)
+  for await (const expected of readline.createInterface({ input: process.stdin })) {
+    const resources = await settled(JSON.parse(expected) ?? undefined)
+    console.log(`usage ${JSON.stringify({ ...await memory(), resources })}`)
   }
   clearInterval(working)
   await traceFunction.stop()
