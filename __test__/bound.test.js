@@ -34,7 +34,7 @@ function exporter (t, options) {
   return traceFunction
 }
 
-test('at the limit, the total and the sums by class, function and id stay exact', async (t) => {
+test('at the maximum, the total and the sums by class, function and id stay exact', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 1000, allowedProps: ['p'] })
   const calls = 30_000
   for (let n = 0; n < calls; n++) traceFunction(payload(n))
@@ -61,7 +61,7 @@ test('at the limit, the total and the sums by class, function and id stay exact'
   assert.equal(page.get('hypertrace_overflowed_total').samples[0].value, 0)
 })
 
-test('a series from before the limit keeps its labels and count', async (t) => {
+test('a series from before the maximum keeps its labels and count', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 10, collectDefaults: false })
   traceFunction(payload(1))
   for (let n = 2; n < 100; n++) traceFunction(payload(n))
@@ -70,7 +70,7 @@ test('a series from before the limit keeps its labels and count', async (t) => {
   assert.equal(samples.find(({ labels }) => labels.object_id === '1').value, 2)
 })
 
-test('above the limit the overflow series counts all new label sets, and the total is exact', async (t) => {
+test('above the maximum the overflow series counts all new label sets, and the total is exact', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 20 })
   for (let n = 0; n < 500; n++) {
     const made = payload(n)
@@ -88,7 +88,7 @@ test('above the limit the overflow series counts all new label sets, and the tot
   assert.ok(page.get('hypertrace_overflowed_total').samples[0].value >= 480)
 })
 
-test('reaching the limit causes one warning with a code and a remedy', () => {
+test('reaching the maximum causes one warning with a code and a remedy', () => {
   const program = `
     const HypertracePrometheus = require(${JSON.stringify(require.resolve('..'))})
     process.on('warning', (warning) => console.log(JSON.stringify([warning.name, warning.code, warning.message, warning.detail])))

@@ -100,11 +100,11 @@ test('a million short-lived objects without their ids use no memory', options, a
   assert.ok(heap < 2 ** 20, `${megabytes(heap)} MB, about one byte for each object`)
 })
 
-test('300,000 label sets at a limit of 1,000 series use bounded memory, and the counts are exact', options, async (t) => {
+test('300,000 label sets at a maximum of 1,000 series use bounded memory, and the counts are exact', options, async (t) => {
   const { rss, series, collapsed, total, byClass, byFunction, expected } = await measure(t, 'bound')
   t.diagnostic(`${series} series: resident memory grew by ${megabytes(rss)} MB`)
   assert.ok(series <= 1000, `${series} series`)
-  assert.ok(collapsed > 0, 'the limit was reached')
+  assert.ok(collapsed > 0, 'the maximum was reached')
   assert.equal(total, 300_000)
   assert.deepEqual(byClass, expected.byClass)
   assert.deepEqual(byFunction, expected.byFunction)

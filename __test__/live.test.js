@@ -272,7 +272,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await until(page, () => document.getElementById('total').innerText === '132')
   })
 
-  test('at the limit of series the overflow series has a row', async (t) => {
+  test('at the maximum of series the overflow series has a row', async (t) => {
     const application = await startApplication(t, { maxSeries: 2 })
     await application.count(1, call('A', 'f'))
     await application.count(2, call('B', 'f'))
@@ -280,7 +280,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     const page = await open(t, browser, application.url)
     await rowCount(page, 2)
     const rows = await rowsOf(page)
-    assert.deepEqual(rows.map(([name,,, total]) => [name, total]), [['Overflow: limit of series reached', '5'], ['A', '1']])
+    assert.deepEqual(rows.map(([name,,, total]) => [name, total]), [['Overflow: maximum of series reached', '5'], ['A', '1']])
     assert.match(await text(page, 'series'), /^2 of 2; 2 label sets shortened$/)
     assert.equal(await page.getByRole('row', { name: 'Overflow' }).getByRole('button').count(), 0)
   })

@@ -163,7 +163,7 @@ export class Table {
       const cell = document.createElement(i === 0 ? 'th' : 'td')
       if (i === 0) cell.scope = 'row'
       cell.className = 'name'
-      const name = isOverflow ? (i === 0 ? 'Overflow: limit of series reached' : '') : nameOf(label, labels[label])
+      const name = isOverflow ? (i === 0 ? 'Overflow: maximum of series reached' : '') : nameOf(label, labels[label])
       const text = expandable && i === 0 ? document.createElement('button') : document.createElement('bdi')
       if (expandable && i === 0) text.type = 'button'
       text.append(...breakable(name, label))

@@ -53,12 +53,12 @@ impl fmt::Display for QueryError {
             }
             Self::By(given) => write!(
                 f,
-                "\"by\" must be 1 to {MAX_BY} different label names, separated by commas, not {:?}.",
+                "\"by\" takes 1 to {MAX_BY} different label names, separated by commas, not {:?}.",
                 short(given)
             ),
             Self::Limit(given) => write!(
                 f,
-                "\"limit\" must be a whole number from 1 to {MAX_LIMIT}, not {:?}.",
+                "\"limit\" takes a whole number from 1 to {MAX_LIMIT}, not {:?}.",
                 short(given)
             ),
         }
