@@ -23,7 +23,7 @@ use hypertrace_prometheus::{
 const WRITERS: usize = 4;
 const READERS: usize = 2;
 
-/// More label sets than a page has cells.
+/// More label sets than a cell block has cells.
 const LABEL_SETS: usize = CELLS + 500;
 const CALLS: usize = 20_000;
 
@@ -49,13 +49,13 @@ struct Thread<'c> {
     counter: &'c TraceCounter,
     shard: ShardId,
     /// Stored atomically, so that a tool that looks for races sees none that JavaScript has not.
-    pages: HashMap<usize, Arc<[AtomicU64]>>,
+    blocks: HashMap<usize, Arc<[AtomicU64]>>,
     slots: HashMap<usize, u32>,
 }
 
 impl<'c> Thread<'c> {
     fn join(counter: &'c TraceCounter) -> Self {
-        Self { counter, shard: counter.open_shard(), pages: HashMap::new(), slots: HashMap::new() }
+        Self { counter, shard: counter.open_shard(), blocks: HashMap::new(), slots: HashMap::new() }
     }
 
     #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
@@ -65,15 +65,15 @@ impl<'c> Thread<'c> {
             self.counter.intern(["A", "f", "f.js", &id, "", "", ""]).slot
         };
         let slot = *self.slots.entry(label_set).or_insert_with(intern) as usize;
-        let page = self.pages.entry(slot / CELLS).or_insert_with(|| {
-            let page: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
-            let cells = NonNull::from(&*page).cast();
+        let block = self.blocks.entry(slot / CELLS).or_insert_with(|| {
+            let block: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
+            let cells = NonNull::from(&*block).cast();
             // SAFETY: shared memory stays where it is; `drop` closes the shard before it goes.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(self.counter.lend_cells(self.shard, slot / CELLS, lent));
-            page
+            block
         });
-        let cell = &page[slot % CELLS];
+        let cell = &block[slot % CELLS];
         let value = f64::from_bits(cell.load(Ordering::Relaxed)) + 1.0;
         cell.store(value.to_bits(), Ordering::Relaxed);
     }
@@ -88,9 +88,9 @@ impl<'c> Thread<'c> {
 impl Drop for Thread<'_> {
     fn drop(&mut self) {
         self.counter.close_shard(self.shard);
-        for page in self.pages.values() {
+        for block in self.blocks.values() {
             // A read after this would not go unnoticed.
-            page.iter().for_each(|cell| cell.store(f64::NAN.to_bits(), Ordering::Relaxed));
+            block.iter().for_each(|cell| cell.store(f64::NAN.to_bits(), Ordering::Relaxed));
         }
     }
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// An application that blocks its event loop, or starts its exporter anew, when told.
+// An application that blocks its event loop or restarts its exporter on command.
 
 const HypertracePrometheus = require('../..')
 const { takeCommands, writeLine } = require('../support/commands')

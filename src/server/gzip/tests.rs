@@ -94,14 +94,14 @@ fn only_the_ranges_that_changed_are_written_anew() {
     let kept = Rc::new(DeflateCache::new(ROOM));
     assert_eq!(written(&counter, &kept), [0, 1, 2, 3, 4]);
     assert_eq!(unpacked(&packed(&counter, &kept)), plain(&counter));
-    assert_eq!(written(&counter, &kept), []);
+    assert_eq!(written(&counter, &kept), [0_u32; 0]);
 
     thread.count(&counter, 2 * RANGE);
     thread.count(&counter, intern(&counter, 999_999));
     assert_eq!(written(&counter, &kept), [2, 4]);
     assert_eq!(unpacked(&packed(&counter, &kept)), plain(&counter));
     thread.leave(&counter);
-    assert_eq!(written(&counter, &kept), [], "a thread that ended has left its counts");
+    assert_eq!(written(&counter, &kept), [0_u32; 0], "a thread that ended has left its counts");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_series_that_is_only_looked_up_changes_nothing() {
     let kept = Rc::new(DeflateCache::new(ROOM));
     packed(&counter, &kept);
     intern(&counter, 77);
-    assert_eq!(written(&counter, &kept), []);
+    assert_eq!(written(&counter, &kept), [0_u32; 0]);
     thread.leave(&counter);
 }
 
@@ -154,7 +154,7 @@ fn what_is_taken_from_what_is_kept_counts_as_shown_with_the_values_it_shows() {
     counter.sweep(thread.shard(), later(200));
     assert_eq!(counter.stats().expired, 0, "2 has not been shown");
     packed(&counter, &kept);
-    assert_eq!(written(&counter, &kept), []);
+    assert_eq!(written(&counter, &kept), [0_u32; 0]);
     counter.sweep(thread.shard(), later(300));
     counter.sweep(thread.shard(), later(400));
     assert_eq!(counter.stats().expired, 1);
