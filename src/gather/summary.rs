@@ -3,12 +3,11 @@
 //! Runs on the server thread.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
+use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
 
 use super::{Gatherer, JsThread};
@@ -18,7 +17,7 @@ use crate::{
 };
 
 /// A summary in the making: JSON, or what is wrong with the query.
-pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+pub type Summing = BoxFuture<'static, Result<Vec<u8>, String>>;
 
 /// The summary that this query string asks for.
 pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> Summing {
