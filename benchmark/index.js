@@ -6,8 +6,8 @@
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *
  * Each measurement has a process of its own. Rounds go through all implementations in turn, so that a machine that grows slower or
- * faster does so for all of them; the median round is the result. Prints a table; writes `results.md`, the plots and the README's
- * table (not with --only or --quick).
+ * faster does so for all of them; the median round is the result. Prints a table; writes `results.md`, the plots, the table of
+ * docs/performance.md and the short one of README.md (not with --only or --quick).
  */
 
 const fs = require('node:fs')
@@ -25,6 +25,16 @@ const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
 })
 const chosen = options.only ? options.only.split(',') : ROWS
+
+/** The lines that the short table of README.md has. */
+const README_LINES = [
+  'known call, 1,000 series',
+  'first call of a label set',
+  'scrape, 100k series',
+  'event loop stalled by a scrape, 100k series',
+  'memory a series, 100k series',
+  'require and start'
+]
 
 /** What could not be measured, and why. */
 const missing = []
@@ -92,10 +102,17 @@ function write (lines, markdown) {
   const pictures = plots.map(([name, { title }]) => `![${title}](${name}.svg)`)
   fs.writeFileSync(path.join(__dirname, 'results.md'), `# Results\n\n\`npm run bench\` has written this.\n\n${markdown}\n${pictures.join('\n\n')}\n`)
 
-  const summary = toSummary(lines.filter(({ headline }) => headline), ['ours', '1.0.0', '@prometheus-io/client', 'OpenTelemetry'])
-  const readme = path.join(__dirname, '..', 'README.md')
+  const root = path.join(__dirname, '..')
+  const headlines = lines.filter(({ headline }) => headline)
+  const short = headlines.filter(({ name }) => README_LINES.includes(name))
+  writeTable(path.join(root, 'docs', 'performance.md'), toSummary(headlines, ['ours', '1.0.0', '@prometheus-io/client', 'OpenTelemetry']))
+  writeTable(path.join(root, 'README.md'), toSummary(short, ['ours', '1.0.0']))
+}
+
+/** Replaces the table between the two markers of a document. */
+function writeTable (document, table) {
   const block = /(<!-- npm run bench -->\n)[^]*?(<!-- end -->)/
-  fs.writeFileSync(readme, fs.readFileSync(readme, 'utf8').replace(block, (_, start, end) => `${start}\n${summary}\n\n${end}`))
+  fs.writeFileSync(document, fs.readFileSync(document, 'utf8').replace(block, (_, start, end) => `${start}\n${table}\n\n${end}`))
 }
 
 main()

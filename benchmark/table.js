@@ -36,7 +36,7 @@ function table ([head, ...rows]) {
 }
 
 /**
- * What matters most, for the README.
+ * The most important lines, for README.md and docs/performance.md.
  *
  * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
  * @param {string[]} columns

@@ -17,8 +17,8 @@ const MOST_INSTALLED_BYTES = 4 * MB
 const MOST_MAIN_BYTES = MB
 
 const NOTICES = ['LICENSE', 'NOTICE', 'THIRD-PARTY-LICENSES.txt']
-const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|lib\/[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
-const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
+const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|lib\/[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|docs\/[\w.-]+\.md|grafana\/(README\.md|dashboard\.json)|prometheus\/[\w.]+\.yml|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
+const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'docs/http-interface.md', 'grafana/dashboard.json', 'prometheus/alerts.rules.yml', 'prometheus/prometheus.yml', 'prometheus/recording.rules.yml', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
 
 /** @typedef {{ name: string, bytes: number }} Entry */
 

@@ -51,7 +51,7 @@ impl Route {
         match self {
             Self::Metrics | Self::Summary | Self::Options => "",
             Self::Live(asset) => asset.text,
-            Self::NotFound => "Not found. The metrics are at /metrics.\n",
+            Self::NotFound => "Not found. The live page is at /, the metrics are at /metrics.\n",
             Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
             Self::Connect => "This is no proxy.\n",
             Self::BadRequest(fault) => fault,
@@ -167,6 +167,16 @@ mod tests {
                 Route::BadRequest(_) => bad,
             };
             assert_eq!(name, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_not_found_names_the_paths_that_exist() {
+        let text = Route::NotFound.text();
+        assert_eq!(text, "Not found. The live page is at /, the metrics are at /metrics.\n");
+        for path in ["/", "/metrics"] {
+            let uri = Uri::from_static(path);
+            assert_eq!(route(&Method::GET, &uri, Version::HTTP_11, 1).status(), StatusCode::OK);
         }
     }
 
