@@ -1,7 +1,6 @@
-//! Case 34 of the project's table: a process that has no file descriptor left.
+//! Case 34 of docs/scrape-cases.md: a process without a free file descriptor.
 //!
-//! The limit is a process's, so that the server is in a process of its own: this file's, started
-//! again.
+//! The limit applies to a process, so the server runs in a child process of this test executable.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -23,7 +22,7 @@ use support::*;
 const SMALL: usize = 20;
 const CHILD: &str = "SERVER_WITH_FEW_DESCRIPTORS";
 
-/// In the child: serves until its input ends. Elsewhere it has nothing to do.
+/// In the child process, serves until standard input ends. In the parent, does nothing.
 #[test]
 fn serve_with_32_descriptors() {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -37,7 +36,7 @@ fn serve_with_32_descriptors() {
     running.stop();
 }
 
-/// Whether the server's thread sleeps at this moment.
+/// Returns whether the server's thread sleeps at this moment.
 fn server_sleeps(child: &Child) -> bool {
     let stat = fs::read_dir(format!("/proc/{}/task", child.id()))
         .unwrap()
@@ -48,7 +47,7 @@ fn server_sleeps(child: &Child) -> bool {
 }
 
 #[test]
-fn case_34_without_descriptors_the_server_waits_quietly_and_recovers() {
+fn case_34_without_free_descriptors_the_server_pauses_and_recovers() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "serve_with_32_descriptors", "--nocapture"])
         .env(CHILD, "1")
@@ -61,7 +60,7 @@ fn case_34_without_descriptors_the_server_waits_quietly_and_recovers() {
     let address = output
         .by_ref()
         .lines()
-        .find_map(|row| row.unwrap().strip_prefix("listening on ").map(str::to_owned))
+        .find_map(|line| line.unwrap().strip_prefix("listening on ").map(str::to_owned))
         .expect("the server starts")
         .parse()
         .unwrap();
@@ -72,28 +71,28 @@ fn case_34_without_descriptors_the_server_waits_quietly_and_recovers() {
 
     let begin = Instant::now();
     let mut clients: Vec<_> = (0..60).map(|_| Client::connect(address)).collect();
-    let mut rows = vec![logged.recv_timeout(WAIT_LIMIT).expect("a line about the failure")];
+    let mut rows = vec![logged.recv_timeout(TIMEOUT).expect("a line about the failure")];
     // Accepted connections are served while the others wait, and the server does not poll for them.
     for _ in 0..20 {
         clients[0].send(GET);
-        clients[0].answer().assert_page(SMALL);
+        clients[0].response().assert_page(SMALL);
         eventually("the server sleeps", || server_sleeps(&child));
     }
 
     // The last connections are accepted when the first are closed.
     clients.drain(..50);
     clients[9].send(GET);
-    clients[9].answer().assert_page(SMALL);
+    clients[9].response().assert_page(SMALL);
     drop(clients);
     let mut client = Client::connect(address);
     client.send(GET);
-    client.answer().assert_page(SMALL);
+    client.response().assert_page(SMALL);
 
     drop(child.stdin.take());
     rows.extend(logged);
-    let said = rows.join("\n");
-    assert!(child.wait().unwrap().success(), "{said}");
+    let output = rows.join("\n");
+    assert!(child.wait().unwrap().success(), "{output}");
     let lines = rows.iter().filter(|row| row.starts_with("hypertrace-prometheus: ")).count();
     let most = usize::try_from(begin.elapsed().as_secs()).unwrap() + 2;
-    assert!((1..=most).contains(&lines), "{said}");
+    assert!((1..=most).contains(&lines), "{output}");
 }

@@ -7,8 +7,6 @@ mod summary;
 mod threads;
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -23,7 +21,7 @@ use crate::{
     counter::TraceCounter,
     default_metrics::{descriptors, node::ProcessSample, process},
     exposition::{CONTENT_TYPE, Page, apply_options, write_families},
-    server::{Scrape, Source},
+    server::{BoxFuture, Scrape, Source},
 };
 
 /// What the default metrics are given by the user.
@@ -128,7 +126,7 @@ impl Gatherer {
 pub struct GathererSource(pub Arc<Gatherer>);
 
 impl Source for GathererSource {
-    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
             if gatherer.defaults.is_some() {

@@ -85,7 +85,7 @@ pub fn open(
     if let Some(joined) = join(&open_servers(), &config, worker) {
         return Ok(joined);
     }
-    let target = Target::find(&config.host, config.port).map_err(OpenError::Bind)?;
+    let target = Target::resolve(&config.host, config.port).map_err(OpenError::Bind)?;
     let mut open = open_servers();
     if let Some(joined) = join(&open, &config, worker) {
         return Ok(joined);
