@@ -95,7 +95,7 @@ fn an_empty_page_is_never_a_200() {
 fn a_content_type_that_is_no_header_is_a_500() {
     let source = From(|_| -> Answering {
         let content_type = "text/plain\r\nX: y".to_owned();
-        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)) } })
+        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)), on_complete: None } })
     });
     start(Arc::new(source), short()).scrape().assert_text(500);
 }

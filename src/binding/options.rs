@@ -59,6 +59,7 @@ impl ExporterOptions {
             schema: Schema::new(&self.allowed_props),
             default_labels: self.default_labels(),
             max_series: self.max_series,
+            start_at_zero: true,
             idle_timeout: (self.series_idle_timeout > 0)
                 .then(|| Duration::from_millis(self.series_idle_timeout.into())),
         })

@@ -1,14 +1,12 @@
-//! One summary: asks the JavaScript thread for a sample, waits a little, sums the counter in steps.
-//!
-//! Runs on the server thread.
+//! One summary: requests a sample from each JavaScript thread, waits for a short time, and sums the
+//! counter in steps. Runs on the server thread.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
+use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
 
 use super::{Gatherer, JsThread};
@@ -17,11 +15,12 @@ use crate::{
     summary::{Figures, Query, Summary},
 };
 
-/// A summary in the making: JSON, or what is wrong with the query.
-pub type Summing = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
-
-/// The summary that this query string asks for.
-pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> Summing {
+/// Computes the summary of a query string: JSON, or what is wrong with the query.
+pub fn summarise(
+    gatherer: &Arc<Gatherer>,
+    query: &str,
+    js_timeout: Duration,
+) -> BoxFuture<'static, Result<Vec<u8>, String>> {
     let gatherer = Arc::clone(gatherer);
     let query = Query::parse(query, gatherer.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {

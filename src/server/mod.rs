@@ -10,9 +10,11 @@
 //!
 //! [`Server::start`] may be called from any thread; everything behind it runs on the server's.
 
-use std::{future::Future, io::Write as _, pin::Pin, time::Duration};
+use std::{io::Write as _, time::Duration};
 
-use crate::exposition::Render;
+use futures_util::future::BoxFuture;
+
+use crate::exposition::{Format, Render, ScraperId};
 
 mod accept;
 pub mod access;
@@ -41,27 +43,40 @@ pub use self::{
     route::{METRICS_PATH, Route, route},
 };
 
-/// One scrape's answer: its content type and the page, still to be written.
+/// A request for a page.
+#[derive(Clone, Copy, Debug)]
+pub struct ScrapeRequest {
+    /// The time that the page may wait for the JavaScript thread.
+    pub js_timeout: Duration,
+    /// The format that the client prefers.
+    pub format: Format,
+    /// The scraper, if it announces itself.
+    pub scraper: Option<ScraperId>,
+}
+
+/// A page that can be sent.
 pub struct Scrape {
     /// The `Content-Type` of the page.
     pub content_type: String,
     /// The page.
     pub page: Box<dyn Render>,
+    /// Called when the last byte of the page has been accepted by the client's socket.
+    pub on_complete: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// What the server serves: the one read-only interface it has to the rest of the crate.
+/// The one read-only interface of the server to the rest of the crate: a source of pages.
 pub trait Source: Send + Sync + 'static {
-    /// Starts a page. Runs on the server thread and never blocks it; it may wait for the JavaScript
-    /// thread, for at most `js_timeout`, and then answers with what is known without it.
-    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
+    /// Starts a page. Runs on the server thread and never blocks it; may wait for the JavaScript thread,
+    /// for at most `js_timeout`, and then responds with what is available without it.
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape>;
 
-    /// Answers `/summary.json` with this query string, as [`crate::summary`] tells: JSON, or what is
-    /// wrong with the query. Runs and waits as [`Source::scrape`] does.
+    /// Responds to `/summary.json` with this query string, as [`crate::summary`] documents: JSON, or
+    /// what is wrong with the query. Runs and waits as [`Source::scrape`] does.
     fn summary(
         &self,
         query: &str,
         js_timeout: Duration,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+    ) -> BoxFuture<'static, Result<Vec<u8>, String>>;
 }
 
 /// Says one line to whoever runs the application. Nothing fails if nobody listens.

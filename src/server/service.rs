@@ -19,7 +19,7 @@ use hyper::{
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::{
-    Source,
+    ScrapeRequest, Source,
     access::{AccessControl, AccessPolicy, Peer, Rejection},
     body::{Answer, Content, Permits},
     encoder::PageEncoder,
@@ -29,7 +29,10 @@ use super::{
     panics::{caught, caught_async},
     route::{Route, dispatch},
 };
-use crate::live::{self, Asset};
+use crate::{
+    exposition::Format,
+    live::{self, Asset},
+};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const METHODS: &str = "GET, HEAD";
@@ -144,7 +147,10 @@ impl Service {
         let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
 
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
-        let scrape = caught(|| self.source.scrape(js_timeout)).map_err(|_| fault())?;
+        let scrape = caught(|| {
+            self.source.scrape(ScrapeRequest { js_timeout, format: Format::Text, scraper: None })
+        })
+        .map_err(|_| fault())?;
         let scrape = tokio::time::timeout_at(deadline.into(), caught_async(scrape));
         let scrape = scrape.await.map_err(|_| late())?.map_err(|_| fault())?;
 

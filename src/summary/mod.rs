@@ -66,7 +66,7 @@ pub use self::{
     grouping::Row,
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
-use crate::counter::{PageReader, TraceCounter};
+use crate::counter::{SlotPin, TraceCounter};
 
 /// How many series are summed in one go: what the counter's lock and the server thread are held
 /// for, some 50 µs.
@@ -101,7 +101,7 @@ pub struct Figures {
 pub struct Summary {
     /// Not a page: what it visits does not count as shown. It keeps slots and fragments from being
     /// given out anew between two steps.
-    reading: PageReader,
+    reading: SlotPin,
     query: Query,
     grouping: Grouping,
     next: Option<u32>,
@@ -112,7 +112,7 @@ impl Summary {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
-        Self { reading: PageReader::new(counter), query, grouping, next: Some(0) }
+        Self { reading: SlotPin::new(counter), query, grouping, next: Some(0) }
     }
 
     /// Sums the next series, [`CHUNK_SERIES`] of them at most, and tells whether there are more.

@@ -15,8 +15,8 @@ use std::{
 };
 
 use hypertrace_prometheus::{
-    exposition::{CHUNK_BYTES, CONTENT_TYPE, CachedVersions, Render, Step},
-    server::{Limits, Scrape, Server, Source, access::AccessPolicy, listen},
+    exposition::{CHUNK_BYTES, CachedVersions, Format, Render, Step},
+    server::{Limits, Scrape, ScrapeRequest, Server, Source, access::AccessPolicy, listen},
 };
 
 pub use self::client::{Answer, Client};
@@ -34,8 +34,8 @@ pub type Answering = Pin<Box<dyn Future<Output = Scrape> + Send>>;
 pub struct From<F>(pub F);
 
 impl<F: Fn(Duration) -> Answering + Send + Sync + 'static> Source for From<F> {
-    fn scrape(&self, js_timeout: Duration) -> Answering {
-        (self.0)(js_timeout)
+    fn scrape(&self, request: ScrapeRequest) -> Answering {
+        (self.0)(request.js_timeout)
     }
 
     /// Says the query back; `bad` is a bad one, and `fault` a fault of the source's.
@@ -90,7 +90,11 @@ pub fn lines_in(bytes: usize) -> usize {
 }
 
 pub fn scrape(page: impl Render + 'static) -> Scrape {
-    Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(page) }
+    Scrape {
+        content_type: Format::Text.content_type().to_owned(),
+        page: Box::new(page),
+        on_complete: None,
+    }
 }
 
 pub fn lines(count: usize) -> Lines<impl FnMut(usize) + Send> {

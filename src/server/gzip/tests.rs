@@ -38,20 +38,22 @@ fn bytes_of(member: &[u8]) -> Vec<u8> {
 }
 
 fn packed(counter: &Arc<TraceCounter>, kept: &Rc<DeflateCache>) -> Vec<u8> {
-    let text = Text::new(Arc::clone(counter), TAIL.to_vec());
+    let text = Text::text(Arc::clone(counter), TAIL.to_vec());
+    let record = text.record();
     let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, kept);
     let mut member = Vec::new();
     loop {
         let part = page.chunk().expect("no panic");
         member.extend_from_slice(&part.bytes);
         if !part.more {
+            counter.complete(&record, Instant::now());
             return member;
         }
     }
 }
 
 fn plain(counter: &Arc<TraceCounter>) -> String {
-    let page = Text::new(Arc::clone(counter), TAIL.to_vec()).into_bytes();
+    let page = Text::text(Arc::clone(counter), TAIL.to_vec()).into_bytes();
     String::from_utf8(page).expect("UTF-8")
 }
 
@@ -75,7 +77,7 @@ fn counted(series: u32) -> (Arc<TraceCounter>, Thread) {
 
 /// The numbers of the stretches that are written anew, not taken from what is kept.
 fn written(counter: &Arc<TraceCounter>, kept: &DeflateCache) -> Vec<u32> {
-    let mut page = Text::new(Arc::clone(counter), Vec::new());
+    let mut page = Text::text(Arc::clone(counter), Vec::new());
     let mut numbers = Vec::new();
     loop {
         match page.render(&|number| kept.version(number), &mut Vec::new()) {
@@ -134,6 +136,7 @@ fn counted_and_expiring() -> (Arc<TraceCounter>, Thread, u32) {
     let mut thread = Thread::join(&counter);
     let slot = intern(&counter, 1);
     thread.count(&counter, slot);
+    counter.sweep(thread.shard(), later(0));
     (counter, thread, slot)
 }
 
@@ -210,7 +213,7 @@ fn a_member_is_the_same_with_a_compressor_of_its_own_and_with_one_that_was_kept(
 fn nothing_is_kept_for_a_scraper_that_takes_no_gzip() {
     let (counter, thread) = counted(2 * RANGE);
     let kept = Rc::new(DeflateCache::new(ROOM));
-    let text = Text::new(Arc::clone(&counter), Vec::new());
+    let text = Text::text(Arc::clone(&counter), Vec::new());
     let mut page = PageEncoder::new(Box::new(text), Coding::Identity, &kept);
     while page.chunk().expect("no panic").more {}
     assert_eq!(kept.bytes(), 0);
@@ -371,7 +374,7 @@ proptest! {
                 }
                 Event::Scrape { .. } => { packed(&counter, &kept); }
                 Event::Halfway { parts } => {
-                    let text = Text::new(Arc::clone(&counter), TAIL.to_vec());
+                    let text = Text::text(Arc::clone(&counter), TAIL.to_vec());
                     let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, &kept);
                     for _ in 0..parts {
                         if !page.chunk().expect("no panic").more { break }
