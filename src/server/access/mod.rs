@@ -77,6 +77,11 @@ impl Peer {
     pub(crate) fn new(address: IpAddr, phase: watch::Receiver<Phase>) -> Self {
         Self { address, is_authorized: Cell::new(false), phase }
     }
+
+    /// Returns the address of the peer.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
 }
 
 /// The reason why a request is rejected.
