@@ -25,7 +25,7 @@ pub const OVERFLOW: &str = "hypertrace_overflow";
 pub const SITE_LABELS: usize = 5;
 
 /// Whose properties a label shows, in the order of [`Schema`]'s values.
-const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
+pub const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
 
 /// The label names of one counter: the reserved ones, then each allowed property's, owner by owner.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::{
 use prometheus::proto::MetricFamily;
 
 pub use register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests};
-pub use threads::{JsThread, JsThreads};
+pub use threads::{JsThread, JsThreads, WORKER_LABEL};
 
 use self::summary::Summing;
 use crate::{

@@ -12,7 +12,7 @@ use prometheus::proto::MetricFamily;
 use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
 
 /// The label that tells a worker thread's figures from the main thread's.
-const WORKER: &str = "worker";
+pub const WORKER_LABEL: &str = "worker";
 
 /// One JavaScript thread.
 pub struct JsThread {
@@ -32,7 +32,7 @@ impl JsThread {
     }
 
     fn labels(&self) -> Vec<(&'static str, &str)> {
-        self.worker.as_deref().map(|id| (WORKER, id)).into_iter().collect()
+        self.worker.as_deref().map(|id| (WORKER_LABEL, id)).into_iter().collect()
     }
 }
 
