@@ -177,7 +177,7 @@ describe('a payload', () => {
     ]
     for (const [first, second] of pairs) {
       const traceFunction = start({})
-      for (const parts of [first, second, first]) traceFunction(payload(parts))
+      for (const given of [first, second, first]) traceFunction(payload(given))
       assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [2, 1], JSON.stringify([first, second]))
     }
   })

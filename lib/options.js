@@ -238,7 +238,7 @@ function joinBlocker ({ register, collectDefaults, defaultLabels }) {
   if (register !== null) return { option: 'register', expected: 'left out' }
   // The samples of one thread would have the label of another.
   if (collectDefaults && defaultLabels.some(([name]) => name === workerLabel)) {
-    return { option: 'defaultLabels', expected: `without "${workerLabel}", which tells threads apart,` }
+    return { option: 'defaultLabels', expected: `without "${workerLabel}", the label of worker threads,` }
   }
   return null
 }

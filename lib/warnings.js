@@ -42,7 +42,7 @@ function warnOfBound (maxSeries) {
 function warnOfOpenPage (served) {
   if (served === null || LOOPBACK.test(served.address)) return
   warnOnce('open page', 'HYPERTRACE_OPEN_PAGE',
-    `The metrics page on ${served.address} port ${served.port} can be read by anybody who can reach that port: ` +
+    `The metrics page on ${served.address} port ${served.port} can be read by everyone who can reach that port: ` +
     'it shows file paths and names from this program.',
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
 }

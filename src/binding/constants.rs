@@ -10,7 +10,7 @@ use crate::{
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
 };
 
-/// Names, texts and bounds of the page that JavaScript has to know.
+/// Names, texts and bounds of the page that JavaScript needs.
 #[napi(object, object_from_js = false)]
 pub struct Constants {
     /// The content type of the page.
@@ -23,7 +23,7 @@ pub struct Constants {
     pub overflow_label: &'static str,
     /// The prefixes of the labels of properties, one for each owner.
     pub props_prefixes: Vec<&'static str>,
-    /// The label that tells the figures of one worker thread from those of another.
+    /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,
