@@ -2,17 +2,18 @@
  * Counts every `tracer.trace()` of [hypertrace](https://github.com/holepunchto/hypertrace) in a
  * Prometheus counter and, with `port`, serves the page that Prometheus scrapes.
  *
- * Returns the function for hypertrace's `setTraceFunction`. Set it before the objects to be traced
- * are made: hypertrace gives objects made earlier a tracer that does nothing.
+ * Returns the function for `setTraceFunction` of hypertrace. Set it before you create the objects to
+ * trace: hypertrace gives an object that was created earlier a tracer that does nothing.
  *
- * The port is listening when the call returns. Counting runs on the calling thread; the server runs
- * on a thread of its own and answers while the event loop is blocked.
+ * The port is open when the call returns. Counting runs on the calling thread. The server runs on its
+ * own thread and answers while the event loop is blocked.
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: an option has the wrong type; the message names it.
- * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: an option has the right type and a value that cannot be used.
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: an option has the right type and an invalid value.
  * @throws {RangeError} `ERR_OUT_OF_RANGE`: a number is outside the range of its option.
- * @throws {Error} `EADDRINUSE`, `EACCES`, `ENOTFOUND`, `EADDRNOTAVAIL`: the server cannot listen;
- * with `code`, `syscall`, `address` and `port` as on a Node.js server's error. Nothing is left running.
+ * @throws {Error} `EADDRINUSE`, `EACCES`, `ENOTFOUND`, `EAI_AGAIN`, `EADDRNOTAVAIL`, `EINVAL` or another
+ * code of the system: the server cannot listen. The error has `syscall`, `address` and `port`, as on a
+ * Node.js server. Nothing is left running.
  *
  * @example
  * const { setTraceFunction } = require('hypertrace')
@@ -26,60 +27,64 @@ declare function HypertracePrometheus (options?: HypertracePrometheus.Options): 
 
 declare namespace HypertracePrometheus {
   /**
-   * What to count, how to show it and where to serve it. `null` is the default, as if left out.
-   * Options not named here are ignored.
+   * The options. `null` has the same effect as an absent option. Unknown options are ignored.
    */
   interface Options {
     /**
-     * The port to serve the page on, 0 to 65535, or its digits as an environment variable has them.
-     * 0 takes any free port: `address()` tells which. Left out, there is no server.
+     * The port of the server, 0 to 65535: a number, or a string of digits such as the value of an
+     * environment variable. 0 takes any free port; `address()` returns it. Without a port there is no
+     * server.
      *
-     * In another thread of the same process the same port joins: one page shows the counts of all
-     * threads, and each one's `nodejs_*` beside the main thread's with the label `worker`. The options
-     * that shape the page have to be the same. A thread that has joined is not kept alive by it.
+     * Another thread of the process that asks for the same port joins the page. The page then shows the
+     * counts of all threads, and the `nodejs_*` lines of each worker with the label `worker`. The options
+     * that shape the page must be equal in all threads.
      *
-     * The open server keeps the process alive until `stop()`, or after `unref()`.
+     * The open server keeps the process alive until `stop()` or `unref()`. It does not keep alive a
+     * thread that has joined.
      *
      * @default undefined
-     * @throws {RangeError} `ERR_SOCKET_BAD_PORT` outside of 0 to 65535.
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` naming an option that is another in the thread to join.
-     * @throws {Error} `EADDRINUSE` when another program or this very thread has the port, `EACCES` when it needs privilege.
+     * @throws {RangeError} `ERR_SOCKET_BAD_PORT` outside 0 to 65535.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an option that differs from the thread to join.
+     * @throws {Error} `EADDRINUSE` if another program or another instance in this thread has the port,
+     * `EACCES` if the port needs a privilege.
      */
     port?: number | string | null
 
     /**
-     * The host name or address to listen on. `localhost` listens on 127.0.0.1 and ::1: only this
-     * machine reaches it. `0.0.0.0` (IPv4) or `::` (IPv4 and IPv6) is every interface.
+     * The host name or address to listen on. `localhost` (127.0.0.1 and ::1) is reachable from this
+     * machine only. `0.0.0.0` (IPv4) and `::` (IPv4 and IPv6) are reachable from other machines: set
+     * `auth` too.
      *
      * @default 'localhost'
-     * @throws {Error} `ENOTFOUND` for a name that does not resolve, `EADDRNOTAVAIL` for an address
-     * that is not this machine's.
+     * @throws {Error} `ENOTFOUND` or `EAI_AGAIN` for a name that does not resolve, `EADDRNOTAVAIL` for an
+     * address that this machine does not have, `EINVAL` for one that the system cannot listen on.
      */
     host?: string | null
 
     /**
-     * A registry of prom-client 14 or 15, `@prometheus-io/client`, or anything of that shape. The
-     * counter and the default metrics are registered there; with `port` as well, the page is this
-     * registry's. `stop()` takes out what was put in.
+     * A registry of prom-client 14 or 15, of `@prometheus-io/client`, or an object with the same
+     * methods. The counter and the default metrics are registered in it. With `port`, the server serves
+     * the page of this registry. `stop()` removes what was registered.
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` without the methods of {@link Registry}.
-     * @throws {Error} the registry's own, when it already holds a metric of the counter's name.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` if it already has a metric with the name of the counter.
      */
     register?: Registry | null
 
     /**
-     * Whether the page carries the `process_*` and `nodejs_*` families as well, whose names, help
-     * texts, types and labels are those of prom-client 15, and `hypertrace_*`, about the exporter.
+     * Adds the default metrics to the page: `process_*` and `nodejs_*`, with the names, help texts,
+     * types and labels of prom-client 15, and `hypertrace_*`, about the exporter.
      *
      * @default true
      */
     collectDefaults?: boolean | null
 
     /**
-     * Properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
-     * `caller_props_foo`, each set where the property is. A character outside of `[A-Za-z0-9_]`
-     * becomes `_`. Each different value is a series of its own: allow only properties with few values.
+     * The properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
+     * `caller_props_foo`, each only where the property exists. A character outside `[A-Za-z0-9_]`
+     * becomes `_`; if two properties get the same name, the later one is shown. Each value is a series of
+     * its own: allow only properties with few values.
      *
      * @default []
      * @see https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
@@ -87,7 +92,7 @@ declare namespace HypertracePrometheus {
     allowedProps?: readonly string[] | null
 
     /**
-     * The counter's name: letters, digits, `_` and `:`, not led by a digit.
+     * The name of the counter: letters, digits, `_` and `:`, and no digit at the start.
      *
      * @default 'trace_counter'
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name.
@@ -96,17 +101,18 @@ declare namespace HypertracePrometheus {
     metricName?: string | null
 
     /**
-     * Labels that every sample gets. Their names are letters, digits and `_`, not led by a digit or
-     * `__`, and none of the counter's own.
+     * Labels for every line of the page. A name has letters, digits and `_`, does not start with a
+     * digit or `__`, and is not a label of the counter.
      *
      * @default {}
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name, `ERR_INVALID_ARG_TYPE` for a value
+     * that is not a string or a number.
      */
     defaultLabels?: Readonly<Record<string, string | number>> | null
 
     /**
-     * Put before the name of each default metric (`process_*`, `nodejs_*`), never before the counter's.
-     * Letters, digits, `_` and `:`, not led by a digit.
+     * A prefix for the names of the `process_*` and `nodejs_*` metrics. The counter and `hypertrace_*`
+     * have no prefix. Letters, digits, `_` and `:`, and no digit at the start.
      *
      * @default ''
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other text.
@@ -114,9 +120,9 @@ declare namespace HypertracePrometheus {
     prefix?: string | null
 
     /**
-     * Labels of the counter to leave out. Calls that differ in these alone are counted together; no
-     * count is lost. `['object_id', 'parent_object_id']` is the strongest cure for too many series.
-     * A property's label is left out by leaving the property out of `allowedProps`.
+     * The labels to leave out of the counter. Calls that differ only in these labels are counted
+     * together; no count is lost. `['object_id', 'parent_object_id']` is the best remedy for too many
+     * series. The label of a property is absent if `allowedProps` does not have the property.
      *
      * @default []
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a label that is not a {@link Label}.
@@ -124,9 +130,9 @@ declare namespace HypertracePrometheus {
     omitLabels?: readonly Label[] | null
 
     /**
-     * The most series the counter may have, 1 to 100,000,000. No count is lost at the bound: in its
-     * last tenth, a new series gives up `object_id`, `parent_object_id` and every property; past that,
-     * one series with `hypertrace_overflow="true"` takes the rest.
+     * The maximum number of series of the counter, 1 to 100,000,000. No count is lost at the maximum:
+     * in its last tenth, a new label set is counted without `object_id`, `parent_object_id` and
+     * properties; after that, in one series with `hypertrace_overflow="true"`.
      *
      * @default 50000
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -134,18 +140,19 @@ declare namespace HypertracePrometheus {
     maxSeries?: number | null
 
     /**
-     * Milliseconds after which a series that is not counted any more leaves the page, once its last
-     * value was shown; 0 for never. If it is counted again it starts at 0, which `rate()` takes for
-     * a restart. Looked after now and then on the JavaScript thread, by a timer that keeps no
-     * process alive.
+     * Milliseconds, 0 to 2,147,483,647. A series that is not counted for this time expires: after a
+     * scrape has shown its last value, it is removed from the page. If it is counted again, it starts at
+     * 0, which `rate()` takes for a restart. 0: no series expires. A timer on the JavaScript thread,
+     * which does not keep the process alive, looks for idle series.
      *
      * @default 0
+     * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    seriesIdleTimeout?: number
+    seriesIdleTimeout?: number | null
 
     /**
-     * The most characters (UTF-16 units) of a label value, 1 to 65,535. A longer one is cut and ends
-     * in `…`.
+     * The maximum length of a label value in UTF-16 code units, 1 to 65,535. A longer value is cut and
+     * ends in `…`.
      *
      * @default 1024
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -153,37 +160,37 @@ declare namespace HypertracePrometheus {
     maxLabelValueLength?: number | null
 
     /**
-     * What each request has to carry, on every path: a name and a password (Basic), or a token
-     * (Bearer). Without it, or with a wrong one, the answer is 401; wrong ones are answered later and
-     * later, by address. Without `tls` it goes over the network readable by all who can listen there.
+     * The credentials that each request must carry, on every path: a user name and a password (Basic),
+     * or a token (Bearer). A request without them, or with wrong ones, gets 401; the response to wrong
+     * ones is delayed, by address. Without `tls`, everybody on the network path can read them.
      *
      * @default null
-     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` when half of a pair is missing, `ERR_INVALID_ARG_VALUE`
-     * for an empty password or one that a request cannot carry. The message does not tell it.
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if one of a pair is missing, `ERR_INVALID_ARG_VALUE` for an
+     * empty password or one that a request cannot carry. The message does not contain the value.
      */
     auth?: BasicAuth | BearerAuth | null
 
     /**
-     * Serves over TLS 1.2 and 1.3 (HTTPS) with this certificate; then not over plain HTTP.
+     * Serves HTTPS (TLS 1.2 and 1.3) with this certificate, and no plain HTTP.
      *
      * @default null
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` when one of them cannot be read, or the key is not the
-     * certificate's. The message tells nothing of the key.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` if a certificate or the key cannot be read, or if the key
+     * does not match the certificate. The message contains nothing of the key.
      */
     tls?: SecureContext | null
 
     /**
-     * Names and addresses, without a port, that browsers may use for this server beyond `localhost` and
-     * the addresses of the loopback. A browser's own request for any other name is answered 403, against
-     * DNS rebinding. Scrapers are not asked.
+     * Host names and addresses, without a port, that a browser may use for this server, besides
+     * `localhost` and the loopback addresses. A request with a `Sec-Fetch-*` header for another name gets
+     * 403, against DNS rebinding. Prometheus sends no such header.
      *
      * @default []
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for what is no name or address.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a text that is not a name or an address.
      */
     allowedHosts?: readonly string[] | null
   }
 
-  /** A name and a password, as Prometheus's `basic_auth` sends them. */
+  /** A user name and a password, as `basic_auth` of Prometheus sends them. */
   interface BasicAuth {
     /** Not empty, without a colon. */
     username: string
@@ -192,7 +199,7 @@ declare namespace HypertracePrometheus {
     bearer?: null
   }
 
-  /** A token, as Prometheus's `authorization: { credentials }` sends it. */
+  /** A token, as `authorization: { credentials }` of Prometheus sends it. */
   interface BearerAuth {
     /** Visible ASCII characters. */
     bearer: string
@@ -200,23 +207,23 @@ declare namespace HypertracePrometheus {
     password?: null
   }
 
-  /** A certificate and its key in PEM form, by the names that Node.js's `tls` has. */
+  /** A certificate and its key in PEM form, with the names that `tls` of Node.js uses. */
   interface SecureContext {
-    /** The certificate, followed by those between it and its authority's. */
+    /** The certificate, followed by the intermediate certificates. */
     cert: string | Uint8Array
-    /** Its private key, not encrypted: RSA of 2,048 bits or more, ECDSA P-256 or P-384, or Ed25519. */
+    /** The private key, not encrypted: RSA of 2,048 bits or more, ECDSA P-256 or P-384, or Ed25519. */
     key: string | Uint8Array
-    /** Authorities. With them each client has to show a certificate of one of theirs. */
+    /** Certificate authorities. With these, each client must have a certificate that one of them signed. */
     ca?: string | Uint8Array | null
     /**
-     * The oldest version to speak.
+     * The oldest TLS version that the server accepts.
      *
      * @default 'TLSv1.2'
      */
     minVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   }
 
-  /** The labels of the counter that are not properties'. */
+  /** The labels of the counter, without those of properties. */
   type Label =
     | 'object_classname'
     | 'object_id'
@@ -226,13 +233,13 @@ declare namespace HypertracePrometheus {
     | 'parent_object_classname'
     | 'parent_object_id'
 
-  /** What hypertrace hands to a trace function at each `tracer.trace()`. */
+  /** The argument that hypertrace passes to a trace function at each `tracer.trace()`. */
   interface TracePayload {
-    /** The id given to `trace(id)`; `null` without one; missing in hypertrace 1.0.0. */
+    /** The id in `trace(id)`; `null` without one; missing in hypertrace 1.0.0. */
     id?: string | null
     /** The object that holds the tracer. */
     object: TracedObject
-    /** The object given as `parent`, if any. */
+    /** The object that was passed as `parent`, if any. */
     parentObject?: TracedObject | null
     /** The call of `trace()`. */
     caller: Caller
@@ -244,13 +251,13 @@ declare namespace HypertracePrometheus {
     className: string
     /** 1, 2, 3 … for each constructor. */
     id: number
-    /** The `props` given to `createTracer`. */
+    /** The `props` of `createTracer`. */
     props?: object | null
     /** The object itself. Not read for labels. */
     ctx?: unknown
   }
 
-  /** Where `trace()` was called. */
+  /** The call site of `trace()`. */
   interface Caller {
     /** The calling function, without the name of its class. */
     functionName: string
@@ -260,80 +267,82 @@ declare namespace HypertracePrometheus {
     line?: number
     /** The column of the call, from 1. */
     column?: number
-    /** The properties given to `trace(id, props)`. */
+    /** The properties in `trace(id, props)`. */
     props?: object | null
   }
 
-  /** Something that can write a page: what dht-prom-client takes as `x.register`. */
+  /** An object that can write a page. dht-prom-client takes it as `x.register`. */
   interface MetricsSource {
-    /** The whole page in the Prometheus text format. Bound: it may be handed on by itself. */
+    /** Returns the whole page in the text format of Prometheus. Needs no `this`. */
     metrics: () => Promise<string>
-    /** The `Content-Type` to send the page with. */
+    /** The `Content-Type` to send with the page. */
     readonly contentType: string
   }
 
-  /** What is needed of a registry. prom-client 14 and 15 and `@prometheus-io/client` have it. */
+  /** The methods of a registry that this package needs. prom-client 14 and 15 and `@prometheus-io/client` have them. */
   interface Registry extends MetricsSource {
-    /** Adds a metric; throws when another metric has its name. */
+    /** Adds a metric; throws if another metric has its name. */
     registerMetric (metric: any): void
-    /** The metric of that name, if there is one. */
+    /** Returns the metric of that name, if there is one. */
     getSingleMetric (name: string): any
-    /** Takes out the metric of that name. */
+    /** Removes the metric of that name. */
     removeSingleMetric (name: string): void
   }
 
-  /** Where a server listens, as Node.js's `server.address()` tells it. */
+  /** The address of a server, as `server.address()` of Node.js returns it. */
   interface Address {
     /** The IP address. */
     address: string
     /** `'IPv4'` or `'IPv6'`. */
     family: 'IPv4' | 'IPv6'
-    /** The port, the real one when 0 was asked for. */
+    /** The port; with the option `port: 0`, the port that was taken. */
     port: number
   }
 
-  /** Counts one trace. What `setTraceFunction` takes; it never throws. */
+  /** Counts one trace. Pass it to `setTraceFunction`. It never throws. */
   interface TraceFunction {
     (payload: TracePayload): void
 
     /**
-     * The whole page. Written off the JavaScript thread, unless a `register` was given: then it is
-     * what that registry's `metrics()` writes.
+     * Returns the whole page. It is written on another thread. With a `register`, the result is that of
+     * `register.metrics()`.
      */
     metrics (): Promise<string>
 
     /**
-     * Closes the server, takes the metrics out of a given `register` and ends every observer. No
-     * request that comes after the call is answered; resolves when the port is free. May be called
-     * again. In a thread that has joined another's port it only leaves: its counts stay on the page.
+     * Closes the server, removes the metrics from a given `register` and ends every observer. Requests
+     * that come after the call are not answered. Resolves when the port is free. More calls have no
+     * effect. In a thread that has joined the port of another thread, it only leaves the page; its counts
+     * stay.
      */
     stop (): Promise<void>
 
     /**
-     * Where the server listens, or `null` without one or after `stop()`. With `host: 'localhost'`
-     * it is the first of the two addresses.
+     * Returns the address of the server, or `null` without a server or after `stop()`. With
+     * `host: 'localhost'` it is the first of the two addresses.
      */
     address (): Address | null
 
     /**
-     * Changes the certificate of a server that was opened with `tls`, from the next connection on. Those
-     * that are open stay open. All of it is set anew: without `ca`, certificates are no longer asked for.
+     * Replaces the certificate of a server that was opened with `tls`, from the next connection on. Open
+     * connections stay open. The whole option is replaced: without `ca`, the server no longer asks for
+     * client certificates.
      *
-     * @throws {TypeError} as of the option `tls`; then nothing has changed.
+     * @throws {TypeError} as the option `tls`; then nothing has changed.
      * @throws {Error} `ERR_INVALID_STATE` without a `port` or without the option `tls`.
      */
     setSecureContext (context: SecureContext): void
 
-    /** Lets the open server keep the process alive, which is the default. */
+    /** Makes the open server keep the process alive, which is the default. */
     ref (): this
 
-    /** Lets the process end although the server is open. */
+    /** Lets the process end while the server is open. */
     unref (): this
 
-    /** The `Content-Type` of the page: `text/plain; version=0.0.4; charset=utf-8`, or the given register's. */
+    /** The `Content-Type` of the page: `text/plain; version=0.0.4; charset=utf-8`, or that of the given `register`. */
     readonly contentType: string
 
-    /** The given `register`, or an object of this one's own whose `metrics` is bound. */
+    /** The given `register`, or an object with `metrics()` and `contentType`. */
     readonly register: MetricsSource
   }
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs in examples/, run as people run them.
+// Runs the programs in examples/.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -11,17 +11,18 @@ const os = require('node:os')
 const path = require('node:path')
 const readline = require('node:readline')
 const test = require('node:test')
+const { until } = require('./support/until')
 
 const EXAMPLES = path.join(__dirname, '..', 'examples')
 const LIMIT = { timeout: 60_000 }
 
 test('hypercore example: the page shows every trace that was made', LIMIT, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0', '--for', '1', '--linger', '50'])
-  const [, url] = await example.line(/^Metrics: (http:\/\/localhost:\d+\/metrics)$/)
+  const url = await addressOf(example)
   const [, made] = await example.line(/^Traces made: (\d+)$/)
   assert.ok(Number(made) > 100, `${made} traces`)
 
-  const page = await (await fetch(url)).text()
+  const page = await (await fetch(`${url}metrics`)).text()
   assert.equal(sumOf(page), Number(made))
   for (const [label, value] of [
     ['object_classname', 'Hypercore'], ['object_classname', 'Peer'], ['parent_object_classname', 'Core'],
@@ -54,7 +55,7 @@ test('hypercore example: ends by itself after the time given', LIMIT, async t =>
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
 
-test('hypercore example: a port in use is told, with a way out', LIMIT, async t => {
+test('hypercore example: the message for a port in use says how to use another port', LIMIT, async t => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
@@ -63,12 +64,12 @@ test('hypercore example: a port in use is told, with a way out', LIMIT, async t 
   assert.deepEqual(await example.ended(), {
     code: 1,
     signal: null,
-    stderr: `Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}\n`,
+    stderr: `Port ${port} is in use by another program. Use another port: npm start -- --port ${port + 1}\n`,
     left: []
   })
 })
 
-test('hypercore example: arguments that are none are told', LIMIT, async t => {
+test('hypercore example: wrong arguments are errors', LIMIT, async t => {
   const wrongTime = await run(t, 'hypercore.js', ['--for', 'ever']).ended()
   assert.equal(wrongTime.stderr, '--for takes a number of seconds, not ever\n')
   assert.equal(wrongTime.code, 1)
@@ -77,9 +78,9 @@ test('hypercore example: arguments that are none are told', LIMIT, async t => {
   assert.equal(wrongPort.code, 1)
 })
 
-test('pool example: every job of every worker is on the page after the pool is gone', LIMIT, async t => {
+test('pool example: the page shows every job of every worker after the pool has ended', LIMIT, async t => {
   const example = run(t, 'pool.js', ['--port', '0', '--for', '0.5', '--threads', '3'])
-  await example.line(/^Metrics: http:\/\/localhost:\d+\/metrics$/)
+  await addressOf(example)
   const [, jobs] = await example.line(/^Jobs done: (\d+)$/)
   assert.ok(Number(jobs) > 0, jobs)
   await example.line(new RegExp(`^  ask: ${jobs}$`))
@@ -89,14 +90,13 @@ test('pool example: every job of every worker is on the page after the pool is g
 
 test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIMIT, async t => {
   const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
-  const [, url] = await example.line(/^Metrics: (http:\/\/localhost:\d+\/metrics)$/)
+  const url = await addressOf(example)
   await example.line(/^Ctrl-C ends it\.$/)
-  let workers = new Set()
-  for (const since = Date.now(); workers.size < 3 && Date.now() - since < 20_000;) {
-    const page = await (await fetch(url)).text()
-    workers = new Set([...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id))
-  }
-  assert.equal(workers.size, 3)
+  await until(async () => {
+    const page = await (await fetch(`${url}metrics`)).text()
+    const workers = [...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id)
+    return new Set(workers).size === 3
+  }, 'three workers are on the page')
   example.child.kill('SIGINT')
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
@@ -104,8 +104,8 @@ test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIM
 for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-module.mjs']]) {
   test(`${name}: traces, serves and ends at Ctrl-C`, LIMIT, async t => {
     const app = run(t, name, [], { PORT: '0' })
-    const [url] = await app.line(/^http:\/\/localhost:\d+\/metrics$/)
-    const page = await (await fetch(url)).text()
+    const url = await addressOf(app)
+    const page = await (await fetch(`${url}metrics`)).text()
     const line = page.split('\n')[2]
     assert.match(line, /object_classname="SomeModule"/)
     assert.match(line, /object_props_someCustom="property"/)
@@ -114,6 +114,20 @@ for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-
     app.child.kill('SIGINT')
     assert.deepEqual(await app.ended(), { code: 0, signal: null, stderr: '', left: [] })
   })
+}
+
+/**
+ * Returns the address of the live page. It is on the first line that an example prints, and the
+ * address of the metrics is on the second.
+ */
+async function addressOf (example) {
+  const first = await example.line(/^/)
+  const [, url] = first.input.match(/^Live page: (http:\/\/localhost:\d+\/)$/) ?? assert.fail(first.input)
+  await example.line(new RegExp(`^Metrics: ${url}metrics$`))
+  const response = await fetch(url)
+  assert.equal(response.status, 200)
+  assert.match(await response.text(), /^<!doctype html>/)
+  return url
 }
 
 /** Starts an example with an empty folder for its temporary files. */
@@ -137,7 +151,7 @@ function run (t, name, args, env) {
 
   return {
     child,
-    /** The match of the first line that there is, or comes, like this. */
+    /** Resolves with the match of the first line of the output that has this form. */
     async line (pattern) {
       for (let i = 0; ; i++) {
         while (i >= lines.length) {
@@ -148,7 +162,7 @@ function run (t, name, args, env) {
         if (match !== null) return match
       }
     },
-    /** How it ended, and which temporary files it left. */
+    /** Resolves with the exit code, the signal, the error output and the temporary files that remain. */
     async ended () {
       const [code, signal] = await closed
       return { code, signal, stderr, left: fs.readdirSync(folder) }

@@ -1,6 +1,6 @@
 'use strict'
 
-// What README.md says is run, compiled and compared with the code.
+// Runs and compiles the code of README.md and docs/, and compares their tables with the code.
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
@@ -17,16 +17,33 @@ const { lacks } = require('./support/tools')
 
 const { ROOT } = readme
 const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
-const TYPES = fs.readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8')
+const TYPES = readme.read('index.d.ts')
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-test('readme: every program is marked, so that it is tested', () => {
-  const programs = readme.blocks().filter(({ language }) => ['js', 'ts'].includes(language))
-  assert.ok(programs.length >= 6, `${programs.length} programs`)
-  for (const { mark, code } of programs) assert.match(mark ?? '', /^(file|run|compile) /, code)
+/** The marks that a test of this file or of readme-threads.test.js asks for. */
+const TESTED = [
+  'file some-module.js', 'page of app.js',
+  'run app.js', 'run app.mjs', 'run server.js', 'run register.js', 'run secure.js',
+  'run threads.js', 'run cluster.js', 'run cluster-register.js',
+  'compile app.ts', 'compile secure.ts',
+  'scrape config'
+]
+
+test('readme: every program of the documents has a mark, and every mark has a test', () => {
+  const blocks = readme.blocks()
+  for (const { mark, code, language, document } of blocks) {
+    if (['js', 'ts'].includes(language)) assert.match(mark ?? '', /^(file|run|compile) /, `${document}: ${code}`)
+  }
+  const marks = blocks.map(({ mark }) => mark).filter(mark => mark !== undefined)
+  assert.deepEqual(marks.sort(), [...TESTED].sort())
 })
 
-test('readme: app.js shows the page that is printed', async t => {
+test('readme: the README is short', () => {
+  const lines = readme.read('README.md').split('\n').length
+  assert.ok(lines <= 350, `${lines} lines`)
+})
+
+test('readme: the page of app.js is the page that the README shows', async t => {
   const { folder, type, page } = await run(t, 'app.js')
   const lines = readme.marked('page of app.js')
     .replace('/home/me/some-module.js', path.join(folder, 'some-module.js'))
@@ -39,20 +56,20 @@ test('readme: app.mjs traces as an ES module', async t => {
   assert.match(page, /^trace_counter\{object_classname="SomeModule",caller_functionname="get",.*\} 1$/m)
 })
 
-test('readme: server.js serves the page by itself', async t => {
+test('readme: server.js serves the page with a server of its own', async t => {
   const { type, page } = await run(t, 'server.js')
   assert.match(page, /^# HELP trace_counter /)
   assert.equal(type, CONTENT_TYPE)
 })
 
-test('readme: register.js shows both kinds of metrics on one page', async t => {
+test('readme: the page of register.js has the metrics of both', async t => {
   const { page } = await run(t, 'register.js')
   assert.match(page, /^orders_total 1$/m)
   assert.match(page, /^# TYPE trace_counter counter$/m)
   assert.match(page, /^nodejs_version_info\{/m)
 })
 
-test('readme: secure.js serves over TLS, who has the password', { skip: lacks('openssl') }, async t => {
+test('readme: secure.js serves HTTPS to a client with the password', { skip: lacks('openssl') }, async t => {
   const certificates = createCertificates()
   t.after(certificates.remove)
   const { cert, key } = certificates.server(certificates.authority('authority'))
@@ -61,85 +78,162 @@ test('readme: secure.js serves over TLS, who has the password', { skip: lacks('o
   assert.equal(type, CONTENT_TYPE)
 })
 
-test('readme: app.ts compiles', async t => {
-  const folder = createProject(t)
-  fs.writeFileSync(path.join(folder, 'app.ts'), readme.marked('compile app.ts'))
-  const tsc = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
-  const { code, output } = await execute(process.execPath, [
-    tsc, '--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', 'app.ts'
-  ], folder)
-  assert.equal(code, 0, output)
-})
+for (const name of ['app.ts', 'secure.ts']) {
+  test(`readme: ${name} compiles`, async t => {
+    const folder = createProject(t)
+    fs.writeFileSync(path.join(folder, name), readme.marked(`compile ${name}`))
+    const tsc = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
+    const { code, output } = await execute(process.execPath, [
+      tsc, '--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', name
+    ], folder)
+    assert.equal(code, 0, output)
+  })
+}
 
-test('readme: the options are those of index.d.ts, with the defaults that the code has', () => {
+test('readme: the table of options has the options of index.d.ts and the defaults of the code', () => {
   const [, body] = TYPES.match(/interface Options \{\n([^]*?)\n {2}\}\n/)
   const described = [...body.matchAll(/@default (.+)\n[^]*?\n {4}(\w+)\?:/g)].map(([, value, name]) => [name, value])
   const names = described.map(([name]) => name)
-  assert.equal(names.length, [...body.matchAll(/^ {4}\w+\?:/gm)].length, 'each option tells its default')
-  assert.deepEqual(readme.table('Options').map(([name]) => name.replaceAll('`', '')), names)
+  assert.equal(names.length, [...body.matchAll(/^ {4}\w+\?:/gm)].length, 'each option has a default in index.d.ts')
+  const rows = readme.table('README.md', 'Options')
+  assert.deepEqual(rows.map(([name]) => name.replaceAll('`', '')), names)
+  for (const name of names) assert.match(body, new RegExp(`^ {4}${name}\\?: .*\\| null$`, 'm'), `${name} may be null`)
 
   const actual = readOptions()
   assert.deepEqual(Object.keys(actual), names)
   const words = { port: 'no server', register: 'none', auth: 'none', tls: 'none' }
   for (const [name, value] of described) {
-    const row = readme.table('Options').find(([cell]) => cell === `\`${name}\``)
+    const row = rows.find(([cell]) => cell === `\`${name}\``)
     assert.equal(row[1], words[name] ?? `\`${value}\``, name)
     if (name === 'port') continue
     assert.equal(JSON.stringify(actual[name]), JSON.stringify(evaluate(value, actual[name])), name)
   }
 })
 
-test('readme: every method is told', async () => {
+test('readme: the ranges of numbers are those of the code, in the README and in index.d.ts', () => {
+  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength']) {
+    let message = ''
+    assert.throws(() => readOptions({ [name]: Infinity }), error => {
+      message = error.message
+      return error.code === 'ERR_OUT_OF_RANGE'
+    })
+    const most = Number(/<= (\d+)/.exec(message)[1]).toLocaleString('en-GB')
+    const row = readme.table('README.md', 'Options').find(([cell]) => cell === `\`${name}\``)
+    assert.ok(row[2].includes(most), `${name}: ${most} in the README`)
+    const [comment] = TYPES.split(`    ${name}?:`)[0].split('/**').slice(-1)
+    assert.ok(comment.includes(most), `${name}: ${most} in index.d.ts`)
+  }
+})
+
+test('readme: the table of methods has every method', async () => {
   const traceFunction = HypertracePrometheus()
-  const told = readme.table('Methods').map(([cell]) => cell).join(' ')
+  const listed = readme.table('README.md', 'Methods').map(([cell]) => cell).join(' ')
   const names = Object.keys(traceFunction)
   assert.ok(names.length >= 7)
   for (const name of names) {
-    assert.match(told, new RegExp(`\\.${name}\\b`), name)
+    assert.match(listed, new RegExp(`\\.${name}\\b`), name)
     assert.match(TYPES, new RegExp(`^ {4}(readonly )?${name}(:| \\()`, 'm'), name)
   }
   await traceFunction.stop()
 })
 
-test('readme: every code that an option can throw is told, in index.d.ts too', () => {
-  const source = ['errors.js', 'options.js'].map(name => fs.readFileSync(path.join(ROOT, 'lib', name), 'utf8')).join()
+test('readme: the table of errors has every code that an option can throw, and index.d.ts has it too', () => {
+  const source = ['errors.js', 'options.js'].map(name => readme.read(`lib/${name}`)).join()
   const codes = new Set(source.match(/\bERR_[A-Z_]+/g))
   assert.ok(codes.size >= 4)
-  const told = readme.table('Errors').map(([code]) => code)
+  const listed = readme.table('README.md', 'Errors').flatMap(([cell]) => cell.split(', '))
   for (const code of codes) {
-    assert.ok(told.includes(`\`${code}\``), code)
+    assert.ok(listed.includes(`\`${code}\``), code)
     assert.ok(TYPES.includes(code), code)
   }
 })
 
-test('readme: links lead somewhere', () => {
-  const anchors = readme.anchors()
-  const links = readme.links()
-  assert.ok(links.length > 20)
-  for (const link of links) {
-    if (link.startsWith('#')) assert.ok(anchors.includes(link), link)
-    else if (!link.startsWith('https://')) assert.ok(fs.existsSync(path.join(ROOT, link)), link)
+test('readme: each row of the table of differences is complete, and none is there twice', () => {
+  const rows = readme.table('docs/differences.md', 'Differences from 1.0.0')
+  assert.ok(rows.length >= 30, `${rows.length} rows`)
+  for (const row of rows) {
+    assert.equal(row.length, 4, row.join(' | '))
+    for (const cell of row.slice(0, 3)) assert.notEqual(cell, '', row.join(' | '))
+  }
+  assert.equal(new Set(rows.map(([what]) => what)).size, rows.length)
+})
+
+test('readme: every link between documents leads to a file, and to a heading of it', () => {
+  let checked = 0
+  for (const document of [...readme.GUIDES, ...readme.OTHERS]) {
+    for (const link of readme.links(document)) {
+      if (link.startsWith('https://')) continue
+      const [file, anchor] = link.split('#')
+      const target = path.posix.join(path.posix.dirname(document), file === '' ? path.posix.basename(document) : file)
+      assert.ok(fs.existsSync(path.join(ROOT, target)), `${document}: ${link}`)
+      if (anchor !== undefined) assert.ok(readme.anchors(target).includes(anchor), `${document}: ${link}`)
+      checked++
+    }
+  }
+  assert.ok(checked > 100, `${checked} links`)
+})
+
+test('readme: README.md links to every document', () => {
+  const linked = new Set(readme.links('README.md').map(link => link.split('#')[0]))
+  for (const document of readme.GUIDES.slice(1)) assert.ok(linked.has(document), document)
+  for (const name of ['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']) assert.ok(linked.has(name), name)
+  assert.ok(readme.links('CONTRIBUTING.md').includes('ARCHITECTURE.md'))
+})
+
+test('readme: the tables of the benchmark are those of benchmark/results.md', () => {
+  const results = new Map(readme.table('benchmark/results.md', 'Results').map(([name, ...cells]) => [name, cells]))
+  for (const [document, heading, least] of /** @type {[string, string, number][]} */ ([
+    ['README.md', 'Performance', 6], ['docs/performance.md', 'Comparison with other packages', 12]
+  ])) {
+    assert.match(readme.read(document), /<!-- npm run bench -->\n[^]*?<!-- end -->/, document)
+    const rows = readme.table(document, heading)
+    assert.ok(rows.length >= least, document)
+    for (const [name, ours, ...others] of rows) {
+      const [value, unit] = ours.split(' ')
+      const cells = results.get(`${name}, ${unit}`)
+      assert.ok(cells !== undefined, `${document}: ${name}`)
+      assert.equal(cells[0], value, `${document}: ${name}`)
+      assert.equal(cells[5], others.at(-1), `${document}: ${name}`)
+    }
   }
 })
 
 test('readme: the queries are PromQL', async t => {
   const queries = readme.blocks().filter(({ language }) => language === 'promql').map(({ code }) => code.trim())
-  assert.ok(queries.length >= 10, `${queries.length} queries`)
+  assert.ok(queries.length >= 12, `${queries.length} queries`)
   const rules = queries.map((query, i) => ({ record: `query_${i}`, expr: query }))
-  await checkWithPromtool(t, 'rules', JSON.stringify({ groups: [{ name: 'readme', rules }] }))
+  await checkWithPromtool(t, ['rules'], JSON.stringify({ groups: [{ name: 'readme', rules }] }))
 })
 
-test('readme: the scrape configuration is one', async t => {
-  await checkWithPromtool(t, 'config', 'scrape_configs:\n' + readme.marked('scrape config'))
+const configs = readme.blocks().filter(({ language }) => language === 'yaml')
+for (const [i, { document, code }] of configs.entries()) {
+  test(`readme: scrape configuration ${i + 1}, in ${document}, is one`, async t => {
+    // The files of certificates and passwords do not exist here.
+    const whole = code.startsWith('scrape_configs:') ? code : `scrape_configs:\n${code}`
+    await checkWithPromtool(t, ['config', '--syntax-only'], whole)
+  })
+}
+
+test('readme: the scrape cases are numbered, and every case that a test cites is among them', () => {
+  const numbers = readme.table('docs/scrape-cases.md', 'Scrape cases').map(([number]) => Number(number))
+  assert.deepEqual(numbers, numbers.map((_, index) => index + 1))
+
+  const cited = new Set()
+  for (const [folder, form] of /** @type {[string, RegExp][]} */ ([
+    ['tests', /fn case((?:_\d\d)+)_/g], ['__test__', /^ *test\('cases? (\d+)/gm]
+  ])) {
+    for (const name of fs.readdirSync(path.join(ROOT, folder))) {
+      if (!/\.(rs|js)$/.test(name)) continue
+      for (const [, found] of readme.read(`${folder}/${name}`).matchAll(form)) {
+        for (const number of found.match(/\d+/g)) cited.add(Number(number))
+      }
+    }
+  }
+  assert.ok(cited.size >= 35, `${cited.size} cases are cited`)
+  for (const number of cited) assert.ok(numbers.includes(number), `case ${number}`)
 })
 
-test('readme: the secure scrape configuration is one', async t => {
-  // Its files are not there.
-  const options = ['config', '--syntax-only']
-  await checkWithPromtool(t, options, 'scrape_configs:\n' + readme.marked('secure scrape config'))
-})
-
-/** A folder in which the README's programs find what they require. */
+/** Creates a folder in which the programs of the documents find the packages that they require. */
 function createProject (t) {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'readme-')))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
@@ -153,7 +247,7 @@ function createProject (t) {
   return folder
 }
 
-/** Runs a program of the README on a free port, until it ends by itself, and returns its page. */
+/** Runs a program of the documents on a free port until it ends, and returns its page. */
 async function run (t, name, files = {}) {
   const folder = createProject(t)
   for (const [file, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, file), text)
@@ -165,11 +259,17 @@ async function run (t, name, files = {}) {
   return { folder, ...JSON.parse(output) }
 }
 
-async function checkWithPromtool (t, what, file) {
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string[]} what the kind of the file, and options
+ * @param {string} text
+ */
+async function checkWithPromtool (t, what, text) {
+  const skip = lacks('promtool')
+  if (skip !== false) return t.skip(skip)
   const folder = createProject(t)
-  fs.writeFileSync(path.join(folder, 'file.yml'), file)
-  const { code, output } = await execute('promtool', ['check', ...[what].flat(), 'file.yml'], folder)
-  if (code === 'ENOENT') return t.skip('promtool is not installed: it comes with Prometheus')
+  fs.writeFileSync(path.join(folder, 'file.yml'), text)
+  const { code, output } = await execute('promtool', ['check', ...what, 'file.yml'], folder)
   assert.equal(code, 0, output)
 }
 
@@ -181,7 +281,7 @@ function execute (command, args, cwd) {
   })
 }
 
-/** A default as index.d.ts writes it. What is an object there may be a list of pairs inside. */
+/** Reads a default of index.d.ts. The code keeps an object of options as a list of pairs. */
 function evaluate (value, actual) {
   if (value === '{}' && Array.isArray(actual)) return []
   return value.startsWith("'") ? value.slice(1, -1) : JSON.parse(value)

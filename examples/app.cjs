@@ -1,7 +1,7 @@
 'use strict'
 
-// An application that traces a module, in CommonJS. `node examples/app.cjs`, then open
-// http://localhost:4343/metrics. Ctrl-C ends it.
+// An application that traces a module, in CommonJS. Run `node examples/app.cjs` and open
+// http://localhost:4343/. Ctrl-C ends it.
 
 const { setTraceFunction } = require('hypertrace')
 const HypertracePrometheus = require('hypertrace-prometheus')
@@ -11,10 +11,12 @@ const traceFunction = HypertracePrometheus({
   port: Number(process.env.PORT || 4343),
   allowedProps: ['someCustom']
 })
-setTraceFunction(traceFunction) // before the objects to be traced are made
+setTraceFunction(traceFunction) // before the traced objects are created
 
 const mod = new SomeModule()
 mod.get()
 
-console.log(`http://localhost:${traceFunction.address().port}/metrics`)
+const url = `http://localhost:${traceFunction.address().port}/`
+console.log(`Live page: ${url}`)
+console.log(`Metrics: ${url}metrics`)
 process.once('SIGINT', () => traceFunction.stop()) // closes the server, so that the process ends

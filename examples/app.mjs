@@ -1,5 +1,5 @@
-// The application of app.cjs as an ES module. `node examples/app.mjs`, then open
-// http://localhost:4343/metrics. Ctrl-C ends it.
+// The application of app.cjs as an ES module. Run `node examples/app.mjs` and open
+// http://localhost:4343/. Ctrl-C ends it.
 
 import Hypertrace from 'hypertrace'
 import HypertracePrometheus from 'hypertrace-prometheus'
@@ -9,10 +9,12 @@ const traceFunction = HypertracePrometheus({
   port: Number(process.env.PORT || 4343),
   allowedProps: ['someCustom']
 })
-Hypertrace.setTraceFunction(traceFunction) // before the objects to be traced are made
+Hypertrace.setTraceFunction(traceFunction) // before the traced objects are created
 
 const mod = new SomeModule()
 mod.get()
 
-console.log(`http://localhost:${traceFunction.address().port}/metrics`)
+const url = `http://localhost:${traceFunction.address().port}/`
+console.log(`Live page: ${url}`)
+console.log(`Metrics: ${url}metrics`)
 process.once('SIGINT', () => traceFunction.stop()) // closes the server, so that the process ends

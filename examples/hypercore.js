@@ -1,12 +1,12 @@
 'use strict'
 
-// Real hypercores at work, traced and served on http://localhost:4343/metrics: some append, others
-// copy them over a replication stream and read the copies.
+// Traces real hypercores: some append blocks, others replicate and read them. The live page is at
+// http://localhost:4343/.
 //
 //   node examples/hypercore.js [--port 4343] [--for seconds] [--linger seconds]
 //
-// --for ends the work by itself, --linger serves the page that much longer. PORT in the environment
-// is taken as --port. As a module it is `start(options)`.
+// --for ends the work after that time, --linger keeps the server open for that time afterwards.
+// The environment variable PORT is the default of --port. The module exports `start(options)`.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -21,11 +21,11 @@ const Hypercore = require('hypercore')
 
 const PAIRS = 3
 const PAUSE_MS = 200
-const MAX_BLOCKS = 5000 // then a new pair takes over, so that the temporary storage stays small
+const MAX_BLOCKS = 5000 // then a new pair replaces this one, which bounds the temporary storage
 const GET_TIMEOUT_MS = 5000
 
 /**
- * Starts the work. The server listens when this returns.
+ * Starts the work. The server listens when the call returns.
  *
  * @param {import('hypertrace-prometheus').Options} [options]
  */
@@ -33,7 +33,7 @@ function start (options) {
   const traceFunction = HypertracePrometheus(options)
   let traces = 0
 
-  // Before any hypercore is made: one made earlier is never traced.
+  // hypertrace does not trace a hypercore that was created before this call.
   setTraceFunction(payload => {
     traces++
     traceFunction(payload)
@@ -45,15 +45,15 @@ function start (options) {
 
   const resting = new AbortController()
   const work = Promise.all(Array.from({ length: PAIRS }, (_, i) => workOn(folder, i, resting.signal)))
-  work.catch(() => {}) // told by rest()
+  work.catch(() => {}) // rest() rejects with the error
 
-  /** Ends the work and closes the hypercores; the page stays. Throws what the work failed with. */
+  /** Ends the work and closes the hypercores; the server stays open. Rejects with the error of the work. */
   async function rest () {
     resting.abort()
     await work
   }
 
-  /** Ends everything and removes the storage. */
+  /** Ends the work, closes the server and removes the storage. */
   async function stop () {
     try {
       await rest()
@@ -68,7 +68,7 @@ function start (options) {
   return { traceFunction, folder, work, rest, stop, traces: () => traces }
 }
 
-/** One pair after the other, until told to rest. */
+/** Runs one pair after the other until the signal is aborted. */
 async function workOn (folder, i, signal) {
   for (let generation = 0; !signal.aborted; generation++) {
     const storage = path.join(folder, `${i}-${generation}`)
@@ -77,7 +77,7 @@ async function workOn (folder, i, signal) {
   }
 }
 
-/** Appends to one hypercore, replicates it to a second and reads there what was appended. */
+/** Appends to one hypercore, replicates it to a second one and reads the blocks from the second. */
 async function workOnPair (storage, blocksPerRound, signal) {
   const writer = new Hypercore(path.join(storage, 'writer'))
   await writer.ready()
@@ -86,7 +86,7 @@ async function workOnPair (storage, blocksPerRound, signal) {
 
   const here = writer.replicate(true)
   const there = reader.replicate(false)
-  here.on('error', () => {}) // both are destroyed below, each to the other's surprise
+  here.on('error', () => {}) // each stream is destroyed below while the other is open
   there.on('error', () => {})
   here.pipe(there).pipe(here)
 
@@ -110,7 +110,7 @@ async function workOnPair (storage, blocksPerRound, signal) {
 }
 
 async function main () {
-  const signal = endSignal() // first, so that no signal finds the storage without a keeper
+  const signal = endSignal() // first: a signal that comes later always removes the storage
   let settings, example
   try {
     settings = readArguments()
@@ -121,16 +121,16 @@ async function main () {
     return
   }
   const { port } = example.traceFunction.address()
-  const url = `http://localhost:${port}/metrics`
+  const url = `http://localhost:${port}/`
 
-  console.log(`Metrics: ${url}`)
-  console.log(`${PAIRS} pairs of hypercores append, replicate and read. To see what they call:`)
-  console.log(`  everything         open ${url} in a browser`)
-  console.log(`  the busiest calls  curl -s ${url} | grep ^trace_counter | sort -t} -rnk2 | head -5`)
+  console.log(`Live page: ${url}`)
+  console.log(`Metrics: ${url}metrics`)
+  console.log(`${PAIRS} pairs of hypercores append, replicate and read. Open the live page in a browser, or print the busiest calls:`)
+  console.log(`  curl -s ${url}metrics | grep ^trace_counter | sort -t} -rnk2 | head -5`)
   console.log('Ctrl-C ends it.')
 
   try {
-    await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first if it fails
+    await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first only if it fails
     await example.rest()
     console.log(`Traces made: ${example.traces()}`)
     if (settings.linger > 0) await passed(settings.linger, signal)
@@ -160,20 +160,23 @@ function startOrExplain (port) {
     return start({ port })
   } catch (err) {
     if (err.code === 'EADDRINUSE') {
-      err.message = `Port ${port} is in use by another program. Take another one: npm start -- --port ${port + 1}`
+      err.message = `Port ${port} is in use by another program. Use another port: npm start -- --port ${port + 1}`
     }
     throw err
   }
 }
 
-/** Resolves when so many seconds have passed or the signal came. */
+/** Resolves after this number of seconds, or when the signal is aborted. */
 async function passed (seconds, signal) {
   if (signal.aborted) return
   if (seconds === Infinity) return once(signal, 'abort')
   return sleep(seconds * 1000, undefined, { signal }).catch(() => {})
 }
 
-/** Aborted by Ctrl-C or SIGTERM. npm hands on a Ctrl-C that the terminal has sent too: one soon after the first is the same. */
+/**
+ * Returns a signal that Ctrl-C or SIGTERM aborts. The terminal and npm both deliver one Ctrl-C, so a
+ * second signal within a second of the first is ignored; a later one exits at once.
+ */
 function endSignal () {
   const controller = new AbortController()
   let since = 0

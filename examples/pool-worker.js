@@ -1,6 +1,7 @@
 'use strict'
 
-// What each worker thread of pool.js does. It asks for the port that the main thread serves, and so joins it.
+// The code of each worker thread of pool.js. It asks for the port that the main thread has opened, and
+// so joins its page.
 
 const { setTraceFunction, createTracer } = require('hypertrace')
 const HypertracePrometheus = require('hypertrace-prometheus')

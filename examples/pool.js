@@ -1,10 +1,11 @@
 'use strict'
 
-// A pool of worker threads (tinypool) that sort numbers, traced in every thread and served as one page.
+// Traces a pool of worker threads (tinypool) that sort numbers; one page shows all threads. The live
+// page is at http://localhost:4343/.
 //
 //   node examples/pool.js [--port 4343] [--for seconds] [--threads 4]
 //
-// PORT in the environment is taken as --port.
+// The environment variable PORT is the default of --port.
 
 const { once } = require('node:events')
 const path = require('node:path')
@@ -38,7 +39,7 @@ async function main () {
   })
   const end = endSignal(Number(values.for))
 
-  // Opened here, before any worker asks for it.
+  // The main thread opens the port before any worker asks for it.
   const traceFunction = HypertracePrometheus({ port: values.port })
   setTraceFunction(traceFunction)
   const { port } = traceFunction.address()
@@ -49,15 +50,17 @@ async function main () {
     minThreads: Number(values.threads),
     maxThreads: Number(values.threads),
     env: { ...process.env, METRICS_PORT: String(port) },
-    // Else an idle worker waits with its event loop blocked, and says so on the page.
+    // With atomics, an idle worker blocks its event loop while it waits, and the page shows that as lag.
     useAtomics: false
   })
 
-  const url = `http://localhost:${port}/metrics`
-  console.log(`Metrics: ${url}`)
-  console.log(`${values.threads} workers sort. To see it:`)
-  console.log(`  what they call     curl -s ${url} | grep ^trace_counter`)
-  console.log(`  each one's heap    curl -s ${url} | grep ^nodejs_heap_size_used_bytes`)
+  const url = `http://localhost:${port}/`
+  const metrics = `${url}metrics`
+  console.log(`Live page: ${url}`)
+  console.log(`Metrics: ${metrics}`)
+  console.log(`${values.threads} workers sort. Open the live page in a browser, or print the metrics:`)
+  console.log(`  the calls               curl -s ${metrics} | grep ^trace_counter`)
+  console.log(`  the heap of each thread curl -s ${metrics} | grep ^nodejs_heap_size_used_bytes`)
   console.log('Ctrl-C ends it.')
 
   const client = new Client(pool)
@@ -70,15 +73,15 @@ async function main () {
   console.log(`Jobs done: ${jobs}`)
   await pool.destroy()
 
-  // The workers are gone; what they counted is not.
-  const { body } = await fetch(url)
+  // The workers have ended; their counts are still on the page.
+  const { body } = await fetch(metrics)
   let page = ''
   for await (const part of body.pipeThrough(new TextDecoderStream())) page += part
   for (const [, id, count] of page.matchAll(/^trace_counter\{.*?[,{]id="(\w+)".* (\d+)$/gm)) console.log(`  ${id}: ${count}`)
   await traceFunction.stop()
 }
 
-/** Aborted after so many seconds, by Ctrl-C or by SIGTERM. */
+/** Returns a signal that is aborted after this number of seconds, by Ctrl-C or by SIGTERM. */
 function endSignal (seconds) {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM']) once(process, name).then(() => controller.abort())

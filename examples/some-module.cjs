@@ -1,6 +1,6 @@
 'use strict'
 
-// A module that can be traced. Nobody has to: without a trace function, `trace()` does nothing.
+// A module that can be traced. Without a trace function, `trace()` does nothing.
 
 const { createTracer } = require('hypertrace')
 
@@ -10,7 +10,7 @@ module.exports = class SomeModule {
   }
 
   get () {
-    this.tracer.trace('get') // with an id: about a tenth of the time of a trace without one
+    this.tracer.trace('get') // an id makes the call about ten times as fast
     // …
   }
 }

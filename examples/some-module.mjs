@@ -1,5 +1,5 @@
-// A module that can be traced, as an ES module. hypertrace is CommonJS: its default import has every
-// function, while Node.js does not find `createTracer` by name.
+// A module that can be traced, as an ES module. hypertrace is CommonJS and Node.js does not find its
+// `createTracer` by name: use the default import.
 
 import Hypertrace from 'hypertrace'
 
@@ -9,7 +9,7 @@ export default class SomeModule {
   }
 
   get () {
-    this.tracer.trace('get') // with an id: about a tenth of the time of a trace without one
+    this.tracer.trace('get') // an id makes the call about ten times as fast
     // …
   }
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// Loaded before a program of the README: once it has started, fetches its page over HTTP, prints it
-// as JSON and stops what it left open. If a program hangs all the same, the test's time limit ends it.
+// Loaded before a program of the documents. When the program has started, fetches its page over HTTP,
+// prints it as JSON and closes its servers. The time limit of the test ends a program that hangs.
 
 const http = require('node:http')
 const Module = require('node:module')
@@ -10,7 +10,7 @@ const { get } = require('./http')
 const ours = require.resolve('../..')
 let traceFunction
 
-// Here, and not in require.cache: `import` hands out what the module exported when it was loaded.
+// Not in require.cache: `import` returns the exports that the module had when it was loaded.
 const { _compile } = Module.prototype
 Module.prototype._compile = function (...args) {
   const result = _compile.apply(this, args)
@@ -39,7 +39,7 @@ async function look ({ tls, auth } = {}) {
   const { port } = (server || traceFunction).address()
   const { headers, body } = await get({
     port,
-    // A program of the README's trusts nobody: that the certificate is the right one is another test's.
+    // The certificate is not verified here; tls.test.js does that.
     ...(tls && { secure: true, host: '127.0.0.1', rejectUnauthorized: false }),
     ...(auth && { auth: `${auth.username}:${auth.password}` })
   })

@@ -7,8 +7,6 @@ mod summary;
 mod threads;
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -18,12 +16,12 @@ use prometheus::proto::MetricFamily;
 pub use register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests};
 pub use threads::{JsThread, JsThreads, WORKER_LABEL};
 
-use self::summary::Summing;
+use self::summary::SummaryFuture;
 use crate::{
     counter::TraceCounter,
     default_metrics::{descriptors, node::ProcessSample, process},
     exposition::{CONTENT_TYPE, Page, apply_options, write_families},
-    server::{Scrape, Source},
+    server::{BoxFuture, Scrape, Source},
 };
 
 /// What the default metrics are given by the user.
@@ -128,7 +126,7 @@ impl Gatherer {
 pub struct GathererSource(pub Arc<Gatherer>);
 
 impl Source for GathererSource {
-    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
             if gatherer.defaults.is_some() {
@@ -138,7 +136,7 @@ impl Source for GathererSource {
         })
     }
 
-    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+    fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::of(&self.0, query, js_timeout)
     }
 }

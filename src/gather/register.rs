@@ -5,8 +5,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -17,11 +15,11 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Gatherer, JsThread, own, summary, summary::Summing};
+use super::{Gatherer, JsThread, own, summary, summary::SummaryFuture};
 use crate::{
     default_metrics::descriptors,
     exposition::{RenderedPage, write_families},
-    server::{Scrape, Source},
+    server::{BoxFuture, Scrape, Source},
 };
 
 /// The pages of a registry of the user's own, asked of the JavaScript thread. Where that does not
@@ -90,7 +88,7 @@ impl RenderRequests {
 }
 
 impl Source for RegisterSource {
-    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
+    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape> {
         let (gatherer, thread) = (Arc::clone(&self.gatherer), Arc::clone(&self.thread));
         let (asker, questions) = (Arc::clone(&self.asker), Arc::clone(&self.questions));
         Box::pin(async move {
@@ -105,7 +103,7 @@ impl Source for RegisterSource {
         })
     }
 
-    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+    fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::of(&self.gatherer, query, js_timeout)
     }
 }

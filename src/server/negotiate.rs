@@ -1,53 +1,53 @@
-//! Which content coding an answer gets. Pure.
+//! The choice of a response's content coding. Pure.
 //!
-//! The content *type* is never negotiated: the text format is what every scraper reads, and
-//! `OpenMetrics` would rename the counter. So `Accept` is not looked at anywhere.
+//! The content *type* is never negotiated: every scraper reads the text format, and `OpenMetrics`
+//! would rename the counter. So `Accept` is never read.
 
 /// A content coding of a page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Coding {
-    /// The page as it is.
+    /// The page without compression.
     Identity,
     /// One gzip member.
     Gzip,
 }
 
-/// A weight in thousandths, as `q=0.123` says it.
+/// A weight in thousandths: 123 for `q=0.123`.
 type Weight = u16;
 
-/// Chooses from the values of the request's `Accept-Encoding` lines (RFC 9110, 12.5.3).
+/// Chooses a coding from the values of a request's `Accept-Encoding` headers (RFC 9110, 12.5.3).
 ///
-/// gzip needs to be asked for by name, by `*`, or by refusing identity, and must not weigh less
-/// than an identity asked for by name. A request that refuses everything gets identity: a page
-/// that cannot be read tells its owner more than a 406 does.
+/// gzip is chosen if the request accepts it by name or by `*`, or refuses identity, and if its weight
+/// is not less than that of an identity accepted by name. A request that refuses both gets identity:
+/// an unexpected coding is easier to diagnose than a 406.
 #[must_use]
 pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
         let Some((name, weight)) = parse(element) else { continue };
-        let place: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
+        let slot: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => &mut gzip,
             "identity" => &mut identity,
             "*" => &mut any,
             _ => continue,
         };
-        *place = Some(place.map_or(weight, |known| known.max(weight)));
+        *slot = Some(slot.map_or(weight, |other| other.max(weight)));
     }
     let refused = |weight: Option<Weight>| weight == Some(0);
-    let wanted = match (gzip.or(any), identity) {
+    let is_gzip = match (gzip.or(any), identity) {
         (Some(0), _) => false,
         (Some(gzip), identity) => gzip >= identity.unwrap_or(0),
         (None, identity) => refused(identity),
     };
-    if wanted { Coding::Gzip } else { Coding::Identity }
+    if is_gzip { Coding::Gzip } else { Coding::Identity }
 }
 
-/// One element of the list: a name and its weight. `None` for what is not well-formed.
+/// Parses one element of the list into a name and its weight. `None`: it is malformed.
 fn parse(element: &[u8]) -> Option<(&str, Weight)> {
-    let mut parts = std::str::from_utf8(element).ok()?.split(';');
-    let name = parts.next()?.trim();
+    let mut fields = std::str::from_utf8(element).ok()?.split(';');
+    let name = fields.next()?.trim();
     let mut weight = 1000;
-    for parameter in parts {
+    for parameter in fields {
         let (key, value) = parameter.split_once('=')?;
         if key.trim().eq_ignore_ascii_case("q") {
             weight = thousandths(value.trim())?;
@@ -56,7 +56,7 @@ fn parse(element: &[u8]) -> Option<(&str, Weight)> {
     (!name.is_empty()).then_some((name, weight))
 }
 
-/// `0`, `1`, `0.5`, `0.125`, `1.000`: at most three digits after the point, at most 1.
+/// Parses a weight from 0 to 1 with at most three digits after the point, such as `0.125`.
 fn thousandths(value: &str) -> Option<Weight> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -75,7 +75,7 @@ mod tests {
     use super::{Coding::*, *};
 
     #[test]
-    fn gzip_is_chosen_when_it_is_asked_for_and_weighs_no_less_than_identity() {
+    fn gzip_is_chosen_if_it_is_accepted_and_weighs_no_less_than_identity() {
         let table: [(&[&str], Coding); 34] = [
             (&[], Identity),
             (&[""], Identity),

@@ -110,7 +110,7 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     if let Some(joined) = join(&open_servers(), &config) {
         return Ok(joined);
     }
-    let target = Target::find(&config.host, config.port).map_err(OpenError::Bind)?;
+    let target = Target::resolve(&config.host, config.port).map_err(OpenError::Bind)?;
     let mut open = open_servers();
     if let Some(joined) = join(&open, &config) {
         return Ok(joined);

@@ -1,0 +1,100 @@
+//! The responses that the [`Source`](super::Source) makes: pages and summaries. Server thread only.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::{
+    Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+};
+
+use super::{
+    BoxFuture,
+    body::ResponseBody,
+    encoder::PageEncoder,
+    limits::js_timeout,
+    negotiate::{Coding, coding},
+    panics::{Panicked, caught, caught_async},
+    response::{Refusal, TEXT},
+    service::Service,
+};
+
+const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+
+impl Service {
+    /// Responds with the page.
+    pub(super) async fn scrape(
+        &self,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let permit = self.permits.scrape()?;
+        let headers = request.headers();
+        let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
+        let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
+
+        let js_timeout = js_timeout(timeout, self.limits.js_timeout);
+        let scrape = run(|| self.source.scrape(js_timeout), deadline).await?;
+        let content_type =
+            HeaderValue::try_from(scrape.content_type).map_err(|_| Refusal::FAULT)?;
+        if coding == Coding::Gzip {
+            self.cache.record_use(self.limits.cache_idle);
+        }
+        let page = PageEncoder::new(scrape.page, coding, &self.cache);
+        let mut body = ResponseBody::first_chunk(page, deadline).await?;
+        body.hold(permit);
+        if body.is_stream() {
+            if request.method() == Method::HEAD {
+                body.clear();
+            } else if request.version() < Version::HTTP_11 {
+                // HTTP/1.0 has no chunks, and the end of a connection does not prove completeness.
+                body.hold(self.permits.buffered_page()?);
+                body.buffer().await?;
+            }
+        }
+
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if coding == Coding::Gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Ok(response)
+    }
+
+    /// Responds with a summary, or 400 if its query is wrong.
+    pub(super) async fn summary(
+        &self,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let permit = self.permits.scrape()?;
+        let query = request.uri().query().unwrap_or_default();
+        let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline).await?;
+        let (status, content_type, body) = match summary {
+            Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),
+            Err(sentence) => (StatusCode::BAD_REQUEST, TEXT, Bytes::from(sentence + "\n")),
+        };
+        let mut body = ResponseBody::new(body);
+        body.hold(permit);
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Ok(response)
+    }
+}
+
+/// Runs a method of the source until the deadline, and catches its panics.
+async fn run<T>(
+    begin: impl FnOnce() -> BoxFuture<'static, T>,
+    deadline: Instant,
+) -> Result<T, Refusal> {
+    let work = async { caught_async(caught(begin)?).await };
+    match tokio::time::timeout_at(deadline.into(), work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Panicked)) => Err(Refusal::FAULT),
+        Err(_) => Err(Refusal::LATE),
+    }
+}
