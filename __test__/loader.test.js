@@ -1,6 +1,6 @@
 'use strict'
 
-// The error of the loader if no binary loads, in a copy of the package without a binary.
+// The errors of the loader, in a copy of the package without a binary.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -18,7 +18,7 @@ before(() => {
 })
 after(() => fs.rmSync(folder, { recursive: true }))
 
-test('loader: without a binary the error names the platform, each candidate and both remedies', () => {
+test('loader: without a binary the error names the platform, what was tried and both remedies', () => {
   const { code, target, message } = failure({ platform: 'darwin', arch: 'arm64' })
   assert.equal(code, 'ERR_NO_BINARY')
   assert.equal(target, 'darwin-arm64')
@@ -33,7 +33,7 @@ test('loader: without a binary the error names the platform, each candidate and 
   ])
 })
 
-test('loader: on Linux it tries the binaries of both C libraries', () => {
+test('loader: on Linux it tries both C libraries, the one that is there first', () => {
   const { target, message } = failure({ platform: 'linux', arch: 'arm64' })
   assert.ok(['linux-arm64-gnu', 'linux-arm64-musl'].includes(target))
   assert.match(message, /linux-arm64-gnu: not there/)
@@ -48,7 +48,7 @@ test('loader: on a platform without a package the error does not suggest an inst
   assert.doesNotMatch(message, /omit=optional/)
 })
 
-test('loader: a binary that does not load is reported with its error', (t) => {
+test('loader: the error of a binary that does not load is in the message', (t) => {
   const broken = path.join(folder, 'hypertrace-prometheus.node')
   fs.writeFileSync(broken, 'not a library')
   t.after(() => fs.rmSync(broken))
@@ -58,7 +58,7 @@ test('loader: a binary that does not load is reported with its error', (t) => {
 })
 
 /**
- * Loads the copy with another platform in `process`, and returns its error.
+ * Loads the copy as if on another platform.
  *
  * @param {{ platform: string, arch: string }} host
  */

@@ -16,7 +16,7 @@ use prometheus::proto::MetricFamily;
 
 pub use self::{
     register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests},
-    threads::{JsThread, JsThreads},
+    threads::{JsThread, JsThreads, WORKER_LABEL},
 };
 
 use self::summary::SummaryFuture;

@@ -12,7 +12,7 @@ use prometheus::proto::MetricFamily;
 use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
 
 /// The label of a worker thread's samples; those of the main thread have none.
-const WORKER: &str = "worker";
+pub const WORKER_LABEL: &str = "worker";
 
 /// One JavaScript thread.
 pub struct JsThread {
@@ -32,7 +32,7 @@ impl JsThread {
     }
 
     fn labels(&self) -> Vec<(&'static str, &str)> {
-        self.worker.as_deref().map(|id| (WORKER, id)).into_iter().collect()
+        self.worker.as_deref().map(|id| (WORKER_LABEL, id)).into_iter().collect()
     }
 }
 
