@@ -275,8 +275,14 @@ impl World {
             let start = u64::try_from(seconds).expect("after 1970") * 1000;
             let start = start + u64::from(nanos.unsigned_abs()) / 1_000_000;
             prop_assert!(start >= page.last_reset && start <= page.started, "the start of {}", id);
-            let (_, last) = self.series.get(&id).copied().unwrap_or_default();
-            prop_assert!(start == last || last > page.started, "{}: {} not {}", id, start, last);
+            let current = self.series.get(&id).map_or(0, |&(_, start)| start);
+            prop_assert!(
+                start == current || current > page.started,
+                "{}: {}, {}",
+                id,
+                start,
+                current
+            );
         }
         // All that were counted before the page, and were not reset during it.
         for (id, &(least, _)) in &page.bounds {
