@@ -4,7 +4,7 @@ const { setSecureContext } = require('./lib/access')
 const { constants } = require('./lib/binding')
 const keepAlive = require('./lib/keep-alive')
 const createSampler = require('./lib/node-metrics')
-const openExporter = require('./lib/open-exporter')
+const { contentTypeOf, openExporter } = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
 const { checkRegister, registerMetrics } = require('./lib/register-metrics')
 const createTrace = require('./lib/trace')
@@ -31,7 +31,7 @@ function HypertracePrometheus (opts) {
     ? () => {}
     : sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() }, forgetForGood)
 
-  const metrics = () => {
+  const metrics = async () => {
     if (register !== null) return register.metrics()
     sample()
     return exporter.metrics()
@@ -42,10 +42,10 @@ function HypertracePrometheus (opts) {
   const stop = () => {
     if (stopped === null) {
       stopSweeping()
-      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
       sampler?.stop()
       alive?.stop()
+      stopped = stopExporter(exporter)
     }
     return stopped
   }
@@ -59,10 +59,29 @@ function HypertracePrometheus (opts) {
     /** @param {import('./index').SecureContext} context */
     setSecureContext: (context) => setSecureContext(exporter, options, context),
     unref: () => { if (stopped === null) alive?.unref(); return traceFunction },
-    contentType: register === null ? constants.contentType : register.contentType,
-    register: register === null ? { metrics, contentType: constants.contentType } : register
+    contentType: constants.contentType,
+    register: register ?? { metrics, contentType: constants.contentType }
   })
+  if (register !== null) Object.defineProperty(trace, 'contentType', { enumerable: true, get: () => contentTypeOf(register) })
   return traceFunction
+}
+
+/**
+ * Stops an exporter. A rejection here would end the process of an application that does not wait for
+ * `stop()`, so that a system that refuses to stop it in the background stops it at once.
+ *
+ * @param {import('./binding').Exporter} exporter
+ * @returns {Promise<void>}
+ */
+function stopExporter (exporter) {
+  return new Promise((resolve) => {
+    try {
+      exporter.stop(resolve)
+    } catch {
+      exporter.abort()
+      resolve()
+    }
+  })
 }
 
 /**

@@ -43,7 +43,7 @@ const DELAY_WINDOW_MS = 1000
  * @returns {Sampler}
  */
 function createSampler (gcBounds, host = {}) {
-  const proc = 'process' in host ? host.process : globalThis.process
+  const proc = Object.hasOwn(host, 'process') ? host.process : globalThis.process
   const load = host.load ?? ((name) => builtin(name, proc))
   const perfHooks = attempt(() => load('perf_hooks'))
   const delay = attempt(() => observeDelay(perfHooks))
@@ -63,8 +63,9 @@ function createSampler (gcBounds, host = {}) {
 
   return {
     sample (keepsWindow = false) {
+      // Without a prototype: a field that is left out must not be found on `Object.prototype`.
       /** @type {Sample} */
-      const sample = {}
+      const sample = Object.create(null)
       for (const read of readers) {
         try {
           read(sample, keepsWindow)
@@ -184,7 +185,7 @@ function observeDelay (perfHooks) {
   histogram.enable()
   let windowStart = perfHooks.performance.now()
   /** @type {import('../binding').NodeDelay} */
-  let figures = {}
+  let figures = Object.create(null)
 
   return {
     /** @type {Reader} */
@@ -223,7 +224,7 @@ function observeGc ({ PerformanceObserver }, bounds) {
   if (!PerformanceObserver.supportedEntryTypes.includes('gc')) return undefined
   /** @type {Map<string, GcKind>} */
   const kinds = new Map()
-  const observer = new PerformanceObserver((/** @type {any} */ list) => add(list.getEntries()))
+  const observer = new PerformanceObserver((/** @type {any} */ list) => attempt(() => add(list.getEntries())))
   observer.observe({ entryTypes: ['gc'] })
 
   /** @param {any[]} entries a batch: the collector often runs several times before it is delivered */

@@ -7,7 +7,7 @@
  */
 
 const { invalidTls } = require('./access')
-const { Exporter } = require('./binding')
+const { Exporter, constants } = require('./binding')
 const { invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
 const { warnOfOpenPage } = require('./warnings')
@@ -51,20 +51,27 @@ function checkTls (tls) {
 
 /**
  * @param {Options} options
- * @returns {import('../binding').ExporterOptions}
+ * @returns {import('../binding').ExporterOptions & { __proto__: null }}
  */
 function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, prefix }) {
   const worker = workerId()
-  return { metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, prefix, worker }
+  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, prefix, worker }
 }
 
 /**
  * @param {ExporterHandle} exporter
  * @param {Sampler | null} sampler
- * @returns {Opened['sample']}
+ * @returns {Opened['sample']} does not throw
  */
 function sampleInto (exporter, sampler) {
-  return (keepsWindow = false) => exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))
+  return (keepsWindow = false) => {
+    try {
+      exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))
+    } catch {
+      // An application may have changed what the sampler reads. The page keeps the last sample.
+      exporter.decline()
+    }
+  }
 }
 
 /**
@@ -77,6 +84,7 @@ function listen (options, port, sampler) {
   const { host, register, auth, tls, allowedHosts } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
+    __proto__: null,
     host,
     port,
     sharedOptions: sharedOptions(options),
@@ -86,26 +94,16 @@ function listen (options, port, sampler) {
     allowedHosts
   }
 
-  // Rust calls both functions outside of the application's code, where an error would end the process.
+  // Rust calls these functions outside of the application's code, where an error or a rejection would
+  // end the process: neither may fail.
   /** @param {boolean} keepsWindow */
   const requestSample = (keepsWindow) => {
     const { exporter } = listening
-    try {
-      if (exporter !== undefined) sampleInto(exporter, sampler)(keepsWindow)
-    } catch {
-      exporter?.decline()
-    }
+    if (exporter !== undefined) sampleInto(exporter, sampler)(keepsWindow)
   }
   /** @param {number} request */
   const requestPage = async (request) => {
-    /** @type {import('../binding').JsPage | null} */
-    let page = null
-    try {
-      if (register !== null) page = { text: await register.metrics(), contentType: register.contentType }
-    } catch {
-      // The server answers with the families that Rust has, and marks the page as incomplete.
-    }
-    listening.exporter?.deliverPage(request, page)
+    listening.exporter?.deliverPage(request, await renderRegister(register))
   }
 
   /** @type {import('../binding').Listening} */
@@ -113,6 +111,36 @@ function listen (options, port, sampler) {
   const { exporter, joined } = listening
   if (exporter !== undefined) return { exporter, joined }
   throw listenError(listening, options, blocker)
+}
+
+/**
+ * Renders a register. Everything is read from it at this moment, and checked.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not give a page; then the server
+ *   answers with the families that Rust has. Does not reject.
+ */
+async function renderRegister (register) {
+  try {
+    const text = await register?.metrics()
+    return typeof text === 'string' ? { text, contentType: contentTypeOf(register) } : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Returns the content type of a register; the one of this package if the register has none.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {string}
+ */
+function contentTypeOf (register) {
+  try {
+    const contentType = register?.contentType
+    if (typeof contentType === 'string') return contentType
+  } catch {}
+  return constants.contentType
 }
 
 /**
@@ -137,4 +165,4 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
 
 const HINT = '. Other threads of the process that serves it may join it, from a worker thread of their own'
 
-module.exports = openExporter
+module.exports = { contentTypeOf, openExporter }

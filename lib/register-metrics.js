@@ -148,7 +148,7 @@ function checkRegister (register, name) {
  * @param {string} metrics.help of the trace counter
  * @param {Exporter} metrics.exporter
  * @param {(() => Family[]) | null} metrics.families reads the default families; `null` for none
- * @returns {() => void} removes all that was registered
+ * @returns {() => void} removes all that was registered; does not throw
  */
 function registerMetrics (register, { name, help, exporter, families }) {
   /** @type {Map<string, Metric>} */
@@ -161,7 +161,9 @@ function registerMetrics (register, { name, help, exporter, families }) {
   }
   const remove = () => {
     for (const [name, metric] of registered) {
-      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+      try {
+        if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+      } catch {} // the end of the exporter does not depend on the register
     }
     registered.clear()
   }
