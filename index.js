@@ -130,7 +130,7 @@ function counterOf (exporter, maxSeries) {
     knowSite: (number, values) => exporter.knowSite(number, values),
     knowProps: (number, values) => exporter.knowProps(number, values),
     forget: () => exporter.forget(),
-    lendCells: (index, page) => exporter.lendCells(index, page)
+    createCells: (index) => exporter.createCells(index)
   }
 }
 

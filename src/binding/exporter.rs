@@ -1,6 +1,7 @@
 //! One exporter: a JavaScript thread that counts, and the server that shows its page.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -38,8 +39,8 @@ const EXIT_GRACE: Duration = Duration::from_millis(100);
 #[napi]
 pub struct Exporter {
     pub(super) inner: Arc<Inner>,
-    /// Keeps the cell blocks that Rust reads alive; dropped after the shard is closed.
-    pub(super) pages: Vec<Float64Array>,
+    /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
+    pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
 
 /// The state that the end of the JavaScript thread has to reach.
@@ -152,7 +153,7 @@ impl Exporter {
     fn with(env: &Env, inner: Inner) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, pages: Vec::new() })
+        Ok(Self { inner, cell_blocks: HashMap::new() })
     }
 
     /// Returns for each allowed property the column of its label among those of its owner. Properties
