@@ -18,29 +18,28 @@ const workerId = require('./worker-id')
  * @typedef {import('./options').Options} Options
  * @typedef {import('./node-metrics').Sampler} Sampler
  *
- * @typedef {object} Opened
- * @property {ExporterHandle} exporter
- * @property {(keepsWindow?: boolean) => void} sample passes a sample of this thread to the exporter
- * @property {boolean} ownsPort this thread opened the port
+ * @typedef {(keepsWindow?: boolean) => void} TakeSample passes a sample of this thread to the exporter, and
+ *   drops the cache of the trace path if series expire; does not throw
  */
 
 /**
  * @param {Options} options
  * @param {Sampler | null} sampler
- * @returns {Opened}
+ * @param {() => void} forget drops the cache of the trace path
+ * @returns {{ exporter: ExporterHandle, sample: TakeSample }}
  * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
  */
-function openExporter (options, sampler) {
+function openExporter (options, sampler, forget) {
   const { port, auth, tls } = options
   if (port === null) {
     if (tls !== null) checkTls(tls)
     const exporter = new Exporter(exporterOptions(options))
-    return { exporter, sample: sampleInto(exporter, sampler), ownsPort: false }
+    return { exporter, sample: samplesOf(exporter, sampler, forget) }
   }
-  const { exporter, joined } = listen(options, port, sampler)
+  const { exporter, joined, sample } = listen(options, port, sampler, forget)
   // Client certificates count as authentication.
   if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
-  return { exporter, sample: sampleInto(exporter, sampler), ownsPort: !joined }
+  return { exporter, sample }
 }
 
 /** @param {import('./access').Tls} tls */
@@ -61,12 +60,13 @@ function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, 
 /**
  * @param {ExporterHandle} exporter
  * @param {Sampler | null} sampler
- * @returns {Opened['sample']} does not throw
+ * @param {() => void} forget
+ * @returns {TakeSample}
  */
-function sampleInto (exporter, sampler) {
+function samplesOf (exporter, sampler, forget) {
   return (keepsWindow = false) => {
     try {
-      exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))
+      if (exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))) forget()
     } catch {
       // An application may have changed what the sampler reads. The page keeps the last sample.
       exporter.decline()
@@ -78,9 +78,10 @@ function sampleInto (exporter, sampler) {
  * @param {Options} options
  * @param {number} port
  * @param {Sampler | null} sampler
- * @returns {{ exporter: ExporterHandle, joined: boolean }}
+ * @param {() => void} forget
+ * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
  */
-function listen (options, port, sampler) {
+function listen (options, port, sampler, forget) {
   const { host, register, auth, tls, allowedHosts } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
@@ -97,10 +98,7 @@ function listen (options, port, sampler) {
   // Rust calls these functions outside of the application's code, where an error or a rejection would
   // end the process: neither may fail.
   /** @param {boolean} keepsWindow */
-  const requestSample = (keepsWindow) => {
-    const { exporter } = listening
-    if (exporter !== undefined) sampleInto(exporter, sampler)(keepsWindow)
-  }
+  const requestSample = (keepsWindow) => sample?.(keepsWindow)
   /** @param {number} request */
   const requestPage = async (request) => {
     listening.exporter?.deliverPage(request, await renderRegister(register))
@@ -109,7 +107,8 @@ function listen (options, port, sampler) {
   /** @type {import('../binding').Listening} */
   const listening = Exporter.listen(exporterOptions(options), listenOptions, requestSample, register === null ? null : requestPage)
   const { exporter, joined } = listening
-  if (exporter !== undefined) return { exporter, joined }
+  const sample = exporter && samplesOf(exporter, sampler, forget)
+  if (exporter !== undefined && sample !== undefined) return { exporter, joined, sample }
   throw listenError(listening, options, blocker)
 }
 

@@ -1,7 +1,7 @@
 //! An exporter as a counter: what `lib/trace.js` calls for label sets that it does not remember. Runs
 //! on the JavaScript thread.
 
-use std::{ptr::NonNull, time::Instant};
+use std::ptr::NonNull;
 
 use napi::{Env, Error, Result, bindgen_prelude::Float64ArraySlice};
 use napi_derive::napi;
@@ -122,12 +122,6 @@ impl Exporter {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let reused = self.inner.gatherer.counter().reused_slots() as f64;
         reused
-    }
-
-    /// Lets idle series go; `true`: drop the cache before the next count.
-    #[napi(catch_unwind)]
-    pub fn sweep(&self) -> bool {
-        self.inner.gatherer.counter().sweep(self.inner.thread.shard, Instant::now())
     }
 
     /// Sets every series to 0.

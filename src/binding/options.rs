@@ -45,6 +45,12 @@ impl ExporterOptions {
         Ok(Gatherer::new(self.counter()?.into(), self.default_metrics()))
     }
 
+    /// Returns the time after which an idle series expires; `None` for never.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.series_idle_timeout > 0)
+            .then(|| Duration::from_millis(self.series_idle_timeout.into()))
+    }
+
     fn counter(&self) -> Result<TraceCounter, prometheus::Error> {
         TraceCounter::new(CounterOptions {
             name: self.metric_name.clone(),
@@ -52,8 +58,7 @@ impl ExporterOptions {
             schema: Schema::new(&self.allowed_props),
             default_labels: self.default_labels(),
             max_series: self.max_series,
-            idle_timeout: (self.series_idle_timeout > 0)
-                .then(|| Duration::from_millis(self.series_idle_timeout.into())),
+            idle_timeout: self.idle_timeout(),
         })
     }
 
