@@ -25,6 +25,10 @@ function HypertracePrometheus (opts) {
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
 
+  // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
+  // figures. The first window of event-loop delay goes on.
+  if (options.port !== null) sample(true)
+
   const metrics = async () => {
     if (register !== null) return register.metrics()
     sample()
