@@ -11,15 +11,21 @@ const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 const emitted = new Set()
 
 /**
+ * Emits a warning. An application may have replaced `process.emitWarning`, so that its errors are
+ * caught: a warning must not end what it warns of.
+ *
  * @param {string} key identifies the warning in this process
  * @param {string} code
  * @param {string} message
  * @param {string} detail
  */
 function warnOnce (key, code, message, detail) {
-  if (emitted.has(key) || typeof globalThis.process?.emitWarning !== 'function') return
-  emitted.add(key)
-  process.emitWarning(message, { type: 'HypertraceWarning', code, detail })
+  if (emitted.has(key)) return
+  try {
+    if (typeof globalThis.process?.emitWarning !== 'function') return
+    emitted.add(key)
+    process.emitWarning(message, { type: 'HypertraceWarning', code, detail })
+  } catch {}
 }
 
 /**
