@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    net::IpAddr,
+    net::{Ipv4Addr, SocketAddr},
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -47,12 +47,15 @@ impl std::error::Error for Stopped {}
 /// Serves an accepted connection. With a permit it begins with a TLS handshake.
 pub(crate) async fn accept(
     stream: TcpStream,
-    peer: IpAddr,
+    peer: SocketAddr,
     service: Rc<Service>,
     stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
     handshake: Option<HandshakePermit>,
 ) {
+    // A connection that has ended has no address. The rules of the loopback are the stricter ones.
+    let local = stream.local_addr().map_or(Ipv4Addr::LOCALHOST.into(), |local| local.ip());
+    let peer = Peer::new(peer.ip(), local, phase.clone());
     let stream = match handshake {
         None => Some(MaybeTlsStream::Plain(stream)),
         Some(permit) => {
@@ -69,14 +72,13 @@ pub(crate) async fn accept(
 /// Serves a connection until its peer, a limit or the shutdown closes it.
 pub(crate) async fn serve<T: Transport>(
     transport: T,
-    peer: IpAddr,
+    peer: Peer,
     service: Rc<Service>,
     stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = &service.limits;
     let progress = Progress::new(limits);
-    let peer = Peer::new(peer, phase.clone());
     let io = TokioIo::new(TimeoutIo::new(transport, Rc::clone(&progress), stopping.clone()));
     let mut builder = http1::Builder::new();
     builder

@@ -8,8 +8,13 @@ use tokio::{
 };
 
 use super::{
-    Source, access::AccessPolicy, connection, io_timeout::Transport, limits::Limits,
-    service::Service, shutdown::Shutdown,
+    Source,
+    access::{AccessPolicy, Peer},
+    connection,
+    io_timeout::Transport,
+    limits::Limits,
+    service::Service,
+    shutdown::Shutdown,
 };
 
 /// More bytes than any response of a fuzzed source.
@@ -30,7 +35,7 @@ pub fn responses(source: Arc<dyn Source>, writes: &[&[u8]]) -> Vec<u8> {
         let service = Rc::new(Service::new(source, Limits::default(), AccessPolicy::default()));
         let serving = connection::serve(
             server,
-            Ipv4Addr::LOCALHOST.into(),
+            Peer::new(Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into(), shutdown.subscribe()),
             service,
             shutdown.stopping(),
             shutdown.subscribe(),

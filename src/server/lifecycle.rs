@@ -246,9 +246,8 @@ async fn serve(
             let (service, stopping) = (Rc::clone(&service), stopping.clone());
             let phase = shared.shutdown.subscribe();
             let spawn = |permit| {
-                let ip = peer.ip();
                 connections
-                    .spawn_local(connection::accept(stream, ip, service, stopping, phase, permit))
+                    .spawn_local(connection::accept(stream, peer, service, stopping, phase, permit))
             };
             let Some(handshakes) = &handshakes else {
                 spawn(None);

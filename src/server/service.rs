@@ -11,7 +11,7 @@ use hyper::{
 
 use super::{
     Source,
-    access::{AccessControl, AccessPolicy, Peer},
+    access::{AccessControl, AccessPolicy, Peer, Rejection},
     body::ResponseBody,
     gzip::DeflateCache,
     limits::Limits,
@@ -51,12 +51,25 @@ impl Service {
         peer: &Peer,
     ) -> Response<ResponseBody> {
         let (route, closes) = dispatch(&request);
-        let mut response = match self.access_control.admit(request.headers(), peer).await {
+        let mut response = match self.admit(route, &request, peer).await {
             Ok(()) => self.respond_at(route, &request, deadline).await,
             Err(reason) => rejection(reason),
         };
         set_common_headers(response.headers_mut(), closes);
         response
+    }
+
+    async fn admit(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+        peer: &Peer,
+    ) -> Result<(), Rejection> {
+        // A malformed request has no certain host, and its response reveals nothing.
+        if !route.closes() {
+            self.access_control.admit_host(request.headers(), peer)?;
+        }
+        self.access_control.admit_credentials(request.headers(), peer).await
     }
 
     /// Responds to a request that was admitted.
