@@ -1,4 +1,4 @@
-//! Lets the linker leave Node-API symbols to be found in the host process.
+//! Makes the linker accept the Node-API symbols, which the host process defines.
 
 fn main() {
     napi_build::setup();

@@ -11,7 +11,7 @@ const { until } = require('./support/until')
 const CLASSES = ['Core', 'Store', 'Swarm']
 const FUNCTIONS = ['get', 'append']
 
-/** The `n`th of endlessly many different label sets. */
+/** Returns a payload with label set number `n`; each number has a different one. */
 function payload (n) {
   return {
     id: n % 5 === 0 ? 'five' : null,
@@ -34,7 +34,7 @@ function exporter (t, options) {
   return traceFunction
 }
 
-test('at the bound, the total and the sums by class, function and id stay exact', async (t) => {
+test('at the maximum, the total and the sums by class, function and id stay exact', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 1000, allowedProps: ['p'] })
   const calls = 30_000
   for (let n = 0; n < calls; n++) traceFunction(payload(n))
@@ -42,7 +42,7 @@ test('at the bound, the total and the sums by class, function and id stay exact'
   const page = await families(traceFunction)
   const { samples } = page.get('trace_counter')
   assert.ok(samples.length <= 1000)
-  assert.ok(samples.length > 900, 'the places below the reserve are used')
+  assert.ok(samples.length > 900, 'all series below the reserve are used')
   assert.equal(sum(samples), calls * 1.1)
   const made = [...Array(calls).keys(), ...Array.from({ length: calls / 10 }, (_, n) => n * 10)].map(payload)
   for (const className of CLASSES) {
@@ -61,7 +61,7 @@ test('at the bound, the total and the sums by class, function and id stay exact'
   assert.equal(page.get('hypertrace_overflowed_total').samples[0].value, 0)
 })
 
-test('what was there before the bound goes on as it was', async (t) => {
+test('a series from before the maximum keeps its labels and count', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 10, collectDefaults: false })
   traceFunction(payload(1))
   for (let n = 2; n < 100; n++) traceFunction(payload(n))
@@ -70,7 +70,7 @@ test('what was there before the bound goes on as it was', async (t) => {
   assert.equal(samples.find(({ labels }) => labels.object_id === '1').value, 2)
 })
 
-test('past the reserve one series takes the rest, and the total is right', async (t) => {
+test('above the maximum the overflow series counts all new label sets, and the total is exact', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 20 })
   for (let n = 0; n < 500; n++) {
     const made = payload(n)
@@ -88,7 +88,7 @@ test('past the reserve one series takes the rest, and the total is right', async
   assert.ok(page.get('hypertrace_overflowed_total').samples[0].value >= 480)
 })
 
-test('reaching the bound is said once, with a code and what to do', () => {
+test('reaching the maximum causes one warning with a code and a remedy', () => {
   const program = `
     const HypertracePrometheus = require(${JSON.stringify(require.resolve('..'))})
     process.on('warning', (warning) => console.log(JSON.stringify([warning.name, warning.code, warning.message, warning.detail])))
@@ -109,7 +109,7 @@ test('reaching the bound is said once, with a code and what to do', () => {
   assert.match(detail, /omitLabels.*maxSeries/)
 })
 
-test('labels that are omitted are never recorded, and counts aggregate', async (t) => {
+test('omitted labels are not on the page, and counts are summed', async (t) => {
   const traceFunction = exporter(t, { omitLabels: ['object_id', 'parent_object_id'], collectDefaults: false })
   for (let n = 0; n < 3000; n++) traceFunction(payload(n))
   const { samples } = (await families(traceFunction)).get('trace_counter')
@@ -120,7 +120,7 @@ test('labels that are omitted are never recorded, and counts aggregate', async (
   }
 })
 
-test('every reserved label can be omitted, alone and all together', async (t) => {
+test('each reserved label can be omitted, and all together', async (t) => {
   const reserved = ['object_classname', 'object_id', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'parent_object_id']
   for (const omitLabels of [...reserved.map((label) => [label]), reserved]) {
     const traceFunction = exporter(t, { omitLabels, allowedProps: ['p'], collectDefaults: false })
@@ -134,7 +134,7 @@ test('every reserved label can be omitted, alone and all together', async (t) =>
   }
 })
 
-test('a label value is cut to its bound and marked, between characters', async (t) => {
+test('a long label value is cut between characters and marked', async (t) => {
   const traceFunction = exporter(t, { maxLabelValueLength: 5, allowedProps: ['p'], collectDefaults: false })
   const table = [['abcde', 'abcde'], ['abcdef', 'abcd…'], ['abc😀d', 'abc…'], ['ab😀de', 'ab😀…'], ['x'.repeat(1e6), 'xxxx…']]
   for (const [index, [p]] of table.entries()) {
@@ -149,21 +149,21 @@ test('a label value is cut to its bound and marked, between characters', async (
   assert.equal(samples[0].labels.parent_object_classname, 'Pare…')
 })
 
-test('an idle series leaves after it was shown, and comes back from 0', async (t) => {
+test('an idle series expires after a page has shown it, and begins again at 0', async (t) => {
   const traceFunction = exporter(t, { seriesIdleTimeout: 40 })
   traceFunction(payload(1))
   traceFunction(payload(1))
   let shown = 0
-  const gone = async () => {
-    // Kept busy, so that it must not leave.
+  const hasExpired = async () => {
+    // Counted on each check, so that series 2 does not expire.
     traceFunction(payload(2))
     const { samples } = (await families(traceFunction)).get('trace_counter')
     const one = samples.find(({ labels }) => labels.object_id === '1')
     if (one !== undefined) shown = one.value
     return one === undefined
   }
-  await until(gone, 'the idle series leaves')
-  assert.equal(shown, 2, 'its final value was on a page')
+  await until(hasExpired, 'the idle series expires')
+  assert.equal(shown, 2, 'a page has shown the final value')
   const page = await families(traceFunction)
   assert.ok(page.get('hypertrace_expired_total').samples[0].value >= 1)
   traceFunction(payload(1))
@@ -172,12 +172,12 @@ test('an idle series leaves after it was shown, and comes back from 0', async (t
   assert.ok(samples.find(({ labels }) => labels.object_id === '2').value > 1)
 })
 
-test('a registry of the user\'s own sees other series in the places of those that left', async (t) => {
+test('a registry shows new series in the slots of expired ones', async (t) => {
   const { Registry } = require('prom-client')
   const register = new Registry()
   const traceFunction = exporter(t, { seriesIdleTimeout: 20, register, collectDefaults: false })
   traceFunction(payload(1))
-  await until(async () => !(await register.metrics()).includes('object_id="1"'), 'the idle series leaves')
+  await until(async () => !(await register.metrics()).includes('object_id="1"'), 'the idle series expires')
   traceFunction(payload(7))
   const { samples } = parse(await register.metrics()).get('trace_counter')
   assert.deepEqual(samples.map(({ labels, value }) => [labels.object_id, value]), [['7', 1]])

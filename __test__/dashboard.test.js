@@ -1,7 +1,7 @@
 'use strict'
 
-// grafana/dashboard.json can be imported, and each of its queries finds something in a real
-// Prometheus that scrapes the hypercore example. prometheus/ is what promtool takes it for.
+// Checks that grafana/dashboard.json can be imported, that each of its queries returns data from a real
+// Prometheus that scrapes the hypercore example, and that promtool accepts the files of prometheus/.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -19,11 +19,11 @@ const RULES = ['recording.rules.yml', 'alerts.rules.yml'].map((name) => path.joi
 const dashboard = JSON.parse(fs.readFileSync(path.join(ROOT, 'grafana', 'dashboard.json'), 'utf8'))
 const panels = dashboard.panels.filter(({ type }) => type !== 'row')
 
-/** Every query of the panels. */
+/** All queries of the panels. */
 const queries = panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ title, expr })))
 
-/** A query as Grafana sends it, with every variable on All. */
-function sent (expr) {
+/** Returns a query as Grafana sends it with all variables set to All. */
+function expand (expr) {
   const values = { job: '.*', instance: '.*', class: '.*', __rate_interval: '10s' }
   return expr.replace(/\$(\w+)/g, (variable, name) => {
     assert.ok(name in values, `${variable} in ${expr}`)
@@ -35,7 +35,7 @@ test('the dashboard can be imported', () => {
   assert.deepEqual(dashboard.__inputs.map(({ name, type, pluginId }) => ({ name, type, pluginId })), [
     { name: 'DS_PROMETHEUS', type: 'datasource', pluginId: 'prometheus' }
   ])
-  assert.equal(dashboard.id, null, 'a number would be another dashboard\'s')
+  assert.equal(dashboard.id, null, 'a number would be the id of another dashboard')
   const ids = dashboard.panels.map(({ id }) => id)
   assert.equal(new Set(ids).size, ids.length)
   const required = dashboard.__requires.filter(({ type }) => type === 'panel').map(({ id }) => id)
@@ -45,30 +45,30 @@ test('the dashboard can be imported', () => {
   for (const { datasource } of sources) assert.deepEqual(datasource, { type: 'prometheus', uid: '$' + '{DS_PROMETHEUS}' })
 })
 
-test('the dashboard\'s panels lie side by side', () => {
+test('the panels of the dashboard do not overlap', () => {
   const taken = new Map()
   for (const { title, gridPos: { x, y, w, h } } of dashboard.panels) {
     assert.ok(x + w <= 24, `${title} is within the grid`)
     for (let row = y; row < y + h; row++) {
       for (let column = x; column < x + w; column++) {
-        const place = `${column},${row}`
-        assert.equal(taken.get(place), undefined, `${title} at ${place}`)
-        taken.set(place, title)
+        const cell = `${column},${row}`
+        assert.equal(taken.get(cell), undefined, `${title} at ${cell}`)
+        taken.set(cell, title)
       }
     }
   }
 })
 
-test('the dashboard lets one choose job, instance and class, and every query of calls heeds it', () => {
+test('the dashboard has variables for job, instance and class, and the queries use them', () => {
   assert.deepEqual(dashboard.templating.list.map(({ name }) => name), ['job', 'instance', 'class'])
   for (const { title, expr } of queries) {
     assert.match(expr, /job=~"\$job", instance=~"\$instance"/, title)
     if (expr.includes('trace_counter')) assert.match(expr, /object_classname=~"\$class"/, title)
-    assert.doesNotMatch(expr, /\[\d/, `${title}: a fixed range shows nothing at another scrape interval`)
+    assert.doesNotMatch(expr, /\[\d/, `${title}: a fixed range has no data at other scrape intervals`)
   }
 })
 
-test('each query of the dashboard and each recording rule finds data in a real Prometheus', { skip: lacks('prometheus'), timeout: 120_000 }, async (t) => {
+test('each query of the dashboard and each recording rule returns data from a real Prometheus', { skip: lacks('prometheus'), timeout: 120_000 }, async (t) => {
   const example = startProgram(t, path.join(ROOT, 'examples', 'hypercore.js'), ['--port', '0', '--for', '100'])
   const [, port] = await example.line(/^Metrics: http:\/\/localhost:(\d+)\/metrics$/)
   const prometheus = await startPrometheus(t, { example: { target: `localhost:${port}` } }, { rules: RULES })
@@ -78,7 +78,7 @@ test('each query of the dashboard and each recording rule finds data in a real P
   for (const { title, expr } of queries) {
     await t.test(`${title}: ${expr}`, async () => {
       const found = await until(async () => {
-        const results = await prometheus.query(sent(expr))
+        const results = await prometheus.query(expand(expr))
         return results.length > 0 && results
       }, 'data')
       for (const { value } of found) assert.ok(Number.isFinite(value), `${value}`)
@@ -87,7 +87,7 @@ test('each query of the dashboard and each recording rule finds data in a real P
 
   for (const { name, query: { query } } of dashboard.templating.list) {
     await t.test(`the variable ${name}: ${query}`, async () => {
-      const [, selector, label] = sent(query).match(/^label_values\((.*), (\w+)\)$/)
+      const [, selector, label] = expand(query).match(/^label_values\((.*), (\w+)\)$/)
       const series = await prometheus.api(`series?match[]=${encodeURIComponent(selector)}`)
       assert.ok(series.every((labels) => labels[label] !== undefined) && series.length > 0)
     })
@@ -104,21 +104,21 @@ test('each query of the dashboard and each recording rule finds data in a real P
     })
   }
   for (const { name, health, lastError } of rules) assert.equal(health, 'ok', `${name}: ${lastError}`)
-  assert.deepEqual((await prometheus.api('alerts')).alerts, [], 'nothing is wrong with the example')
+  assert.deepEqual((await prometheus.api('alerts')).alerts, [], 'no alert fires for the example')
 })
 
-/** What promtool says, having found no fault. */
+/** Runs promtool, which must find no fault, and returns its output. */
 function promtool (...args) {
   const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: path.join(ROOT, 'prometheus'), encoding: 'utf8' })
   assert.equal(status, 0, stdout + stderr)
   return stdout
 }
 
-test('promtool finds no fault in the configuration and the rules', { skip: lacks('promtool') }, () => {
+test('promtool accepts the configuration and the rules', { skip: lacks('promtool') }, () => {
   promtool('check', 'config', 'prometheus.yml')
   promtool('check', 'rules', ...RULES)
 })
 
-test('the rules do what their cases say', { skip: lacks('promtool') }, () => {
+test('the rules pass their unit tests', { skip: lacks('promtool') }, () => {
   assert.match(promtool('test', 'rules', 'tests/rules.test.yml'), /SUCCESS/)
 })

@@ -8,7 +8,7 @@ const { parse, seriesKey, shape, valueOf } = require('./support/exposition')
 const HEAD = '# HELP a b\n# TYPE a gauge\n'
 const HISTOGRAM = '# HELP h b\n# TYPE h histogram\n'
 
-test('reads families, escapes and values in the page\'s order', () => {
+test('parses families, escapes and values in the order of the page', () => {
   const families = parse(
     '# HELP z two\\nlines and a \\\\ and "quotes"\n# TYPE z counter\n' +
     'z{a="q\\"b\\\\c\\nd",__proto__="{=,}"} 3\nz 1e+21\n' +
@@ -23,7 +23,7 @@ test('reads families, escapes and values in the page\'s order', () => {
   assert.deepEqual(families.get('a').samples.map((s) => s.value), [NaN, Infinity, -Infinity, -0.5])
 })
 
-test('a family without samples is a family', () => {
+test('parses a family without samples', () => {
   assert.deepEqual(parse(HEAD).get('a'), { name: 'a', help: 'b', type: 'gauge', samples: [] })
   assert.equal(parse('').size, 0)
 })
@@ -36,14 +36,14 @@ test('finds a value by name and labels in any order', () => {
   assert.deepEqual(shape(families.get('a')), { help: 'b', type: 'gauge', labelNames: ['x', 'y'] })
 })
 
-test('an empty label value is the same series as no label', () => {
+test('takes an empty label value for an absent label', () => {
   const text = HEAD + 'a{x=""} 1\na 2\n'
   assert.equal(seriesKey({ name: 'a', labels: { x: '' } }), seriesKey({ name: 'a', labels: {} }))
-  assert.throws(() => parse(text), /there before/)
+  assert.throws(() => parse(text), /duplicate series/)
   assert.equal(parse(text, { allowDuplicates: true }).get('a').samples.length, 2)
 })
 
-test('takes what prom-client writes', async () => {
+test('parses the page of prom-client', async () => {
   const registers = [new Registry()]
   new Counter({ name: 'c', help: 'a\\b\nc', labelNames: ['l'], registers }).inc({ l: 'x"\\\n' }, 2)
   new Gauge({ name: 'g', help: 'g', registers }).set(NaN)
@@ -60,7 +60,7 @@ test('takes what prom-client writes', async () => {
   assert.equal(valueOf(families, 's', { quantile: '0.5' }), 3)
 })
 
-const refused = {
+const rejected = {
   'no final line feed': [HEAD + 'a 1', /line feed/],
   'a lone surrogate': [HEAD + 'a{x="\ud800"} 1\n', /surrogate/],
   'bytes that are not UTF-8': [Buffer.from([...Buffer.from(HEAD), 0x61, 0x20, 0xff, 0x0a]), /encod/],
@@ -73,7 +73,7 @@ const refused = {
   'an unknown type': ['# HELP a b\n# TYPE a gauge\r\n', /unknown type/],
   'another comment': ['# EOF\n', /neither/],
   'a sample of another family': [HEAD + 'ab 1\n', /not a sample of a/],
-  'the same series twice': [HEAD + 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', /there before/],
+  'the same series twice': [HEAD + 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', /duplicate series/],
   'the same label twice': [HEAD + 'a{x="1",x="2"} 1\n', /twice/],
   'a bad label name': [HEAD + 'a{1x="1"} 1\n', /bad label name/],
   'a bad metric name': [HEAD + '1a 1\n', /bad metric name/],
@@ -95,6 +95,6 @@ const refused = {
   'a bare histogram sample': [HISTOGRAM + 'h 1\n', /not a sample/]
 }
 
-for (const [what, [page, message]] of Object.entries(refused)) {
-  test(`refuses ${what}`, () => assert.throws(() => parse(page), message))
+for (const [fault, [page, message]] of Object.entries(rejected)) {
+  test(`rejects ${fault}`, () => assert.throws(() => parse(page), message))
 }

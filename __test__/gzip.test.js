@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Pages in gzip are put together from stretches, most of them kept from an earlier scrape: whatever was kept, any decoder finds one
- * member, and in it the page. What is kept when is tested in Rust.
+ * A page in gzip consists of ranges, most of which come from the cache of an earlier scrape. With any content of the cache, each
+ * decoder must find one member that contains the page. The Rust tests cover the cache itself.
  */
 
 const assert = require('node:assert/strict')
@@ -19,7 +19,7 @@ const { lacks } = require('./support/tools')
 
 const SERIES = 3000
 
-/** Programs that give the text of a member, and fail on anything that is not one. */
+/** Programs that print the text of one member, and fail on any other input. */
 const PROGRAMS = {
   gzip: ['gzip', ['-dc']],
   python3: ['python3', ['-c', `
@@ -32,7 +32,7 @@ sys.stdout.buffer.write(text)`]]
 
 /** @type {Record<string, { skip?: string | false, decode: (member: Buffer) => Buffer | Promise<Buffer> }>} */
 const DECODERS = {
-  'Node.js, in one go': { decode: (member) => zlib.gunzipSync(member) },
+  'Node.js, at once': { decode: (member) => zlib.gunzipSync(member) },
   'Node.js, in small reads': { decode: inSmallReads }
 }
 for (const [name, [command, args]] of Object.entries(PROGRAMS)) DECODERS[name] = { skip: lacks(name), decode: (member) => run(command, args, member) }
@@ -53,7 +53,7 @@ function inSmallReads (member) {
   })
 }
 
-function getPacked (port) {
+function getCompressed (port) {
   return new Promise((resolve, reject) => {
     const headers = { 'accept-encoding': 'gzip' }
     http.get({ host: 'localhost', port, path: '/metrics', agent: false, timeout: 20_000, headers }, (response) => {
@@ -66,7 +66,7 @@ function getPacked (port) {
 }
 
 for (const [name, { skip, decode }] of Object.entries(DECODERS)) {
-  test(`whatever was kept, a page in gzip is the plain page: ${name}`, { timeout: 60_000, skip }, async (t) => {
+  test(`a page in gzip is the plain page, with any content of the cache: ${name}`, { timeout: 60_000, skip }, async (t) => {
     const trace = start(t)
     const { port } = trace.address()
     const { below } = createRandom(seedOf(7))
@@ -75,18 +75,18 @@ for (const [name, { skip, decode }] of Object.entries(DECODERS)) {
 
     for (let round = 0; round < 6; round++) {
       for (let i = 0; i < round; i++) count(1 + below(SERIES + 300))
-      const member = await getPacked(port)
+      const member = await getCompressed(port)
       const text = await decode(member)
       assert.equal(text.toString(), (await get({ port })).body, `round ${round}`)
     }
   })
 }
 
-test('several scrapers at once share what is kept', { timeout: 60_000 }, async (t) => {
+test('concurrent scrapers share the cache', { timeout: 60_000 }, async (t) => {
   const trace = start(t)
   const { port } = trace.address()
   for (let id = 1; id <= SERIES; id++) trace(payload({ object: { id } }))
-  const members = await Promise.all(Array.from({ length: 8 }, () => getPacked(port)))
+  const members = await Promise.all(Array.from({ length: 8 }, () => getCompressed(port)))
   const { body } = await get({ port })
   for (const member of members) assert.equal(zlib.gunzipSync(member).toString(), body)
 })

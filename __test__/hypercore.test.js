@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Real traces: hypercores that are appended to, replicated and read, seen by the reference and by ours at once.
+ * Compares the counts of this package and of the reference for the same traces of real hypercores.
  */
 
 const { test } = require('node:test')
@@ -17,7 +17,7 @@ const { startReference, startOurs } = require('./support/implementations')
 const CORES = 8
 const BLOCKS = 60
 
-/** Appends to, replicates and reads some cores, with sessions and snapshots among them. */
+/** Appends to, replicates and reads some cores, also through sessions and snapshots. */
 async function work (folder) {
   const writers = []
   for (let i = 0; i < CORES; i++) {
@@ -52,7 +52,7 @@ async function work (folder) {
 for (const allowedProps of [[], ['index', 'id', 'type', 'value']]) {
   const named = allowedProps.length > 0 ? `with allowedProps ${allowedProps}` : 'without props'
 
-  test(`counts what the reference counts of hypercores at work, ${named}`, { timeout: 60_000 }, async (t) => {
+  test(`counts of real hypercores equal those of the reference, ${named}`, { timeout: 60_000 }, async (t) => {
     const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'hypertrace-prometheus-'))
     const reference = startReference({ allowedProps })
     const ours = startOurs({ allowedProps, port: 0 })

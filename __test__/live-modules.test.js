@@ -1,6 +1,6 @@
 'use strict'
 
-// What the live page decides without a browser: rates, scales, names, views.
+// Tests the live page's pure functions: rates, scales, names, views.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -13,7 +13,7 @@ before(async () => {
   [chart, format, history, poll, view] = await Promise.all(['chart', 'format', 'history', 'poll', 'view'].map(load))
 })
 
-/** A summary with these counts by class. */
+/** Returns a summary with these counts by class. */
 function summary (uptimeSeconds, counts, more = {}) {
   const rows = Object.entries(counts).map(([name, value]) => ({ labels: { object_classname: name }, value }))
   const total = rows.reduce((sum, { value }) => sum + value, 0)
@@ -31,82 +31,82 @@ function summary (uptimeSeconds, counts, more = {}) {
 }
 
 const valuesOf = (points) => points.map(({ v }) => v)
-const rowOf = (memory, name) => memory.rows.get(history.keyOf({ object_classname: name }))
+const rowOf = (past, name) => past.rows.get(history.keyOf({ object_classname: name }))
 
-test('rates start with the second summary and go by the server\'s clock', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 100 }), 'v', 1)
-  assert.deepEqual(valuesOf(memory.points.calls), [])
-  assert.equal(history.steadyRate(memory.points.calls, 1), null)
-  memory.add(summary(12, { A: 300 }), 'v', 3.7)
-  assert.deepEqual(valuesOf(memory.points.calls), [100])
-  assert.deepEqual(valuesOf(memory.points.cpu), [0.5])
-  assert.deepEqual(valuesOf(rowOf(memory, 'A').points), [100])
-  assert.deepEqual(valuesOf(memory.points.heap), [5, 5])
+test('rates start with the second summary and use the server\'s clock', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 100 }), 'v', 1)
+  assert.deepEqual(valuesOf(past.points.calls), [])
+  assert.equal(history.meanRate(past.points.calls, 1), null)
+  past.add(summary(12, { A: 300 }), 'v', 3.7)
+  assert.deepEqual(valuesOf(past.points.calls), [100])
+  assert.deepEqual(valuesOf(past.points.cpu), [0.5])
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [100])
+  assert.deepEqual(valuesOf(past.points.heap), [5, 5])
 })
 
-test('a row that was not there before has counted from 0, unless rows were left out', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 1 }), 'v', 1)
-  memory.add(summary(12, { A: 1, B: 8 }), 'v', 3)
-  assert.deepEqual(valuesOf(rowOf(memory, 'B').points), [4])
-  memory.add(summary(14, { A: 1, B: 8 }, { other: { groups: 3, value: 9 } }), 'v', 5)
-  memory.add(summary(16, { A: 1, B: 8, C: 50 }), 'v', 7)
-  assert.deepEqual(valuesOf(rowOf(memory, 'C').points), [])
+test('a new row has counted from 0, unless the last summary left rows out', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 1 }), 'v', 1)
+  past.add(summary(12, { A: 1, B: 8 }), 'v', 3)
+  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [4])
+  past.add(summary(14, { A: 1, B: 8 }, { other: { groups: 3, value: 9 } }), 'v', 5)
+  past.add(summary(16, { A: 1, B: 8, C: 50 }), 'v', 7)
+  assert.deepEqual(valuesOf(rowOf(past, 'C').points), [])
 })
 
-test('rows of another view are not compared', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 100 }), 'v', 1)
-  memory.add(summary(11, { A: 4 }, { calls: { total: 150, matched: 4 } }), 'w', 2)
-  assert.deepEqual(valuesOf(rowOf(memory, 'A').points), [])
-  assert.deepEqual(valuesOf(memory.points.calls), [50])
+test('rows of different views are not compared', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 100 }), 'v', 1)
+  past.add(summary(11, { A: 4 }, { calls: { total: 150, matched: 4 } }), 'w', 2)
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [])
+  assert.deepEqual(valuesOf(past.points.calls), [50])
 })
 
-test('a restart is a gap, a mark, and no negative rate', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 100 }), 'v', 1)
-  memory.add(summary(11, { A: 200 }), 'v', 2)
-  assert.equal(memory.add(summary(1, { A: 500 }, { startTimeSeconds: 2000 }), 'v', 3), true)
-  assert.deepEqual(valuesOf(memory.points.calls).filter((v) => v !== null), [100])
-  assert.equal(memory.points.calls.at(-1).v, null)
-  assert.deepEqual(memory.restarts, [3])
-  assert.deepEqual(valuesOf(rowOf(memory, 'A').points), [])
-  assert.equal(memory.add(summary(2, { A: 510 }, { startTimeSeconds: 2000 }), 'v', 4), false)
-  assert.equal(history.steadyRate(memory.points.calls, 4), 10)
+test('a restart adds a gap and a mark, and no negative rate', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 100 }), 'v', 1)
+  past.add(summary(11, { A: 200 }), 'v', 2)
+  assert.equal(past.add(summary(1, { A: 500 }, { startTimeSeconds: 2000 }), 'v', 3), true)
+  assert.deepEqual(valuesOf(past.points.calls).filter((v) => v !== null), [100])
+  assert.equal(past.points.calls.at(-1).v, null)
+  assert.deepEqual(past.restarts, [3])
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [])
+  assert.equal(past.add(summary(2, { A: 510 }, { startTimeSeconds: 2000 }), 'v', 4), false)
+  assert.equal(history.meanRate(past.points.calls, 4), 10)
 })
 
-test('a reset is shown as one; series that expire only leave a gap', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 100, B: 5 }), 'v', 1)
-  assert.equal(memory.add(summary(11, { A: 120 }, { series: { expired: 1 }, calls: { total: 99, matched: 99 } }), 'v', 2), false)
-  assert.equal(memory.points.calls.at(-1)?.v ?? null, null)
-  assert.deepEqual(valuesOf(rowOf(memory, 'A').points), [20])
-  assert.equal(rowOf(memory, 'B'), undefined)
-  assert.deepEqual(memory.restarts, [])
-  assert.equal(memory.add(summary(12, { A: 3 }, { series: { expired: 1 } }), 'v', 3), true)
-  assert.deepEqual(memory.restarts, [3])
+test('a reset adds a mark, and series that expire add only a gap', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 100, B: 5 }), 'v', 1)
+  assert.equal(past.add(summary(11, { A: 120 }, { series: { expired: 1 }, calls: { total: 99, matched: 99 } }), 'v', 2), false)
+  assert.equal(past.points.calls.at(-1)?.v ?? null, null)
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [20])
+  assert.equal(rowOf(past, 'B'), undefined)
+  assert.deepEqual(past.restarts, [])
+  assert.equal(past.add(summary(12, { A: 3 }, { series: { expired: 1 } }), 'v', 3), true)
+  assert.deepEqual(past.restarts, [3])
 })
 
-test('two summaries of one moment are one, and time without answers is a gap', () => {
-  const memory = new history.History()
-  memory.add(summary(10, { A: 1 }), 'v', 1)
-  memory.add(summary(11, { A: 2 }), 'v', 2)
-  memory.add(summary(11, { A: 2 }), 'v', 2.1)
-  assert.equal(memory.points.calls.length, 1)
-  memory.gap(3)
-  memory.gap(4)
-  assert.deepEqual(valuesOf(memory.points.calls), [1, null])
+test('a summary of the same time adds no point, and time without answers is a gap', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 1 }), 'v', 1)
+  past.add(summary(11, { A: 2 }), 'v', 2)
+  past.add(summary(11, { A: 2 }), 'v', 2.1)
+  assert.equal(past.points.calls.length, 1)
+  past.gap(3)
+  past.gap(4)
+  assert.deepEqual(valuesOf(past.points.calls), [1, null])
 })
 
-test('no more is remembered than is drawn', () => {
-  const memory = new history.History()
-  for (let i = 0; i < 1000; i++) memory.add(summary(i, { A: i }), 'v', i)
-  assert.ok(memory.points.calls.length <= history.WINDOW + 2)
-  assert.ok(rowOf(memory, 'A').points.length <= history.WINDOW + 2)
+test('the history is as long as the charts', () => {
+  const past = new history.History()
+  for (let i = 0; i < 1000; i++) past.add(summary(i, { A: i }), 'v', i)
+  assert.ok(past.points.calls.length <= history.WINDOW + 2)
+  assert.ok(rowOf(past, 'A').points.length <= history.WINDOW + 2)
 })
 
-test('figures are short', () => {
+test('numbers are formatted briefly', () => {
   const table = [
     [format.rate(null), '–'], [format.rate(0), '0'], [format.rate(0.042), '0.042'], [format.rate(12.34), '12.3'], [format.rate(123456.7), '123,457'],
     [format.count(225600), '225,600'], [format.count(NaN), '–'],
@@ -120,7 +120,7 @@ test('figures are short', () => {
   for (const [found, expected] of table) assert.equal(found, expected)
 })
 
-test('a name is shown on one line with nothing hidden in it', () => {
+test('a name is printed on one line and invisible characters are escaped', () => {
   const table = [
     ['Hypercore', 'Hypercore'],
     ['a\n\t\0b', 'a\\u{a}\\u{9}\\u{0}b'],
@@ -134,47 +134,47 @@ test('a name is shown on one line with nothing hidden in it', () => {
   for (const [name, shown] of table) assert.equal(format.printable(name), shown)
 })
 
-test('one goes down row by row until nothing is left to tell', () => {
+test('drilling down adds filters until no label is left', () => {
   const labels = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id', 'caller_props_index']
-  const first = view.viewsOf(labels, view.START, String)
+  const first = view.viewsOf(labels, view.INITIAL, String)
   assert.deepEqual(first.map(({ id }) => id), ['function', 'site', 'object', 'parent', 'caller_props_index'])
 
-  const second = view.descend(view.START, first[0].by, { object_classname: 'A', caller_functionname: 'f' }, labels)
+  const second = view.drillDown(view.INITIAL, first[0].by, { object_classname: 'A', caller_functionname: 'f' }, labels)
   assert.deepEqual(second, { view: 'site', filters: [['object_classname', 'A'], ['caller_functionname', 'f']] })
   const [site] = view.viewsOf(labels, second, String)
-  assert.deepEqual(site.by, ['caller_filename', 'id'], 'what is filtered by needs no column')
+  assert.deepEqual(site.by, ['caller_filename', 'id'], 'a label with a filter has no column')
 
-  const third = view.descend(second, site.by, { caller_filename: 'a.js' }, labels)
-  assert.deepEqual(third.filters.at(-1), ['id', ''], 'no id is a value too')
+  const third = view.drillDown(second, site.by, { caller_filename: 'a.js' }, labels)
+  assert.deepEqual(third.filters.at(-1), ['id', ''], 'an absent id is also a filter')
   assert.equal(third.view, 'object')
   let state = third
   const seen = []
   while (state !== null) {
     seen.push(state.view)
     const by = view.viewsOf(labels, state, String).find(({ id }) => id === state.view).by
-    state = view.descend(state, by, {}, labels)
+    state = view.drillDown(state, by, {}, labels)
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
-  assert.equal(view.descend(view.START, ['id'], { id: 'x'.repeat(9000) }, labels), null)
-  assert.equal(view.descend(view.START, ['object_classname'], { hypertrace_overflow: 'true' }, labels), null)
+  assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, labels), null)
+  assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, labels), null)
 })
 
-test('a state lives in the address', () => {
+test('the URL holds the state', () => {
   const state = { view: 'site', filters: [['object_classname', 'A & "B"#\u202e'], ['id', '']] }
   assert.deepEqual(view.fromHash(view.toHash(state)), state)
-  assert.equal(view.toHash(view.START), '#')
-  assert.deepEqual(view.fromHash(''), view.START)
+  assert.equal(view.toHash(view.INITIAL), '#')
+  assert.deepEqual(view.fromHash(''), view.INITIAL)
   assert.equal(view.fromHash('#calls'), null)
   const query = new URLSearchParams(view.queryOf(['id'], state.filters, 100))
   assert.deepEqual([...query], [['by', 'id'], ['limit', '100'], ...state.filters])
 })
 
-test('it asks each second while somebody looks, seldom otherwise', () => {
+test('the delay is a second while visible, longer while hidden or failing', () => {
   const table = [[0, false, 1000], [0, true, 10_000], [1, false, 1000], [2, false, 2000], [3, false, 4000], [9, false, 10_000], [9, true, 10_000]]
-  for (const [failures, hidden, wait] of table) assert.equal(poll.waitFor(failures, hidden), wait, `${failures} ${hidden}`)
+  for (const [failures, hidden, wait] of table) assert.equal(poll.delayOf(failures, hidden), wait, `${failures} ${hidden}`)
 })
 
-test('a scale ends in a round number just above', () => {
+test('a scale ends at the next round number', () => {
   for (const [max, end] of [[0, 1], [NaN, 1], [1, 1], [1.01, 1.5], [260, 300], [0.0012, 0.0015], [9.5, 10], [1e9, 1e9]]) {
     assert.ok(Math.abs(chart.scaleEnd(max) - end) < 1e-9 * end, `${max}: ${chart.scaleEnd(max)}`)
   }
@@ -183,7 +183,7 @@ test('a scale ends in a round number just above', () => {
   assert.equal(chart.windowOf(0, 1000), history.WINDOW)
 })
 
-test('a line breaks at gaps, and one point alone is a dot', () => {
+test('a line is interrupted at gaps, and a single point is a dot', () => {
   const points = [{ t: 0, v: 1 }, { t: 1, v: 2 }, { t: 2, v: null }, { t: 3, v: 4 }, { t: 4, v: null }, { t: 5, v: null }]
   const { line, area } = chart.paths(points, (t) => t, (v) => v, 9)
   assert.equal(line, 'M0.0 1.0L1.0 2.0M3.0 4.0h0')

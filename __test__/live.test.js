@@ -1,6 +1,6 @@
 'use strict'
 
-// The live page in a real browser.
+// Tests the live page in a real browser.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -11,7 +11,7 @@ const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
 
 const AXE = fs.readFileSync(require.resolve('axe-core'), 'utf8')
-// What Chromium says when a request has no answer.
+// Chromium's messages on a request without a response.
 const NO_ANSWER = /net::ERR_|Failed to load resource/
 
 const HYPERCORE = [
@@ -27,10 +27,10 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
   before(async () => { browser = await startBrowser() })
   after(() => browser?.close())
 
-  /** An application that has made the calls above. */
+  /** Starts an application and makes the calls above. */
   async function startHypercore (t, options) {
     const application = await startApplication(t, { allowedProps: ['index'], ...options })
-    for (const [times, parts] of HYPERCORE) await application.count(times, parts)
+    for (const [times, fields] of HYPERCORE) await application.count(times, fields)
     return application
   }
 
@@ -38,7 +38,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
   const rowCount = (page, count) => until(page, (n) => document.querySelectorAll('#rows tr').length === n, count)
   const state = (page, name) => until(page, (wanted) => document.getElementById('state').dataset.state === wanted, name)
 
-  test('it fills with what is called most, and rates come with the second sample', async (t) => {
+  test('the table shows totals at once and rates with the second summary', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -52,7 +52,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.match(await text(page, 'series'), /^4 of 50,000$/)
     await state(page, 'live')
 
-    await application.keep(call('Hypercore', 'get', { object: { id: 1 } }))
+    await application.repeat(call('Hypercore', 'get', { object: { id: 1 } }))
     const rate = await until(page, () => {
       const cell = [...document.querySelectorAll('#rows tr')].find((row) => row.innerText.includes('get'))?.querySelector('.rate')
       const number = parseFloat(cell?.innerText)
@@ -66,7 +66,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.match(await page.locator('#chart-calls svg').getAttribute('aria-label'), /^Calls per second: now .*, highest /)
   })
 
-  test('it sorts by any column, both ways', async (t) => {
+  test('the table sorts by any column in both directions', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -86,10 +86,10 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
 
     await application.count(100, call('Hypercore', 'append'))
     await until(page, () => document.getElementById('total').innerText === '132')
-    assert.deepEqual(await names(), ['Peer send', 'Hypercore get', 'Hypercore append'], 'new figures keep the order')
+    assert.deepEqual(await names(), ['Peer send', 'Hypercore get', 'Hypercore append'], 'new values do not change the order')
   })
 
-  test('it filters as one types, and Escape ends that', async (t) => {
+  test('typing filters the rows, and Escape removes the filter', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -102,7 +102,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await rowCount(page, 3)
   })
 
-  test('it leads from a function down to its props, and back', async (t) => {
+  test('rows lead from a function to its props, and Back returns', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -119,12 +119,12 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await page.getByRole('button', { name: 'index (call)' }).click()
     await page.getByRole('columnheader', { name: 'index (call)' }).waitFor()
     assert.deepEqual(await names(), ['7', '8'])
-    assert.equal((await rowsOf(page))[0].at(-1), '56 %', 'a share is one of what is looked at')
+    assert.equal((await rowsOf(page))[0].at(-1), '56 %', 'shares refer to the filtered calls')
 
     const address = page.url()
     await page.goBack()
     await page.getByRole('columnheader', { name: 'Object', exact: true }).waitFor()
-    await page.getByRole('button', { name: 'Remove: Function get' }).click()
+    await page.getByRole('button', { name: 'Remove filter: Function get' }).click()
     await until(page, () => document.querySelectorAll('#crumbs button').length === 4)
     await page.getByRole('button', { name: 'All calls' }).click()
     await page.getByRole('columnheader', { name: 'Class', exact: true }).waitFor()
@@ -135,7 +135,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await rowCount(other, 2)
   })
 
-  test('everything is reached by the keyboard alone, and new figures do not take the focus away', async (t) => {
+  test('the keyboard reaches every control, and new values do not move the focus', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -144,15 +144,15 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.equal(await focused(), 'get')
     await application.count(500, HYPERCORE[1][1])
     await until(page, () => document.querySelector('#rows tr').innerText.includes('509'))
-    assert.equal(await focused(), 'get', 'the row has moved to the top and has kept the focus')
+    assert.equal(await focused(), 'get', 'the row moved to the top and is still focused')
     await page.keyboard.press('Enter')
     await page.getByRole('columnheader', { name: 'File' }).waitFor()
   })
 
-  test('it survives a restart and shows it as one', async (t) => {
+  test('a restart of the process is shown as a restart, without negative rates', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url, { silence: NO_ANSWER })
-    await application.keep(call('Hypercore', 'get', { object: { id: 1 } }))
+    await application.repeat(call('Hypercore', 'get', { object: { id: 1 } }))
     await until(page, () => parseFloat(document.getElementById('rate-now').innerText) > 5)
     await page.evaluate(() => {
       window.negative = []
@@ -169,7 +169,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await successor.count(3, call('Phoenix', 'rise'))
     await state(page, 'live')
     await until(page, () => document.querySelector('#rows tr')?.innerText.includes('Phoenix'))
-    assert.match(await text(page, 'note'), /^Counts began anew at /)
+    assert.match(await text(page, 'note'), /^Counts restarted at 0 at /)
     assert.equal(await page.locator('#banner').isVisible(), false)
     assert.equal(await text(page, 'total'), '3')
     await until(page, () => document.getElementById('rate-now').innerText === '0')
@@ -177,7 +177,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.deepEqual(await page.evaluate(() => window.negative), [])
   })
 
-  test('it works while the event loop is blocked, and says so', async (t) => {
+  test('the page works while the event loop is blocked, and shows the block', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -185,9 +185,9 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     const late = await open(t, browser, application.url)
     for (const one of [page, late]) {
       await state(one, 'blocked')
-      assert.match(await text(one, 'banner-text'), /event loop does not answer/)
-      assert.match(await text(one, 'banner-time'), /^For [\d.]+ m?s now$/)
-      assert.equal((await rowsOf(one)).length, 3, 'the figures are there')
+      assert.match(await text(one, 'banner-text'), /event loop is blocked/)
+      assert.match(await text(one, 'banner-time'), /^Blocked for [\d.]+ m?s$/)
+      assert.equal((await rowsOf(one)).length, 3, 'the table is filled')
     }
     await until(page, () => /^[1-9].* s$/.test(document.getElementById('lag-now').innerText))
     await application.unblocked()
@@ -197,7 +197,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     }
   })
 
-  test('hostile names are shown and never run', async (t) => {
+  test('names with markup and control characters are shown as text', async (t) => {
     const hostile = [
       '<img src=x onerror="alert(1)">',
       '"><script>window.ran = true</script>',
@@ -225,22 +225,22 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.equal(await page.locator('#rows img, #rows script, #rows b').count(), 0)
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'long names wrap')
 
-    for (const part of ['<img', '__proto__', '"><script>']) {
-      await page.getByRole('row', { name: part }).getByRole('button').first().click()
+    for (const fragment of ['<img', '__proto__', '"><script>']) {
+      await page.getByRole('row', { name: fragment }).getByRole('button').first().click()
       await page.getByRole('columnheader', { name: 'File' }).waitFor()
       await rowCount(page, 1)
-      assert.ok((await page.locator('#crumbs').innerText()).includes(part))
+      assert.ok((await page.locator('#crumbs').innerText()).includes(fragment))
       await page.getByRole('button', { name: '_b_p__b_ (object)' }).click()
       await page.getByRole('columnheader', { name: '_b_p__b_ (object)' }).waitFor()
       await rowCount(page, 1)
       await page.getByRole('button', { name: 'All calls' }).click()
       await rowCount(page, hostile.length)
     }
-    assert.equal(await page.getByRole('row', { name: 'ten kilobytes' }).getByRole('button').count(), 0, 'too long to ask by')
+    assert.equal(await page.getByRole('row', { name: 'ten kilobytes' }).getByRole('button').count(), 0, 'the name is too long for a request')
     assert.equal(await page.evaluate(() => window.ran), undefined)
   })
 
-  test('without a call it tells how to make the first, and copies', async (t) => {
+  test('without calls the page explains how to trace, and copies the example', async (t) => {
     const application = await startApplication(t)
     const page = await open(t, browser, application.url, { permissions: ['clipboard-read', 'clipboard-write'] })
     await page.getByRole('heading', { name: 'No call has been traced yet' }).waitFor()
@@ -249,30 +249,30 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await page.getByRole('button', { name: 'Copied' }).waitFor()
     const copied = await page.evaluate(() => navigator.clipboard.readText())
     assert.match(copied, /^const \{ createTracer, setTraceFunction \} = require\('hypertrace'\)\n/)
-    new Function(copied) // eslint-disable-line no-new, no-new-func -- it has to be JavaScript
+    new Function(copied) // eslint-disable-line no-new, no-new-func -- the example must be valid JavaScript
 
     await application.count(1, call('A', 'f'))
     await rowCount(page, 1)
     assert.equal(await page.locator('#empty').isVisible(), false)
   })
 
-  test('it pauses and goes on', async (t) => {
+  test('Pause stops the requests and Resume continues', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
     await page.getByRole('button', { name: 'Pause' }).click()
     await state(page, 'paused')
-    let asked = 0
-    page.on('request', () => asked++)
+    let requests = 0
+    page.on('request', () => requests++)
     await application.count(100, HYPERCORE[0][1])
     await get({ port: application.port, path: '/summary.json' })
     assert.equal(await text(page, 'total'), '32')
-    assert.equal(asked, 0)
-    await page.getByRole('button', { name: 'Go on' }).click()
+    assert.equal(requests, 0)
+    await page.getByRole('button', { name: 'Resume' }).click()
     await until(page, () => document.getElementById('total').innerText === '132')
   })
 
-  test('at the bound it shows what found no place', async (t) => {
+  test('at the maximum of series the overflow series has a row', async (t) => {
     const application = await startApplication(t, { maxSeries: 2 })
     await application.count(1, call('A', 'f'))
     await application.count(2, call('B', 'f'))
@@ -280,17 +280,17 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     const page = await open(t, browser, application.url)
     await rowCount(page, 2)
     const rows = await rowsOf(page)
-    assert.deepEqual(rows.map(([name,,, total]) => [name, total]), [['Past the bound on series', '5'], ['A', '1']])
+    assert.deepEqual(rows.map(([name,,, total]) => [name, total]), [['Overflow: maximum of series reached', '5'], ['A', '1']])
     assert.match(await text(page, 'series'), /^2 of 2; 2 label sets shortened$/)
-    assert.equal(await page.getByRole('row', { name: 'Past the bound' }).getByRole('button').count(), 0)
+    assert.equal(await page.getByRole('row', { name: 'Overflow' }).getByRole('button').count(), 0)
   })
 
-  test('more rows than fit are asked for', async (t) => {
+  test('a filter loads more rows', async (t) => {
     const application = await startApplication(t)
     for (let i = 1; i <= 130; i++) await application.count(i, call(`Class${i}`, 'f'))
     const page = await open(t, browser, application.url)
     await rowCount(page, 100)
-    assert.match(await text(page, 'rest'), /^30 more with 465 calls/)
+    assert.match(await text(page, 'rest'), /^30 more rows with 465 calls/)
     await page.keyboard.press('/')
     await page.keyboard.type('class7')
     await rowCount(page, 11)
@@ -299,14 +299,14 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.equal(await page.locator('#more').isVisible(), false)
   })
 
-  test('a view that the server does not know leads back to the start', async (t) => {
+  test('a URL with a label that the server does not have leads to the initial view', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url + '#?view=caller_props_gone&caller_props_gone=1', { silence: /400/ })
     await rowCount(page, 3)
     assert.match(page.url(), /#$/)
   })
 
-  test('without default metrics it shows what there is', async (t) => {
+  test('without default metrics the page shows the values that exist', async (t) => {
     const application = await startHypercore(t, { collectDefaults: false })
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
@@ -315,7 +315,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.match(await text(page, 'lag-now'), /ms$/)
   })
 
-  test('on a phone nothing is cut off', async (t) => {
+  test('on a narrow screen no column is cut off', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
     await rowCount(page, 3)
@@ -328,14 +328,14 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
 
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     test(`axe finds no violation (${colorScheme})`, async (t) => {
-      // axe is put in by the driver, past the page's policy, which forbids what it does.
+      // The browser's driver injects axe, which the page's policy would block.
       const options = { colorScheme, reducedMotion: /** @type {const} */ ('reduce'), bypassCSP: true, silence: NO_ANSWER }
       const check = async (page, what) => {
         await page.evaluate(AXE)
         const { violations, passes } = await page.evaluate(() => window.axe.run())
         const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`)
         assert.deepEqual(found, [], what)
-        assert.ok(passes.some(({ id }) => id === 'color-contrast'), 'contrast was checked')
+        assert.ok(passes.some(({ id }) => id === 'color-contrast'), 'axe checked the contrast')
       }
       const empty = await startApplication(t)
       const emptyPage = await open(t, browser, empty.url, options)
@@ -348,7 +348,7 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
       await check(page, 'filled')
       await page.getByRole('row', { name: /Hypercore get/ }).getByRole('button').click()
       await page.getByRole('columnheader', { name: 'File' }).waitFor()
-      await check(page, 'further down')
+      await check(page, 'filtered')
       await application.end()
       await state(page, 'silent')
       await check(page, 'without an answer')

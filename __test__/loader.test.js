@@ -1,6 +1,6 @@
 'use strict'
 
-// What is said where no binary fits, in a copy of the package without one.
+// The error of the loader if no binary loads, in a copy of the package without a binary.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -18,7 +18,7 @@ before(() => {
 })
 after(() => fs.rmSync(folder, { recursive: true }))
 
-test('loader: without a binary it names the platform, what was tried and both remedies', () => {
+test('loader: without a binary the error names the platform, each candidate and both remedies', () => {
   const { code, target, message } = failure({ platform: 'darwin', arch: 'arm64' })
   assert.equal(code, 'ERR_NO_BINARY')
   assert.equal(target, 'darwin-arm64')
@@ -33,14 +33,14 @@ test('loader: without a binary it names the platform, what was tried and both re
   ])
 })
 
-test('loader: on Linux it tries both C libraries, the one that is there first', () => {
+test('loader: on Linux it tries the binaries of both C libraries', () => {
   const { target, message } = failure({ platform: 'linux', arch: 'arm64' })
   assert.ok(['linux-arm64-gnu', 'linux-arm64-musl'].includes(target))
   assert.match(message, /linux-arm64-gnu: not there/)
   assert.match(message, /linux-arm64-musl: not there/)
 })
 
-test('loader: on a platform that there is no package for it does not send people to npm', () => {
+test('loader: on a platform without a package the error does not suggest an installation', () => {
   const { message } = failure({ platform: 'freebsd', arch: 'x64' })
   assert.match(message, /freebsd-x64/)
   assert.match(message, /Run on a platform that has one: linux/)
@@ -48,7 +48,7 @@ test('loader: on a platform that there is no package for it does not send people
   assert.doesNotMatch(message, /omit=optional/)
 })
 
-test('loader: a binary that is there and does not load is told with its error', (t) => {
+test('loader: a binary that does not load is reported with its error', (t) => {
   const broken = path.join(folder, 'hypertrace-prometheus.node')
   fs.writeFileSync(broken, 'not a library')
   t.after(() => fs.rmSync(broken))
@@ -58,7 +58,7 @@ test('loader: a binary that is there and does not load is told with its error', 
 })
 
 /**
- * Loads the copy as if on another platform.
+ * Loads the copy with another platform in `process`, and returns its error.
  *
  * @param {{ platform: string, arch: string }} host
  */

@@ -10,6 +10,7 @@ const vm = require('node:vm')
 const { once } = require('node:events')
 const { PerformanceObserver } = require('node:perf_hooks')
 const createSampler = require('../lib/node-metrics')
+const { until } = require('./support/until')
 
 v8.setFlagsFromString('--expose-gc')
 const gc = vm.runInNewContext('gc')
@@ -19,15 +20,6 @@ function start (t, host) {
   const sampler = createSampler(host)
   t.after(() => sampler.stop())
   return sampler
-}
-
-/** Lets the event loop turn until `condition` holds; fails after ten seconds. */
-async function until (condition, what) {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `gave up waiting until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 /** @returns {number[]} bucket counts and sum of one kind, zeros before the first */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * What Prometheus itself makes of the page, and the two parsers that others use.
+ * Reads the page with a real Prometheus, with promtool and with the Python client's parser.
  */
 
 const assert = require('node:assert/strict')
@@ -20,7 +20,7 @@ const EXAMPLE = path.join(__dirname, '..', 'examples', 'hypercore.js')
 const APP = path.join(__dirname, 'prometheus', 'app.js')
 const BLOCK_MS = 5000
 
-/** The hypercore example; resolves when it serves. */
+/** Starts the hypercore example and resolves when its server is open. */
 async function startExample (t, seconds) {
   const example = startProgram(t, EXAMPLE, ['--port', '0', '--for', String(seconds), '--linger', '60'])
   const [, port] = await example.line(/^Metrics: http:\/\/localhost:(\d+)\/metrics$/)
@@ -49,7 +49,7 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
 
   await prometheus.up('app')
   const since = Date.now() / 1000
-  // Every scrape since then was good, and no series was missing or stale at any moment.
+  // Checks that every scrape since then succeeded, and that no series was missing or stale at any time.
   const assertNoGap = async () => {
     const range = `start=${since}&end=${Date.now() / 1000}&step=0.2`
     const steps = Math.floor((Date.now() / 1000 - since) / 0.2)
@@ -67,14 +67,14 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
     assert.equal((await prometheus.target('app')).health, 'up')
     const lag = await prometheus.value('max_over_time(nodejs_eventloop_lag_seconds{job="app"}[10s])')
     t.diagnostic(`the longest lag that was scraped: ${lag} s`)
-    assert.ok(lag > 2, `the block shows while it lasts: ${lag} s`)
+    assert.ok(lag > 2, `the lag shows the block while it lasts: ${lag} s`)
     await until(async () => await prometheus.value('sum(trace_counter{job="app"})') === Number(counted),
       'the calls made at the end of the block are there')
     await assertNoGap()
   })
 
   await t.test('case 38: a stop and restart on the same port leaves no gap', async () => {
-    // Just after a scrape, so that the next is a second off.
+    // Begins just after a scrape: the next one is a second later.
     const { lastScrape } = await prometheus.target('app')
     await until(async () => (await prometheus.target('app')).lastScrape !== lastScrape, 'the next scrape')
     app.say('restart')
@@ -87,7 +87,17 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
   })
 })
 
-// Names that the JavaScript package of this name and prom-client have given: dashboards know them.
+test('Prometheus 3 scrapes it too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
+  const app = startProgram(t, APP)
+  const [, port] = await app.line(/^port (\d+)$/)
+  const prometheus = await startPrometheus(t, { app: { target: `127.0.0.1:${port}` } }, { program: 'prometheus3' })
+  await prometheus.up('app')
+  await until(async () => await prometheus.value('sum(trace_counter{job="app"})') === 20, 'Prometheus has the 20 calls')
+  assert.match((await prometheus.api('status/buildinfo')).version, /^3\./)
+  assert.equal((await prometheus.target('app')).lastError, '')
+})
+
+// Names from version 1.0.0 and from prom-client, which dashboards use.
 const LINT = [
   'nodejs_active_handles_total non-counter metrics should not have "_total" suffix',
   'nodejs_active_requests_total non-counter metrics should not have "_total" suffix',
@@ -96,13 +106,13 @@ const LINT = [
   "trace_counter metric name should not include type 'counter'"
 ]
 
-test('promtool finds no fault in the example\'s page but the names that it shares', { skip: lacks('promtool'), timeout: 60_000 }, async (t) => {
-  const { body } = await examplesPage(t)
+test('promtool accepts the page of the example except for names that prom-client has too', { skip: lacks('promtool'), timeout: 60_000 }, async (t) => {
+  const { body } = await examplePage(t)
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' })
   t.diagnostic(`exit code ${status}`)
   const findings = (stdout + stderr).split('\n').filter((line) => line !== '')
   assert.deepEqual(findings.filter((line) => !LINT.includes(line)), [])
-  assert.equal(status, 3, 'the names are found, so the page was read: 1 is a page that cannot be')
+  assert.equal(status, 3, '3: promtool reports the names; 1 would mean that it cannot parse the page')
 })
 
 const PYTHON = `
@@ -113,12 +123,12 @@ samples = [s for family in parse(sys.stdin.read()) for s in family.samples]
 print(json.dumps([[s.name, s.labels, repr(float(s.value))] for s in samples]))
 `
 
-test('Python\'s prometheus-client reads the same samples as we do', { skip: lacks('prometheus-client'), timeout: 60_000 }, async (t) => {
-  const { body } = await examplesPage(t)
+test('Python\'s prometheus-client parses the same samples as this project\'s parser', { skip: lacks('prometheus-client'), timeout: 60_000 }, async (t) => {
+  const { body } = await examplePage(t)
   const { status, stdout, stderr } = spawnSync('python3', ['-c', PYTHON], { input: body, encoding: 'utf8', maxBuffer: 2 ** 26 })
   assert.equal(status, 0, stderr)
   const theirs = JSON.parse(stdout).map(([name, labels, value]) => [name, labels, Number(value.replace('inf', 'Infinity'))])
-  // It names counters as OpenMetrics does, whatever the page says.
+  // It adds the suffix of OpenMetrics to the names of counters.
   const nameIn = (type, name) => type === 'counter' && !name.endsWith('_total') ? name + '_total' : name
   const ours = [...parse(body).values()].flatMap(({ type, samples }) =>
     samples.map(({ name, labels, value }) => [nameIn(type, name), { ...labels }, value]))
@@ -126,7 +136,7 @@ test('Python\'s prometheus-client reads the same samples as we do', { skip: lack
   assert.deepEqual(theirs, ours)
 })
 
-async function examplesPage (t) {
+async function examplePage (t) {
   const { example, port } = await startExample(t, 1)
   await example.line(/^Traces made: /)
   return get({ port })

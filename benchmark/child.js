@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * One measurement in a process of its own: started by `run.js` with a row, a case and an implementation, sends one result.
+ * Runs one measurement in its own process. `run.js` starts it with a row, a case and an implementation; it sends one result.
  */
 
 const implementations = require('./implementations')
@@ -10,23 +10,23 @@ const { row, measured, implementation } = JSON.parse(process.argv[2])
 const create = implementations[implementation]
 const { measure } = require(`./rows/${row}`)
 
-/** A line to the parent: `tell` a value, wait to be `told` one. */
-function line () {
-  const heard = []
+/** Returns a channel to the parent: `send` a value, or `receive` the next one. */
+function channel () {
+  const received = []
   let waiting = null
   process.on('message', (message) => {
     if (waiting) waiting(message)
-    else heard.push(message)
+    else received.push(message)
     waiting = null
   })
   return {
-    tell: (value) => process.send({ value }),
-    told: () => heard.length > 0 ? Promise.resolve(heard.shift()) : new Promise((resolve) => { waiting = resolve })
+    send: (value) => process.send({ value }),
+    receive: () => received.length > 0 ? Promise.resolve(received.shift()) : new Promise((resolve) => { waiting = resolve })
   }
 }
 
 async function main () {
-  const result = await measure(measured, create, line())
+  const result = await measure(measured, create, channel())
   process.send({ result: result ?? null }, () => process.exit())
 }
 

@@ -1,13 +1,13 @@
 'use strict'
 
 /*
- * What is measured side by side. Each function here gives the same three things, whatever is behind them:
+ * The implementations that are measured. Each function returns the same interface:
  *
- *   trace(payload)   what hypertrace calls
- *   metrics()        the page, as a promise
- *   port()           where the page is served, if one was asked for (`anyPort`: 0 will do)
+ *   trace(payload)   the trace function for hypertrace
+ *   metrics()        resolves to the page
+ *   port()           the port of the server, with the option `port` (`anyPort`: it accepts 0)
  *
- * A candidate that this Node.js or this installation cannot load throws; its column is then left empty.
+ * A function throws if this Node.js or this installation cannot load its implementation; the column then stays empty.
  */
 
 const { createRequire } = require('node:module')
@@ -15,7 +15,7 @@ const http = require('node:http')
 
 /** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number }} Options */
 
-/** More than a row has that does not say otherwise, so that nobody's bound comes into play. */
+/** More series than most rows make, so that no implementation reaches its limit. */
 const MAX_SERIES = 200_000
 
 const LABELS = [
@@ -41,7 +41,7 @@ reference.registry = () => {
   return new (requireFromReference('prom-client').Registry)()
 }
 
-/** The labels of a payload, as an application would write them down for a counter of its own. */
+/** Returns the labels of a payload, as an application would set them on its own counter. */
 function labelsOf ({ id, object, parentObject, caller }, allowedProps) {
   const labels = {
     object_classname: object.className,
@@ -94,8 +94,8 @@ function openTelemetry ({ allowedProps = [], port } = {}) {
 }
 
 /**
- * As little as a call can cost that finds one of so many counts: one look-up by line and column, one by the object's number,
- * neither verified, and an addition. It would take two functions of two files for one.
+ * The lower limit of the cost of a call: one look-up by line and column, one by the object's id, and one addition. The look-ups
+ * are not verified, so it would count functions of different files as one.
  */
 function limit () {
   const sites = new Map()
@@ -103,15 +103,15 @@ function limit () {
   let used = 0
 
   function trace ({ object, caller }) {
-    const place = caller.line * 1024 + caller.column
-    const slots = sites.get(place)
-    if (slots === undefined || slots[object.id] === undefined) return add(place, object.id)
+    const position = caller.line * 1024 + caller.column
+    const slots = sites.get(position)
+    if (slots === undefined || slots[object.id] === undefined) return add(position, object.id)
     counts[slots[object.id]]++
   }
 
-  function add (place, objectId) {
-    if (!sites.has(place)) sites.set(place, [])
-    const slots = sites.get(place)
+  function add (position, objectId) {
+    if (!sites.has(position)) sites.set(position, [])
+    const slots = sites.get(position)
     while (slots.length <= objectId) slots.push(undefined)
     slots[objectId] = used
     counts[used++]++

@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * `npm run bench`: this package beside 1.0.0, its peers and the limit, in one run.
+ * `npm run bench`: measures this package, 1.0.0, other exporters and the lower limit in one run.
  *
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *
- * Each measurement has a process of its own. Rounds go through all implementations in turn, so that a machine that grows slower or
- * faster does so for all of them; the median round is the result. Prints a table; writes `results.md`, the plots, the table of
+ * Each measurement runs in its own process. A round measures all implementations in turn, so that changes in the machine's speed
+ * affect all of them; the median round is the result. Prints a table; writes `results.md`, the plots, the table of
  * docs/performance.md and the short one of README.md (not with --only or --quick).
  */
 
@@ -36,15 +36,15 @@ const README_LINES = [
   'require and start'
 ]
 
-/** What could not be measured, and why. */
+/** The measurements that failed, with the reason. */
 const missing = []
 
-/** Rounds of each row: as many as its figures scatter, as few as they take long. */
+/** The number of rounds of each row: more where values vary, fewer where a round takes long. */
 const ROUNDS = { calls: 3, threads: 3, scrape: 3, render: 3, memory: 3, peak: 1, start: 7 }
 
 /**
- * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} each line of a
- *   case, with the median round of each implementation
+ * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} the lines of
+ *   the case, with the median round of each implementation
  */
 async function measureCase (row, unit, measured) {
   const names = Object.keys(implementations)
@@ -66,8 +66,8 @@ async function measureCase (row, unit, measured) {
   }
   progress('')
   return measured.lines.map((line, index) => {
-    const there = [...outcomes].filter(([, list]) => list[0][index] !== undefined)
-    return { ...line, unit, medians: Object.fromEntries(there.map(([name, list]) => [name, median(list.map((values) => values[index]))])) }
+    const present = [...outcomes].filter(([, list]) => list[0][index] !== undefined)
+    return { ...line, unit, medians: Object.fromEntries(present.map(([name, list]) => [name, median(list.map((values) => values[index]))])) }
   })
 }
 
@@ -100,7 +100,7 @@ function write (lines, markdown) {
     fs.writeFileSync(path.join(__dirname, `${name}.svg`), toSvg(plot, lines.filter((line) => line.plot === name)))
   }
   const pictures = plots.map(([name, { title }]) => `![${title}](${name}.svg)`)
-  fs.writeFileSync(path.join(__dirname, 'results.md'), `# Results\n\n\`npm run bench\` has written this.\n\n${markdown}\n${pictures.join('\n\n')}\n`)
+  fs.writeFileSync(path.join(__dirname, 'results.md'), `# Results\n\n\`npm run bench\` writes this file.\n\n${markdown}\n${pictures.join('\n\n')}\n`)
 
   const root = path.join(__dirname, '..')
   const headlines = lines.filter(({ headline }) => headline)

@@ -1,20 +1,20 @@
 'use strict'
 
 /*
- * Results as SVG: one line for each implementation, both axes logarithmic. Pure functions.
+ * Draws results as SVG: one line for each implementation, on two logarithmic axes. Pure functions.
  */
 
 /** @typedef {{ title: string, unit: string }} Plot */
 
-/** @type {Record<string, Plot>} by the name of the file */
+/** @type {Record<string, Plot>} by file name */
 const PLOTS = {
   calls: { title: 'A known call, by number of series', unit: 'ns' },
   scrape: { title: 'A scrape over HTTP, by number of series', unit: 'ms' },
-  stall: { title: 'The event loop stands still for a scrape, by number of series', unit: 'ms' },
+  stall: { title: 'Event loop stalled by a scrape, by number of series', unit: 'ms' },
   memory: { title: 'Memory a series, by number of series', unit: 'bytes' }
 }
 
-/** Told apart by the eyes of most people, on white; and by a mark of their own besides. */
+/** Colours that most people can distinguish on white, and a dash pattern for each line. */
 const STYLES = {
   ours: { colour: '#0072b2', dash: '' },
   '1.0.0': { colour: '#d55e00', dash: '' },
@@ -50,13 +50,13 @@ function toSvg ({ title, unit }, points) {
     ]),
     ...counts.map((value) => text(x(value), HEIGHT - BOTTOM + 20, short(value), 'text-anchor="middle"')),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 'series', 'text-anchor="middle"'),
-    ...labelPlaces(names, (name) => y(points.findLast(({ medians }) => medians[name] > 0).medians[name])).map(({ name, at }) => {
-      const there = points.filter(({ medians }) => medians[name] > 0)
+    ...labelPositions(names, (name) => y(points.findLast(({ medians }) => medians[name] > 0).medians[name])).map(({ name, at }) => {
+      const present = points.filter(({ medians }) => medians[name] > 0)
       const { colour, dash } = STYLES[name]
-      const path = there.map(({ x: value, medians }) => `${x(value)},${y(medians[name])}`).join(' ')
+      const path = present.map(({ x: value, medians }) => `${x(value)},${y(medians[name])}`).join(' ')
       return [
         `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"/>`,
-        ...there.map(({ x: value, medians }) => `<circle cx="${x(value)}" cy="${y(medians[name])}" r="3" fill="${colour}"/>`),
+        ...present.map(({ x: value, medians }) => `<circle cx="${x(value)}" cy="${y(medians[name])}" r="3" fill="${colour}"/>`),
         text(WIDTH - RIGHT + 10, at + 4, escape(name), `fill="${colour}"`)
       ].join('\n')
     })
@@ -68,25 +68,25 @@ ${body.join('\n')}
 `
 }
 
-/** From the ends of a range to places between `from` and `to`, evenly by powers. */
+/** Returns a logarithmic scale from the range `low` to `high` to the range `from` to `to`. */
 function scale (low, high, from, to) {
-  const part = (value) => Math.log(value / low) / Math.log(high / low)
-  return (value) => Math.round(10 * (from + part(value) * (to - from))) / 10
+  const fraction = (value) => Math.log(value / low) / Math.log(high / low)
+  return (value) => Math.round(10 * (from + fraction(value) * (to - from))) / 10
 }
 
-/** The powers of ten around values. */
+/** Returns the powers of ten that enclose the values. */
 function decades (values) {
-  const there = values.filter((value) => value > 0)
-  const low = Math.floor(Math.log10(Math.min(...there)))
-  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...there))))
+  const positive = values.filter((value) => value > 0)
+  const low = Math.floor(Math.log10(Math.min(...positive)))
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive))))
   return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
 }
 
-/** Names beside the ends of their lines, moved apart where those are close. */
-function labelPlaces (names, placeOf) {
-  const places = names.map((name) => ({ name, at: placeOf(name) })).sort((a, b) => a.at - b.at)
-  for (let i = 1; i < places.length; i++) places[i].at = Math.max(places[i].at, places[i - 1].at + 15)
-  return places
+/** Returns the positions of the names at the ends of their lines, moved apart where they would overlap. */
+function labelPositions (names, positionOf) {
+  const positions = names.map((name) => ({ name, at: positionOf(name) })).sort((a, b) => a.at - b.at)
+  for (let i = 1; i < positions.length; i++) positions[i].at = Math.max(positions[i].at, positions[i - 1].at + 15)
+  return positions
 }
 
 function short (value) {

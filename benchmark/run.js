@@ -23,7 +23,7 @@ async function freePort () {
  * @param {string} row name of a file in `rows/`
  * @param {object} measured one of its cases
  * @param {string} implementation
- * @returns {Promise<{ values: number[] } | { error: string }>} a value for each of the case's lines, in their order
+ * @returns {Promise<{ values: number[] } | { error: string }>} the values of the case's lines, in their order
  */
 async function run (row, measured, implementation) {
   const { observe, execArgv = [] } = require(`./rows/${row}`)
@@ -35,7 +35,7 @@ async function run (row, measured, implementation) {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
 
-  const told = []
+  const received = []
   let waiting = null
   const ended = new Promise((resolve) => {
     let outcome = null
@@ -44,14 +44,14 @@ async function run (row, measured, implementation) {
         outcome = message
         if ('error' in message) resolve(message)
       } else if (waiting) waiting(message.value)
-      else told.push(message.value)
+      else received.push(message.value)
     })
     child.on('exit', (code, signal) => resolve(outcome ?? { error: `ended with ${signal ?? code}` }))
   })
-  const line = {
-    tell: (message) => child.send(message),
-    told: () => told.length > 0
-      ? Promise.resolve(told.shift())
+  const channel = {
+    send: (message) => child.send(message),
+    receive: () => received.length > 0
+      ? Promise.resolve(received.shift())
       : new Promise((resolve) => { waiting = (value) => { waiting = null; resolve(value) } })
   }
 
@@ -60,7 +60,7 @@ async function run (row, measured, implementation) {
     return 'error' in outcome ? outcome : outcome.result
   }
   const failed = ended.then((outcome) => 'error' in outcome ? outcome : new Promise(() => {}))
-  const observed = observe({ ...measured, implementation }, line).catch((error) => {
+  const observed = observe({ ...measured, implementation }, channel).catch((error) => {
     child.kill()
     return { error: String(error.message) }
   })

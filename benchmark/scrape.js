@@ -4,7 +4,7 @@ const net = require('node:net')
 
 const READ = Buffer.allocUnsafeSlow(1024 * 1024)
 
-/** The number of bytes that came. Read as cheaply as Node.js can, so that the server is what is timed. */
+/** Resolves to the size of the response. Reads with the least work that Node.js allows, so that the time is the server's. */
 function scrape (port, gzip = false) {
   return new Promise((resolve, reject) => {
     let size = 0

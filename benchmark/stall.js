@@ -1,25 +1,25 @@
 'use strict'
 
 /*
- * How long the event loop does not come round. A loop of immediates looks at the clock on each turn; the longest time between two
- * looks is the stall. It keeps one core busy, so time taken beside it is not taken as a measurement of anything else.
+ * Measures the longest stall of the event loop. A loop of immediates reads the clock on each turn; the longest time between two
+ * readings is the stall. It keeps one core busy, so no other time is measured while it runs.
  */
 function watchStalls () {
   let last = performance.now()
   let longest = 0
   let watching = true
 
-  function look () {
+  function check () {
     const now = performance.now()
     longest = Math.max(longest, now - last)
     last = now
-    if (watching) setImmediate(look)
+    if (watching) setImmediate(check)
   }
-  setImmediate(look)
+  setImmediate(check)
 
-  /** Milliseconds of the longest stall. */
+  /** Returns the longest stall in milliseconds. */
   return function stop () {
-    look()
+    check()
     watching = false
     return longest
   }

@@ -7,7 +7,7 @@ function median (values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Whether milliseconds have been measured often enough: seven times, or three if that takes one second. */
+/** Returns true after enough measurements: seven, or three if their sum is more than one second. */
 function isEnough (values) {
   return values.length >= 7 || (values.length >= 3 && values.reduce((sum, value) => sum + value, 0) > 1000)
 }

@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * Results as text. Pure functions, but for the line that tells the machine.
+ * Formats results as text. The functions are pure, except `machine`.
  */
 
 const os = require('node:os')
 
-/** Three significant digits, whole from 100 on. */
+/** Formats a number with three significant digits, from 100 on without a fraction. */
 function number (value) {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-GB')
   return String(Number(value.toPrecision(3)))
@@ -17,7 +17,7 @@ function ratio ({ medians }, of, to) {
   return Number.isFinite(value) ? number(Number(value.toPrecision(2))) : ''
 }
 
-/** One case on one line, as it is done. */
+/** Formats one line of a case for the terminal. */
 function toText (line) {
   const cells = Object.entries(line.medians).map(([name, value]) => `${name} ${number(value)}`)
   const ofReference = ratio(line, 'ours', '1.0.0')
@@ -29,7 +29,7 @@ function machine () {
   return `${cpus[0].model.trim()}, ${cpus.length} cores, ${process.platform} ${process.arch}, Node.js ${process.versions.node}`
 }
 
-/** @param {string[][]} rows the first is the head */
+/** @param {string[][]} rows the first row is the head */
 function table ([head, ...rows]) {
   const lines = [head, ['---', ...head.slice(1).map(() => '---:')], ...rows]
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
@@ -54,7 +54,7 @@ function toSummary (lines, columns) {
 }
 
 /**
- * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: what ours may be of 1.0.0
+ * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the highest ratio of ours to 1.0.0
  * @param {string[]} columns
  * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */

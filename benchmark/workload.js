@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * An application shaped as hypercore is: objects of one class, ten to a parent, each called at four places that pass an id.
- * What it traces comes from hypertrace itself, so payloads and their strings are as fresh as in real life.
+ * An application with the structure of hypercore: objects of one class, ten for each parent, each called at four call sites that
+ * pass an id. hypertrace itself makes the payloads, so their strings are as new as in an application.
  */
 
 const { setTraceFunction, clearTraceFunction, createTracer } = require('hypertrace')
@@ -41,9 +41,9 @@ class Application {
     this._record = (payload) => { this._batch.push(payload) }
   }
 
-  /** Objects until there are this many; four series come with each. */
+  /** Creates objects up to this number. Each has four series. */
   grow (objects) {
-    setTraceFunction(this._record) // hypertrace makes tracers only while something traces
+    setTraceFunction(this._record) // hypertrace creates tracers only while a trace function is set
     while (this.sessions.length < objects) {
       if (this.sessions.length % CHILDREN === 0) this.parent = new Core()
       this.sessions.push(new Session(this.parent, this.sessions.length))
@@ -51,7 +51,7 @@ class Application {
     clearTraceFunction()
   }
 
-  /** The payloads of calls by numbers: series n is call site n % 4 of object n / 4. */
+  /** Returns the payloads of one call for each number: series n is call site n % 4 of object n / 4. */
   record (numbers) {
     this._batch = []
     setTraceFunction(this._record)
@@ -60,7 +60,7 @@ class Application {
     return this._batch
   }
 
-  /** The payloads of calls spread over the first `series` series as chance has it. */
+  /** Returns the payloads of calls of random series among the first `series`. */
   recordSpread (series, calls) {
     const numbers = new Array(calls)
     for (let i = 0; i < calls; i++) numbers[i] = this._below(series)
@@ -78,12 +78,12 @@ class Application {
   }
 }
 
-/** Four props of the kinds that hypercore, hyperdht and protomux pass, always the same for one object. */
+/** Returns four props of the kinds that hypercore, hyperdht and protomux pass, the same for each call of one object. */
 function propsOf (number) {
   return { index: number, id: number % 16, type: number % 2 ? 'block' : 'hash', value: `value ${number % 10}` }
 }
 
-/** The numbers below `count`, a batch at a time. */
+/** Yields the numbers below `count` in batches. */
 function * batches (count, size) {
   for (let from = 0; from < count; from += size) {
     yield Array.from({ length: Math.min(size, count - from) }, (_, i) => from + i)

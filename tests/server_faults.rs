@@ -9,7 +9,7 @@ mod support;
 use std::{
     io::Read,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,12 +23,6 @@ use support::*;
 
 const SMALL: usize = 20;
 const MB: usize = 1024 * 1024;
-
-/// Returns a lock that each test holds, because all tests measure the same process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Returns the number of open descriptors of this process, or 0 on other systems than Linux.
 fn descriptors() -> usize {

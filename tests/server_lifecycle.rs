@@ -7,7 +7,7 @@ mod support;
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -20,12 +20,6 @@ use support::*;
 
 const SMALL: usize = 20;
 const LARGE: usize = 100_000;
-
-/// Returns a lock that each test holds: some count the process's threads, and some need a port free.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn start_on(listeners: Vec<TcpListener>) -> Running {
     let server = Server::start(listeners, small(), short_limits()).unwrap();

@@ -4,13 +4,13 @@ const fs = require('node:fs')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { threads, serverThreads, descriptors } = require('../support/left-behind')
 
-/** Timers of libuv's own; the report lists those too that keep nothing alive. */
+/** The number of active timers of libuv, including those that do not keep the process alive. */
 function timers () {
   process.report.excludeNetwork = true
   return process.report.getReport().libuv.filter(({ type, is_active: isActive }) => type === 'timer' && isActive).length
 }
 
-/** Collects all that can be, also what is freed on libuv's threads or in a later turn. */
+/** Collects garbage, including memory that is freed on libuv's threads or in a later turn of the event loop. */
 async function collect () {
   for (let turn = 0; turn < 4; turn++) {
     global.gc()
@@ -18,7 +18,7 @@ async function collect () {
   }
 }
 
-/** Heap and resident memory when there is nothing left to collect. */
+/** Heap and resident memory after a garbage collection. */
 async function memory () {
   await collect()
   const { heapUsed, rss, external } = process.memoryUsage()
@@ -26,8 +26,8 @@ async function memory () {
 }
 
 /**
- * On Linux: resident memory without the pages of files. Those of Node.js come when its code runs for the first time, megabytes after
- * thousands of scrapes, and are the kernel's to drop.
+ * On Linux: resident memory without file pages. Those of the Node.js binary are loaded when its code runs for the first time,
+ * megabytes of them even after thousands of scrapes, and the kernel may drop them.
  */
 function anonymous () {
   if (process.platform !== 'linux') return undefined
@@ -36,15 +36,15 @@ function anonymous () {
 }
 
 /**
- * What this process holds, once it is `least` or two seconds have passed: threads and sockets take a moment. Without `least`, once
- * it stays the same.
+ * The resources of this process as soon as they equal `expected`, at the latest after two seconds: threads and sockets do not end at
+ * once. Without `expected`, as soon as they do not change.
  */
-async function settled (least) {
+async function settled (expected) {
   const look = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
   const equals = (one, other) => JSON.stringify(one) === JSON.stringify(other)
   let now = look()
   for (let turn = 0, same = 0; turn < 400; turn++) {
-    if (least === undefined ? same === 5 : equals(now, least)) break
+    if (expected === undefined ? same === 5 : equals(now, expected)) break
     await sleep(5)
     const next = look()
     same = equals(now, next) ? same + 1 : 0

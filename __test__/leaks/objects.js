@@ -1,6 +1,6 @@
 'use strict'
 
-// Objects that are traced once and dropped, without their ids among the labels.
+// Traces each object once and drops it; the ids of objects are omitted.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

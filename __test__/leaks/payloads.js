@@ -1,6 +1,6 @@
 'use strict'
 
-// Objects that are traced, seen through weak references afterwards.
+// Traces objects, then counts those that weak references still reach.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')
@@ -13,20 +13,20 @@ async function main () {
   const weak = []
   const trace = () => {
     for (let id = 1; id <= OBJECTS; id++) {
-      const parts = { ctx: { id }, parent: { id }, props: { p: `value ${id}` }, callProps: { p: id } }
+      const objects = { ctx: { id }, parent: { id }, props: { p: `value ${id}` }, callProps: { p: id } }
       traceFunction({
         id: null,
-        object: { className: 'Thing', id, props: parts.props, ctx: parts.ctx },
-        parentObject: { className: 'Parent', id, props: null, ctx: parts.parent },
-        caller: { functionName: 'work', filename: '/app/thing.js', line: 10, column: 12, props: parts.callProps }
+        object: { className: 'Thing', id, props: objects.props, ctx: objects.ctx },
+        parentObject: { className: 'Parent', id, props: null, ctx: objects.parent },
+        caller: { functionName: 'work', filename: '/app/thing.js', line: 10, column: 12, props: objects.callProps }
       })
-      for (const part of Object.values(parts)) weak.push(new WeakRef(part))
+      for (const object of Object.values(objects)) weak.push(new WeakRef(object))
     }
   }
   trace()
   await collect()
   const alive = weak.filter((ref) => ref.deref() !== undefined).length
-  // The exporter itself is in use to the end.
+  // The exporter is still in use here.
   const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
   await traceFunction.stop()
   console.log(JSON.stringify({ alive, counted: samples.reduce((sum, { value }) => sum + value, 0) }))

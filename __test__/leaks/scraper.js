@@ -2,7 +2,7 @@
 
 const http = require('node:http')
 
-/** Scrapes one port over and over: with gzip and without, over one connection and, each fifth time, over a new one. */
+/** Scrapes one port repeatedly: with gzip and without, on one connection and, each fifth time, on a new one. */
 function createScraper (port) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 

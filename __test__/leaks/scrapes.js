@@ -1,6 +1,6 @@
 'use strict'
 
-// One exporter whose application goes on counting. Says its port, and what it holds whenever it is asked.
+// One exporter whose application keeps counting. Prints its port, and its memory and resources for each line of its input.
 
 const readline = require('node:readline')
 const HypertracePrometheus = require('../..')
@@ -17,9 +17,9 @@ async function main () {
   const working = setInterval(() => traceFunction(payloads[turn++ % SERIES]), 1)
   console.log(`port ${traceFunction.address().port}`)
 
-  for await (const least of readline.createInterface({ input: process.stdin })) {
-    const holds = await settled(JSON.parse(least) ?? undefined)
-    console.log(`has ${JSON.stringify({ ...await memory(), holds })}`)
+  for await (const expected of readline.createInterface({ input: process.stdin })) {
+    const holds = await settled(JSON.parse(expected) ?? undefined)
+    console.log(`holds ${JSON.stringify({ ...await memory(), holds })}`)
   }
   clearInterval(working)
   await traceFunction.stop()

@@ -1,37 +1,37 @@
 'use strict'
 
-// An application to look at: it counts, blocks its event loop, resets and ends when told.
+// An application for tests of the live page. It counts calls and blocks its event loop on command.
 //
-//   node application.js '{"port": 0, …}'   the exporter's options
+//   node application.js '{"port": 0, …}'   options of the exporter
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const traceFunction = HypertracePrometheus({ host: '127.0.0.1', ...JSON.parse(process.argv[2]) })
 let timer
 
 takeCommands({
-  /** Counts a trace made of these parts, so often. */
-  count (times, parts) {
-    const trace = payload(JSON.parse(decodeURIComponent(parts)))
+  /** Counts a payload with these fields this many times. */
+  count (times, fields) {
+    const trace = payload(JSON.parse(decodeURIComponent(fields)))
     for (let i = 0; i < Number(times); i++) traceFunction(trace)
-    tell('counted')
+    writeLine('counted')
   },
-  /** The same, every 20 ms. */
-  keep (parts) {
-    const trace = payload(JSON.parse(decodeURIComponent(parts)))
+  /** Counts a payload with these fields every 20 ms. */
+  repeat (fields) {
+    const trace = payload(JSON.parse(decodeURIComponent(fields)))
     timer = setInterval(() => traceFunction(trace), 20)
-    tell('keeping')
+    writeLine('repeating')
   },
-  rest () {
+  pause () {
     clearInterval(timer)
-    tell('resting')
+    writeLine('pausing')
   },
   block (milliseconds) {
-    tell('blocked')
+    writeLine('blocked')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(milliseconds))
-    tell('unblocked')
+    writeLine('unblocked')
   }
 })
-tell(`port ${traceFunction.address().port}`)
+writeLine(`port ${traceFunction.address().port}`)

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Debian's Chromium on an application's live page. Every page fails its test for an error on its
- * console, an exception, or a request to anyone but its own server.
+ * Opens live pages in Debian's Chromium. A page fails its test after an error on the console, an
+ * exception, a dialog, or a request to another server.
  */
 
 const assert = require('node:assert/strict')
@@ -12,7 +12,7 @@ const { startProgram } = require('../support/program')
 
 const LIMIT_MS = 15_000
 
-/** Chromium, for all tests of a file. */
+/** Starts Chromium. One is enough for all tests of a file. */
 function startBrowser () {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -24,26 +24,26 @@ function startBrowser () {
 }
 
 /**
- * An application with a live page.
+ * Starts an application with a live page.
  *
  * @param {import('node:test').TestContext} t
- * @param {object} [options] of the exporter
+ * @param {object} [options] options of the exporter
  */
 async function startApplication (t, options = {}) {
   const application = startProgram(t, path.join(__dirname, 'application.js'), [JSON.stringify({ port: 0, ...options })])
   const [, port] = await application.line(/^port (\d+)$/)
-  const told = async (command, answer) => {
+  const run = async (command, answer) => {
     application.say(command)
     await application.line(answer)
   }
   return {
     port: Number(port),
     url: `http://127.0.0.1:${port}/`,
-    count: (times, parts) => told(`count ${times} ${packed(parts)}`, /^counted$/),
-    keep: (parts) => told(`keep ${packed(parts)}`, /^keeping$/),
-    rest: () => told('rest', /^resting$/),
-    /** Resolves when the loop is blocked; `unblocked` when it no longer is. */
-    block: (milliseconds) => told(`block ${milliseconds}`, /^blocked$/),
+    count: (times, fields) => run(`count ${times} ${encoded(fields)}`, /^counted$/),
+    repeat: (fields) => run(`repeat ${encoded(fields)}`, /^repeating$/),
+    pause: () => run('pause', /^pausing$/),
+    /** Resolves when the event loop is blocked; `unblocked` resolves at the end of the block. */
+    block: (milliseconds) => run(`block ${milliseconds}`, /^blocked$/),
     unblocked: () => application.line(/^unblocked$/),
     async end () {
       application.child.kill('SIGKILL')
@@ -52,21 +52,21 @@ async function startApplication (t, options = {}) {
   }
 }
 
-const packed = (parts) => encodeURIComponent(JSON.stringify(parts))
+const encoded = (fields) => encodeURIComponent(JSON.stringify(fields))
 
-/** A payload's parts: a call of a class's function. */
+/** Returns the fields of a payload: a call of a function of a class. */
 function call (className, functionName, { object = {}, caller = {}, ...rest } = {}) {
   return { object: { className, ...object }, caller: { functionName, ...caller }, ...rest }
 }
 
 /**
- * A page of its own, at this address.
+ * Opens a URL in a new page.
  *
  * @param {import('node:test').TestContext} t
  * @param {import('playwright-core').Browser} browser
  * @param {string} url
  * @param {import('playwright-core').BrowserContextOptions & { silence?: RegExp }} [options] `silence`:
- *   what the console may say
+ *   errors on the console that are expected
  */
 async function open (t, browser, url, { silence, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 1000 }, ...options })
@@ -89,12 +89,12 @@ async function open (t, browser, url, { silence, ...options } = {}) {
   return page
 }
 
-/** The table's cells as text, row by row, without the trend. */
+/** Returns the text of the table's cells, row by row, without the trend. */
 function rowsOf (page) {
   return page.$$eval('#rows tr', (rows) => rows.map((row) => [...row.cells].slice(0, -1).map((cell) => cell.innerText.trim())))
 }
 
-/** Waits until a function of the page's document gives something. */
+/** Waits until a function that runs in the page returns a truthy value. */
 function until (page, fn, arg) {
   return page.waitForFunction(fn, arg, { timeout: LIMIT_MS, polling: 50 })
 }

@@ -1,10 +1,11 @@
 'use strict'
 
 /*
- * One call of the trace function: of a label set that was seen before, by the number of series, and of one never seen.
+ * The time of one call of the trace function: of a label set that was counted before, for several numbers of series, and of a new
+ * label set.
  *
- * Payloads are made by hypertrace outside the timed region, a batch at a time, so that they are as warm in the processor's caches
- * as ones just made. The median batch stands for the call: a garbage collection, which is mostly of payloads, falls into a few.
+ * hypertrace makes the payloads of a batch just before the batch is timed, so that they are in the processor's caches. The result
+ * is the median batch, because only a few batches contain a garbage collection.
  */
 
 const { Application, SITES, PROPS, batches } = require('../workload')
@@ -49,7 +50,7 @@ function knownCalls (application, trace, series, quick) {
   return median(times)
 }
 
-/** Nanoseconds a call. */
+/** Returns the nanoseconds of a call. */
 function timeOf (payloads, trace) {
   const start = process.hrtime.bigint()
   for (let i = 0; i < payloads.length; i++) trace(payloads[i])

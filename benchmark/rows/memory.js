@@ -1,14 +1,14 @@
 'use strict'
 
 /*
- * What a series costs in memory, all told: how much more of it the process has resident with them than without. The application's
- * own objects are there before, every payload has been made once, and garbage is collected on both sides.
+ * The memory of a series: the growth of the process's resident memory divided by the number of series. Before the first reading,
+ * the application's objects exist and every payload has been made once; garbage is collected before both readings.
  */
 
 const { Application, SITES, PROPS, batches } = require('../workload')
 
 const cases = ({ quick }) => {
-  // Of fewer, what the heap has in reserve is most of the difference.
+  // With fewer series, the reserve of the heap would be most of the difference.
   const sizes = quick ? [50_000] : [50_000, 100_000, 150_000]
   const most = quick ? 50_000 : 100_000
   return [
@@ -35,7 +35,7 @@ function resident () {
   return process.memoryUsage.rss()
 }
 
-/** V8 doubles its room for young objects now and then, which would be most of the difference. */
+/** A fixed size of V8's young generation: its growth would be most of the difference. */
 const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
 module.exports = { cases, measure, execArgv, unit: 'bytes' }

@@ -1,11 +1,10 @@
 'use strict'
 
 /*
- * How much more memory a process has while it is scraped: the peak of what is resident, over what was resident before its first scrape,
- * which comes from another process. First a plain one, then one in gzip, of which something may be kept for the next; what the plain
- * one left counts in both.
+ * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first one.
+ * Another process scrapes, first without compression and then with gzip. Memory that the first scrapes leave counts in both values.
  *
- * Only Linux tells a peak that can be set back, so only there is anything measured.
+ * Only Linux can reset the peak, so the row exists only there.
  */
 
 const fs = require('node:fs')
@@ -13,7 +12,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { scrape } = require('../scrape')
 const { Application, SITES, batches } = require('../workload')
 
-/** Of each kind: the second finds what the first has left. */
+/** The number of scrapes of each kind: the second uses the caches that the first has filled. */
 const SCRAPES = 2
 
 const cases = ({ quick }) => {
@@ -24,8 +23,8 @@ const cases = ({ quick }) => {
   return [{ series, lines, only: ['ours', '1.0.0'] }]
 }
 
-/** In the child: an application with so many series, served; then, for each kind of scrape, the peak. */
-async function measure ({ series, lines, port }, create, { tell, told }) {
+/** In the child: serves an application with this many series and sends the peak for each kind of scrape. */
+async function measure ({ series, lines, port }, create, { send, receive }) {
   const implementation = create({ port: create.anyPort ? 0 : port, maxSeries: series + 1 })
   const application = new Application()
   application.grow(series / SITES)
@@ -34,36 +33,36 @@ async function measure ({ series, lines, port }, create, { tell, told }) {
   const before = await settled()
   for (let line = 0; line < lines.length; line++) {
     fs.writeFileSync('/proc/self/clear_refs', '5')
-    tell({ port: implementation.port() })
-    await told()
-    tell((peak() - before) / 1e6)
+    send({ port: implementation.port() })
+    await receive()
+    send((peak() - before) / 1e6)
   }
 }
 
-/** Resident memory once there is nothing to collect, and what V8 gives back in the background is given back. */
+/** Returns the resident memory after garbage collections, and after V8 has released memory in the background. */
 async function settled () {
   for (let i = 0; i < 4; i++) {
     global.gc()
     await sleep(250)
   }
-  return figure('VmRSS')
+  return statusOf('VmRSS')
 }
 
-const peak = () => figure('VmHWM')
+const peak = () => statusOf('VmHWM')
 
-function figure (name) {
+function statusOf (name) {
   const [, kilobytes] = fs.readFileSync('/proc/self/status', 'latin1').match(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm'))
   return Number(kilobytes) * 1024
 }
 
 /** In the parent: scrapes. */
-async function observe ({ series, lines }, { tell, told }) {
+async function observe ({ series, lines }, { send, receive }) {
   const values = []
   for (const [index] of lines.entries()) {
-    const { port } = await told()
+    const { port } = await receive()
     for (let i = 0; i < SCRAPES; i++) await scrape(port, index === 1)
-    tell('scraped')
-    values.push(await told())
+    send('scraped')
+    values.push(await receive())
   }
   return { values }
 }

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The page as a string inside the application: `metrics()`, and the `metrics()` of a register of the user's own. How long until it is
- * there, and how long the event loop stands still for it.
+ * The page as a string inside the application, from `metrics()` and from the `metrics()` of a registry: the time until it resolves,
+ * and the longest stall of the event loop.
  */
 
 const { Application, SITES, batches } = require('../workload')
@@ -12,7 +12,7 @@ const { median, isEnough } = require('../statistics')
 const cases = ({ quick }) => {
   const series = quick ? 20_000 : 100_000
   const size = `${series / 1000}k series`
-  const lines = (whose, aim) => [{ name: `${whose}metrics(), ${size}`, aim, headline: true }, { name: `${whose}metrics(), event loop blocked, ${size}` }]
+  const lines = (prefix, aim) => [{ name: `${prefix}metrics(), ${size}`, aim, headline: true }, { name: `${prefix}metrics(), event loop blocked, ${size}` }]
   return [
     { lines: lines('', 0.2), series, without: ['limit'] },
     { lines: lines('a register\'s ', 1), series, register: true, only: ['ours', '1.0.0'] }

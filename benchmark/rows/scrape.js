@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * A scrape over HTTP from another process: how long until the last byte, and how long the application's event loop stands still;
- * then asked for in gzip, by who would take both, when all series or only the newest were counted since the last one.
- * The limit is a server that has the bytes of our page ready and writes them at once.
+ * A scrape over HTTP from another process: the time until the last byte, and the longest stall of the application's event loop;
+ * then scrapes in gzip, after calls of all series and after calls of the newest series only.
+ * The lower limit is a server that has the bytes of our page in memory and writes them.
  */
 
 const http = require('node:http')
@@ -16,7 +16,7 @@ const cases = ({ quick }) => {
   const most = quick ? 20_000 : 100_000
   return [1_000, 10_000, most].map((series) => {
     const size = `${series / 1000}k series`
-    const aims = series === 100_000 ? [0.033, 0.02] : [] // of fewer, the sample and the connection are most
+    const aims = series === 100_000 ? [0.033, 0.02] : [] // with fewer series, the sample and the connection take most of the time
     const lines = [
       { name: `scrape, ${size}`, aim: aims[0], plot: 'scrape', x: series, headline: series === most },
       { name: `event loop stalled by a scrape, ${size}`, aim: aims[1], plot: 'stall', x: series, headline: series === most }
@@ -29,11 +29,11 @@ const cases = ({ quick }) => {
   })
 }
 
-/** What is done before a scrape that is timed, for each line: `null` where the event loop is watched. */
+/** The work before a scrape that is timed, for each line; `null`: the stall of the event loop is measured. */
 const WORK = [{ counted: 0 }, null, { counted: 1, gzip: true }, { counted: 0.02, gzip: true }]
 
-/** In the child: an application with so many series, served; then, when told to, calls, or a watch on its event loop. */
-async function measure ({ series, port }, create, { tell, told }) {
+/** In the child: serves an application with this many series. On request, counts calls or measures the stall. */
+async function measure ({ series, port }, create, { send, receive }) {
   const isLimit = create.name === 'limit'
   const implementation = isLimit ? require('../implementations').ours() : create({ port: create.anyPort ? 0 : port })
   const application = new Application()
@@ -46,16 +46,16 @@ async function measure ({ series, port }, create, { tell, told }) {
   count(0)
   if (isLimit) await serve(await implementation.metrics(), port)
 
-  tell({ port: isLimit ? port : implementation.port() })
-  for (let work = await told(); work !== 'end'; work = await told()) {
+  send({ port: isLimit ? port : implementation.port() })
+  for (let work = await receive(); work !== 'end'; work = await receive()) {
     if (work === null) {
       const stopWatching = watchStalls()
-      tell('watching')
-      await told()
-      tell(stopWatching())
+      send('watching')
+      await receive()
+      send(stopWatching())
     } else {
       count(Math.round(series * (1 - work.counted)))
-      tell('counted')
+      send('counted')
     }
   }
 }
@@ -67,8 +67,8 @@ function serve (page, port) {
 }
 
 /** In the parent: scrapes. */
-async function observe ({ series, lines, implementation }, { tell, told }) {
-  const { port } = await told()
+async function observe ({ series, lines, implementation }, { send, receive }) {
+  const { port } = await receive()
   const size = await firstScrape(port)
   if (size < series * 50) throw new Error(`a page of ${size} bytes for ${series} series`)
 
@@ -77,21 +77,21 @@ async function observe ({ series, lines, implementation }, { tell, told }) {
     if (work?.gzip) await scrape(port, work.gzip)
     const values = []
     while (!isEnough(values)) {
-      tell(work)
-      await told()
+      send(work)
+      await receive()
       const start = performance.now()
       await scrape(port, work?.gzip)
       const time = performance.now() - start
-      if (work === null) tell('enough')
-      values.push(work === null ? await told() : time)
+      if (work === null) send('enough')
+      values.push(work === null ? await receive() : time)
     }
     medians.push(median(values))
   }
-  tell('end')
+  send('end')
   return { values: medians }
 }
 
-/** As `scrape`, from a server that may be about to listen. */
+/** As `scrape`, and waits until the server listens. */
 async function firstScrape (port) {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * From `require` to a trace function with its port asked for, in a process that has loaded nothing yet.
+ * The time from `require` to a trace function with an open port, in a new process.
  */
 
 const cases = () => [{ lines: [{ name: 'require and start', aim: 1, headline: true }], without: ['limit'] }]

@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * One call of a label set that was seen before, with one thread and with eight at the same time, all on the page of one port.
+ * The time of one call of a label set that was counted before, with one thread and with eight threads at once, all on one page.
  *
- * The median batch of a thread stands for its call: a batch is far shorter than a turn on a processor, so that threads that wait for
- * one make few batches longer. Only ours: no other can show several threads on one page.
+ * The result of a thread is its median batch: a batch is far shorter than the scheduler's time slice, so only a few batches contain
+ * a wait for a processor. Only ours is measured: no other implementation shows several threads on one page.
  */
 
 const { once } = require('node:events')
@@ -23,7 +23,7 @@ const cases = () => [1, 8].map((threads) => ({
 async function measure ({ threads, series, quick, port }, create) {
   create({ port })
   const workers = Array.from({ length: threads }, () => new Worker(__filename, { workerData: { series, quick, port } }))
-  await Promise.all(workers.map((worker) => once(worker, 'message'))) // all have joined
+  await Promise.all(workers.map((worker) => once(worker, 'message'))) // all threads have joined
   const measured = workers.map((worker) => once(worker, 'message'))
   for (const worker of workers) worker.postMessage('go')
   const values = (await Promise.all(measured)).map(([value]) => value)

@@ -1,1 +1,1 @@
-//! There is nothing here but `benches`.
+//! An empty library: the package contains only `benches`.

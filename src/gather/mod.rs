@@ -16,7 +16,7 @@ use prometheus::proto::MetricFamily;
 pub use register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests};
 pub use threads::{JsThread, JsThreads};
 
-use self::summary::Summing;
+use self::summary::SummaryFuture;
 use crate::{
     counter::TraceCounter,
     default_metrics::{descriptors, node::ProcessSample, process},
@@ -136,7 +136,7 @@ impl Source for GathererSource {
         })
     }
 
-    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+    fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::of(&self.0, query, js_timeout)
     }
 }

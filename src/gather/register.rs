@@ -15,7 +15,7 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Gatherer, JsThread, own, summary, summary::Summing};
+use super::{Gatherer, JsThread, own, summary, summary::SummaryFuture};
 use crate::{
     default_metrics::descriptors,
     exposition::{RenderedPage, write_families},
@@ -103,7 +103,7 @@ impl Source for RegisterSource {
         })
     }
 
-    fn summary(&self, query: &str, js_timeout: Duration) -> Summing {
+    fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::of(&self.gatherer, query, js_timeout)
     }
 }

@@ -1,4 +1,5 @@
-//! One summary: asks the JavaScript thread for a sample, waits a little, sums the counter in steps.
+//! Computes one summary: requests a sample from the JavaScript threads, waits for at most the
+//! timeout, and sums the counter in steps.
 //!
 //! Runs on the server thread.
 
@@ -13,14 +14,14 @@ use tokio::task::yield_now;
 use super::{Gatherer, JsThread};
 use crate::{
     default_metrics::process,
-    summary::{Figures, Query, Summary},
+    summary::{EventLoopStats, ProcessStats, Query, RuntimeStats, Summary},
 };
 
-/// A summary in the making: JSON, or what is wrong with the query.
-pub type Summing = BoxFuture<'static, Result<Vec<u8>, String>>;
+/// Resolves to the document as JSON, or to a message on the fault of the query.
+pub type SummaryFuture = BoxFuture<'static, Result<Vec<u8>, String>>;
 
-/// The summary that this query string asks for.
-pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> Summing {
+/// Computes the summary of this query string.
+pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> SummaryFuture {
     let gatherer = Arc::clone(gatherer);
     let query = Query::parse(query, gatherer.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {
@@ -30,35 +31,40 @@ pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> Summin
         while summary.step() {
             yield_now().await;
         }
-        Ok(summary.into_json(&gatherer.figures(answering)))
+        Ok(summary.into_json(&gatherer.runtime_stats(answering)))
     })
 }
 
 impl Gatherer {
-    fn figures(&self, answering: bool) -> Figures {
+    fn runtime_stats(&self, answering: bool) -> RuntimeStats {
         let (wall, monotonic) = self.start;
         let threads = self.threads.all();
-        // Of several threads: the slowest loop, the oldest sample, all heaps together.
+        // With several threads: the slowest loop, the oldest sample, the sum of the heaps.
         let heap = |at: usize| {
             let of = |thread: &Arc<JsThread>| thread.node.sample()?.heap.as_ref()?.get(at).copied();
             threads.iter().filter_map(of).reduce(|all, one| all + one)
         };
+        let lags = threads.iter().map(|thread| thread.node.lag());
+        let ages = threads.iter().filter_map(|thread| thread.node.sample_age());
         let process = process::figures(self.process_sample().as_ref());
-        Figures {
+        RuntimeStats {
             start_time: wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             uptime: monotonic.elapsed().as_secs_f64(),
-            answering,
-            lag: threads.iter().map(|m| m.node.lag()).max().unwrap_or_default().as_secs_f64(),
-            sample_age: threads
-                .iter()
-                .filter_map(|m| m.node.sample_age())
-                .max()
-                .map(|age| age.as_secs_f64()),
-            process_start_time: process.start_time,
-            cpu: process.cpu_user.zip(process.cpu_system).map(|(user, system)| user + system),
-            resident_memory: process.resident_memory,
-            heap_used: heap(1),
-            heap_total: heap(0),
+            event_loop: EventLoopStats {
+                answering,
+                lag_seconds: lags.max().unwrap_or_default().as_secs_f64(),
+                sample_age_seconds: ages.max().map(|age| age.as_secs_f64()),
+            },
+            process: ProcessStats {
+                start_time_seconds: process.start_time,
+                cpu_seconds: process
+                    .cpu_user
+                    .zip(process.cpu_system)
+                    .map(|(user, system)| user + system),
+                resident_memory_bytes: process.resident_memory,
+                heap_used_bytes: heap(1),
+                heap_total_bytes: heap(0),
+            },
         }
     }
 }

@@ -1,20 +1,20 @@
 /* eslint-env browser */
-// Lines over time, drawn as SVG: charts with a scale and a pointer's reading, and small ones in rows.
+// Draws values over time as SVG: charts with a scale and a tooltip, and sparklines for rows.
 
 import { duration } from './format.mjs'
 import { WINDOW } from './history.mjs'
 
 const SVG = 'http://www.w3.org/2000/svg'
 
-// A page just opened shows a minute, which grows with what is known.
-const LEAST_WINDOW = 60
+// A page that was just opened shows one minute; the window grows with the data.
+const MIN_WINDOW = 60
 
-/** How much of the time up to now is shown, in seconds. Pure. */
+/** Returns the time that a chart shows, in seconds. Pure. */
 export function windowOf (first, now) {
-  return Math.min(WINDOW, Math.max(LEAST_WINDOW, now - first))
+  return Math.min(WINDOW, Math.max(MIN_WINDOW, now - first))
 }
 
-/** The end of a scale for values up to `max`: a round number, and so is its half. Pure. */
+/** Returns the end of a scale for values up to `max`: a round number whose half is round too. Pure. */
 export function scaleEnd (max) {
   if (!(max > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(max))
@@ -23,7 +23,7 @@ export function scaleEnd (max) {
 }
 
 /**
- * The paths of a line and of the area under it, broken at gaps. Pure.
+ * Returns the paths of a line and of the area below it, interrupted at gaps. Pure.
  *
  * @param {import('./history.mjs').Point[]} points
  * @param {(t: number) => number} x
@@ -47,7 +47,7 @@ export function paths (points, x, y, bottom) {
     }
     const next = points[i + 1]
     if (next === undefined || next.v === null) {
-      if (points[i - 1]?.v == null) line += 'h0' // one point alone is a dot
+      if (points[i - 1]?.v == null) line += 'h0' // a single point is a dot
       area += `L${x(t).toFixed(1)} ${bottom}Z`
       from = null
     }
@@ -55,7 +55,7 @@ export function paths (points, x, y, bottom) {
   return { line, area }
 }
 
-/** An SVG element. */
+/** Creates an SVG element. */
 export function svg (name, className) {
   const element = document.createElementNS(SVG, name)
   if (className) element.setAttribute('class', className)
@@ -69,11 +69,11 @@ function div (className, parent) {
   return element
 }
 
-const PAD = 3 // room for half a line's width at the edges
-const TEXT = 14 // room for the scale's figures, which must not lie on the line
+const PAD = 3 // half the width of a line fits between the last point and the edge
+const TEXT = 14 // the height of the scale's labels, which must not overlap the line
 
 export class Chart {
-  #place
+  #container
   #name
   #format
   #root = svg('svg')
@@ -89,31 +89,31 @@ export class Chart {
   #pointer = null
 
   /**
-   * @param {HTMLElement} place
-   * @param {string} name what it shows, for who cannot see it
+   * @param {HTMLElement} container
+   * @param {string} name the text for screen readers
    * @param {(value: number | null) => string} format
    */
-  constructor (place, name, format) {
-    this.#place = place
+  constructor (container, name, format) {
+    this.#container = container
     this.#name = name
     this.#format = format
     this.#root.setAttribute('role', 'img')
     this.#root.append(this.#grid, this.#area, this.#line, this.#marks, this.#cursor)
-    place.append(this.#root)
-    this.#top = div('scale top', place)
-    this.#past = div('scale past', place)
-    div('scale now', place).textContent = 'now'
-    this.#tip = div('tip', place)
+    container.append(this.#root)
+    this.#top = div('scale top', container)
+    this.#past = div('scale past', container)
+    div('scale now', container).textContent = 'now'
+    this.#tip = div('tip', container)
     this.#tip.hidden = true
-    new ResizeObserver(() => this.#redraw()).observe(place)
-    place.addEventListener('pointermove', (event) => this.#point(event))
-    place.addEventListener('pointerdown', (event) => this.#point(event))
-    place.addEventListener('pointerleave', () => this.#point(null))
+    new ResizeObserver(() => this.#redraw()).observe(container)
+    container.addEventListener('pointermove', (event) => this.#point(event))
+    container.addEventListener('pointerdown', (event) => this.#point(event))
+    container.addEventListener('pointerleave', () => this.#point(null))
   }
 
   /**
    * @param {import('./history.mjs').Point[]} points
-   * @param {number[]} marks times at which counts began anew
+   * @param {number[]} marks times at which counts restarted at 0
    * @param {number} now
    */
   draw (points, marks, now) {
@@ -122,7 +122,7 @@ export class Chart {
   }
 
   #redraw () {
-    const { clientWidth: width, clientHeight: height } = this.#place
+    const { clientWidth: width, clientHeight: height } = this.#container
     if (this.#drawn === null || width === 0) return
     const { points, marks, now } = this.#drawn
     const span = windowOf(points[0]?.t ?? now, now)
@@ -130,7 +130,7 @@ export class Chart {
     const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
     const end = scaleEnd(highest)
     const x = (t) => (1 - (now - t) / span) * (width - PAD)
-    const bottom = height - (this.#place.classList.contains('tall') ? TEXT : PAD)
+    const bottom = height - (this.#container.classList.contains('tall') ? TEXT : PAD)
     const y = (v) => bottom - (v / end) * (bottom - TEXT)
     this.#drawn.scale = { x, y, bottom, seen }
 
@@ -145,13 +145,13 @@ export class Chart {
 
     const last = seen[seen.length - 1]?.v ?? null
     this.#root.setAttribute('aria-label', last === null
-      ? `${this.#name}: nothing known yet`
+      ? `${this.#name}: no data yet`
       : `${this.#name}: now ${this.#format(last)}, highest ${this.#format(highest)}`)
     this.#showTip()
   }
 
   #point (event) {
-    this.#pointer = event === null ? null : event.clientX - this.#place.getBoundingClientRect().left
+    this.#pointer = event === null ? null : event.clientX - this.#container.getBoundingClientRect().left
     this.#showTip()
   }
 
@@ -162,13 +162,13 @@ export class Chart {
     this.#tip.hidden = !shown
     this.#cursor.setAttribute('d', '')
     if (!shown) return
-    const away = ({ t }) => Math.abs(scale.x(t) - this.#pointer)
-    const nearest = points.reduce((best, point) => away(point) < away(best) ? point : best)
+    const distance = ({ t }) => Math.abs(scale.x(t) - this.#pointer)
+    const nearest = points.reduce((best, point) => distance(point) < distance(best) ? point : best)
     const x = scale.x(nearest.t)
     this.#cursor.setAttribute('d', `M${x} ${TEXT}V${scale.bottom}M${x} ${scale.y(nearest.v)}h0`)
     const ago = Math.round(this.#drawn.now - nearest.t)
     this.#tip.textContent = `${this.#format(nearest.v)}, ${ago === 0 ? 'now' : `${duration(ago)} ago`}`
-    this.#tip.classList.toggle('left', x > this.#place.clientWidth / 2)
+    this.#tip.classList.toggle('left', x > this.#container.clientWidth / 2)
     this.#tip.style.setProperty('--x', `${x}px`)
   }
 }
@@ -176,7 +176,7 @@ export class Chart {
 const SPARK_WIDTH = 120
 const SPARK_HEIGHT = 24
 
-/** A small line without a scale, for a row. What it shows is told by the figures beside it. */
+/** A line without a scale, for a row. The numbers in the row say the same as text. */
 export class Spark {
   root = svg('svg', 'spark')
   #area = svg('path', 'area')

@@ -1,13 +1,13 @@
-// What the page remembers of the summaries it was given: rates over time. Pure; the clock is handed in.
+// Keeps the values of the last minutes and computes rates from summaries. Pure: the caller passes the time.
 //
-// Times (`t`) are seconds of the page's own clock, for drawing; rates go by the server's, so that a
-// slow network makes no peaks. A point without a value (`v: null`) is a gap.
+// Times (`t`) are seconds of the page's clock and are used for drawing. Rates use the server's clock, so
+// that a slow network causes no peaks. A point without a value (`v: null`) is a gap.
 
-/** How far back the page looks, in seconds. */
+/** The longest time that the charts show, in seconds. */
 export const WINDOW = 300
 
-// A figure that changes each second cannot be read: rates in figures are over this many seconds.
-const STEADY = 5
+// Nobody can read a number that changes each second: rates in text are means over this many seconds.
+const MEAN_SECONDS = 5
 
 /**
  * @typedef {{ t: number, v: number | null, span?: number }} Point
@@ -18,7 +18,7 @@ export class History {
   /** @type {Record<'calls' | 'lag' | 'cpu' | 'heap' | 'rss', Point[]>} */
   points = { calls: [], lag: [], cpu: [], heap: [], rss: [] }
 
-  /** When counts began anew, by the page's clock. */
+  /** Times at which counts restarted at 0, by the page's clock. */
   restarts = []
 
   /** @type {Map<string, Row>} */
@@ -27,44 +27,44 @@ export class History {
   /** The last summary. */
   last = null
 
-  /** The view that `rows` is of. */
+  /** The view that `rows` belongs to. */
   view = null
 
   /**
-   * Takes a summary in and tells whether it is of another run than the last, or of one whose counts
-   * were set to 0.
+   * Adds a summary. Returns true if counts restarted at 0 since the last one: the process was restarted
+   * or the counter was reset.
    *
    * @param {any} summary
-   * @param {string} view what was asked for: rows of different views are not compared
+   * @param {string} view the query: rows of different queries are not compared
    * @param {number} t
    */
   add (summary, view, t) {
     const { last } = this
-    const restarted = last !== null && isAnotherRun(last, summary)
+    const restarted = last !== null && isOtherProcess(last, summary)
     const fell = last !== null && summary.calls.total < last.calls.total
     const reset = fell && !restarted && summary.series.expired === last.series.expired
     const span = last === null || restarted ? null : summary.uptimeSeconds - last.uptimeSeconds
-    if (span === 0) return false // asked twice in one tick of the server's clock
+    if (span === 0) return false // two requests within one tick of the server's clock
     if (restarted || reset) this.restarts.push(t)
     if (restarted) for (const points of Object.values(this.points)) points.push({ t, v: null })
 
     const rateOf = (now, before) => span === null || now === null || before === null ? null : (now - before) / span
     const { points } = this
     const { eventLoop, process } = summary
-    // Series that expire take their counts along: what was called meanwhile is not known.
+    // Series that expire are no longer in the total, so the number of calls since then is unknown.
     push(points.calls, t, fell ? null : rateOf(summary.calls.total, last?.calls.total ?? null), span)
     push(points.cpu, t, rateOf(process.cpuSeconds, last?.process.cpuSeconds ?? null), span)
     push(points.lag, t, eventLoop.lagSeconds)
     push(points.heap, t, process.heapUsedBytes)
     push(points.rss, t, process.residentMemoryBytes)
 
-    const anew = restarted || reset
-    if (anew || view !== this.view) this.rows.clear()
-    this.#addRows(summary, t, view === this.view && !anew ? last : null)
+    const fromZero = restarted || reset
+    if (fromZero || view !== this.view) this.rows.clear()
+    this.#addRows(summary, t, view === this.view && !fromZero ? last : null)
     this.last = summary
     this.view = view
     this.restarts = this.restarts.filter((at) => at > t - WINDOW)
-    return anew
+    return fromZero
   }
 
   #addRows (summary, t, last) {
@@ -73,7 +73,7 @@ export class History {
       const key = keyOf(labels)
       let row = this.rows.get(key)
       if (row === undefined) {
-        // One that was not there when every row was shown has counted from 0.
+        // A row that the last complete summary does not have has counted from 0.
         const isNew = last !== null && last.other.groups === 0
         row = { value: isNew ? 0 : value, uptime: isNew ? last.uptimeSeconds : uptime, points: [] }
         this.rows.set(key, row)
@@ -89,7 +89,7 @@ export class History {
     }
   }
 
-  /** Marks that nothing is known from here to the next summary. */
+  /** Adds a gap from this time to the next summary. */
   gap (t) {
     for (const points of Object.values(this.points)) {
       if (points.length > 0 && points[points.length - 1].v !== null) points.push({ t, v: null })
@@ -97,16 +97,16 @@ export class History {
   }
 }
 
-/** A row's key: its labels. */
+/** Returns the key of a row's labels. */
 export function keyOf (labels) {
   return JSON.stringify(Object.entries(labels))
 }
 
-/** The rate over the last seconds; `null` while none is known. */
-export function steadyRate (points, now) {
+/** Returns the mean rate over the last seconds, `null` without one. */
+export function meanRate (points, now) {
   let sum = 0
   let spans = 0
-  for (let i = points.length - 1; i >= 0 && points[i].t > now - STEADY - 0.5; i--) {
+  for (let i = points.length - 1; i >= 0 && points[i].t > now - MEAN_SECONDS - 0.5; i--) {
     const { v, span } = points[i]
     if (v === null || !span) break
     sum += v * span
@@ -115,7 +115,7 @@ export function steadyRate (points, now) {
   return spans === 0 ? null : sum / spans
 }
 
-function isAnotherRun (last, summary) {
+function isOtherProcess (last, summary) {
   return summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
 }
 

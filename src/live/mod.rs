@@ -1,19 +1,20 @@
-//! The live page: what a browser shows at `/`, embedded in the binary. Pure.
+//! The files of the live page at `/`, embedded in the binary. Pure.
 //!
-//! The page draws what `/summary.json` tells ([`crate::summary`]) and asks nothing of anyone else.
-//! Its script and style are answers of their own, so that the policy is plain `'self'`: hashes of
-//! inline text would have to be kept in step with it, and a nonce made for each answer. Modules are
-//! named by relative paths, so that the page works behind a proxy under a path of its own.
+//! The page draws the document of `/summary.json` ([`crate::summary`]) and sends no other request.
+//! Script and style are separate files, so that the content security policy is `'self'`: inline text
+//! would need a hash that matches it, or a nonce for each response. Modules have relative paths, so
+//! that the page also works behind a proxy that adds a path prefix.
 //!
-//! Names come from an application and may be anything. `require-trusted-types-for` makes the browser
-//! refuse to read any text as markup, whatever the script does.
+//! Names come from an application and can contain anything. `require-trusted-types-for` makes the
+//! browser reject every assignment of text as markup.
 
-/// What a browser may do with the page: load its own parts and ask its own server. Nothing else.
+/// The content security policy of the page: it loads only its own files and sends requests only to its
+/// own server.
 pub const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// One part of the page.
+/// A file of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asset {
     /// Its path.
@@ -33,7 +34,7 @@ const fn asset(path: &'static str, content_type: &'static str, text: &'static st
     Asset { path, content_type, text }
 }
 
-/// All parts of the page.
+/// All files of the page.
 pub const ASSETS: [Asset; 10] = [
     asset("/", HTML, include_str!("page.html")),
     asset("/live/page.css", STYLE, include_str!("page.css")),
@@ -47,7 +48,7 @@ pub const ASSETS: [Asset; 10] = [
     asset("/live/format.mjs", SCRIPT, include_str!("format.mjs")),
 ];
 
-/// The part of the page at this path.
+/// Returns the file with this path.
 #[must_use]
 pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_found_by_its_path_alone() {
+    fn a_file_is_found_by_its_path_only() {
         for asset in &ASSETS {
             assert_eq!(find(asset.path), Some(asset));
             assert!(!asset.text.is_empty(), "{}", asset.path);
@@ -69,16 +70,16 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_its_own_parts_only() {
+    fn the_page_refers_only_to_its_own_server() {
         let page = ASSETS[0].text;
         for attribute in ["src=\"", "href=\""] {
             for (at, _) in page.match_indices(attribute) {
                 let target = &page[at + attribute.len()..];
                 let target = &target[..target.find('"').expect("a closing quote")];
-                let known = find(&format!("/{target}")).is_some()
+                let own = find(&format!("/{target}")).is_some()
                     || target == "metrics"
                     || target == "summary.json";
-                assert!(known || target.starts_with('#'), "{target}");
+                assert!(own || target.starts_with('#'), "{target}");
             }
         }
         for asset in &ASSETS {
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_imports_modules_that_are_there() {
+    fn a_module_imports_only_modules_that_exist() {
         for asset in &ASSETS {
             for (at, _) in asset.text.match_indices("from './") {
                 let name = &asset.text[at + "from './".len()..];

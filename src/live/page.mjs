@@ -1,26 +1,26 @@
 /* eslint-env browser */
-// The live page: asks for summaries, remembers them, and shows them.
+// The live page: polls summaries, keeps their history and shows both.
 
 import { Chart, windowOf } from './chart.mjs'
 import { bytes, count, delay, duration, heading, percent, printable, rate } from './format.mjs'
-import { History, keyOf, steadyRate } from './history.mjs'
+import { History, keyOf, meanRate } from './history.mjs'
 import { Poller } from './poll.mjs'
 import { Table, nameOf } from './table.mjs'
-import { START, descend, fromHash, queryOf, toHash, viewsOf, without } from './view.mjs'
+import { INITIAL, drillDown, fromHash, queryOf, toHash, viewsOf, without } from './view.mjs'
 
-const FEW = 100
-const MANY = 1000
+const ROWS = 100
+const MAX_ROWS = 1000
 
-// A loop that is late by less than this is slow, not blocked.
-const BLOCKED = 0.5
-const NOTE_TIME = 60
+// An event loop with less lag than this is slow, not blocked.
+const BLOCKED_SECONDS = 0.5
+const NOTE_SECONDS = 60
 
 const $ = (id) => document.getElementById(id)
 const clock = () => performance.now() / 1000
 
-let state = fromHash(location.hash) ?? START
-let limit = FEW
-let labels = null // what the server knows to group by, once it has told
+let state = fromHash(location.hash) ?? INITIAL
+let limit = ROWS
+let labels = null // the server's labels, from the first summary
 let noteUntil = 0
 let silentSince = null
 const history = new History()
@@ -34,19 +34,19 @@ const charts = {
   rss: new Chart($('chart-rss'), 'Resident memory', bytes)
 }
 const table = new Table($('head'), $('rows'), (row) => {
-  const next = descend(state, currentView().by, row, labels)
+  const next = drillDown(state, currentView().by, row, labels)
   if (next !== null) go(next)
 })
-const poller = new Poller(() => `summary.json?${query()}`, answered, failed)
+const poller = new Poller(() => `summary.json?${query()}`, showAnswer, showFailure)
 
-/** The view that the state names, or the first that there is. */
+/** Returns the view of the state, or the first view. */
 function currentView () {
-  const views = viewsOf(labels ?? START_LABELS, state, heading)
+  const views = viewsOf(labels ?? DEFAULT_LABELS, state, heading)
   return views.find(({ id }) => id === state.view) ?? views[0] ?? { id: '', name: '', by: [] }
 }
 
-// Before the first summary has told.
-const START_LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'object_id', 'parent_object_classname', 'parent_object_id']
+// The labels that the first request assumes.
+const DEFAULT_LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'object_id', 'parent_object_classname', 'parent_object_id']
 
 function query () {
   return queryOf(currentView().by, state.filters, limit)
@@ -60,42 +60,44 @@ addEventListener('hashchange', () => {
   const next = fromHash(location.hash)
   if (next === null) return
   state = next
-  limit = FEW
+  limit = ROWS
   $('filter').value = ''
   table.filterBy('')
   showNavigation()
   poller.now()
 })
 
-function answered (summary) {
+function showAnswer (summary) {
   const now = clock()
   const view = query().replace(/&limit=\d+/, '')
   if (labels === null || labels.join() !== summary.labels.join()) {
     labels = summary.labels
     showNavigation()
-    if (query().replace(/&limit=\d+/, '') !== view) return poller.now() // asked before the labels were known
+    if (query().replace(/&limit=\d+/, '') !== view) return poller.now() // the request assumed other labels
   }
   if (silentSince !== null) silentSince = null
   if (history.add(summary, view, now)) {
-    noteUntil = now + NOTE_TIME
-    $('note').textContent = `Counts began anew at ${new Date().toLocaleTimeString()}: the process was restarted or the counter reset.`
+    noteUntil = now + NOTE_SECONDS
+    $('note').textContent = `Counts restarted at 0 at ${new Date().toLocaleTimeString()}: the process was restarted or the counter was reset.`
   }
   $('note').hidden = now > noteUntil
   showSummary(summary, now)
   const { answering, lagSeconds } = summary.eventLoop
-  if (answering || lagSeconds < BLOCKED) return setState('live', 'Live')
+  if (answering || lagSeconds < BLOCKED_SECONDS) return setState('live', 'Live')
   setState('blocked', 'Event loop blocked')
-  showBanner('The event loop does not answer. Calls are counted and this page goes on, from a thread of its own.', `For ${delay(lagSeconds)} now`)
+  showBanner('The event loop is blocked. Calls are still counted: this page comes from another thread.', `Blocked for ${delay(lagSeconds)}`)
 }
 
-function failed ({ status, text, wait }) {
+function showFailure ({ status, text, delay: wait }) {
   const now = clock()
-  if (status === 400 && state !== START) return go(START) // a label that this run does not have
+  if (status === 400 && state !== INITIAL) return go(INITIAL) // the URL has a label that this process does not have
   silentSince ??= now
   history.gap(now)
-  const said = status === 0 ? 'The process does not answer. It may have ended, or be on its way back.' : `The server says: ${printable(text)} (${status})`
+  const message = status === 0
+    ? 'The process does not answer. It has ended, or it is being restarted.'
+    : `The server answered with status ${status}: ${printable(text)}`
   setState('silent', 'No answer')
-  showBanner(said, `Since ${duration(now - silentSince)}; asked again in ${duration(wait / 1000)}`)
+  showBanner(message, `No answer for ${duration(now - silentSince)}, next request in ${duration(wait / 1000)}`)
 }
 
 function setState (name, text) {
@@ -105,7 +107,7 @@ function setState (name, text) {
   $('state').textContent = text
 }
 
-/** The time stands apart and is not read out again each second. */
+/** The time is a separate element: screen readers do not repeat the message each second. */
 function showBanner (text, time) {
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text
   $('banner-time').textContent = time
@@ -119,7 +121,7 @@ function showSummary (summary, now) {
   $('empty').hidden = !isEmpty
   $('rate').hidden = $('calls').hidden = isEmpty
 
-  const perSecondNow = steadyRate(points.calls, now)
+  const perSecondNow = meanRate(points.calls, now)
   $('rate-now').textContent = rate(perSecondNow)
   document.title = perSecondNow === null ? 'Hypertrace' : `${perSecond(perSecondNow)} · Hypertrace`
   $('total').textContent = count(calls.total)
@@ -129,7 +131,7 @@ function showSummary (summary, now) {
   $('series-bar').style.setProperty('--share', Math.min(1, series.used / series.limit).toFixed(4))
   $('series-bar').classList.toggle('near', series.used > 0.8 * series.limit)
   $('lag-now').textContent = delay(eventLoop.lagSeconds)
-  $('cpu-now').textContent = percent(steadyRate(points.cpu, now))
+  $('cpu-now').textContent = percent(meanRate(points.cpu, now))
   $('heap-now').textContent = bytes(process.heapUsedBytes)
   $('rss-now').textContent = bytes(process.residentMemoryBytes)
   for (const [name, chart] of Object.entries(charts)) chart.draw(points[name], restarts, now)
@@ -140,46 +142,46 @@ function showTable ({ rows, by, calls, other }, now) {
   const lines = rows.map(({ labels: row, value }) => {
     const key = keyOf(row)
     const points = history.rows.get(key)?.points ?? []
-    return { key, labels: row, value, points, rate: steadyRate(points, now), leads: descend(state, by, row, labels) !== null }
+    return { key, labels: row, value, points, rate: meanRate(points, now), expandable: drillDown(state, by, row, labels) !== null }
   })
   const span = windowOf(history.points.calls[0]?.t ?? now, now)
   table.draw(by, lines, { now, span, matched: calls.matched })
   showRest(other)
 }
 
-let cut = { groups: 0, value: 0 }
+let hidden = { groups: 0, value: 0 }
 
-function showRest (other = cut) {
-  cut = other
+function showRest (other = hidden) {
+  hidden = other
   const [shown, all] = table.shown
-  const parts = []
-  if (shown < all) parts.push(`${count(shown)} of ${count(all)} rows pass the filter.`)
-  if (other.groups > 0) parts.push(`${count(other.groups)} more with ${count(other.value)} calls are not in the table.`)
-  $('rest').textContent = parts.join(' ')
-  $('more').hidden = other.groups === 0 || limit === MANY
+  const sentences = []
+  if (shown < all) sentences.push(`${count(shown)} of ${count(all)} rows match the filter.`)
+  if (other.groups > 0) sentences.push(`${count(other.groups)} more rows with ${count(other.value)} calls are not shown.`)
+  $('rest').textContent = sentences.join(' ')
+  $('more').hidden = other.groups === 0 || limit === MAX_ROWS
 }
 
 function showNavigation () {
   const current = currentView()
-  $('views').replaceChildren(...viewsOf(labels ?? START_LABELS, state, heading).map(({ id, name }) => {
-    const button = buttonOf(printable(name, 40), () => go({ ...state, view: id }))
+  $('views').replaceChildren(...viewsOf(labels ?? DEFAULT_LABELS, state, heading).map(({ id, name }) => {
+    const button = createButton(printable(name, 40), () => go({ ...state, view: id }))
     if (id === current.id) button.setAttribute('aria-current', 'true')
     return button
   }))
   $('crumbs').hidden = state.filters.length === 0
   $('crumbs').replaceChildren(...state.filters.map(([label, value]) => {
-    const button = buttonOf('', () => go(without(state, label)))
+    const button = createButton('', () => go(without(state, label)))
     const name = document.createElement('span')
     name.textContent = heading(label)
     const text = document.createElement('bdi')
     text.textContent = nameOf(label, value)
     button.append(name, ' ', text)
-    button.setAttribute('aria-label', `Remove: ${heading(label)} ${nameOf(label, value)}`)
+    button.setAttribute('aria-label', `Remove filter: ${heading(label)} ${nameOf(label, value)}`)
     return button
-  }), ...state.filters.length > 1 ? [buttonOf('All calls', () => go(START))] : [])
+  }), ...state.filters.length > 1 ? [createButton('All calls', () => go(INITIAL))] : [])
 }
 
-function buttonOf (text, onclick) {
+function createButton (text, onclick) {
   const button = document.createElement('button')
   button.type = 'button'
   button.textContent = text
@@ -190,11 +192,11 @@ function buttonOf (text, onclick) {
 $('filter').addEventListener('input', ({ target }) => {
   table.filterBy(target.value)
   showRest()
-  if (target.value !== '' && limit !== MANY && cut.groups > 0) showMore()
+  if (target.value !== '' && limit !== MAX_ROWS && hidden.groups > 0) showMore()
 })
 
 function showMore () {
-  limit = MANY
+  limit = MAX_ROWS
   poller.now()
 }
 
@@ -202,7 +204,7 @@ $('more').addEventListener('click', showMore)
 
 $('pause').addEventListener('click', () => {
   poller.paused = !poller.paused
-  $('pause').textContent = poller.paused ? 'Go on' : 'Pause'
+  $('pause').textContent = poller.paused ? 'Resume' : 'Pause'
   if (poller.paused) setState('paused', 'Paused')
   else setState('connecting', 'Connecting')
 })
@@ -211,7 +213,7 @@ $('copy').addEventListener('click', async () => {
   try {
     await navigator.clipboard.writeText($('snippet').textContent)
     $('copy').textContent = 'Copied'
-  } catch { // not on localhost and without TLS there is no clipboard
+  } catch { // there is no clipboard without TLS, except on localhost
     getSelection().selectAllChildren($('snippet'))
     $('copy').textContent = 'Selected'
   }
@@ -229,7 +231,7 @@ addEventListener('keydown', (event) => {
   }
 })
 
-$('where').textContent = location.host
+$('address').textContent = location.host
 $('snippet').textContent = $('snippet').textContent.replace('4343', location.port || '4343')
 showNavigation()
 poller.now()

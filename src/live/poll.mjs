@@ -1,42 +1,42 @@
 /* eslint-env browser */
-// Asks the server again and again: each second while somebody looks, seldom otherwise, and ever more
-// seldom while there is no answer.
+// Polls the server: once a second while the page is visible, every ten seconds while it is hidden, and
+// with growing delays while requests fail.
 
-const LOOKED_AT = 1000
-const HIDDEN = 10_000
-const FAILING = 10_000
-const TIMEOUT = 5000
+const VISIBLE_MS = 1000
+const HIDDEN_MS = 10_000
+const MAX_FAILING_MS = 10_000
+const TIMEOUT_MS = 5000
 
 /**
- * The wait before the next question, in milliseconds. Pure.
+ * Returns the delay before the next request, in milliseconds. Pure.
  *
- * @param {number} failures in a row
+ * @param {number} failures consecutive failures
  * @param {boolean} hidden
  */
-export function waitFor (failures, hidden) {
-  const wait = failures === 0 ? LOOKED_AT : Math.min(FAILING, LOOKED_AT * 2 ** (failures - 1))
-  return hidden ? Math.max(HIDDEN, wait) : wait
+export function delayOf (failures, hidden) {
+  const delay = failures === 0 ? VISIBLE_MS : Math.min(MAX_FAILING_MS, VISIBLE_MS * 2 ** (failures - 1))
+  return hidden ? Math.max(HIDDEN_MS, delay) : delay
 }
 
 export class Poller {
-  #ask
-  #answered
-  #failed
+  #url
+  #onSummary
+  #onFailure
   #timer = 0
   #current = null
   #failures = 0
   #paused = false
 
   /**
-   * @param {() => string} address
-   * @param {(summary: any) => void} answered
-   * @param {(failure: { status: number, text: string, wait: number }) => void} failed `status` 0:
-   *   no answer; `wait`: milliseconds to the next question
+   * @param {() => string} url
+   * @param {(summary: any) => void} onSummary
+   * @param {(failure: { status: number, text: string, delay: number }) => void} onFailure `status` is 0
+   *   without a response; `delay`: milliseconds until the next request
    */
-  constructor (address, answered, failed) {
-    this.#ask = address
-    this.#answered = answered
-    this.#failed = failed
+  constructor (url, onSummary, onFailure) {
+    this.#url = url
+    this.#onSummary = onSummary
+    this.#onFailure = onFailure
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.#current === null) this.now()
     })
@@ -48,40 +48,40 @@ export class Poller {
 
   set paused (paused) {
     this.#paused = paused
-    if (paused) this.#drop()
+    if (paused) this.#cancel()
     else this.now()
   }
 
-  /** Asks at once; an answer that is under way is not waited for. */
+  /** Sends a request now and cancels the pending one. */
   now () {
     if (this.#paused) return
-    this.#drop()
+    this.#cancel()
     const current = this.#current = new AbortController()
-    this.#question(current)
+    this.#request(current)
   }
 
-  #drop () {
+  #cancel () {
     clearTimeout(this.#timer)
     this.#current?.abort()
     this.#current = null
   }
 
-  async #question (current) {
-    const { failure, summary } = await fetchSummary(this.#ask(), current.signal)
+  async #request (current) {
+    const { failure, summary } = await fetchSummary(this.#url(), current.signal)
     if (this.#current !== current) return
     this.#current = null
     this.#failures = failure === undefined ? 0 : this.#failures + 1
-    const wait = waitFor(this.#failures, document.hidden)
-    this.#timer = setTimeout(() => this.now(), wait)
-    if (failure === undefined) this.#answered(summary)
-    else this.#failed({ ...failure, wait })
+    const delay = delayOf(this.#failures, document.hidden)
+    this.#timer = setTimeout(() => this.now(), delay)
+    if (failure === undefined) this.#onSummary(summary)
+    else this.#onFailure({ ...failure, delay })
   }
 }
 
-async function fetchSummary (address, signal) {
+async function fetchSummary (url, signal) {
   try {
-    const limit = AbortSignal.timeout(TIMEOUT)
-    const response = await fetch(address, { signal: AbortSignal.any([signal, limit]), cache: 'no-store' })
+    const timeout = AbortSignal.timeout(TIMEOUT_MS)
+    const response = await fetch(url, { signal: AbortSignal.any([signal, timeout]), cache: 'no-store' })
     if (response.ok) return { summary: await response.json() }
     return { failure: { status: response.status, text: (await response.text()).trim() } }
   } catch {

@@ -1,13 +1,13 @@
 /* eslint-env browser */
-// The table: one row for each group, kept from one summary to the next, so that focus, selection and
-// the place on the screen stay. Names come from an application: they are set as text, never read as markup.
+// The table with one row for each group. Rows are reused from one summary to the next, so that focus,
+// selection and scroll position stay. Names come from an application: they are set as text, never as markup.
 
 import { Spark } from './chart.mjs'
 import { UNKNOWN, count, heading, percent, printable, rate, shortPath } from './format.mjs'
 
 /**
  * @typedef {{ key: string, labels: Record<string, string>, value: number, rate: number | null,
- *   points: import('./history.mjs').Point[], leads: boolean }} Line `leads`: there is more further down
+ *   points: import('./history.mjs').Point[], expandable: boolean }} Line `expandable`: a click on the row shows more
  */
 
 const FIGURES = [
@@ -17,12 +17,12 @@ const FIGURES = [
 ]
 
 const MISSING = 'none'
-const LONGEST_TITLE = 1000
+const MAX_TITLE_LENGTH = 1000
 
 export class Table {
   #head
   #body
-  #opened
+  #onOpen
   #columns = ''
   #by = []
   #lines = []
@@ -34,15 +34,15 @@ export class Table {
   /**
    * @param {HTMLElement} head
    * @param {HTMLElement} body
-   * @param {(labels: Record<string, string>) => void} opened a row was opened
+   * @param {(labels: Record<string, string>) => void} onOpen called with the labels of a row that is opened
    */
-  constructor (head, body, opened) {
+  constructor (head, body, onOpen) {
     this.#head = head
     this.#body = body
-    this.#opened = opened
+    this.#onOpen = onOpen
   }
 
-  /** Shows only rows that have this text in one of their names. */
+  /** Shows only rows whose names contain this text. */
   filterBy (text) {
     this.#filter = text.trim().toLowerCase()
     this.#show()
@@ -51,8 +51,8 @@ export class Table {
   /**
    * @param {string[]} by
    * @param {Line[]} lines
-   * @param {{ now: number, span: number, matched: number }} drawing the page's clock, how far the
-   *   sparklines look back, and what the shares are shares of
+   * @param {{ now: number, span: number, matched: number }} drawing the page's time, the time
+   *   that sparklines show, and the calls that shares refer to
    */
   draw (by, lines, drawing) {
     if (by.join() !== this.#columns) this.#start(by)
@@ -61,7 +61,7 @@ export class Table {
     this.#show()
   }
 
-  /** How many rows are shown, and of how many. */
+  /** The number of rows that are shown, and of all rows. */
   get shown () {
     return [this.#body.rows.length, this.#lines.length]
   }
@@ -118,15 +118,15 @@ export class Table {
   #show () {
     const lines = this.#lines.filter(({ labels }) => this.#passes(labels)).sort((a, b) => this.#compare(a, b))
     const focused = document.activeElement
-    const kept = new Set()
+    const shown = new Set()
     lines.forEach((line, i) => {
       const row = this.#row(line)
-      kept.add(line.key)
+      shown.add(line.key)
       if (this.#body.rows[i] !== row.element) this.#body.insertBefore(row.element, this.#body.rows[i] ?? null)
       this.#fill(row, line)
     })
     for (const [key, { element }] of this.#rows) {
-      if (kept.has(key)) continue
+      if (shown.has(key)) continue
       element.remove()
       this.#rows.delete(key)
     }
@@ -155,7 +155,7 @@ export class Table {
     return row
   }
 
-  #newRow ({ labels, leads }) {
+  #newRow ({ labels, expandable }) {
     const element = document.createElement('tr')
     const isOverflow = 'hypertrace_overflow' in labels
     const names = isOverflow ? ['hypertrace_overflow', ...this.#by.slice(1)] : this.#by
@@ -163,19 +163,19 @@ export class Table {
       const cell = document.createElement(i === 0 ? 'th' : 'td')
       if (i === 0) cell.scope = 'row'
       cell.className = 'name'
-      const name = isOverflow ? (i === 0 ? 'Past the bound on series' : '') : nameOf(label, labels[label])
-      const place = leads && i === 0 ? document.createElement('button') : document.createElement('bdi')
-      if (leads && i === 0) place.type = 'button'
-      place.append(...breakable(name, label))
-      place.classList.toggle('missing', labels[label] === undefined && !isOverflow)
-      if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], LONGEST_TITLE)
-      cell.append(place)
+      const name = isOverflow ? (i === 0 ? 'Overflow: maximum of series reached' : '') : nameOf(label, labels[label])
+      const text = expandable && i === 0 ? document.createElement('button') : document.createElement('bdi')
+      if (expandable && i === 0) text.type = 'button'
+      text.append(...breakable(name, label))
+      text.classList.toggle('missing', labels[label] === undefined && !isOverflow)
+      if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], MAX_TITLE_LENGTH)
+      cell.append(text)
       element.append(cell)
     })
-    if (leads) {
-      element.className = 'leads'
+    if (expandable) {
+      element.className = 'expandable'
       element.addEventListener('click', () => {
-        if (document.getSelection().isCollapsed) this.#opened(labels)
+        if (document.getSelection().isCollapsed) this.#onOpen(labels)
       })
     }
     const figures = FIGURES.map(({ id }) => {
@@ -206,19 +206,19 @@ export class Table {
   }
 }
 
-/** A label's value as it is shown. */
+/** Returns the text of a label's value. */
 export function nameOf (label, value) {
   if (value === undefined || value === '') return MISSING
   return printable(label === 'caller_filename' ? shortPath(value) : value)
 }
 
-/** A path may break behind its slashes; other names where they must. */
+/** Allows a line break after each slash of a path. */
 function breakable (name, label) {
   if (label !== 'caller_filename') return [name]
-  return name.split(/(?<=[\\/])/).flatMap((part) => [part, document.createElement('wbr')])
+  return name.split(/(?<=[\\/])/).flatMap((segment) => [segment, document.createElement('wbr')])
 }
 
-/** Leaves what is right already alone: a selection would be lost. */
+/** Writes only text that has changed: writing ends a selection. */
 function setText (element, text) {
   if (element.textContent !== text) element.textContent = text
 }

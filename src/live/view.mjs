@@ -1,13 +1,13 @@
-// What the table shows: which labels calls are summed by, and which calls. Pure; kept in the
-// address, so that Back goes back and a link leads to the same table.
+// The state of the table: the labels that calls are summed by, and the filters. Pure. The state is in
+// the URL, so that the browser's Back button and links work.
 
 /**
- * @typedef {{ view: string, filters: [string, string][] }} State a filter's empty value: no such label
+ * @typedef {{ view: string, filters: [string, string][] }} State the empty value of a filter stands for calls without the label
  * @typedef {{ id: string, name: string, by: string[] }} View
  */
 
-/** What the page starts with. */
-export const START = { view: 'function', filters: [] }
+/** The initial state. */
+export const INITIAL = { view: 'function', filters: [] }
 
 const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
@@ -16,18 +16,19 @@ const VIEWS = [
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
-// The server takes no more than 16 KiB of request.
-const LONGEST_ADDRESS = 8000
+// The server accepts requests of at most 16 KiB.
+const MAX_HASH_LENGTH = 8000
 
 const PROP = /^(object|parent_object|caller)_props_/
 
 /**
- * The views of a state: a label that is filtered by has one value and needs no column.
+ * Returns the views of a state. A label with a filter has one value and needs no column; a view without
+ * columns is left out.
  *
- * @param {string[]} labels what the server knows
+ * @param {string[]} labels the labels of the server
  * @param {State} state
  * @param {(label: string) => string} heading
- * @returns {View[]} views without anything left to tell are not among them
+ * @returns {View[]}
  */
 export function viewsOf (labels, state, heading) {
   const props = labels.filter((label) => PROP.test(label))
@@ -37,28 +38,30 @@ export function viewsOf (labels, state, heading) {
 }
 
 /**
- * The state one row further down; `null` where there is nothing further, or names too long to ask by.
+ * Returns the state that filters by a row's labels; `null` if no other label is left, or if the names are
+ * too long for a request.
  *
  * @param {State} state
  * @param {string[]} by
- * @param {Record<string, string>} row its labels
+ * @param {Record<string, string>} row the labels of the row
  * @param {string[]} labels
  * @returns {State | null}
  */
-export function descend (state, by, row, labels) {
+export function drillDown (state, by, row, labels) {
   if ('hypertrace_overflow' in row) return null
   const filters = [...state.filters, ...by.map((label) => [label, row[label] ?? ''])]
   const [next] = viewsOf(labels, { view: '', filters }, String)
-  const further = next === undefined ? null : { view: next.id, filters }
-  return further !== null && toHash(further).length > LONGEST_ADDRESS ? null : further
+  if (next === undefined) return null
+  const drilled = { view: next.id, filters }
+  return toHash(drilled).length > MAX_HASH_LENGTH ? null : drilled
 }
 
-/** The state without one of its filters. */
+/** Returns the state without one of its filters. */
 export function without (state, label) {
   return { ...state, filters: state.filters.filter(([name]) => name !== label) }
 }
 
-/** The query of a summary. */
+/** Returns the query string of a summary. */
 export function queryOf (by, filters, limit) {
   const query = new URLSearchParams()
   if (by.length > 0) query.set('by', by.join(','))
@@ -67,22 +70,22 @@ export function queryOf (by, filters, limit) {
   return query.toString()
 }
 
-/** The state as the address's fragment. */
+/** Returns the URL's fragment for a state. */
 export function toHash ({ view, filters }) {
-  if (view === START.view && filters.length === 0) return '#'
+  if (view === INITIAL.view && filters.length === 0) return '#'
   return '#?' + new URLSearchParams([['view', view], ...filters])
 }
 
 /**
- * The state of a fragment; `null` if it is none of the page's own.
+ * Parses a fragment. Returns `null` if the page did not write it.
  *
  * @returns {State | null}
  */
 export function fromHash (hash) {
-  if (hash === '' || hash === '#') return START
+  if (hash === '' || hash === '#') return INITIAL
   if (!hash.startsWith('#?')) return null
   const pairs = [...new URLSearchParams(hash.slice(2))]
-  const view = pairs.find(([name]) => name === 'view')?.[1] ?? START.view
+  const view = pairs.find(([name]) => name === 'view')?.[1] ?? INITIAL.view
   const filters = new Map(pairs.filter(([name]) => name !== 'view'))
   return { view, filters: [...filters] }
 }

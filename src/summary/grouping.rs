@@ -1,111 +1,103 @@
-//! Series to groups: sums the counter by some of its labels.
+//! Sums series by some of their labels.
 //!
-//! A series is told by numbers (its stored parts), so a label's text is read once for each fragment,
-//! not for each series: what a part means to the query (its component of the group's key, or that
-//! a filter turns it down) is kept in a table by the fragment's number. Two series of one group get
-//! the same key, whichever fragments they hold.
+//! A series is stored as six numbers, which this module calls its columns. A label's text is read
+//! once for each fragment and not for each series: [`Column::values`] maps the number of a fragment to
+//! its component of the group's key, or to [`REJECTED`] if a filter rejects it. All series of a group
+//! have the same key, also where their fragments differ.
 //!
-//! Pure; runs on the server thread, under the counter's lock for one chunk of series at a time.
+//! Pure. Runs on the server thread, under the counter's lock for one step.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::query::Query;
+use super::{document::Row, query::Query};
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
     labels::{OVERFLOW, Schema, read_labels},
 };
 
-/// A group's key: a component for each part.
+/// The key of a group: a component for each column.
 type Key = [u32; PARTS];
 
-/// The component of a part that the query does not group by.
+/// The component of a column that the query does not group by.
 const NOT_GROUPED: u32 = 0;
 
-/// A component that is not a number but a place in [`Part::components`].
+/// A bit of components that are an index into [`Column::texts`]. Without it, a component is an id.
 const TEXT: u32 = 1 << 31;
-/// Entries of a part's table that are no component.
+
+/// Entries of [`Column::values`] that are not components.
 const UNREAD: u32 = u32::MAX;
-const REFUSED: u32 = u32::MAX - 1;
+const REJECTED: u32 = u32::MAX - 1;
 
 /// Sums by the labels of a query.
 pub struct Grouping {
     names: Vec<String>,
-    parts: Vec<Part>,
+    columns: Vec<Column>,
     keys: Vec<Key>,
     sums: Vec<f64>,
-    /// The place of the one part that is grouped by, as it is when one asks for call sites: then a
-    /// group is found by its component alone.
-    only: Option<usize>,
-    /// The group of each of that part's components.
-    direct: Vec<u32>,
-    numbers: HashTable<u32>,
+    /// The index of the column, if the query groups by one column only. Its component alone then
+    /// finds the group, without a hash.
+    single: Option<usize>,
+    /// The group of each component of that column.
+    single_groups: Vec<u32>,
+    groups: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The sum over every series.
+    /// The sum over all series.
     pub total: f64,
     /// The sum over the series that pass the query's filters.
     pub matched: f64,
 }
 
-/// A group: its labels in the order asked for, absent ones left out, and its sum.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Names and values.
-    pub labels: Vec<(String, String)>,
-    /// The sum.
-    pub value: f64,
-}
-
-/// One part of the series, as the query looks at it.
-struct Part {
-    place: usize,
-    /// Places of `Query::by` and names of the labels to group by that stand in this part.
+/// One of the stored numbers of a series, as a query reads it.
+struct Column {
+    index: usize,
+    /// The labels of this column to group by: an index into [`Query::by`], and the name.
     by: Vec<(usize, String)>,
-    /// Names and values of the labels to filter by that stand in this part.
+    /// The labels of this column to filter by: name and value.
     filters: Vec<(String, String)>,
-    /// What a fragment means, by its number.
-    read: Vec<u32>,
-    /// What it means that the part is absent.
+    /// The component of each fragment, [`UNREAD`] or [`REJECTED`].
+    values: Vec<u32>,
+    /// The component of a series that has no value in this column, or [`REJECTED`].
     absent: u32,
-    /// The labels behind a component: places of `Query::by` and values.
-    components: Vec<Labels>,
-    known: HashMap<Labels, u32>,
+    /// The labels of each component with [`TEXT`].
+    texts: Vec<Labels>,
+    components: HashMap<Labels, u32>,
 }
 
-/// Places of `Query::by`, and values.
+/// Indexes into [`Query::by`], and values.
 type Labels = Vec<(usize, String)>;
 
-/// The place of the overflow series' label, which nobody asks for and whose rows show it.
-const OVERFLOW_PLACE: usize = usize::MAX;
+/// The index of the overflow series' label, which no query groups by and which its row has.
+const OVERFLOW_INDEX: usize = usize::MAX;
 
 impl Grouping {
-    /// Nothing summed yet.
+    /// Sums of no series yet.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema) -> Self {
         let names = schema.names();
-        let mut parts: Vec<Part> = Vec::new();
-        for (place, &label) in query.by.iter().enumerate() {
-            let part = entry(&mut parts, part_of(label, schema.props_per_owner()));
-            part.by.push((place, names[label].clone()));
+        let mut columns: Vec<Column> = Vec::new();
+        for (index, &label) in query.by.iter().enumerate() {
+            let column = entry(&mut columns, part_of(label, schema.props_per_owner()));
+            column.by.push((index, names[label].clone()));
         }
         for (label, value) in &query.filters {
-            let part = entry(&mut parts, part_of(*label, schema.props_per_owner()));
-            part.filters.push((names[*label].clone(), value.clone()));
+            let column = entry(&mut columns, part_of(*label, schema.props_per_owner()));
+            column.filters.push((names[*label].clone(), value.clone()));
         }
-        for part in &mut parts {
-            part.absent = part.component("");
+        for column in &mut columns {
+            column.absent = column.component("");
         }
-        let mut grouped = parts.iter().filter(|part| !part.by.is_empty());
-        let only = grouped.next().filter(|_| grouped.next().is_none()).map(|part| part.place);
+        let mut grouped = columns.iter().filter(|column| !column.by.is_empty());
+        let single = grouped.next().filter(|_| grouped.next().is_none());
         Self {
             names: query.by.iter().map(|&label| names[label].clone()).collect(),
-            parts,
+            single: single.map(|column| column.index),
+            columns,
             keys: Vec::new(),
             sums: Vec::new(),
-            only,
-            direct: Vec::new(),
-            numbers: HashTable::new(),
+            single_groups: Vec::new(),
+            groups: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             total: 0.0,
             matched: 0.0,
@@ -117,16 +109,16 @@ impl Grouping {
     pub fn add(&mut self, series: &Series<'_>) {
         self.total += series.value;
         let mut key = [0; PARTS];
-        for part in &mut self.parts {
-            let component = part.read(series);
-            if component == REFUSED {
+        for column in &mut self.columns {
+            let component = column.read(series);
+            if component == REJECTED {
                 return;
             }
-            key[part.place] = component;
+            key[column.index] = component;
         }
         self.matched += series.value;
-        let group = match self.only {
-            Some(place) if key[place] >= TEXT => self.group_of_component(key, key[place] ^ TEXT),
+        let group = match self.single {
+            Some(index) if key[index] >= TEXT => self.group_of_component(key, key[index] ^ TEXT),
             _ => self.group(key),
         };
         self.sums[group] += series.value;
@@ -135,14 +127,14 @@ impl Grouping {
     #[inline]
     fn group_of_component(&mut self, key: Key, component: u32) -> usize {
         let at = component as usize;
-        match self.direct.get(at) {
+        match self.single_groups.get(at) {
             Some(&group) if group != UNREAD => group as usize,
             _ => {
                 let group = self.group(key);
-                if self.direct.len() <= at {
-                    self.direct.resize(at + 1, UNREAD);
+                if self.single_groups.len() <= at {
+                    self.single_groups.resize(at + 1, UNREAD);
                 }
-                self.direct[at] = u32::try_from(group).unwrap_or(UNREAD);
+                self.single_groups[at] = u32::try_from(group).unwrap_or(UNREAD);
                 group
             }
         }
@@ -152,24 +144,25 @@ impl Grouping {
     fn group(&mut self, key: Key) -> usize {
         let (keys, hasher) = (&mut self.keys, &self.hasher);
         let hash = hasher.hash_one(key);
-        if let Some(&number) = self.numbers.find(hash, |&n| keys[n as usize] == key) {
-            return number as usize;
+        if let Some(&group) = self.groups.find(hash, |&group| keys[group as usize] == key) {
+            return group as usize;
         }
         let group = keys.len();
         keys.push(key);
         self.sums.push(0.0);
         let number = u32::try_from(group).unwrap_or(u32::MAX);
-        self.numbers.insert_unique(hash, number, |&n| hasher.hash_one(keys[n as usize]));
+        self.groups.insert_unique(hash, number, |&group| hasher.hash_one(keys[group as usize]));
         group
     }
 
-    /// How many groups there are.
+    /// Returns the number of groups.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sums.len()
     }
 
-    /// The groups with the greatest sums, greatest first; of equal ones the first by its labels.
+    /// Returns the groups with the greatest sums in descending order; equal sums in the order of
+    /// their labels.
     #[must_use]
     pub fn top(&self, limit: usize) -> Vec<Row> {
         let mut order: Vec<usize> = (0..self.len()).collect();
@@ -184,83 +177,84 @@ impl Grouping {
     }
 
     fn row(&self, group: usize) -> Row {
-        let mut labels: Vec<(usize, String)> = Vec::new();
-        for part in &self.parts {
-            labels.extend(part.labels(self.keys[group][part.place]));
+        let mut labels: Labels = Vec::new();
+        for column in &self.columns {
+            labels.extend(column.labels(self.keys[group][column.index]));
         }
-        labels.sort_by_key(|&(place, _)| place);
-        let named = |(place, value): (usize, String)| {
-            (self.names.get(place).map_or(OVERFLOW, |name| name).to_owned(), value)
+        labels.sort_by_key(|&(index, _)| index);
+        let named = |(index, value)| {
+            let name = self.names.get(index).cloned();
+            (name.unwrap_or_else(|| OVERFLOW.to_owned()), value)
         };
         Row { labels: labels.into_iter().map(named).collect(), value: self.sums[group] }
     }
 }
 
-fn entry(parts: &mut Vec<Part>, part: usize) -> &mut Part {
-    let at = parts.iter().position(|known| known.place == part).unwrap_or_else(|| {
-        parts.push(Part::new(part));
-        parts.len() - 1
+fn entry(columns: &mut Vec<Column>, index: usize) -> &mut Column {
+    let at = columns.iter().position(|column| column.index == index).unwrap_or_else(|| {
+        columns.push(Column::new(index));
+        columns.len() - 1
     });
-    &mut parts[at]
+    &mut columns[at]
 }
 
-impl Part {
-    fn new(part: usize) -> Self {
+impl Column {
+    fn new(index: usize) -> Self {
         Self {
-            place: part,
+            index,
             by: Vec::new(),
             filters: Vec::new(),
-            read: Vec::new(),
-            absent: REFUSED,
-            components: Vec::new(),
-            known: HashMap::new(),
+            values: Vec::new(),
+            absent: REJECTED,
+            texts: Vec::new(),
+            components: HashMap::new(),
         }
     }
 
     #[inline]
     fn read(&mut self, series: &Series<'_>) -> u32 {
-        match series.part(self.place) {
+        match series.part(self.index) {
             Stored::Absent => self.absent,
-            Stored::Number(number) => self.number(number),
+            Stored::Number(id) => self.id(id),
             Stored::Fragment(number) => {
-                let known = self.read.get(number as usize).copied().unwrap_or(UNREAD);
-                if known == UNREAD { self.fragment(series, number) } else { known }
+                let value = self.values.get(number as usize).copied().unwrap_or(UNREAD);
+                if value == UNREAD { self.fragment(series, number) } else { value }
             }
         }
     }
 
-    /// A part that holds numbers holds one label, so each filter here is on that one.
+    /// The component of an id. A column of ids has one label, so each filter is a filter by it.
     #[inline]
-    fn number(&self, number: u32) -> u32 {
+    fn id(&self, id: u32) -> u32 {
         if !self.filters.is_empty() {
             let mut buffer = itoa::Buffer::new();
-            let text = buffer.format(number);
+            let text = buffer.format(id);
             if self.filters.iter().any(|(_, value)| value != text) {
-                return REFUSED;
+                return REJECTED;
             }
         }
-        if self.by.is_empty() { NOT_GROUPED } else { number }
+        if self.by.is_empty() { NOT_GROUPED } else { id }
     }
 
     #[cold]
     fn fragment(&mut self, series: &Series<'_>, number: u32) -> u32 {
         let text = String::from_utf8_lossy(series.fragment(number));
         let component = self.component(&text);
-        if self.read.len() <= number as usize {
-            self.read.resize(number as usize + 1, UNREAD);
+        if self.values.len() <= number as usize {
+            self.values.resize(number as usize + 1, UNREAD);
         }
-        self.read[number as usize] = component;
+        self.values[number as usize] = component;
         component
     }
 
-    /// What written labels mean: a component, or that a filter refuses them.
+    /// The component of labels as they are written on a page, or [`REJECTED`].
     fn component(&mut self, written: &str) -> u32 {
         let labels = read_labels(written);
-        let value = |name: &str| {
-            labels.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+        let value = |wanted: &str| {
+            labels.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value)
         };
         if self.filters.iter().any(|(name, wanted)| value(name) != wanted) {
-            return REFUSED;
+            return REJECTED;
         }
         if self.by.is_empty() {
             return NOT_GROUPED;
@@ -269,26 +263,26 @@ impl Part {
             .by
             .iter()
             .filter(|(_, name)| !value(name).is_empty())
-            .map(|(place, name)| (*place, value(name).to_owned()))
+            .map(|(index, name)| (*index, value(name).to_owned()))
             .collect();
-        if self.place == SITE && !value(OVERFLOW).is_empty() {
-            found.push((OVERFLOW_PLACE, value(OVERFLOW).to_owned()));
+        if self.index == SITE && !value(OVERFLOW).is_empty() {
+            found.push((OVERFLOW_INDEX, value(OVERFLOW).to_owned()));
         }
-        if let Some(&component) = self.known.get(&found) {
+        if let Some(&component) = self.components.get(&found) {
             return component;
         }
-        let component = TEXT | u32::try_from(self.components.len()).unwrap_or(0);
-        self.components.push(found.clone());
-        self.known.insert(found, component);
+        let component = TEXT | u32::try_from(self.texts.len()).unwrap_or(0);
+        self.texts.push(found.clone());
+        self.components.insert(found, component);
         component
     }
 
-    /// The labels behind a component.
+    /// The labels of a component.
     fn labels(&self, component: u32) -> Labels {
         if component < TEXT {
-            let by = self.by.iter().map(|(place, _)| (*place, component.to_string()));
+            let by = self.by.iter().map(|(index, _)| (*index, component.to_string()));
             return by.collect();
         }
-        self.components.get((component ^ TEXT) as usize).cloned().unwrap_or_default()
+        self.texts.get((component ^ TEXT) as usize).cloned().unwrap_or_default()
     }
 }

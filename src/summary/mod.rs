@@ -1,18 +1,18 @@
-//! The answer of `/summary.json`: what is called most, summed by labels, and the figures that the
-//! live page charts.
+//! The document of `/summary.json`: calls summed by labels, and the values that the live page draws.
 //!
-//! A page of 100,000 series is megabytes; a summary of it is a few kilobytes and takes the server
-//! thread about a millisecond. It is stable: fields may be added, none changes its meaning.
+//! A page of 100,000 series has megabytes. Its summary has a few kilobytes and takes about a
+//! millisecond of the server thread. The document is stable: fields may be added, and the meaning of
+//! a field never changes.
 //!
 //! # Parameters
 //!
 //! | name | value | default |
 //! |---|---|---|
-//! | `by` | 1 to 8 label names, parted by commas | `object_classname,caller_functionname` |
+//! | `by` | 1 to 8 label names, separated by commas | `object_classname,caller_functionname` |
 //! | `limit` | the most rows, 1 to 1000 | `50` |
-//! | the name of a label | the one value that counts; empty: series without that label | every value |
+//! | the name of a label | only series with this value of the label; empty: without the label | all series |
 //!
-//! Each stands at most once. Anything else is answered by 400 and a sentence.
+//! Each parameter can be given once. Anything else is answered with status 400 and a sentence.
 //!
 //! # Schema
 //!
@@ -38,90 +38,73 @@
 //! }
 //! ```
 //!
-//! - `startTimeSeconds`: when this counter began, since the epoch. Another value than before: a new
-//!   one, whose counts began at 0. `uptimeSeconds`: the time since, by a clock that never jumps; a
-//!   rate is a difference of values over a difference of these.
-//! - `labels`: every label that `by` and filters take. `hypertrace_overflow` is none of them, but is
-//!   shown by a row that holds the overflow series.
-//! - `series`: in use; the bound; label sets shortened at the bound; label sets that the overflow
-//!   series took; series that left for being idle, whose counts are in no figure any more.
-//! - `calls`: all, and those that pass the filters. Whole numbers, exact below 2⁵³.
-//! - `rows`: greatest first. A label that the group's series do not have is left out. `other`: what
-//!   `limit` cut off.
-//! - `eventLoop`: `answering`: whether it answered in time; `lagSeconds`: how long it took, or is
-//!   taking.
-//! - `process`: `null` for what is not known. The heap's figures are as old as `sampleAgeSeconds`,
-//!   and not known with `collectDefaults: false`.
+//! - `startTimeSeconds`: the start of the counter, in seconds since the epoch. If it differs from an
+//!   earlier document's, the process was restarted and counts began at 0. `uptimeSeconds`: seconds
+//!   since the start, by a monotonic clock. A rate is a difference of values divided by a difference
+//!   of `uptimeSeconds`.
+//! - `labels`: the labels that `by` and filters accept. `hypertrace_overflow` is not one of them: only
+//!   the row of the overflow series has it.
+//! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
+//!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
+//!   that were removed because they were idle. No value of the document contains the counts of expired
+//!   series.
+//! - `calls`: `total`: the sum over all series; `matched`: the sum over those that pass the filters.
+//!   Whole numbers, exact below 2⁵³.
+//! - `rows`: groups in descending order of `value`. A label that no series of the group has is left
+//!   out. `other`: the groups that `limit` excluded.
+//! - `eventLoop`: `answering`: true if the event loop answered in time; `lagSeconds`: the delay of its
+//!   answer so far; `sampleAgeSeconds`: the age of the last sample.
+//! - `process`: `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
+//!   unknown with `collectDefaults: false`.
 
+mod document;
 mod grouping;
-mod json;
 mod query;
 #[cfg(test)]
 mod tests;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use self::{grouping::Grouping, json::Json};
+use self::{
+    document::{Calls, Document, Other, SCHEMA},
+    grouping::Grouping,
+};
 pub use self::{
-    grouping::Row,
+    document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
 use crate::counter::{PageReader, TraceCounter};
 
-/// How many series are summed in one go: what the counter's lock and the server thread are held
-/// for, some 50 µs.
-const CHUNK_SERIES: u32 = 4096;
+/// How many series one step sums. The counter's lock and the server thread are held for one step,
+/// about 50 µs.
+const STEP_SERIES: u32 = 4096;
 
-/// What a summary tells besides counts. Seconds and bytes; `None` is unknown.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// When the counter began, since the epoch.
-    pub start_time: f64,
-    /// The time since, by a monotonic clock.
-    pub uptime: f64,
-    /// Whether the event loop has answered the last question.
-    pub answering: bool,
-    /// How long the last question waited, or has been waiting.
-    pub lag: f64,
-    /// The age of the sample that the heap's figures are from.
-    pub sample_age: Option<f64>,
-    /// When the process started, since the epoch.
-    pub process_start_time: Option<f64>,
-    /// CPU time that the process has spent.
-    pub cpu: Option<f64>,
-    /// Its memory in RAM.
-    pub resident_memory: Option<f64>,
-    /// V8's heap: what is used of it.
-    pub heap_used: Option<f64>,
-    /// V8's heap: all of it.
-    pub heap_total: Option<f64>,
-}
-
-/// A summary in the making.
+/// A summary, computed in steps.
 pub struct Summary {
-    /// Not a page: what it visits does not count as shown. It keeps slots and fragments from being
-    /// given out anew between two steps.
-    reading: PageReader,
+    /// Keeps slots and fragments from being reused between two steps. Series that it visits do not
+    /// count as shown on a page.
+    reader: PageReader,
     query: Query,
     grouping: Grouping,
+    /// The slot of the next step; `None` after the last.
     next: Option<u32>,
 }
 
 impl Summary {
-    /// Nothing is summed yet.
+    /// A summary of no series yet.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
-        Self { reading: PageReader::new(counter), query, grouping, next: Some(0) }
+        Self { reader: PageReader::new(counter), query, grouping, next: Some(0) }
     }
 
-    /// Sums the next series, [`CHUNK_SERIES`] of them at most, and tells whether there are more.
-    /// Others that run on this thread take their turn in between.
+    /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
+    /// other tasks of the thread can run.
     pub fn step(&mut self) -> bool {
         let Some(from) = self.next else { return false };
-        let mut left = CHUNK_SERIES;
+        let mut left = STEP_SERIES;
         let grouping = &mut self.grouping;
-        self.next = self.reading.counter().visit(from, |series| {
+        self.next = self.reader.counter().visit(from, |series| {
             grouping.add(&series);
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -129,74 +112,29 @@ impl Summary {
         self.next.is_some()
     }
 
-    /// The summary as JSON.
+    /// Runs the steps that are left and returns the document.
     #[must_use]
-    pub fn into_json(mut self, figures: &Figures) -> Vec<u8> {
+    pub fn into_json(mut self, runtime: &RuntimeStats) -> Vec<u8> {
         while self.step() {}
-        let mut out = Vec::with_capacity(4096);
-        let mut json = Json(&mut out);
-        json.open(b'{').key("schema").number(1.0);
-        json.key("metric").string(self.reading.counter().name());
-        json.key("startTimeSeconds").number(figures.start_time);
-        json.key("uptimeSeconds").number(figures.uptime);
-        self.write_counts(&mut json);
-        write_figures(&mut json, figures);
-        json.close(b'}');
-        out
-    }
-
-    fn write_counts(&self, json: &mut Json<'_>) {
-        let names = self.reading.counter().schema().names();
-        write_names(json.key("labels"), names.iter());
-        let stats = self.reading.counter().stats();
-        json.key("series").open(b'{');
-        json.key("used").number(stats.series.into()).key("limit").number(stats.limit.into());
-        json.key("collapsed").number(float(stats.collapsed));
-        json.key("overflowed").number(float(stats.overflowed));
-        json.key("expired").number(float(stats.expired)).close(b'}');
-
+        let counter = self.reader.counter();
+        let names = counter.schema().names();
         let Grouping { total, matched, .. } = self.grouping;
-        json.key("calls").open(b'{').key("total").number(total);
-        json.key("matched").number(matched).close(b'}');
-        write_names(json.key("by"), self.query.by.iter().map(|&label| &names[label]));
-
         let rows = self.grouping.top(self.query.limit);
         let shown: f64 = rows.iter().map(|row| row.value).sum();
-        json.key("rows").open(b'[');
-        for row in &rows {
-            json.open(b'{').key("labels").open(b'{');
-            for (name, value) in &row.labels {
-                json.key(name).string(value);
-            }
-            json.close(b'}').key("value").number(row.value).close(b'}');
-        }
-        json.close(b']').key("other").open(b'{');
-        json.key("groups").number(float((self.grouping.len() - rows.len()) as u64));
-        json.key("value").number(matched - shown).close(b'}');
+        let document = Document {
+            schema: SCHEMA,
+            metric: counter.name(),
+            start_time_seconds: runtime.start_time,
+            uptime_seconds: runtime.uptime,
+            labels: names,
+            series: counter.stats().into(),
+            calls: Calls { total, matched },
+            by: self.query.by.iter().map(|&label| names[label].as_str()).collect(),
+            other: Other { groups: self.grouping.len() - rows.len(), value: matched - shown },
+            rows,
+            event_loop: &runtime.event_loop,
+            process: &runtime.process,
+        };
+        document.to_json()
     }
-}
-
-fn write_names<'n>(json: &mut Json<'_>, names: impl Iterator<Item = &'n String>) {
-    json.open(b'[');
-    for name in names {
-        json.string(name);
-    }
-    json.close(b']');
-}
-
-fn write_figures(json: &mut Json<'_>, figures: &Figures) {
-    json.key("eventLoop").open(b'{').key("answering").truth(figures.answering);
-    json.key("lagSeconds").number(figures.lag);
-    json.key("sampleAgeSeconds").known(figures.sample_age).close(b'}');
-    json.key("process").open(b'{');
-    json.key("startTimeSeconds").known(figures.process_start_time);
-    json.key("cpuSeconds").known(figures.cpu);
-    json.key("residentMemoryBytes").known(figures.resident_memory);
-    json.key("heapUsedBytes").known(figures.heap_used);
-    json.key("heapTotalBytes").known(figures.heap_total).close(b'}');
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-fn float(number: u64) -> f64 {
-    number as f64
 }

@@ -1,45 +1,44 @@
-//! What a summary is asked for: the query string of its request, taken apart and checked. Pure.
+//! Parses and validates the query string of `/summary.json`. Pure.
 
 use std::{borrow::Cow, fmt};
 
 use crate::labels::Schema;
 
-/// The most rows that one summary gives.
+/// The highest `limit`.
 pub const MAX_LIMIT: usize = 1000;
 
-/// How many rows it gives unless told.
+/// The default of `limit`.
 pub const DEFAULT_LIMIT: usize = 50;
 
 /// The most labels to group by.
 pub const MAX_BY: usize = 8;
 
-/// What to group by unless told: class and function.
+/// The default of `by`: class and function.
 const DEFAULT_BY: [usize; 2] = [0, 1];
 
-/// A checked request. Labels are told by their place in [`Schema::names`].
+/// A valid query. Labels are indexes into [`Schema::names`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// The labels to group by, at least one, none twice.
+    /// The labels to group by: at least one, without duplicates.
     pub by: Vec<usize>,
-    /// Labels and the one value that counts; an empty value stands for no label.
+    /// Labels to filter by and their value. An empty value selects series without the label.
     pub filters: Vec<(usize, String)>,
-    /// The most rows to give, 1 to [`MAX_LIMIT`].
+    /// The most rows to return, 1 to [`MAX_LIMIT`].
     pub limit: usize,
 }
 
-/// What is wrong with a request, told to whoever sent it. No more than 40 characters of what was
-/// sent are repeated.
+/// A fault of a query. Its message contains at most 40 characters of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryError {
-    /// A name or a value whose percent escapes are broken or not UTF-8.
+    /// A name or a value is not valid percent-encoded UTF-8.
     Encoding,
-    /// A parameter that stands twice.
-    Twice(String),
-    /// A parameter that is none.
+    /// A parameter is given twice.
+    Duplicate(String),
+    /// A parameter is neither `by` nor `limit` nor a label.
     Unknown(String),
-    /// `by` names no label, the same one twice, too many, or one that is not there.
+    /// `by` has no label, too many, the same one twice, or a name that is not a label.
     By(String),
-    /// `limit` is not a whole number in range.
+    /// `limit` is not a whole number in the allowed range.
     Limit(String),
 }
 
@@ -47,14 +46,14 @@ impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encoding => f.write_str("The query is not percent-encoded UTF-8."),
-            Self::Twice(name) => write!(f, "{:?} is given twice.", short(name)),
+            Self::Duplicate(name) => write!(f, "{:?} is given twice.", short(name)),
             Self::Unknown(name) => {
-                write!(f, "There is no parameter {:?}: ", short(name))?;
-                f.write_str("take \"by\", \"limit\", or the name of a label to filter by.")
+                write!(f, "There is no parameter {:?}. ", short(name))?;
+                f.write_str("Use \"by\", \"limit\", or the name of a label to filter by.")
             }
             Self::By(given) => write!(
                 f,
-                "\"by\" takes 1 to {MAX_BY} different names of labels, parted by commas, not {:?}.",
+                "\"by\" takes 1 to {MAX_BY} different label names, separated by commas, not {:?}.",
                 short(given)
             ),
             Self::Limit(given) => write!(
@@ -89,15 +88,15 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if seen.contains(&name) {
-                return Err(QueryError::Twice(name.into_owned()));
+                return Err(QueryError::Duplicate(name.into_owned()));
             }
             match &*name {
-                "by" => parsed.by = read_by(&value, schema)?,
-                "limit" => parsed.limit = read_limit(&value)?,
+                "by" => parsed.by = parse_by(&value, schema)?,
+                "limit" => parsed.limit = parse_limit(&value)?,
                 label => {
-                    let place = place(label, schema)
+                    let index = label_index(label, schema)
                         .ok_or_else(|| QueryError::Unknown(label.to_owned()))?;
-                    parsed.filters.push((place, value.into_owned()));
+                    parsed.filters.push((index, value.into_owned()));
                 }
             }
             seen.push(name);
@@ -106,30 +105,31 @@ impl Query {
     }
 }
 
-fn place(label: &str, schema: &Schema) -> Option<usize> {
+fn label_index(label: &str, schema: &Schema) -> Option<usize> {
     schema.names().iter().position(|name| name == label)
 }
 
-fn read_by(value: &str, schema: &Schema) -> Result<Vec<usize>, QueryError> {
-    let wrong = || QueryError::By(value.to_owned());
+fn parse_by(value: &str, schema: &Schema) -> Result<Vec<usize>, QueryError> {
+    let invalid = || QueryError::By(value.to_owned());
     let mut by = Vec::new();
     for label in value.split(',') {
-        let place = place(label, schema).ok_or_else(wrong)?;
-        if by.contains(&place) || by.len() == MAX_BY {
-            return Err(wrong());
+        let index = label_index(label, schema).ok_or_else(invalid)?;
+        if by.contains(&index) || by.len() == MAX_BY {
+            return Err(invalid());
         }
-        by.push(place);
+        by.push(index);
     }
     Ok(by)
 }
 
-fn read_limit(value: &str) -> Result<usize, QueryError> {
+fn parse_limit(value: &str) -> Result<usize, QueryError> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let limit = value.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| QueryError::Limit(value.to_owned()))
 }
 
-/// Undoes `application/x-www-form-urlencoded`.
+/// Decodes `application/x-www-form-urlencoded`. Other decoders accept invalid escapes; this one rejects
+/// them.
 fn decode(text: &str) -> Result<Cow<'_, str>, QueryError> {
     if !text.contains(['%', '+']) {
         return Ok(Cow::Borrowed(text));
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_is_class_and_function() {
+    fn an_empty_query_groups_by_class_and_function() {
         for query in ["", "&", "&&"] {
             assert_eq!(parse(query), Ok(Query { by: vec![0, 1], filters: vec![], limit: 50 }));
         }
     }
 
     #[test]
-    fn labels_limit_and_filters_are_read() {
+    fn labels_limit_and_filters_are_parsed() {
         let query =
             "by=caller_filename,object_props_p&limit=1000&object_classname=A%26+%2B%C3%A9&id=";
         let filters = vec![(0, "A& +é".to_owned()), (3, String::new())];
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn an_invalid_query_has_an_error_for_its_fault() {
         let by = |given: &str| QueryError::By(given.into());
         let limit = |given: &str| QueryError::Limit(given.into());
         let table = [
@@ -206,7 +206,7 @@ mod tests {
             ("x=1", QueryError::Unknown("x".into())),
             ("=", QueryError::Unknown(String::new())),
             ("hypertrace_overflow=true", QueryError::Unknown("hypertrace_overflow".into())),
-            ("id=1&id=2", QueryError::Twice("id".into())),
+            ("id=1&id=2", QueryError::Duplicate("id".into())),
             ("id=%", QueryError::Encoding),
             ("id=%4", QueryError::Encoding),
             ("id=%zz", QueryError::Encoding),
@@ -218,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn an_error_repeats_little_of_what_was_sent() {
+    fn an_error_message_contains_little_of_the_query() {
         let error = parse(&format!("{}=1", "x".repeat(9000))).expect_err("no such parameter");
         assert!(error.to_string().len() < 200, "{error}");
     }
 
     #[test]
-    fn by_takes_eight_labels_and_no_more() {
+    fn by_accepts_at_most_eight_labels() {
         let names = schema().names().to_vec();
         assert!(parse(&format!("by={}", names[..8].join(","))).is_ok());
         assert!(parse(&format!("by={}", names[..9].join(","))).is_err());
@@ -232,17 +232,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_query_is_read_or_refused(query in any::<String>()) {
+        fn no_query_panics(query in any::<String>()) {
             let _ = parse(&query);
         }
 
         #[test]
-        fn an_encoded_value_reads_back(value in any::<String>()) {
+        fn an_encoded_value_is_decoded(value in any::<String>()) {
             let mut encoded = String::new();
             for byte in value.bytes() {
-                write!(encoded, "%{byte:02x}").expect("a string takes it");
+                write!(encoded, "%{byte:02x}").expect("writing to a string cannot fail");
             }
-            let query = parse(&format!("id={encoded}")).expect("well encoded");
+            let query = parse(&format!("id={encoded}")).expect("a valid encoding");
             prop_assert_eq!(&query.filters[0].1, &value);
         }
     }

@@ -1,4 +1,4 @@
-//! The summary's text, and its law: it sums as a reader of the whole page would.
+//! Tests of the document: its text, and its sums against the sums over the whole page.
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     labels::read_labels,
 };
 
-/// A counter with these label sets, each counted so often.
+/// A counter with these label sets and their values.
 fn counted(
     allowed_props: &[&str],
     max_series: u32,
@@ -27,16 +27,16 @@ fn counted(
     (counter, thread)
 }
 
-fn json(counter: &Arc<TraceCounter>, query: &str, figures: &Figures) -> String {
-    let query = Query::parse(query, counter.schema()).expect("a good query");
-    String::from_utf8(Summary::new(Arc::clone(counter), query).into_json(figures)).expect("UTF-8")
+fn json(counter: &Arc<TraceCounter>, query: &str, runtime: &RuntimeStats) -> String {
+    let query = Query::parse(query, counter.schema()).expect("a valid query");
+    String::from_utf8(Summary::new(Arc::clone(counter), query).into_json(runtime)).expect("UTF-8")
 }
 
-/// The part of a summary that counts.
+/// The rows of a document and what follows up to the event loop.
 fn rows(counter: &Arc<TraceCounter>, query: &str) -> String {
-    let text = json(counter, query, &Figures::default());
+    let text = json(counter, query, &RuntimeStats::default());
     let from = text.find("\"rows\"").expect("rows");
-    let to = text.find(",\"eventLoop\"").expect("the event loop after the counts");
+    let to = text.find(",\"eventLoop\"").expect("the event loop after the rows");
     text[from..to].to_owned()
 }
 
@@ -52,17 +52,21 @@ const SETS: [(&[&str], u32); 6] = [
 #[test]
 fn a_summary_has_its_documented_text() {
     let (counter, thread) = counted(&["p"], 100, &SETS);
-    let figures = Figures {
+    let runtime = RuntimeStats {
         start_time: 1_760_000_000.25,
         uptime: 61.5,
-        answering: false,
-        lag: 1.5,
-        sample_age: Some(2.0),
-        process_start_time: Some(1_760_000_000.0),
-        cpu: Some(3.25),
-        resident_memory: Some(91_234_567.0),
-        heap_used: None,
-        heap_total: Some(1.0),
+        event_loop: EventLoopStats {
+            answering: false,
+            lag_seconds: 1.5,
+            sample_age_seconds: Some(2.0),
+        },
+        process: ProcessStats {
+            start_time_seconds: Some(1_760_000_000.0),
+            cpu_seconds: Some(3.25),
+            resident_memory_bytes: Some(91_234_567.0),
+            heap_used_bytes: None,
+            heap_total_bytes: Some(1.0),
+        },
     };
     let expected = concat!(
         r#"{"schema":1,"metric":"trace_counter","startTimeSeconds":1760000000.25,"#,
@@ -78,21 +82,21 @@ fn a_summary_has_its_documented_text() {
         r#""residentMemoryBytes":91234567,"heapUsedBytes":null,"heapTotalBytes":1}}"#,
     );
     let query = "by=caller_functionname&limit=1&object_classname=Hypercore";
-    assert_eq!(json(&counter, query, &figures), expected);
+    assert_eq!(json(&counter, query, &runtime), expected);
     thread.leave(&counter);
 }
 
 #[test]
-fn a_counter_without_calls_has_no_rows() {
+fn a_counter_without_calls_has_no_rows_and_unknown_values_are_null() {
     let (counter, thread) = counted(&[], 100, &[]);
     assert_eq!(rows(&counter, ""), r#""rows":[],"other":{"groups":0,"value":0}"#);
-    let text = json(&counter, "", &Figures::default());
+    let text = json(&counter, "", &RuntimeStats::default());
     assert!(text.contains(r#""cpuSeconds":null"#), "{text}");
     thread.leave(&counter);
 }
 
 #[test]
-fn one_goes_from_classes_down_to_objects_and_properties() {
+fn rows_are_grouped_and_filtered_by_any_labels() {
     let (counter, thread) = counted(&["p"], 100, &SETS);
     let table = [
         (
@@ -123,7 +127,7 @@ fn one_goes_from_classes_down_to_objects_and_properties() {
 }
 
 #[test]
-fn the_overflow_series_has_a_row_of_its_own() {
+fn the_overflow_series_has_its_own_row() {
     let (counter, thread) = counted(&[], 1, &[(&["A", "f"], 2), (&["B", "f"], 1)]);
     let found = rows(&counter, "");
     let expected = r#""rows":[{"labels":{"hypertrace_overflow":"true"},"value":3}]"#;
@@ -132,10 +136,10 @@ fn the_overflow_series_has_a_row_of_its_own() {
 }
 
 #[test]
-fn hostile_names_come_through() {
+fn special_characters_are_escaped() {
     let hostile = "\"<img onerror=x>\\\n\u{0}\u{202e}😀";
     let (counter, thread) = counted(&[], 10, &[(&[hostile, "f"], 1)]);
-    let expected = "{\"object_classname\":\"\\\"<img onerror=x>\\\\\\u000a\\u0000\u{202e}😀\"}";
+    let expected = "{\"object_classname\":\"\\\"<img onerror=x>\\\\\\n\\u0000\u{202e}😀\"}";
     let found = rows(&counter, "by=object_classname");
     assert!(found.contains(expected), "{found}");
     thread.leave(&counter);
@@ -151,13 +155,13 @@ fn many_series_are_summed_in_steps() {
     }
     let mut summary = Summary::new(Arc::clone(&counter), Query::default());
     let steps = std::iter::repeat_with(|| summary.step()).take_while(|&more| more).count();
-    assert_eq!(steps, 2, "two that left more to do, and a last one");
-    let text = String::from_utf8(summary.into_json(&Figures::default())).expect("UTF-8");
+    assert_eq!(steps, 2, "two steps with more to follow, and the last");
+    let text = String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8");
     assert!(text.contains(r#""value":10000}"#) && text.len() < 1000, "{text}");
     thread.leave(&counter);
 }
 
-/// Sums by reading every line of the page.
+/// Sums that a reader of the whole page computes.
 fn sums_of_the_page(counter: &TraceCounter, query: &Query) -> BTreeMap<Vec<(String, String)>, f64> {
     let names = counter.schema().names();
     let mut sums = BTreeMap::new();
@@ -181,7 +185,7 @@ fn sums_of_the_page(counter: &TraceCounter, query: &Query) -> BTreeMap<Vec<(Stri
 
 proptest! {
     #[test]
-    fn a_summary_sums_as_a_reader_of_the_page_would(
+    fn sums_are_those_of_a_reader_of_the_page(
         sets in prop::collection::vec(
             (prop::collection::vec(prop::sample::select(vec!["", "a", "b", "1", "2", "01"]), 10), 1..4u32),
             0..60,

@@ -12,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
 use hypertrace_prometheus::{
     exposition::{CHUNK_BYTES, CONTENT_TYPE, CachedVersions, Render, Step},
-    server::{BoxFuture, Limits, Scrape, Server, Source, access::AccessPolicy, listen},
+    server::{Limits, Scrape, Server, Source, access::AccessPolicy, listen},
 };
 
 use tokio::sync::{
@@ -202,4 +203,10 @@ pub fn eventually(condition: &str, mut is_true: impl FnMut() -> bool) {
         assert!(begin.elapsed() < TIMEOUT, "{condition}, within {TIMEOUT:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Serialises the tests of one file that measure their whole process.
+pub fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! A page of 100,000 series as hypercore makes them: ours, what other Rust programs would write it with, and the limit, which is
-//! copying the bytes. `cargo bench --manifest-path benchmark/rust/Cargo.toml`.
+//! Writes a page of 100,000 series with labels as hypercore has them: ours, other crates, and the lower limit, which is copying
+//! the bytes. `cargo bench --manifest-path benchmark/rust/Cargo.toml`.
 
 use std::{hint::black_box, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ const SERIES: usize = 100_000;
 const METHODS: [&str; 4] = ["get", "append", "download", "replicate"];
 const FILE: &str = "/home/user/app/node_modules/hypercore/lib/session.js";
 
-/// The values of series `n`, in the order of `RESERVED`: ten objects to a parent, four call sites to each.
+/// The label values of series `n`, in the order of `RESERVED`: ten objects for each parent, four call sites for each object.
 fn values(n: usize) -> [String; 7] {
     let (object, method) = (n / 4, METHODS[n % 4]);
     let parent = object / 10;
@@ -30,7 +30,7 @@ fn counts(n: usize) -> u64 {
     1 + n as u64 % 1000
 }
 
-/// Ours, counted in memory that is leaked, as JavaScript lends it for as long as it lives.
+/// A counter whose cells are leaked memory, as JavaScript lends memory for the life of a thread.
 fn counter() -> Arc<TraceCounter> {
     let options = CounterOptions {
         name: "trace_counter".into(),
@@ -42,12 +42,12 @@ fn counter() -> Arc<TraceCounter> {
     };
     let counter = Arc::new(TraceCounter::new(options).expect("valid options"));
     let shard = counter.open_shard();
-    for page in 0..SERIES.div_ceil(CELLS) {
-        let cells: Vec<f64> = (0..CELLS).map(|cell| counts(page * CELLS + cell) as f64).collect();
+    for block in 0..SERIES.div_ceil(CELLS) {
+        let cells: Vec<f64> = (0..CELLS).map(|cell| counts(block * CELLS + cell) as f64).collect();
         let cells = NonNull::new(cells.leak().as_mut_ptr()).expect("memory");
-        // SAFETY: aligned memory of that many cells, which nobody frees or writes.
+        // SAFETY: aligned memory of this many cells, which is never freed or written.
         let lent = unsafe { CellBlock::new(cells) };
-        assert!(counter.lend_cells(shard, page, lent));
+        assert!(counter.lend_cells(shard, block, lent));
     }
     for n in 0..SERIES {
         assert_eq!(counter.intern(values(n).iter().map(String::as_str)).slot as usize, n);
@@ -55,7 +55,7 @@ fn counter() -> Arc<TraceCounter> {
     counter
 }
 
-/// Chunk by chunk, as it is served.
+/// Renders in chunks, as the server does.
 fn render(counter: &Arc<TraceCounter>, out: &mut Vec<u8>) -> usize {
     let mut page = Page::new(Arc::clone(counter), Vec::new());
     let mut length = 0;

@@ -94,14 +94,18 @@ fn only_ranges_that_changed_are_rendered() {
     let cache = Rc::new(DeflateCache::new(LIMIT));
     assert_eq!(rendered_ranges(&counter, &cache), [0, 1, 2, 3, 4]);
     assert_eq!(gunzip(&gzip_page(&counter, &cache)), plain_page(&counter));
-    assert_eq!(rendered_ranges(&counter, &cache), []);
+    assert_eq!(rendered_ranges(&counter, &cache), [0_u32; 0]);
 
     thread.count(&counter, 2 * RANGE);
     thread.count(&counter, intern(&counter, 999_999));
     assert_eq!(rendered_ranges(&counter, &cache), [2, 4]);
     assert_eq!(gunzip(&gzip_page(&counter, &cache)), plain_page(&counter));
     thread.leave(&counter);
-    assert_eq!(rendered_ranges(&counter, &cache), [], "the counts of a thread that ended stay");
+    assert_eq!(
+        rendered_ranges(&counter, &cache),
+        [0_u32; 0],
+        "the counts of a thread that ended stay"
+    );
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn a_series_that_is_interned_without_a_count_changes_no_range() {
     let cache = Rc::new(DeflateCache::new(LIMIT));
     gzip_page(&counter, &cache);
     intern(&counter, 77);
-    assert_eq!(rendered_ranges(&counter, &cache), []);
+    assert_eq!(rendered_ranges(&counter, &cache), [0_u32; 0]);
     thread.leave(&counter);
 }
 
@@ -154,7 +158,7 @@ fn a_value_of_a_cached_range_counts_as_shown() {
     counter.sweep(thread.shard(), later(200));
     assert_eq!(counter.stats().expired, 0, "the value 2 was not on a page yet");
     gzip_page(&counter, &cache);
-    assert_eq!(rendered_ranges(&counter, &cache), []);
+    assert_eq!(rendered_ranges(&counter, &cache), [0_u32; 0]);
     counter.sweep(thread.shard(), later(300));
     counter.sweep(thread.shard(), later(400));
     assert_eq!(counter.stats().expired, 1);
