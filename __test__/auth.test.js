@@ -14,6 +14,7 @@ const { Worker } = require('node:worker_threads')
 const HypertracePrometheus = require('..')
 const { createExporters } = require('./support/exporters')
 const { get } = require('./support/http')
+const { occupy } = require('./support/ports')
 const { startProgram } = require('./support/program')
 const { startPrometheus } = require('./support/prometheus')
 const { lacks } = require('./support/tools')
@@ -258,11 +259,15 @@ test('headers: each answer is not to be sniffed, stored or embedded', async () =
   }
 })
 
-test('a page that is open to others without auth warns once, and says what to do', async (t) => {
-  const open = startProgram(t, OPENER, [JSON.stringify([{ host: '0.0.0.0' }, { host: '0.0.0.0' }])])
-  const { code, stderr } = await open.ended()
+test('a page that other machines can read without auth warns once for each port, and says what to do', async (t) => {
+  const occupied = [await occupy(0, '127.0.0.1'), await occupy(0, '127.0.0.1')]
+  const ports = occupied.map(({ port }) => port)
+  await Promise.all(occupied.map(({ free }) => free()))
+  const options = [...ports, ...ports].map((port) => ({ host: '0.0.0.0', port }))
+  const { code, stderr } = await startProgram(t, OPENER, [JSON.stringify(options)]).ended()
   assert.equal(code, 0, stderr)
-  assert.equal(stderr.match(/\[HYPERTRACE_OPEN_PAGE\]/g)?.length, 1, stderr)
+  const warnings = [...stderr.matchAll(/\[HYPERTRACE_OPEN_PAGE\].* port (\d+) /g)].map(([, port]) => Number(port))
+  assert.deepEqual(warnings, ports)
   assert.match(stderr, /auth/)
 })
 

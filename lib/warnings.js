@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Process warnings: each is emitted once in a process and says what to do. Runtimes without
+ * Process warnings: each is emitted once in a process, or once for a port, and says what to do. Runtimes without
  * `process.emitWarning` get none.
  */
 
@@ -41,7 +41,7 @@ function warnOfBound (maxSeries) {
  */
 function warnOfOpenPage (at) {
   if (at === null || LOOPBACK.test(at.address)) return
-  warnOnce('open page', 'HYPERTRACE_OPEN_PAGE',
+  warnOnce(`open page ${at.port}`, 'HYPERTRACE_OPEN_PAGE',
     `The metrics page on ${at.address} port ${at.port} can be read by anybody who can reach that port: ` +
     'it shows file paths and names from this program.',
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
