@@ -28,6 +28,7 @@ const SHARED_OPTIONS = [
   'seriesIdleTimeout',
   'maxLabelValueLength',
   'collectDefaults',
+  'startAtZero',
   'prefix'
 ]
 
@@ -43,6 +44,7 @@ const PROPS_LABEL = /^(object|parent_object|caller)_props_/
  * @property {string} host
  * @property {any} register
  * @property {boolean} collectDefaults
+ * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
  * @property {[string, string][]} defaultLabels
@@ -68,6 +70,7 @@ function readOptions (given) {
     host: optional('host', host, 'localhost', isFilledString, 'a host name or address'),
     register: readRegister(register),
     collectDefaults: optional('collectDefaults', collectDefaults, true, isBoolean, 'a boolean'),
+    startAtZero: optional('startAtZero', given.startAtZero, true, isBoolean, 'a boolean'),
     allowedProps: readStrings('allowedProps', given.allowedProps),
     metricName: readName('metricName', metricName, 'trace_counter'),
     defaultLabels: readLabels(given.defaultLabels),

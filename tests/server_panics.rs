@@ -97,7 +97,7 @@ fn an_empty_page_is_never_a_200() {
 fn an_invalid_content_type_is_a_500() {
     let source = FnSource(|_| -> ScrapeFuture {
         let content_type = "text/plain\r\nX: y".to_owned();
-        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)) } })
+        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)), on_complete: None } })
     });
     start(Arc::new(source), short_limits()).scrape().assert_text(500);
 }

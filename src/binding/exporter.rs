@@ -26,7 +26,7 @@ use super::{
     thread_call::NumberFunction,
 };
 use crate::{
-    exposition::CONTENT_TYPE,
+    exposition::Format,
     gather::{Gatherer, GathererSource, JsThread, RegisterPage, RegisterSource, RenderRequests},
     server::{Source, tls::SecureContext},
     shared_server::{self, ListenConfig, OpenError, Opened, SharedServer},
@@ -89,14 +89,14 @@ impl Exporter {
     /// The content type of the page.
     #[napi(getter)]
     pub fn content_type(&self) -> &str {
-        CONTENT_TYPE
+        Format::Text.content_type()
     }
 
     /// For each allowed property, the config of its label among its owner's: two that become the same
     /// label name have the same config.
     #[napi(getter)]
     pub fn places(&self) -> Vec<u32> {
-        self.inner.gatherer.counter().schema().places().to_vec()
+        self.inner.gatherer.counter().schema().columns().to_vec()
     }
 
     /// Takes the certificate to show: for the server that `listen` starts, or from now on for the one
@@ -136,8 +136,8 @@ impl Exporter {
                 Some(asker) => Arc::new(RegisterSource {
                     gatherer: Arc::clone(gatherer),
                     thread: Arc::clone(thread),
-                    asker,
-                    questions: Arc::clone(questions),
+                    requester: asker,
+                    requests: Arc::clone(questions),
                 }),
                 None => Arc::new(GathererSource(Arc::clone(gatherer))),
             }
@@ -188,7 +188,7 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn deliver_page(&self, question: u32, text: Option<String>, content_type: String) {
         let page = text.map(|text| RegisterPage { text, content_type });
-        self.inner.questions.answer(question, page);
+        self.inner.questions.respond(question, page);
     }
 
     /// The default families as they are now.
@@ -200,7 +200,7 @@ impl Exporter {
     /// The page, written on a thread of libuv's pool.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn metrics(&self) -> AsyncTask<RenderTask> {
-        AsyncTask::new(RenderTask::new(self.inner.gatherer.page()))
+        AsyncTask::new(RenderTask::new(self.inner.gatherer.page(Format::Text, None)))
     }
 
     /// Stops the server or leaves it, then calls `done`: the port is free then, if this thread opened
@@ -211,7 +211,7 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
         self.inner.stopped.store(true, Ordering::Relaxed);
-        self.inner.gatherer.counter().remembers_no_more(self.inner.thread.shard);
+        self.inner.gatherer.counter().end_cache(self.inner.thread.shard);
         if let Some(server) = &self.inner.server {
             server.stop(&self.inner.thread, self.inner.opened, notice(&done)?);
         } else {

@@ -24,6 +24,8 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The bound on series.
     pub max_series: u32,
+    /// Scrapers are shown each new series at 0 once.
+    pub start_at_zero: bool,
     /// How long a series may be idle, in milliseconds; 0: for ever.
     pub series_idle_timeout: u32,
     /// The number of this worker thread; missing on the main thread.
@@ -59,6 +61,7 @@ impl ExporterOptions {
             schema: Schema::new(&self.allowed_props),
             default_labels: self.default_labels(),
             max_series: self.max_series,
+            start_at_zero: self.start_at_zero,
             idle_timeout: (self.series_idle_timeout > 0)
                 .then(|| Duration::from_millis(self.series_idle_timeout.into())),
         })

@@ -24,8 +24,8 @@ impl Sampler for Asker {
 }
 
 impl RenderRequester for Asker {
-    fn ask(&self, question: u32) -> bool {
-        self.0.call(question)
+    fn request_page(&self, request: u32) -> bool {
+        self.0.call(request)
     }
 }
 

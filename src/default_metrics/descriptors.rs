@@ -170,6 +170,11 @@ pub static SAMPLE_AGE: Descriptor = aggregated(
     "max",
 );
 
+/// Calls.
+pub static CALLS: Descriptor = counter(
+    "hypertrace_calls_total",
+    "Calls counted since the start, those of expired series included.",
+);
 /// Series in use, the overflow series among them.
 pub static SERIES: Descriptor =
     gauge("hypertrace_series", "Series that the trace counter has in use.");

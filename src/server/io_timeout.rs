@@ -19,7 +19,7 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{limits::Limits, shutdown::StopFlag};
+use super::{OnComplete, limits::Limits, shutdown::StopFlag};
 
 /// The byte stream of a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -54,6 +54,7 @@ pub(crate) struct Progress {
     has_next: Cell<bool>,
     /// A write has been without progress since this time.
     stalled: Cell<Option<Instant>>,
+    on_complete: Cell<Option<OnComplete>>,
     head: Duration,
     stall: Duration,
     response: Duration,
@@ -65,6 +66,7 @@ impl Progress {
             stage: Cell::new(Stage::Idle),
             has_next: Cell::new(false),
             stalled: Cell::new(None),
+            on_complete: Cell::new(None),
             head: limits.head,
             stall: limits.stall,
             response: limits.response,
@@ -77,10 +79,12 @@ impl Progress {
         now + self.response
     }
 
-    /// Records that the whole response was handed to hyper.
-    pub(crate) fn end_response(&self) {
+    /// Records that the whole response was handed to hyper. `on_complete` is called when the socket has
+    /// accepted its last byte.
+    pub(crate) fn end_response(&self, on_complete: Option<OnComplete>) {
         if let Stage::Answering(since) = self.stage.get() {
             self.stage.set(Stage::Flushing(since));
+            self.on_complete.set(on_complete);
         }
     }
 
@@ -100,6 +104,9 @@ impl Progress {
     fn flushed(&self, now: Instant) {
         self.stalled.set(None);
         if matches!(self.stage.get(), Stage::Flushing(_)) {
+            if let Some(on_complete) = self.on_complete.take() {
+                on_complete();
+            }
             let has_next = self.has_next.take();
             self.stage.set(if has_next { Stage::Head(now) } else { Stage::Idle });
         }

@@ -1,7 +1,7 @@
 //! Answers the requests of all connections: routes them, checks access, and dispatches. Server thread
 //! only.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{hash::RandomState, sync::Arc, time::Instant};
 
 use hyper::{
     Request, Response,
@@ -13,7 +13,7 @@ use super::{
     Source,
     access::{AccessControl, AccessPolicy, Peer, Rejection},
     body::ResponseBody,
-    gzip::DeflateCache,
+    gzip::PageCaches,
     limits::Limits,
     permits::PermitPools,
     response::{asset, rejection, set_common_headers, text},
@@ -28,7 +28,9 @@ pub(crate) struct Service {
     pub(super) source: Arc<dyn Source>,
     pub(crate) limits: Limits,
     pub(super) permits: PermitPools,
-    pub(super) cache: Rc<DeflateCache>,
+    pub(super) caches: PageCaches,
+    /// Hashes what identifies a scraper.
+    pub(super) hasher: RandomState,
     access_control: AccessControl,
 }
 
@@ -37,7 +39,8 @@ impl Service {
         Self {
             source,
             permits: PermitPools::new(&limits),
-            cache: Rc::new(DeflateCache::new(limits.cache_bytes)),
+            caches: PageCaches::new(limits.cache_bytes),
+            hasher: RandomState::new(),
             access_control: AccessControl::new(policy, limits.connections),
             limits,
         }
@@ -52,7 +55,7 @@ impl Service {
     ) -> Response<ResponseBody> {
         let (route, closes) = dispatch(&request);
         let mut response = match self.admit(route, &request, peer).await {
-            Ok(()) => self.respond_at(route, &request, deadline).await,
+            Ok(()) => self.respond_at(route, &request, deadline, peer).await,
             Err(reason) => rejection(reason),
         };
         set_common_headers(response.headers_mut(), closes);
@@ -78,9 +81,10 @@ impl Service {
         route: Route,
         request: &Request<Incoming>,
         deadline: Instant,
+        peer: &Peer,
     ) -> Response<ResponseBody> {
         let mut response = match route {
-            Route::Metrics => self.scrape(request, deadline).await.unwrap_or_else(Into::into),
+            Route::Metrics => self.scrape(request, deadline, peer).await.unwrap_or_else(Into::into),
             Route::Summary => self.summary(request, deadline).await.unwrap_or_else(Into::into),
             Route::Live(file) => asset(file),
             _ => text(route.status(), route.text()),

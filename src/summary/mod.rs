@@ -73,7 +73,7 @@ pub use self::{
     document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
-use crate::counter::{PageReader, TraceCounter};
+use crate::counter::{SlotPin, TraceCounter};
 
 /// How many series one step sums. The counter's lock and the server thread are held for one step,
 /// about 50 µs.
@@ -83,7 +83,7 @@ const STEP_SERIES: u32 = 4096;
 pub struct Summary {
     /// Keeps slots and fragments from being reused between two steps. Series that it visits do not
     /// count as shown on a page.
-    reader: PageReader,
+    pin: SlotPin,
     query: Query,
     grouping: Grouping,
     /// The slot of the next step; `None` after the last.
@@ -95,7 +95,7 @@ impl Summary {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
-        Self { reader: PageReader::new(counter), query, grouping, next: Some(0) }
+        Self { pin: SlotPin::new(counter), query, grouping, next: Some(0) }
     }
 
     /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
@@ -104,7 +104,7 @@ impl Summary {
         let Some(from) = self.next else { return false };
         let mut left = STEP_SERIES;
         let grouping = &mut self.grouping;
-        self.next = self.reader.counter().visit(from, |series| {
+        self.next = self.pin.counter().visit(from, |series| {
             grouping.add(&series);
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -116,7 +116,7 @@ impl Summary {
     #[must_use]
     pub fn into_json(mut self, runtime: &RuntimeStats) -> Vec<u8> {
         while self.step() {}
-        let counter = self.reader.counter();
+        let counter = self.pin.counter();
         let names = counter.schema().names();
         let Grouping { total, matched, .. } = self.grouping;
         let rows = self.grouping.top(self.query.limit);

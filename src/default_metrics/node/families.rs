@@ -97,11 +97,15 @@ fn gc_family(kinds: &[GcKind], labels: &[(&str, &str)]) -> MetricFamily {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::write_families;
+    use crate::exposition::{Format, write_families};
 
     fn text(sample: Option<&Sample>, labels: &[(&str, &str)]) -> String {
         let mut out = Vec::new();
-        write_families(&mut out, &render(Duration::from_millis(1500), sample, labels));
+        write_families(
+            &mut out,
+            Format::Text,
+            &render(Duration::from_millis(1500), sample, labels),
+        );
         String::from_utf8(out).unwrap()
     }
 

@@ -83,6 +83,11 @@ impl Peer {
         let is_on_loopback = is_loopback(local);
         Self { address, is_on_loopback, is_authorized: Cell::new(false), phase }
     }
+
+    /// Returns the address of the peer.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
 }
 
 /// The reason why a request is rejected.
