@@ -211,7 +211,8 @@ fn case_32_a_thousand_idle_connections_do_no_harm_and_are_closed() {
 #[test]
 fn case_33_a_connection_beyond_the_limit_is_closed_until_another_ends() {
     let _alone = alone();
-    let limits = Limits { connections: 3, idle: Duration::from_secs(100), ..short_limits() };
+    let never = Duration::from_secs(100);
+    let limits = Limits { connections: 3, idle: never, silence: never, ..short_limits() };
     let running = start(small(), limits);
     let mut clients: Vec<_> = (0..3)
         .map(|_| {
@@ -231,35 +232,6 @@ fn case_33_a_connection_beyond_the_limit_is_closed_until_another_ends() {
         let mut client = running.connect();
         client.try_send(GET);
         client.try_response(false).is_some_and(|response| response.status == 200)
-    });
-}
-
-#[test]
-fn a_scrape_beyond_the_limit_gets_a_503() {
-    let _alone = alone();
-    let limits = Limits { scrapes: 2, stall: Duration::from_secs(100), ..short_limits() };
-    let limits = Limits { response: Duration::from_secs(100), ..limits };
-    let count = lines_in(40 * MB);
-    let running = start(page_of(count), limits);
-    let stalled: Vec<_> = (0..2)
-        .map(|_| {
-            let mut client = Client::connect_narrow(running.address);
-            client.send(GET);
-            client.stream.read_exact(&mut [0; 100]).unwrap();
-            client
-        })
-        .collect();
-    let mut client = running.connect();
-    client.send(GET);
-    let response = client.response();
-    response.assert_text(503);
-    assert_eq!(response.header("retry-after"), Some("1"));
-    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(client.response().status, 200);
-    stalled.into_iter().for_each(Client::reset);
-    eventually("a new scrape is served", || {
-        client.send("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        client.response_to_head().status == 200
     });
 }
 

@@ -42,6 +42,11 @@ impl Refusal {
         status: StatusCode::SERVICE_UNAVAILABLE,
         text: "Too many scrapes at once. Try again in a second.\n",
     };
+    /// The bound on summaries is reached.
+    pub(crate) const BUSY_SUMMARIES: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        text: "Too many summaries at once. Try again in a second.\n",
+    };
     /// The bound on buffered pages is reached.
     pub(crate) const BUSY_BUFFERED: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,

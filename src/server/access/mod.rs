@@ -13,19 +13,20 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Instant,
 };
 
 use gethostname::gethostname;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
 mod browser;
 mod credentials;
 mod hosts;
 mod throttle;
 
+pub(crate) use self::throttle::network;
 pub use self::{credentials::Credentials, throttle::delay};
 
 use self::{
@@ -78,6 +79,17 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The peer of a socket.
+    pub(crate) fn of(
+        socket: &TcpStream,
+        address: SocketAddr,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        // A connection that has ended has no address. The rules of the loopback are the stricter ones.
+        let local = socket.local_addr().map_or(Ipv4Addr::LOCALHOST.into(), |local| local.ip());
+        Self::new(address.ip(), local, phase)
+    }
+
     /// The peer of a connection from `address` to `local`.
     pub(crate) fn new(address: IpAddr, local: IpAddr, phase: watch::Receiver<Phase>) -> Self {
         let is_on_loopback = is_loopback(local);

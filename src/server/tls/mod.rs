@@ -10,7 +10,7 @@ mod maybe_tls;
 mod version1;
 
 pub use self::context::{Authorities, Pem, Renewal, SecureContext, Unusable, Version};
-pub(crate) use self::handshake::{HandshakePermit, Handshakes, shake_hands};
+pub(crate) use self::handshake::shake_hands;
 pub(crate) use self::maybe_tls::MaybeTlsStream;
 
 use std::sync::{Mutex, PoisonError};

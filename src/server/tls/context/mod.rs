@@ -179,6 +179,11 @@ impl SecureContext {
         self.digest.as_ref() == other.digest.as_ref()
     }
 
+    /// Returns whether each client must present a certificate.
+    pub(crate) fn has_client_auth(&self) -> bool {
+        self.ca.is_some()
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
