@@ -12,13 +12,17 @@ const { startProgram } = require('../support/program')
 
 const LIMIT_MS = 15_000
 
-/** Starts Chromium. One is enough for all tests of a file. */
-function startBrowser () {
+/**
+ * Starts Chromium. One is enough for all tests of a file.
+ *
+ * @param {...string} args more arguments of the command line
+ */
+function startBrowser (...args) {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args
     ]
   })
 }
