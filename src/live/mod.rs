@@ -35,11 +35,13 @@ const fn asset(path: &'static str, content_type: &'static str, text: &'static st
 }
 
 /// All files of the page.
-pub const ASSETS: [Asset; 10] = [
+pub const ASSETS: [Asset; 12] = [
     asset("/", HTML, include_str!("page.html")),
     asset("/live/page.css", STYLE, include_str!("page.css")),
     asset("/live/icon.svg", IMAGE, include_str!("icon.svg")),
     asset("/live/page.mjs", SCRIPT, include_str!("page.mjs")),
+    asset("/live/help.mjs", SCRIPT, include_str!("help.mjs")),
+    asset("/live/status.mjs", SCRIPT, include_str!("status.mjs")),
     asset("/live/poll.mjs", SCRIPT, include_str!("poll.mjs")),
     asset("/live/history.mjs", SCRIPT, include_str!("history.mjs")),
     asset("/live/view.mjs", SCRIPT, include_str!("view.mjs")),
