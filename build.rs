@@ -1,5 +1,5 @@
-//! Build steps: lets the linker leave Node-API symbols to be found in the host process, and shortens the
-//! files of the live page, which the binary contains.
+//! Makes the linker accept the Node-API symbols, which the host process defines, and shortens the files of
+//! the live page, which the binary contains.
 
 use std::{env, error::Error, fs, path::Path};
 

@@ -1,15 +1,14 @@
 'use strict'
 
-const { Exporter } = require('./lib/load-binding')()
-const { secure, setSecureContext } = require('./lib/access')
+const { setSecureContext } = require('./lib/access')
+const { constants } = require('./lib/binding')
 const keepAlive = require('./lib/keep-alive')
-const listen = require('./lib/listen')
 const createSampler = require('./lib/node-metrics')
+const openExporter = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
-const { registerMetrics } = require('./lib/register-metrics')
+const { checkRegister, registerMetrics } = require('./lib/register-metrics')
 const createTrace = require('./lib/trace')
 const { warnOfBound } = require('./lib/warnings')
-const workerId = require('./lib/worker-id')
 
 /**
  * @param {import('./index').Options} [opts]
@@ -18,42 +17,19 @@ const workerId = require('./lib/worker-id')
 function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
-  const worker = workerId()
-  const exporter = new Exporter({ ...options, worker })
-  secure(exporter, options.tls)
-  const sampler = options.collectDefaults ? createSampler() : null
-  const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
+  if (register !== null) checkRegister(register, options.metricName)
+  const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  const { exporter, sample, ownsPort, unregister } = open(options, sampler)
+  const alive = ownsPort ? keepAlive() : null
 
   const { trace, forget, forgetForGood } = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
-    places: exporter.places,
+    places: exporter.propColumns,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
-
-  let unregister = () => {}
-  let stopSweeping = () => {}
-  /** @type {ReturnType<typeof keepAlive> | null} */
-  let alive = null
-  try {
-    if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
-    if (options.port !== null) {
-      const { joined } = listen(exporter, options, worker, sample)
-      if (!joined) alive = keepAlive()
-    }
-  } catch (error) {
-    unregister()
-    if (sampler !== null) sampler.stop()
-    throw error
-  }
-
-  if (options.seriesIdleTimeout > 0) {
-    const stopTimer = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
-    stopSweeping = () => {
-      stopTimer()
-      // Other threads may let series go without asking this one then.
-      forgetForGood()
-    }
-  }
+  const stopSweeping = options.seriesIdleTimeout === 0
+    ? () => {}
+    : sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() }, forgetForGood)
 
   const metrics = () => {
     if (register !== null) return register.metrics()
@@ -68,9 +44,8 @@ function HypertracePrometheus (opts) {
       stopSweeping()
       stopped = new Promise((resolve) => exporter.stop(() => resolve()))
       unregister()
-      if (sampler !== null) sampler.stop()
-      if (alive !== null) alive.stop()
-      alive = null
+      sampler?.stop()
+      alive?.stop()
     }
     return stopped
   }
@@ -79,18 +54,49 @@ function HypertracePrometheus (opts) {
   const traceFunction = Object.assign(trace, {
     metrics,
     stop,
-    address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
-    ref: () => { if (alive !== null) alive.ref(); return traceFunction },
-    setSecureContext: (tls) => setSecureContext(exporter, options, tls),
-    unref: () => { if (alive !== null) alive.unref(); return traceFunction },
-    contentType: register === null ? exporter.contentType : register.contentType,
-    register: register === null ? { metrics, contentType: exporter.contentType } : register
+    address: () => exporter.address(),
+    ref: () => { if (stopped === null) alive?.ref(); return traceFunction },
+    /** @param {import('./index').SecureContext} context */
+    setSecureContext: (context) => setSecureContext(exporter, options, context),
+    unref: () => { if (stopped === null) alive?.unref(); return traceFunction },
+    contentType: register === null ? constants.contentType : register.contentType,
+    register: register === null ? { metrics, contentType: constants.contentType } : register
   })
   return traceFunction
 }
 
-/** What the trace path needs of Rust. */
+/**
+ * Opens an exporter and registers its metrics. If either fails, nothing stays open.
+ *
+ * @param {import('./lib/options').Options} options
+ * @param {import('./lib/node-metrics').Sampler | null} sampler
+ */
+function open (options, sampler) {
+  const { register, metricName } = options
+  let opened
+  try {
+    opened = openExporter(options, sampler)
+    const { exporter, sample } = opened
+    const families = sampler === null ? null : () => { sample(); return exporter.families() }
+    const unregister = register === null
+      ? () => {}
+      : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, families })
+    return { ...opened, unregister }
+  } catch (error) {
+    opened?.exporter.abort()
+    sampler?.stop()
+    throw error
+  }
+}
+
+/**
+ * Adapts an exporter to the trace path.
+ *
+ * @param {import('./binding').Exporter} exporter
+ * @param {number} maxSeries
+ */
 function counterOf (exporter, maxSeries) {
+  /** @param {number} slot */
   const slotOf = (slot) => {
     if (slot >= 0) return slot
     warnOfBound(maxSeries)
@@ -109,23 +115,23 @@ function counterOf (exporter, maxSeries) {
   }
 }
 
-/** What a registry of the user's own gets to hold. */
-function metricsOf (exporter, sample) {
-  return {
-    name: exporter.metricName,
-    help: exporter.help,
-    source: exporter,
-    families: sample && (() => { sample(); return exporter.families() })
-  }
-}
-
 const LONGEST_SWEEP_MS = 60_000
 
-/** Lets idle series go now and then, without keeping the process alive. */
-function sweepEvery (ms, sweep) {
+/**
+ * Expires idle series now and then, without keeping the process alive.
+ *
+ * @param {number} ms
+ * @param {() => void} sweep
+ * @param {() => void} forgetForGood from the end on, other threads may expire series without this one
+ * @returns {() => void} ends it
+ */
+function sweepEvery (ms, sweep, forgetForGood) {
   const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
   timer.unref()
-  return () => clearInterval(timer)
+  return () => {
+    clearInterval(timer)
+    forgetForGood()
+  }
 }
 
 module.exports = HypertracePrometheus

@@ -66,8 +66,8 @@ const FLOOR = {
   'dynamic ids': 5_000,
   'many objects': 10_000,
   'many parents': 3_000,
-  'more call sites than are remembered': 500,
-  'props, and more call sites than are remembered': 1_000
+  'more call sites than are cached': 500,
+  'props, and more call sites than are cached': 1_000
 }
 
 for (const kind of Object.keys(KINDS)) {

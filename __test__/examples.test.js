@@ -11,6 +11,7 @@ const os = require('node:os')
 const path = require('node:path')
 const readline = require('node:readline')
 const test = require('node:test')
+const { until } = require('./support/until')
 
 const EXAMPLES = path.join(__dirname, '..', 'examples')
 const LIMIT = { timeout: 60_000 }
@@ -91,12 +92,11 @@ test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIM
   const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
   const url = await addressOf(example)
   await example.line(/^Ctrl-C ends it\.$/)
-  let workers = new Set()
-  for (const since = Date.now(); workers.size < 3 && Date.now() - since < 20_000;) {
+  await until(async () => {
     const page = await (await fetch(`${url}metrics`)).text()
-    workers = new Set([...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id))
-  }
-  assert.equal(workers.size, 3)
+    const workers = [...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id)
+    return new Set(workers).size === 3
+  }, 'three workers are on the page')
   example.child.kill('SIGINT')
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })

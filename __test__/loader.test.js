@@ -1,6 +1,6 @@
 'use strict'
 
-// What is said where no binary fits, in a copy of the package without one.
+// The errors of the loader, in a copy of the package without a binary.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -18,7 +18,7 @@ before(() => {
 })
 after(() => fs.rmSync(folder, { recursive: true }))
 
-test('loader: without a binary it names the platform, what was tried and both remedies', () => {
+test('loader: without a binary the error names the platform, what was tried and both remedies', () => {
   const { code, target, message } = failure({ platform: 'darwin', arch: 'arm64' })
   assert.equal(code, 'ERR_NO_BINARY')
   assert.equal(target, 'darwin-arm64')
@@ -40,7 +40,7 @@ test('loader: on Linux it tries both C libraries, the one that is there first', 
   assert.match(message, /linux-arm64-musl: not there/)
 })
 
-test('loader: on a platform that there is no package for it does not send people to npm', () => {
+test('loader: on a platform without a package the error does not suggest an installation', () => {
   const { message } = failure({ platform: 'freebsd', arch: 'x64' })
   assert.match(message, /freebsd-x64/)
   assert.match(message, /Run on a platform that has one: linux/)
@@ -48,7 +48,7 @@ test('loader: on a platform that there is no package for it does not send people
   assert.doesNotMatch(message, /omit=optional/)
 })
 
-test('loader: a binary that is there and does not load is told with its error', (t) => {
+test('loader: the error of a binary that does not load is in the message', (t) => {
   const broken = path.join(folder, 'hypertrace-prometheus.node')
   fs.writeFileSync(broken, 'not a library')
   t.after(() => fs.rmSync(broken))

@@ -1,14 +1,14 @@
 'use strict'
 
-// The package as it is published: what is in it, how it looks to tools, how it builds from source, and
-// that what is committed for it is what the napi CLI writes.
+// The package as it is published: its files, the verdict of tools for packages and types, the build from
+// source, and the committed platform packages, which the napi CLI generates.
 
 const assert = require('node:assert/strict')
 const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { after, before, test } = require('node:test')
-const { faults, list } = require('../scripts/pack')
+const { faults } = require('../scripts/pack')
 const { installPacked, packThisPlatform } = require('./support/packed')
 
 const ROOT = path.join(__dirname, '..')
@@ -20,28 +20,28 @@ let packed
 before(() => { packed = packThisPlatform() })
 after(() => packed?.remove())
 
-test('packed: only what belongs is in the tarballs, and they are small', () => {
+test('packed: the tarballs contain the expected files only, and are small', () => {
   assert.equal(packed.tarballs.platforms.length, 1)
   assert.deepEqual(faults(packed.tarballs), [])
 })
 
-test('packed: a file too many, a file too few and a large one are found', () => {
+test('packed: an unexpected file, a missing file and a large package are found', () => {
   const { main, platforms } = packed.tarballs
-  // Each taken for the other has everything wrong with it.
+  // Each in the position of the other has every fault.
   const found = faults({ main: platforms[0], platforms: [main] })
   assert.ok(found.some((fault) => /\.node does not belong in the main package/.test(fault)))
   assert.ok(found.some((fault) => /index\.js is missing from the main package/.test(fault)))
-  assert.ok(found.some((fault) => /has .*, of at most/.test(fault)))
+  assert.ok(found.some((fault) => /has .* bytes; the limit is/.test(fault)))
   assert.ok(found.some((fault) => /expected .*\(a binary\)/.test(fault)))
 })
 
-test('packed: the licences of what is linked into a binary go with it', () => {
-  const [{ bytes }] = list(packed.tarballs.platforms[0]).filter(({ name }) => name === 'THIRD-PARTY-LICENSES.txt')
-  assert.equal(bytes, fs.statSync(path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')).size)
+test('packed: the licences of the linked crates are beside the binary', () => {
+  const [{ size }] = packed.tarballs.platforms[0].files.filter(({ path }) => path === 'THIRD-PARTY-LICENSES.txt')
+  assert.equal(size, fs.statSync(path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')).size)
 })
 
 test('packed: every file that the package loads is in it', () => {
-  const names = list(packed.tarballs.main).map(({ name }) => name)
+  const names = packed.tarballs.main.files.map(({ path }) => path)
   for (const name of names.filter((name) => name.endsWith('.js'))) {
     const text = fs.readFileSync(path.join(ROOT, name), 'utf8')
     for (const [, request] of text.matchAll(/require\('(\.[^']*)'\)/g)) {
@@ -52,13 +52,13 @@ test('packed: every file that the package loads is in it', () => {
   }
 })
 
-test('packed: publint has nothing to say', () => {
-  const output = run('publint/src/cli.js', ['run', packed.tarballs.main, '--strict'])
+test('packed: publint finds no fault', () => {
+  const output = run('publint/src/cli.js', ['run', packed.tarballs.main.file, '--strict'])
   assert.match(output, /All good!/)
 })
 
-test('packed: the types are right for every way to load it', () => {
-  const output = run('@arethetypeswrong/cli/dist/index.js', [packed.tarballs.main, '--no-emoji', '--no-color', '--format', 'ascii'])
+test('packed: the types are correct for every way to load the package', () => {
+  const output = run('@arethetypeswrong/cli/dist/index.js', [packed.tarballs.main.file, '--no-emoji', '--no-color', '--format', 'ascii'])
   assert.match(output, /No problems found/)
 })
 
@@ -68,7 +68,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   const load = ['-e', "require('hypertrace-prometheus')().metrics().then((page) => console.log(page.split('\\n')[1]))"]
   assert.notEqual(spawnSync(process.execPath, load, { cwd: project }).status, 0)
 
-  // Where `npm run build` has built the crates that this one needs.
+  // The target folder in which `npm run build` has built the dependencies.
   const [, triple] = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? []
   const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), CARGO_BUILD_TARGET: triple, ...process.env }
   const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'bin', 'build.js')
@@ -78,7 +78,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   assert.equal(execFileSync(process.execPath, load, { cwd: project, encoding: 'utf8' }), '# TYPE trace_counter counter\n')
 })
 
-test('packed: without cargo, building from source says what to do', () => {
+test('packed: without cargo, the build from source fails and names rustup', () => {
   const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js'), 'build'], {
     env: { ...process.env, PATH: path.join(ROOT, 'nowhere'), Path: '' }, encoding: 'utf8'
   })
@@ -87,14 +87,14 @@ test('packed: without cargo, building from source says what to do', () => {
   assert.match(stderr, /rustup\.rs/)
 })
 
-test('packed: the build command tells its use', () => {
+test('packed: without arguments the build command prints its usage', () => {
   const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js')], { encoding: 'utf8' })
   assert.equal(status, 1)
   assert.match(stderr, /^Usage: npx hypertrace-prometheus build/)
 })
 
-test('packed: the packages of npm/ are what the napi CLI writes', (t) => {
-  // The CLI writes nowhere but inside of the project.
+test('packed: the packages in npm/ equal those that the napi CLI generates', (t) => {
+  // The CLI writes inside the project only.
   const folder = fs.mkdtempSync(path.join(ROOT, 'target', 'npm-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
   run('@napi-rs/cli/dist/cli.js', ['create-npm-dirs', '--npm-dir', path.relative(ROOT, folder)])
@@ -106,20 +106,20 @@ test('packed: the packages of npm/ are what the napi CLI writes', (t) => {
   }
 })
 
-test('packed: the loader knows each of the platforms', () => {
+test('packed: the loader has every platform', () => {
   const loader = fs.readFileSync(path.join(ROOT, 'lib', 'load-binding.js'), 'utf8')
-  const known = (pattern) => [...loader.matchAll(pattern)].map(([, target]) => target).sort()
+  const namesIn = (pattern) => [...loader.matchAll(pattern)].map(([, target]) => target).sort()
   const targets = fs.readdirSync(path.join(ROOT, 'npm')).sort()
-  assert.deepEqual(known(/require\('\.\.\/hypertrace-prometheus\.([\w-]+)\.node'\)/g), targets)
-  assert.deepEqual(known(/require\('hypertrace-prometheus-([\w-]+)'\)/g), targets)
+  assert.deepEqual(namesIn(/require\('\.\.\/hypertrace-prometheus\.([\w-]+)\.node'\)/g), targets)
+  assert.deepEqual(namesIn(/require\('hypertrace-prometheus-([\w-]+)'\)/g), targets)
 })
 
-test('packed: crate and package have one version', () => {
+test('packed: crate and package have the same version', () => {
   const [, version] = /^version = "(.*)"$/m.exec(fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8')) ?? []
   assert.equal(version, MANIFEST.version)
 })
 
-test('packed: no memory of the addon is handed to V8 as a buffer, which Electron refuses', () => {
+test('packed: the addon gives V8 no buffer of its own memory, which Electron rejects', () => {
   const sources = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).map(String).filter((name) => name.endsWith('.rs'))
   assert.ok(sources.length > 10)
   for (const name of sources) {

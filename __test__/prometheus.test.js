@@ -87,6 +87,16 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
   })
 })
 
+test('Prometheus 3 scrapes it too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
+  const app = startProgram(t, APP)
+  const [, port] = await app.line(/^port (\d+)$/)
+  const prometheus = await startPrometheus(t, { app: { target: `127.0.0.1:${port}` } }, { program: 'prometheus3' })
+  await prometheus.up('app')
+  await until(async () => await prometheus.value('sum(trace_counter{job="app"})') === 20, 'Prometheus has the 20 calls')
+  assert.match((await prometheus.api('status/buildinfo')).version, /^3\./)
+  assert.equal((await prometheus.target('app')).lastError, '')
+})
+
 // Names from version 1.0.0 and from prom-client, which dashboards use.
 const LINT = [
   'nodejs_active_handles_total non-counter metrics should not have "_total" suffix',

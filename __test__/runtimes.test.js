@@ -1,7 +1,7 @@
 'use strict'
 
-// The README's application on every runtime, with the package as npm would install it. What was seen
-// is compared with the README's table.
+// The README's application on every runtime, with the package as npm installs it. The results are compared
+// with the README's table.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -19,7 +19,7 @@ const LIMIT_MS = 60_000
 const APPLICATIONS = { CommonJS: 'app.cjs', 'ES module': 'app.mjs', TypeScript: 'app.mts' }
 
 /** @type {Record<string, { title: string, args?: string[] }>} */
-const TRIED = {
+const TESTED = {
   node20: { title: 'Node.js 20' },
   node22: { title: 'Node.js 22' },
   node24: { title: 'Node.js 24' },
@@ -28,10 +28,10 @@ const TRIED = {
   deno: { title: 'Deno 2.9', args: ['run', '--allow-all', '--no-check'] },
   bare: { title: 'Bare 1.31' }
 }
-const CANNOT = new Set(['node20 TypeScript']) // before 22.18, Node.js does not take types off
+const UNSUPPORTED = new Set(['node20 TypeScript']) // Node.js strips types since 22.18
 
-/** The families that each runtime's page had, by kind of application. @type {Map<string, Map<string, string[]>>} */
-const seen = new Map(Object.keys(TRIED).map((runtime) => [runtime, new Map()]))
+/** The families on the page of each runtime, by kind of application. @type {Map<string, Map<string, string[]>>} */
+const results = new Map(Object.keys(TESTED).map((runtime) => [runtime, new Map()]))
 /** @type {ReturnType<typeof packThisPlatform>} */
 let packed
 let project = ''
@@ -48,13 +48,13 @@ before(() => {
 
 after(() => packed?.remove())
 
-for (const [runtime, { title, args = [] }] of Object.entries(TRIED)) {
+for (const [runtime, { title, args = [] }] of Object.entries(TESTED)) {
   const skip = lacks(runtime) || (runtime === 'bare' && lacks('bare-process'))
   for (const [kind, file] of Object.entries(APPLICATIONS)) {
-    if (CANNOT.has(`${runtime} ${kind}`)) continue
+    if (UNSUPPORTED.has(`${runtime} ${kind}`)) continue
     test(`runtimes: ${title} traces, serves and stops, as ${kind}`, { skip, timeout: LIMIT_MS }, async (t) => {
-      const families = await tryApplication(t, runtime, [...args, file])
-      seen.get(runtime)?.set(kind, families)
+      const families = await testApplication(t, runtime, [...args, file])
+      results.get(runtime)?.set(kind, families)
     })
   }
 }
@@ -65,7 +65,7 @@ for (const [runtime, { title, args = [] }] of Object.entries(TRIED)) {
  * @param {string[]} args
  * @returns {Promise<string[]>} the families on the page
  */
-async function tryApplication (t, runtime, args) {
+async function testApplication (t, runtime, args) {
   const stdin = runtime === 'bare' ? `require(${JSON.stringify(findRuntime('bare-process'))})` : "require('node:process')"
   fs.writeFileSync(path.join(project, 'stdin.cjs'), `module.exports = ${stdin}.stdin\n`)
   const child = spawn(/** @type {string} */ (findRuntime(runtime)), args, { cwd: project, stdio: ['pipe', 'pipe', 'pipe'] })
@@ -93,26 +93,26 @@ async function tryApplication (t, runtime, args) {
   return [...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)
 }
 
-const isComplete = Object.keys(TRIED).every((runtime) => findRuntime(runtime) !== undefined)
+const isComplete = Object.keys(TESTED).every((runtime) => findRuntime(runtime) !== undefined)
 
-test('runtimes: the README has what was seen', {
-  skip: isComplete ? process.platform !== 'linux' && 'Linux has the most process_* families' : 'not every runtime is here: node scripts/runtimes.js'
+test('runtimes: the table of the README has the results', {
+  skip: isComplete ? process.platform !== 'linux' && 'Linux has the most process_* families' : 'not every runtime is installed: node scripts/runtimes.js'
 }, () => {
   const readme = fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8')
   const stated = /<!-- runtimes -->\s*(.*?)\s*<!-- \/runtimes -->/s.exec(readme)?.[1]
   assert.equal(stated, table())
 })
 
-/** The table of the README. What any runtime has counts as a family. */
+/** The table of the README. A family counts if at least one runtime has it. */
 function table () {
-  const families = [...seen].map(([runtime, pages]) => ({ runtime, pages, names: new Set([...pages.values()].flat()) }))
+  const families = [...results].map(([runtime, pages]) => ({ runtime, pages, names: new Set([...pages.values()].flat()) }))
   const share = (names, prefix) => {
     const all = new Set(families.flatMap((other) => [...other.names]).filter((name) => name.startsWith(prefix)))
     const had = [...all].filter((name) => names.has(name))
     return had.length === all.size ? 'all' : `${had.length} of ${all.size}`
   }
   const rows = families.map(({ runtime, pages, names }) => [
-    TRIED[runtime].title,
+    TESTED[runtime].title,
     ...Object.keys(APPLICATIONS).map((kind) => pages.has(kind) ? 'yes' : 'no'),
     share(names, 'process_'),
     share(names, 'nodejs_')

@@ -1,141 +1,200 @@
 'use strict'
 
-// scripts/setup.js in a copy of the project's bones, with an npm that writes down what it was asked
-// for and does what the real one would leave behind.
+// scripts/setup.js with the real npm, napi CLI and cargo, in a small project that has this project's build
+// script and an almost empty crate: a build takes a second, and its outputs are those of the real build.
 
 const assert = require('node:assert/strict')
-const { execFile } = require('node:child_process')
+const { execFile, execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const test = require('node:test')
+const { pathToFileURL } = require('node:url')
+const { after, before, test } = require('node:test')
 
-const SETUP = path.join(__dirname, '..', 'scripts', 'setup.js')
-const BINARY = `hypertrace-prometheus.${process.platform}-${process.arch}-gnu.node`
-const OLD = new Date(Date.now() - 60_000)
-const NPM = `
-  const fs = require('node:fs')
-  const command = process.argv[2]
-  fs.appendFileSync('npm.log', process.argv.slice(2).join(' ') + '\\n')
-  if (process.env.NPM_FAILS === command) process.exit(3)
-  if (command === 'ci') {
-    fs.mkdirSync('node_modules', { recursive: true })
-    fs.writeFileSync('node_modules/.package-lock.json', '{}')
-  } else {
-    fs.writeFileSync('${BINARY}', '')
-    fs.writeFileSync('binding.js', '')
-  }
-`
-const INSTALL = 'ci --ignore-scripts --no-audit --no-fund'
-const BUILD = 'run build'
+const ROOT = path.join(__dirname, '..')
+const MANIFEST = require('../package.json')
+const NAPI_CLI = pathToFileURL(path.join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'))
+const MINUTE_MS = 60_000
+const PAST = new Date(Date.now() - MINUTE_MS)
+const INSTALL = 'Installing'
+const BUILD = 'Building'
 
-test('set-up: a fresh clone is installed and built', async t => {
-  const project = createProject(t)
-  const { code, output } = await project.setUp()
+const FILES = {
+  'package.json': JSON.stringify({
+    name: MANIFEST.name,
+    version: MANIFEST.version,
+    napi: MANIFEST.napi,
+    scripts: { build: MANIFEST.scripts.build },
+    devDependencies: { 'napi-command': 'file:./napi-command' }
+  }),
+  'napi-command/package.json': '{ "name": "napi-command", "version": "1.0.0", "bin": { "napi": "napi.mjs" } }',
+  'napi-command/napi.mjs': `#!/usr/bin/env node\nimport '${NAPI_CLI}'\n`,
+  'Cargo.toml': `
+    [package]
+    name = "${MANIFEST.name}"
+    version = "0.0.0"
+    edition = "2024"
+
+    [lib]
+    crate-type = ["cdylib"]
+
+    [dependencies]
+    napi-derive = { path = "napi-derive" }
+  `,
+  'build.rs': 'fn main() {}',
+  'src/lib.rs': 'mod server;',
+  'src/server/mod.rs': '',
+  'src/server/unused.rs': '',
+  // The CLI writes types if the crate depends on one of this name.
+  'napi-derive/Cargo.toml': '[package]\nname = "napi-derive"\nversion = "0.0.0"\nedition = "2024"\n',
+  'napi-derive/src/lib.rs': ''
+}
+
+let folder = ''
+let fresh = ''
+let ready = ''
+let readySteps = []
+
+before(async () => {
+  folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'set-up-')))
+  fresh = path.join(folder, 'fresh')
+  for (const [name, text] of Object.entries(FILES)) write(path.join(fresh, name), text)
+  fs.mkdirSync(path.join(fresh, 'scripts'))
+  for (const name of ['scripts/setup.js', 'rust-toolchain.toml']) fs.copyFileSync(path.join(ROOT, name), path.join(fresh, name))
+  run('npm', ['install', '--package-lock-only', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'])
+  run('cargo', ['generate-lockfile', '--offline'])
+  for (const name of fs.readdirSync(fresh, { recursive: true })) fs.utimesSync(path.join(fresh, String(name)), PAST, PAST)
+
+  ready = path.join(folder, 'ready')
+  copy(fresh, ready)
+  const { code, output, steps } = await setUp(ready)
   assert.equal(code, 0, output)
-  assert.deepEqual(project.npmCalls(), [INSTALL, BUILD])
+  readySteps = steps
 })
 
-test('set-up: a project that is ready is left alone', async t => {
-  const project = createProject(t)
-  await project.setUp()
-  const { code, output } = await project.setUp()
-  assert.equal(code, 0)
-  assert.equal(output, '')
-  assert.deepEqual(project.npmCalls(), [INSTALL, BUILD])
+after(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+test('set-up: a fresh clone is installed and built', () => {
+  assert.deepEqual(readySteps, [INSTALL, BUILD])
+  assert.ok(fs.readdirSync(ready).some((name) => name.endsWith('.node')))
 })
 
-test('set-up: a newer lock file is installed, nothing built', async t => {
-  const project = createProject(t)
-  await project.setUp()
-  project.age('node_modules/.package-lock.json')
-  project.write('package-lock.json')
-  assert.equal((await project.setUp()).code, 0)
-  assert.deepEqual(project.npmCalls(), [INSTALL, BUILD, INSTALL])
+test('set-up: a ready project needs no cargo and no npm, and nothing runs', async (t) => {
+  await assertReady(createProject(t, ready))
 })
 
-for (const source of ['src/server/mod.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs']) {
-  test(`set-up: a newer ${source} is built, nothing installed`, async t => {
-    const project = createProject(t)
-    await project.setUp()
-    project.age(BINARY)
-    project.write(source)
-    assert.equal((await project.setUp()).code, 0)
-    assert.deepEqual(project.npmCalls(), [INSTALL, BUILD, BUILD])
+test('set-up: a newer lock file is installed, and nothing is built', async (t) => {
+  const project = createProject(t, ready)
+  touch(path.join(project, 'package-lock.json'))
+  assert.deepEqual((await setUp(project)).steps, [INSTALL])
+  await assertReady(project)
+})
+
+for (const source of ['src/server/mod.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml']) {
+  test(`set-up: a newer ${source} is built, and nothing is installed`, async (t) => {
+    const project = createProject(t, ready)
+    touch(path.join(project, source))
+    const { code, output, steps } = await setUp(project)
+    assert.equal(code, 0, output)
+    assert.deepEqual(steps, [BUILD])
+    await assertReady(project)
   })
 }
 
-test('set-up: without cargo it names rustup and starts nothing', async t => {
-  const project = createProject(t)
-  fs.rmSync(path.join(project.folder, 'bin'), { recursive: true })
-  const { code, output } = await project.setUp()
+test('set-up: after a source file is removed the addon is built once', async (t) => {
+  const project = createProject(t, ready)
+  fs.rmSync(path.join(project, 'src/server/unused.rs'))
+  touch(path.join(project, 'src/server'))
+  assert.deepEqual((await setUp(project)).steps, [BUILD])
+  await assertReady(project)
+})
+
+for (const output of ['.node', 'binding.d.ts']) {
+  test(`set-up: without the output ${output} the addon is built`, async (t) => {
+    const project = createProject(t, ready)
+    const name = fs.readdirSync(project).find((name) => name.endsWith(output))
+    fs.rmSync(path.join(project, name))
+    assert.deepEqual((await setUp(project)).steps, [BUILD])
+    assert.ok(fs.existsSync(path.join(project, name)))
+    await assertReady(project)
+  })
+}
+
+test('set-up: without cargo a fresh clone is left as it is, and the error names rustup', async (t) => {
+  const project = createProject(t, fresh)
+  const { code, output, steps } = await setUp(project, WITHOUT_PROGRAMS)
   assert.equal(code, 1)
   assert.match(output, /^The addon is written in Rust.*\n.*https:\/\/rustup\.rs.*\n$/)
-  assert.deepEqual(project.npmCalls(), [])
+  assert.deepEqual(steps, [])
 })
 
-test('set-up: without cargo a project that is built is still ready', async t => {
-  const project = createProject(t)
-  await project.setUp()
-  fs.rmSync(path.join(project.folder, 'bin'), { recursive: true })
-  assert.equal((await project.setUp()).code, 0)
-})
-
-test('set-up: an installation that fails is told and nothing is built', async t => {
-  const project = createProject(t)
-  const { code, output } = await project.setUp({ NPM_FAILS: 'ci' })
+test('set-up: a failed installation is reported, and nothing is built', async (t) => {
+  const project = createProject(t, fresh)
+  write(path.join(project, 'package-lock.json'), '{ "lockfileVersion": 3, "packages": {} }')
+  const { code, output, steps } = await setUp(project)
   assert.equal(code, 1)
   assert.match(output, /npm ci failed\.\n$/)
-  assert.deepEqual(project.npmCalls(), [INSTALL])
+  assert.deepEqual(steps, [INSTALL])
 })
 
-test('set-up: a build that fails is told', async t => {
-  const project = createProject(t)
-  const { code, output } = await project.setUp({ NPM_FAILS: 'run' })
+test('set-up: a failed build is reported', async (t) => {
+  const project = createProject(t, ready)
+  write(path.join(project, 'src/lib.rs'), 'not Rust')
+  touch(path.join(project, 'src/lib.rs'))
+  const { code, output } = await setUp(project)
   assert.equal(code, 1)
   assert.match(output, /npm run build failed\.\n$/)
 })
 
-function createProject (t) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'set-up-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  const at = name => path.join(folder, name)
-  const write = name => {
-    fs.mkdirSync(path.dirname(at(name)), { recursive: true })
-    fs.writeFileSync(at(name), '')
-  }
-  const age = name => fs.utimesSync(at(name), OLD, OLD)
+const WITHOUT_PROGRAMS = { PATH: '', Path: '', npm_execpath: '' }
 
-  const sources = ['src/server/mod.rs', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'package-lock.json']
-  for (const name of sources) {
-    write(name)
-    age(name)
-  }
-  for (const name of ['src', 'src/server']) age(name)
-  write('scripts/setup.js')
-  fs.copyFileSync(SETUP, at('scripts/setup.js'))
-  fs.writeFileSync(at('npm.js'), NPM)
-  write('bin/cargo')
-  fs.writeFileSync(at('bin/cargo'), '#!/bin/sh\n', { mode: 0o755 })
-  fs.chmodSync(at('bin/cargo'), 0o755)
+async function assertReady (project) {
+  assert.deepEqual(await setUp(project, WITHOUT_PROGRAMS), { code: 0, output: '', steps: [] })
+}
 
-  return {
-    folder,
-    write,
-    age,
-    npmCalls: () => {
-      if (!fs.existsSync(at('npm.log'))) return []
-      return fs.readFileSync(at('npm.log'), 'utf8').trimEnd().split('\n')
-    },
-    setUp: env => new Promise(resolve => {
-      const options = {
-        cwd: folder,
-        timeout: 30_000,
-        env: { PATH: at('bin'), npm_execpath: at('npm.js'), ...env }
-      }
-      execFile(process.execPath, [at('scripts/setup.js')], options, (err, stdout, stderr) => {
-        resolve({ code: err ? err.code : 0, output: stdout + stderr })
-      })
+/** Runs setup.js in a project; `steps` are those that it started. */
+function setUp (project, env = {}) {
+  return new Promise((resolve) => {
+    // A target folder that is shared with other projects would have their artefacts of the same name.
+    const { CARGO_TARGET_DIR, ...inherited } = process.env
+    const options = { cwd: project, timeout: 2 * MINUTE_MS, env: { ...inherited, ...env } }
+    execFile(process.execPath, [path.join(project, 'scripts/setup.js')], options, (err, stdout, stderr) => {
+      const output = stdout + stderr
+      resolve({ code: err ? err.code : 0, output, steps: output.match(/^(Installing|Building)\b(?=.* …$)/gm) ?? [] })
     })
+  })
+}
+
+/** A copy of a project, removed with its test. */
+function createProject (t, from) {
+  const project = fs.mkdtempSync(path.join(folder, 'project-'))
+  t.after(() => fs.rmSync(project, { recursive: true, force: true }))
+  copy(from, project)
+  return project
+}
+
+/** Copies a project with all modification times; `cpSync` preserves those of files only. */
+function copy (from, to) {
+  fs.cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  const folders = fs.readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory())
+  for (const { parentPath, path: olderName, name } of folders) {
+    const relative = path.relative(from, path.join(parentPath ?? olderName, name))
+    const { atime, mtime } = fs.statSync(path.join(from, relative))
+    fs.utimesSync(path.join(to, relative), atime, mtime)
   }
+}
+
+function write (file, text) {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text)
+}
+
+/** Makes a file newer than every output of the build before. */
+function touch (file) {
+  const now = new Date()
+  fs.utimesSync(file, now, now)
+}
+
+function run (command, args) {
+  execFileSync(command, args, { cwd: fresh, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' })
 }

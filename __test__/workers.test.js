@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Worker threads on one page: who joins, what the page counts, how threads end. `workers-page.test.js` has the figures of Node.js
- * beside the counter, `workers-churn.test.js` many threads one after another.
+ * Worker threads on one page: joining, counting, the end of threads. `workers-page.test.js` tests the default metrics,
+ * `workers-churn.test.js` many threads one after another.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -28,7 +28,7 @@ afterEach(stopAll)
 const PLAIN = { collectDefaults: false }
 const count = (traceFunction, id) => traceFunction(payload({ id, object: { className: 'Counted' } }))
 
-/** The counter's values by id. */
+/** The values of the counter by id. */
 async function countsAt (port) {
   const { body } = await get({ port })
   return countsOn(body)
@@ -41,7 +41,7 @@ function countsOn (page) {
 
 const sum = (values) => Object.values(values).reduce((all, value) => all + value, 0)
 
-/** A thread that has joined this port. */
+/** Starts a thread that joins a port. */
 async function joined (t, port, options) {
   const thread = startThread(t)
   await thread.ask('join', { ...PLAIN, port, ...options })
@@ -53,7 +53,7 @@ async function assertClosed (port) {
 }
 
 describe('counting', () => {
-  test('main and eight workers count millions while scrapes go on: no series and no sum ever falls, the end is exact', async (t) => {
+  test('main and eight workers count millions of calls during scrapes: no series and no sum falls, the last page is exact', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const calls = os.availableParallelism() * 250_000
@@ -76,13 +76,13 @@ describe('counting', () => {
     const counts = await countsAt(port)
     assert.equal(sum(counts), 8 * calls + 100_000)
     for (const [at, id] of ids.entries()) {
-      const times = (all, length, place) => Math.floor(all / length) + (all % length > place ? 1 : 0)
+      const times = (all, length, index) => Math.floor(all / length) + (all % length > index ? 1 : 0)
       const expected = threads.reduce((all, _, n) => all + (at >= n ? times(calls, ids.length - n, at - n) : 0), 0)
       assert.equal(counts[id], expected + (at < own.length ? 10_000 : 0), id)
     }
   })
 
-  test('workers that are terminated in the middle of a count lose nothing that they reported', async (t) => {
+  test('workers that are terminated during a count lose no reported call', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const ids = Array.from({ length: 20 }, (_, n) => `series ${n}`)
@@ -91,9 +91,9 @@ describe('counting', () => {
     const scrapes = watch(port, () => running)
     for (let round = 0; round < 3; round++) {
       const threads = await Promise.all([joined(t, port), joined(t, port)])
-      for (const thread of threads) thread.tell('countForEver', { ids })
+      for (const thread of threads) thread.send('countForEver', { ids })
       for (const { progress, worker } of threads) {
-        await until(() => Atomics.load(progress, 0) > 10_000, 'a thread that counts')
+        await until(() => Atomics.load(progress, 0) > 10_000, 'the thread counts')
         await worker.terminate()
         least += Atomics.load(progress, 0)
       }
@@ -110,12 +110,12 @@ describe('counting', () => {
     'an uncaught error': ['fail', undefined, 1]
   }
   for (const [name, [order, argument, expected]] of Object.entries(ends)) {
-    test(`${name} of a worker keeps its counts, and they go on from there`, async (t) => {
+    test(`after ${name} of a worker its counts stay, and continue`, async (t) => {
       const traceFunction = start({ port: 0 })
       const { port } = traceFunction.address()
       const thread = await joined(t, port)
       await thread.ask('count', { calls: 1000, ids: ['a', 'b'] })
-      thread.tell(order, argument)
+      thread.send(order, argument)
       const { code, failure } = await thread.ended()
       assert.equal(code, expected)
       assert.equal(failure?.message, order === 'fail' ? 'not caught' : undefined)
@@ -127,7 +127,7 @@ describe('counting', () => {
     })
   }
 
-  test('a worker that stops keeps its counts, and may join again', async (t) => {
+  test('the counts of a worker that stops stay, and it may join again', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const thread = await joined(t, port)
@@ -156,7 +156,7 @@ describe('joining', () => {
     prefix: 'my_',
     host: '127.0.0.1'
   }
-  test('with another value of an option that all share is an error that names it, and leaves nothing behind', async (t) => {
+  test('with another value of a shared option is an error that names the option, and leaves nothing behind', async (t) => {
     const traceFunction = start({ port: 0, defaultLabels: { region: 'a' } })
     const { port } = traceFunction.address()
     const thread = startThread(t)
@@ -169,23 +169,23 @@ describe('joining', () => {
       })
     }
     await thread.ask('join', { ...PLAIN, port, defaultLabels: { region: 'a' } })
-    thread.tell('end')
-    assert.deepEqual(await thread.ended(), { code: 0, failure: undefined }, 'nothing keeps the thread alive')
+    thread.send('end')
+    assert.deepEqual(await thread.ended(), { code: 0, failure: undefined }, 'no resource keeps the thread alive')
   })
 
-  test('takes lists of labels in any order', async (t) => {
+  test('accepts lists of labels in any order', async (t) => {
     const options = { omitLabels: ['object_id', 'id'], defaultLabels: { a: '1', b: 2 } }
     const { port } = start({ port: 0, ...options }).address()
     await joined(t, port, { omitLabels: ['id', 'object_id'], defaultLabels: { b: '2', a: 1 } })
   })
 
-  test('takes the port as an environment variable has it', async (t) => {
+  test('accepts the port as a string, as in an environment variable', async (t) => {
     const { port } = start({ port: 0 }).address()
     const thread = await joined(t, String(port))
     assert.equal((await thread.ask('address')).port, port)
   })
 
-  test('is not for the same thread twice, nor for another process: EADDRINUSE, with a hint', async (t) => {
+  test('a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
     const { port } = start({ port: 0 }).address()
     const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Other threads of the process that serves it may join it, ` +
       'from a worker thread of their own'
@@ -201,12 +201,12 @@ describe('joining', () => {
     assert.equal((await program.ended()).code, 0)
   })
 
-  test('at the same moment: of eight workers one opens the port, the rest join, none fails', async (t) => {
+  test('at the same moment: one of eight workers opens the port, the others join, none fails', async (t) => {
     for (let round = 0; round < 3; round++) {
       const port = await freePort()
       const threads = Array.from({ length: 8 }, () => startThread(t))
       const asked = threads.map((thread) => thread.ask('race', { ...PLAIN, port }))
-      for (const thread of threads) thread.letGo()
+      for (const thread of threads) thread.release()
       await Promise.all(asked)
       await Promise.all(threads.map((thread) => thread.ask('count', { calls: 100, ids: ['same'] })))
       assert.deepEqual(await countsAt(port), { same: 800 })
@@ -215,7 +215,7 @@ describe('joining', () => {
     }
   })
 
-  test('is for the main thread as well, where a worker opened the port', async (t) => {
+  test('works for the main thread too, if a worker opened the port', async (t) => {
     const port = await freePort()
     const opener = await joined(t, port)
     const traceFunction = start({ port })
@@ -224,14 +224,14 @@ describe('joining', () => {
     await opener.ask('count', { calls: 4, ids: ['a'] })
     assert.deepEqual(await countsAt(port), { a: 5 })
     await traceFunction.stop()
-    assert.deepEqual(await countsAt(port), { a: 5 }, 'it only leaves')
+    assert.deepEqual(await countsAt(port), { a: 5 }, 'stop() of a joined thread does not close the port')
     await opener.ask('stop')
     await assertClosed(port)
   })
 })
 
-describe('the end of an endpoint', () => {
-  test('stop() in the thread that opened it closes it; the others count on harmlessly', async (t) => {
+describe('the end of a shared server', () => {
+  test('stop() in the thread that opened the port closes it; the others may keep counting', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const thread = await joined(t, port)
@@ -242,10 +242,10 @@ describe('the end of an endpoint', () => {
     assert.deepEqual(countsOn(await thread.ask('metrics')), { a: 1000 })
     await thread.ask('stop')
     await thread.ask('join', { ...PLAIN, port })
-    assert.deepEqual(await countsAt(port), {}, 'the port is free, and its next counter begins anew')
+    assert.deepEqual(await countsAt(port), {}, 'the port is free, and the next counter is empty')
   })
 
-  test('stop() elsewhere only leaves', async (t) => {
+  test('stop() in a joined thread does not close the port', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const threads = await Promise.all([joined(t, port), joined(t, port)])
@@ -257,13 +257,13 @@ describe('the end of an endpoint', () => {
   })
 
   for (const way of ['terminate', 'exit', 'fail']) {
-    test(`an opener that ends without stop() (${way}) leaves it to the others, and the last one out closes it`, async (t) => {
+    test(`after the opener ends without stop() (${way}) the others keep the port, and the last one closes it`, async (t) => {
       const port = await freePort()
       const opener = await joined(t, port)
       const others = await Promise.all([joined(t, port), joined(t, port)])
       await opener.ask('count', { calls: 7, ids: ['a'] })
       if (way === 'terminate') await opener.worker.terminate()
-      else opener.tell(way, 0)
+      else opener.send(way, 0)
       await opener.ended()
 
       assert.deepEqual(await countsAt(port), { a: 7 })
@@ -272,7 +272,7 @@ describe('the end of an endpoint', () => {
       await others[0].ask('stop')
       await others[1].worker.terminate()
       assert.deepEqual(await countsAt(port), { a: 8 })
-      late.tell('end')
+      late.send('end')
       assert.equal((await late.ended()).code, 0)
       await assertClosed(port)
       await (await joined(t, port)).worker.terminate()
@@ -280,20 +280,20 @@ describe('the end of an endpoint', () => {
     })
   }
 
-  test('a worker may open the port that the end of another has just closed', async (t) => {
+  test('a worker may open a port that the end of another worker has just closed', async (t) => {
     const port = await freePort()
     let last = await joined(t, port)
     for (let round = 0; round < 10; round++) {
       const next = startThread(t)
       const asked = next.ask('race', { ...PLAIN, port })
       const ended = last.worker.terminate()
-      next.letGo()
+      next.release()
       await Promise.all([asked, ended])
       last = next
     }
   })
 
-  test('a joined worker is not kept alive, and ref() does not change that', async (t) => {
+  test('a joined worker is not kept alive, also after ref()', async (t) => {
     const { port } = start({ port: 0 }).address()
     const worker = new Worker(path.join(__dirname, 'workers', 'join-and-return.js'), { workerData: { port } })
     t.after(() => worker.terminate())
@@ -302,7 +302,7 @@ describe('the end of an endpoint', () => {
   })
 
   for (const way of ['exit', 'end', 'fail', 'stop']) {
-    test(`a process with eight threads under scrape ends as it would without them (${way})`, async (t) => {
+    test(`a process with eight threads ends normally during scrapes (${way})`, async (t) => {
       const program = startProgram(t, path.join(__dirname, 'workers', 'many.js'), [way])
       const [, port] = await program.line(/^at (\d+)$/)
       const ended = program.ended()
@@ -322,7 +322,7 @@ describe('the end of an endpoint', () => {
 })
 
 /**
- * Scrapes one after the other as long as it may; fails if a series or the sum of them falls or a series goes.
+ * Scrapes repeatedly while `goesOn()`; fails if a series disappears, or if a series or the sum falls.
  *
  * @returns {Promise<number[]>} the sums
  */
@@ -332,7 +332,7 @@ async function watch (port, goesOn) {
   while (goesOn()) {
     const { body } = await get({ port })
     const { samples } = parse(body).get('trace_counter')
-    assert.ok(samples.length >= last.size, 'a series is gone')
+    assert.ok(samples.length >= last.size, 'a series has disappeared')
     for (const sample of samples) {
       const key = seriesKey(sample)
       assert.ok(sample.value >= (last.get(key) ?? 0), `${key} fell from ${last.get(key)} to ${sample.value}`)

@@ -3,8 +3,8 @@
 const LONGEST_DELAY_MS = 2 ** 31 - 1
 
 /**
- * Keeps the process alive while a server listens, as Node's own servers do. A timer that never has
- * anything to do is the one handle that every runtime lets JavaScript hold and let go of.
+ * Keeps the process alive while a server listens, as a server of Node.js does: by a timer, the one
+ * handle that JavaScript can ref and unref in every runtime.
  */
 function keepAlive () {
   const timer = setInterval(() => {}, LONGEST_DELAY_MS)

@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * Finds the addon: one that was built here comes before the one of the platform's package.
- * Hand-written in place of the napi CLI's loader, which needs Node's `fs` and `process` (Bare has
- * neither) and says little when it fails. Each name is a literal inside a `try`, so that bundlers can
- * follow it and forgive what is not installed.
+ * Loads the addon: one that was built here, or else the one of the platform's package. The loader of
+ * the napi CLI needs `fs` and `process` of Node.js, which Bare does not have, and its errors do not say
+ * what helps. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is
+ * not installed.
  */
 
 const builtin = require('./builtin')
@@ -16,7 +16,7 @@ const SUPPORTED = ['linux (glibc and musl)', 'macOS (darwin)', 'Windows (win32)'
 
 /**
  * @returns {Binding}
- * @throws {Error} `ERR_NO_BINARY`, saying what was tried and what helps
+ * @throws {Error} `ERR_NO_BINARY`, which lists what was tried and what helps
  */
 function loadBinding () {
   /** @type {Attempt[]} */
@@ -39,8 +39,8 @@ function host () {
 }
 
 /**
- * The name of this platform's binary. Two on Linux, the C library's that was found first: a binary
- * for the other one refuses to load, and what was found may be wrong.
+ * Returns the names of the binaries to try. On Linux these are two, first the one of the C library
+ * that was found; the other one does not load, and the search may be wrong.
  */
 function targetsOfHost () {
   const { platform, arch, process } = host()
@@ -50,6 +50,7 @@ function targetsOfHost () {
   return isMusl(process) ? targets.reverse() : targets
 }
 
+/** @param {any} process */
 function isMusl (process) {
   try {
     const fs = builtin('fs', process)
@@ -62,7 +63,7 @@ function isMusl (process) {
 }
 
 /**
- * What `npx hypertrace-prometheus build` has made.
+ * Loads the result of `npx hypertrace-prometheus build`.
  *
  * @param {Attempt[]} tried
  * @returns {Binding | undefined}
@@ -76,7 +77,7 @@ function loadOwnBuild (tried) {
 }
 
 /**
- * What `npm run build` has made in a git checkout. There is none in the published package.
+ * Loads the result of `npm run build` in a git checkout. The published package has none.
  *
  * @param {string} target
  * @param {Attempt[]} tried
@@ -100,6 +101,8 @@ function loadCheckoutBuild (target, tried) {
 }
 
 /**
+ * Loads the package of a platform.
+ *
  * @param {string} target
  * @param {Attempt[]} tried
  * @returns {Binding | undefined}
@@ -121,12 +124,13 @@ function loadPackage (target, tried) {
   }
 }
 
+/** @param {any} error */
 function isMissing (error) {
   return error?.code === 'MODULE_NOT_FOUND'
 }
 
 /**
- * @param {string} target the likeliest
+ * @param {string} target the first that was tried
  * @param {Attempt[]} tried
  */
 function noBinary (target, tried) {

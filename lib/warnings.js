@@ -23,7 +23,7 @@ function warnOnce (key, code, message, detail) {
 }
 
 /**
- * Warns that the number of series is near its bound.
+ * Warns that the number of series is near its limit.
  *
  * @param {number} maxSeries
  */
@@ -37,12 +37,12 @@ function warnOfBound (maxSeries) {
 /**
  * Warns that other machines can read the page without credentials.
  *
- * @param {{ address: string, port: number } | null} at the address that the server listens on
+ * @param {{ address: string, port: number } | null} served the address that the server listens on
  */
-function warnOfOpenPage (at) {
-  if (at === null || LOOPBACK.test(at.address)) return
+function warnOfOpenPage (served) {
+  if (served === null || LOOPBACK.test(served.address)) return
   warnOnce('open page', 'HYPERTRACE_OPEN_PAGE',
-    `The metrics page on ${at.address} port ${at.port} can be read by anybody who can reach that port: ` +
+    `The metrics page on ${served.address} port ${served.port} can be read by everyone who can reach that port: ` +
     'it shows file paths and names from this program.',
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
 }

@@ -1,4 +1,4 @@
-// For `tsc --checkJs` alone: what lib/load-binding.js asks for is not there before it is built or installed.
+// For `tsc` only: the modules that lib/load-binding.js requires do not exist before a build or an installation.
 
 declare module '*.node'
 declare module 'hypertrace-prometheus-*'

@@ -1,15 +1,14 @@
 'use strict'
 
-// Writes THIRD-PARTY-LICENSES.txt, which travels with each binary: the licences, with their copyright lines,
-// of everything that is linked into it. `node scripts/notices.js` writes it; a test fails if it is stale.
+// Writes THIRD-PARTY-LICENSES.txt, which is published beside each binary: the licences, with their copyright
+// lines, of all crates that are linked into it. A test fails if the file is stale.
 //
-// What is linked in is cargo's own answer: the normal dependencies for the targets of package.json, with the
-// features that they are built with. Macros count, as what they write is compiled in. Read are the licence files
-// of the crates' sources, and the heads of single source files that were taken from elsewhere.
+// cargo lists the linked crates: the normal dependencies for the targets of package.json, with their features.
+// Procedural macros count, because their output is compiled into the binary. The texts come from the licence
+// files of the crates, and from the head comments of source files that were copied from other projects.
 //
-// cargo-about was tried: it names crates that none of the targets has, puts a text without a copyright line
-// where a crate has no text, misses some of those heads, and its outcome could not be checked without the list
-// made here. This needs nothing but cargo, so the test does the same again.
+// cargo-about is not used: it names crates that no target has, writes a text without a copyright line for a
+// crate without a text, and misses some head comments. This script needs cargo alone, so that the test runs it.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -19,7 +18,7 @@ const ROOT = path.dirname(__dirname)
 const FILE = path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')
 const TARGETS = require('../package.json').napi.targets
 
-// How each licence's text is told; where a crate gives a choice, the first of these is taken.
+// Each licence and a pattern in its text. If a crate offers a choice, the first licence of this list is used.
 const LICENCES = {
   MIT: /Permission is hereby granted, free of charge, to any person obtaining a copy of this software/i,
   ISC: /Permission to use, copy, modify, and(\/or)? distribute this software/i,
@@ -28,7 +27,7 @@ const LICENCES = {
   'Unicode-3.0': /UNICODE LICENSE V3/i,
   'Apache-2.0': /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION .* Submission of Contributions/i
 }
-// Licence files, by name; sources, the comment that opens one, the marks of its lines, and terms in it.
+// Names of licence files and of source files; the head comment of a source file, its comment marks, its terms.
 const NAMES = /^((un)?licen[cs]e|copying|copyright|notice)s?([-_.].*)?(?<!\.rs)$/i
 const SOURCES = /^(?!(tests|benches|examples)\/).*\.(rs|c|h|inl|S|asm|pl)$/
 const COMMENT = /^(#!.*\n)?\s*(\/\*[^]*?\*\/|([^\S\n]*(\/\/|#(?=\s)|;).*\n)+)/
@@ -36,11 +35,11 @@ const MARKS = /^#!.*\n|^[^\S\n]*(\/\/[/!]?|\/?\*+\/?|#|;+)[^\S\n]?|[^\S\n]*\*+\/
 const TERMS = /Permission (is hereby granted|to use, copy)|Redistributions? (and use )?in (source|binary)/
 const TEXTS = path.join(__dirname, 'notices')
 
-// Crates whose sources come without a licence's text: that of their repository.
+// Crates without a licence text in their package: the text in their repository.
 const TEXTS_OF_REPOSITORIES = { 'https://github.com/napi-rs/napi-rs': 'napi-rs.txt' }
 
-// What cargo does not list: by share/doc/rust/COPYRIGHT-library.html of the toolchain. The crates in it, which
-// that lists for all platforms of Rust, give a choice; under Apache-2.0 its text is all that they ask for.
+// cargo does not list the standard library; share/doc/rust/COPYRIGHT-library.html of the toolchain does. The
+// crates that it links offer a choice: under Apache-2.0 the text of that licence is sufficient.
 const RUST = {
   title: "Rust's standard library",
   licences: 'MIT, Unicode-3.0; the crates in it: Apache-2.0, as in the file LICENSE',
@@ -49,14 +48,14 @@ const RUST = {
 
 /**
  * @typedef {{ name: string, version: string, licence: string, repository: string, folder: string }} Crate
- * @typedef {{ name: string, text: string, licences: string[] }} Text a file, by its path in the crate
- * @typedef {{ body: string, heads: Map<string, string[]> }} Group a text, and by their copyright lines who has it
+ * @typedef {{ name: string, text: string, licences: string[] }} Text name: the path in the crate
+ * @typedef {{ body: string, heads: Map<string, string[]> }} Group a text; heads: the titles by copyright lines
  */
 
 /**
  * @param {Crate[]} [crates]
- * @returns {{ page: string, missing: string[], unused: string[] }} the file, the crates for which no text was
- *   found, and the texts kept here that nothing needs
+ * @returns {{ text: string, missing: string[], unused: string[] }} text: of the file; missing: crates without a
+ *   licence text; unused: files of scripts/notices/ that no crate needs
  */
 function notices (crates = linked()) {
   const missing = []
@@ -83,11 +82,11 @@ function notices (crates = linked()) {
     add(groups, RUST.title, read(path.join(TEXTS, name)))
     unused.delete(name)
   }
-  return { page: write(lines, [...groups.values()]), missing, unused: [...unused] }
+  return { text: write(lines, [...groups.values()]), missing, unused: [...unused] }
 }
 
 /**
- * The crates that are linked into the binary for one target or more, by name.
+ * The crates that are linked into the binary of at least one target, sorted by name.
  *
  * @returns {Crate[]}
  */
@@ -110,7 +109,7 @@ function cargo (...args) {
 }
 
 /**
- * The licence files of a crate's sources, also of what it has taken in from elsewhere.
+ * The licence files of a crate, including those of code that it has copied from other projects.
  *
  * @param {Crate} crate
  * @returns {Text[]}
@@ -129,8 +128,7 @@ function textsOf ({ folder, repository }) {
 }
 
 /**
- * The terms at the head of single source files, as in those that were taken from elsewhere; the same ones once,
- * below all of their copyright lines.
+ * The licence terms in the head comments of source files. Equal terms occur once, below all their copyright lines.
  *
  * @param {Crate} crate
  */
@@ -160,7 +158,7 @@ function read (file) {
 }
 
 /**
- * A text without the marks of comments, in which licence files come as well, and without outer space.
+ * Removes comment marks, which licence files may have too, and surrounding space.
  *
  * @param {string} text
  */
@@ -175,7 +173,7 @@ function flat (text) {
 }
 
 /**
- * Most texts differ from each other in the copyright lines at their head alone.
+ * Splits a text into its copyright lines, in which most texts differ, and the rest.
  *
  * @param {string} text
  */
@@ -185,8 +183,10 @@ function split (text) {
 }
 
 /**
- * @param {Map<string, Group>} groups by the rest of the text
- * @param {string} title who has the text
+ * Adds a text to its group.
+ *
+ * @param {Map<string, Group>} groups by the text without copyright lines
+ * @param {string} title crate or file that has the text
  * @param {string} text
  */
 function add (groups, title, text) {
@@ -197,8 +197,7 @@ function add (groups, title, text) {
 }
 
 /**
- * The alternative of a licence expression that is taken, and the texts that belong to it; nothing if one of
- * its licences has no text.
+ * Chooses an alternative of a licence expression, and its texts; `undefined` if no alternative has all its texts.
  *
  * @param {string} expression
  * @param {Text[]} texts
@@ -210,13 +209,13 @@ function choose (expression, texts) {
   const licences = choices.sort((a, b) => rank(a) - rank(b))
     .find((names) => names.every((name) => texts.some((text) => text.licences.includes(name))))
   if (licences === undefined) return undefined
-  // Without a choice nothing is left out: what a crate has taken in may have terms of its own.
+  // Without a choice all texts stay: code that the crate has copied may have other terms.
   const belongs = (text) => choices.length === 1 || /(^|\/)notice/i.test(text.name) || text.licences.some((name) => licences.includes(name))
   return { licences, texts: texts.filter(belongs) }
 }
 
 /**
- * What an SPDX expression leaves to choose from; `A AND (B OR C)` is `[[A, B], [A, C]]`.
+ * The alternatives of an SPDX expression; `A AND (B OR C)` is `[[A, B], [A, C]]`.
  *
  * @param {string} expression
  * @returns {string[][]}
@@ -256,9 +255,9 @@ function alternatives (expression) {
  */
 function write (lines, groups) {
   return [
-    'The binary of hypertrace-prometheus has these parts by others in it, named with the licences that they are',
-    'used under. Below are the texts of these, each after the names and copyright lines of the parts that have it.',
-    'A part may be missing in the binary for one platform or another. Written by scripts/notices.js.',
+    'The binary of hypertrace-prometheus contains the software below, each used under the licence that is named.',
+    'The texts of the licences follow, each after the names and copyright lines of the software that has it.',
+    'The binary of one platform may not contain all of it. Generated by scripts/notices.js.',
     '',
     ...lines,
     '',
@@ -271,10 +270,10 @@ function write (lines, groups) {
 }
 
 function main () {
-  const { page, missing, unused } = notices()
-  if (missing.length + unused.length === 0) return fs.writeFileSync(FILE, page)
-  if (missing.length > 0) console.error(`No licence text was found for ${missing.join(', ')}: see TEXTS_OF_REPOSITORIES in scripts/notices.js`)
-  if (unused.length > 0) console.error(`Nothing needs ${unused.join(', ')} in scripts/notices/`)
+  const { text, missing, unused } = notices()
+  if (missing.length + unused.length === 0) return fs.writeFileSync(FILE, text)
+  if (missing.length > 0) console.error(`No licence text of ${missing.join(', ')} was found. Add it to TEXTS_OF_REPOSITORIES in scripts/notices.js`)
+  if (unused.length > 0) console.error(`No crate needs ${unused.join(', ')}. Remove it from scripts/notices/`)
   process.exitCode = 1
 }
 

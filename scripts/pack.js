@@ -1,31 +1,33 @@
 'use strict'
 
-// Packs what is published: the main package, and for each binary in npm/<platform>/ that platform's.
-// `node scripts/pack.js <folder>` leaves the tarballs there, checked: only what belongs is in them, and
-// they are small. The release does it, and so does a test.
+// Packs what is published: the main package, and a platform package for each binary in npm/<platform>/.
+// `node scripts/pack.js <folder>` writes the tarballs there and checks them: each contains the expected files
+// only, and is small. The release and a test use this script.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const zlib = require('node:zlib')
 
 const ROOT = path.dirname(__dirname)
 const MB = 1_000_000
-const MOST_BINARY_BYTES = 3 * MB
-const MOST_INSTALLED_BYTES = 4 * MB
-const MOST_MAIN_BYTES = MB
+const MAX_BINARY_BYTES = 3 * MB
+const MAX_INSTALLED_BYTES = 4 * MB
+const MAX_MAIN_BYTES = MB
 
 const NOTICES = ['LICENSE', 'NOTICE', 'THIRD-PARTY-LICENSES.txt']
-const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|lib\/[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|docs\/[\w.-]+\.md|grafana\/(README\.md|dashboard\.json)|prometheus\/[\w.]+\.yml|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
-const MAIN_NEEDS = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'docs/http-interface.md', 'grafana/dashboard.json', 'prometheus/alerts.rules.yml', 'prometheus/prometheus.yml', 'prometheus/recording.rules.yml', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
-
-/** @typedef {{ name: string, bytes: number }} Entry */
+const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|(bin|lib)\/([\w-]+\/)*[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|docs\/[\w.-]+\.md|grafana\/(README\.md|dashboard\.json)|prometheus\/[\w.]+\.yml|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
+const MAIN_REQUIRED = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'bin/build.js', 'docs/http-interface.md', 'grafana/dashboard.json', 'prometheus/alerts.rules.yml', 'prometheus/prometheus.yml', 'prometheus/recording.rules.yml', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
 
 /**
- * @param {string} folder where the tarballs go
- * @param {string} [platforms] where the platforms' packages are
- * @returns {{ main: string, platforms: string[] }} the tarballs
+ * @typedef {{ file: string, files: { path: string, size: number }[], unpackedSize: number }} Tarball
+ * @typedef {{ main: Tarball, platforms: Tarball[] }} Tarballs
+ */
+
+/**
+ * @param {string} folder of the tarballs
+ * @param {string} [platforms] folder of the platform packages
+ * @returns {Tarballs}
  */
 function pack (folder, platforms = path.join(ROOT, 'npm')) {
   const binaries = fs.readdirSync(platforms).filter((name) => fs.existsSync(path.join(platforms, name, `hypertrace-prometheus.${name}.node`)))
@@ -36,7 +38,7 @@ function pack (folder, platforms = path.join(ROOT, 'npm')) {
 }
 
 /**
- * A platform's package, with the notices that the licences of what is in the binary ask for where it is.
+ * Packs a platform package, with the notices that the licences of the linked crates require beside the binary.
  *
  * @param {string} from
  * @param {string} to
@@ -58,80 +60,54 @@ function packPlatform (from, to) {
 /**
  * @param {string} from
  * @param {string} to
+ * @returns {Tarball}
  */
 function packOne (from, to) {
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', to]
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd: from, encoding: 'utf8', shell: process.platform === 'win32' })
   if (status !== 0) throw new Error(`npm pack failed in ${from}:\n${stderr}`)
-  // An array, or since npm 12 an object by name.
-  const [{ filename }] = /** @type {any[]} */ (Object.values(JSON.parse(stdout)))
-  return path.join(to, filename)
+  // npm 12 and newer print an object by package name, older versions an array.
+  const [{ filename, files, unpackedSize }] = /** @type {any[]} */ (Object.values(JSON.parse(stdout)))
+  return { file: path.join(to, filename), files, unpackedSize }
 }
 
 /**
- * What is wrong with the tarballs; empty if nothing is.
+ * The faults of the tarballs; empty if there are none.
  *
- * @param {{ main: string, platforms: string[] }} tarballs
+ * @param {Tarballs} tarballs
  * @returns {string[]}
  */
 function faults ({ main, platforms }) {
-  const entries = list(main)
-  const bytes = total(entries)
+  const names = main.files.map((file) => file.path)
   const found = [
-    ...entries.filter(({ name }) => !MAIN_FILES.test(name)).map(({ name }) => `${name} does not belong in the main package`),
-    ...MAIN_NEEDS.filter((name) => !entries.some((entry) => entry.name === name)).map((name) => `${name} is missing from the main package`)
+    ...names.filter((name) => !MAIN_FILES.test(name)).map((name) => `${name} does not belong in the main package`),
+    ...MAIN_REQUIRED.filter((name) => !names.includes(name)).map((name) => `${name} is missing from the main package`)
   ]
-  if (bytes > MOST_MAIN_BYTES) found.push(`the main package has ${bytes} bytes, of at most ${MOST_MAIN_BYTES}`)
-  return [...found, ...platforms.flatMap((tarball) => platformFaults(tarball, bytes))]
+  if (main.unpackedSize > MAX_MAIN_BYTES) found.push(`the main package has ${main.unpackedSize} bytes; the limit is ${MAX_MAIN_BYTES}`)
+  return [...found, ...platforms.flatMap((tarball) => platformFaults(tarball, main.unpackedSize))]
 }
 
 /**
- * @param {string} tarball
+ * @param {Tarball} tarball
  * @param {number} mainBytes
  */
-function platformFaults (tarball, mainBytes) {
-  const title = path.basename(tarball)
-  const entries = list(tarball)
-  const binary = entries.find(({ name }) => name.endsWith('.node'))
-  const expected = [...NOTICES, 'README.md', binary?.name ?? '(a binary)', 'package.json']
-  const names = entries.map(({ name }) => name).sort()
+function platformFaults ({ file, files, unpackedSize }, mainBytes) {
+  const title = path.basename(file)
+  const binary = files.find((entry) => entry.path.endsWith('.node'))
+  const expected = [...NOTICES, 'README.md', binary?.path ?? '(a binary)', 'package.json']
+  const names = files.map((entry) => entry.path).sort()
   const found = []
   if (names.join() !== expected.sort().join()) found.push(`${title} has ${names.join(', ')}; expected ${expected.join(', ')}`)
-  if (binary !== undefined && binary.bytes > MOST_BINARY_BYTES) {
-    found.push(`${title} has a binary of ${binary.bytes} bytes, of at most ${MOST_BINARY_BYTES}: is it a release build (npm run build)?`)
+  if (binary !== undefined && binary.size > MAX_BINARY_BYTES) {
+    found.push(`${title} has a binary of ${binary.size} bytes; the limit is ${MAX_BINARY_BYTES}. Is it a release build (npm run build)?`)
   }
-  const installed = mainBytes + total(entries)
-  if (installed > MOST_INSTALLED_BYTES) found.push(`${title} and the main package have ${installed} bytes, of at most ${MOST_INSTALLED_BYTES}`)
+  const installed = mainBytes + unpackedSize
+  if (installed > MAX_INSTALLED_BYTES) found.push(`${title} and the main package have ${installed} bytes; the limit is ${MAX_INSTALLED_BYTES}`)
   return found
 }
 
-/** @param {Entry[]} entries */
-function total (entries) {
-  return entries.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
 /**
- * The files of a tarball of npm's, without the folder that it puts around them.
- *
- * @param {string} tarball
- * @returns {Entry[]}
- */
-function list (tarball) {
-  const tar = zlib.gunzipSync(fs.readFileSync(tarball))
-  const entries = []
-  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0;) {
-    const field = (from, length) => tar.toString('utf8', at + from, at + from + length).replace(/\0.*/s, '')
-    const bytes = parseInt(field(124, 12), 8)
-    const prefix = field(345, 155)
-    const name = prefix === '' ? field(0, 100) : `${prefix}/${field(0, 100)}`
-    if (field(156, 1) === '0' || field(156, 1) === '') entries.push({ name: name.replace(/^package\//, ''), bytes })
-    at += 512 + Math.ceil(bytes / 512) * 512
-  }
-  return entries
-}
-
-/**
- * A folder of platform packages with this machine's alone, as the release would have it.
+ * Copies the platform package of this machine, with its binary, to a folder, as the release lays it out.
  *
  * @param {string} folder
  */
@@ -148,8 +124,8 @@ function main () {
   const folder = path.resolve(process.argv[2] ?? os.tmpdir())
   fs.mkdirSync(folder, { recursive: true })
   const tarballs = pack(folder)
-  for (const tarball of [tarballs.main, ...tarballs.platforms]) {
-    console.log(`${path.basename(tarball)}: ${fs.statSync(tarball).size} bytes, ${total(list(tarball))} unpacked`)
+  for (const { file, unpackedSize } of [tarballs.main, ...tarballs.platforms]) {
+    console.log(`${path.basename(file)}: ${fs.statSync(file).size} bytes, ${unpackedSize} unpacked`)
   }
   for (const fault of faults(tarballs)) {
     console.error(fault)
@@ -157,6 +133,6 @@ function main () {
   }
 }
 
-module.exports = { pack, faults, list, stageThisPlatform }
+module.exports = { pack, faults, stageThisPlatform }
 
 if (require.main === module) main()

@@ -1,8 +1,8 @@
 'use strict'
 
-// The runtimes that the packed package is tried on: where npm has each as a plain binary, at one
-// version, so that a run tomorrow tries the same ones. `node scripts/runtimes.js` installs them
-// (about 1 GB) into target/runtimes, where the tests look for them.
+// The runtimes that the packed package is tested on, each with the npm package that has it as a plain binary
+// and a fixed version, so that every run tests the same ones. `node scripts/runtimes.js` installs them (about
+// 1 GB) into target/runtimes, where the tests look for them.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -26,7 +26,7 @@ const RUNTIMES = {
   bun: { package: `@oven/bun-${bunPlatform}`, version: '1.4.5', file: `bin/bun${exe}` },
   deno: { package: `@deno/${denoPlatform}`, version: '2.9.6', file: `deno${exe}` },
   bare: { package: `bare-runtime-${platform}-${arch}`, version: '1.31.0', file: `bin/bare${exe}` },
-  // Bare's own standard streams are a module. Tests hand it to the application, not to the addon.
+  // Standard streams for Bare. The tests pass this module to the application, not to the addon.
   'bare-process': { package: 'bare-process', version: '4.5.1', file: 'index.js' }
 }
 
@@ -36,8 +36,8 @@ function node (version) {
 }
 
 /**
- * The program of a runtime, or `undefined` if it is not installed. The Node.js that runs this
- * stands for its own major version.
+ * The program of a runtime, or `undefined` if it is not installed. The Node.js that runs this script
+ * is used for its own major version.
  *
  * @param {string} name
  */

@@ -1,10 +1,10 @@
 'use strict'
 
-// Takes the picture of the live page that the README shows: the hypercore example, some minutes on.
+// Takes the screenshot of the live page in the README: the hypercore example after some minutes.
 //
 //   node scripts/screenshot.js [--out examples/live-page.png] [--seconds 75] [--dark]
 //
-// Needs Debian's Chromium (apt-get install chromium).
+// Requires Debian's Chromium (apt-get install chromium).
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
@@ -12,7 +12,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { chromium } = require('playwright-core')
 const { start } = require('../examples/hypercore')
 
-const MOST_BYTES = 200_000
+const MAX_BYTES = 200_000
 
 async function main () {
   const { values } = parseArgs({
@@ -37,10 +37,10 @@ async function main () {
       deviceScaleFactor: 1.25
     })
     await page.goto(`http://localhost:${example.traceFunction.address()?.port}/`)
-    await sleep(Number(values.seconds) * 1000) // what it shows is the time that has passed
+    await sleep(Number(values.seconds) * 1000) // so that the charts have data
     const picture = await page.screenshot({ path: values.out, fullPage: true })
     console.log(`${values.out}: ${picture.length} bytes`)
-    if (picture.length > MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes: take fewer seconds`)
+    if (picture.length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes: pass a smaller --seconds`)
   } finally {
     await browser.close()
     await example.stop()

@@ -1,7 +1,7 @@
 'use strict'
 
-// The step that `npm start` and `npm test` begin with: installs the dependencies and builds the
-// addon, each only if it is missing or older than what it is made of. Needs nothing installed.
+// The first step of `npm start` and `npm test`: installs the dependencies and builds the addon, each only
+// if it is missing or older than its inputs. Uses no installed package.
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -9,44 +9,49 @@ const os = require('node:os')
 const path = require('node:path')
 
 const ROOT = path.dirname(__dirname)
-const NEEDED_NODE = 20
-const RUST_SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
+const MINIMUM_NODE = 20
 
-/** A failure whose message is all that there is to say. */
+// Inputs and outputs of `npm run build`.
+const RUST_SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml']
+const TYPES = 'binding.d.ts'
+const BINARY_PREFIX = `hypertrace-prometheus.${process.platform}-${process.arch}`
+
+/** An expected failure. Its message is shown without a stack. */
 class SetupError extends Error {}
 
 /**
- * @returns {Promise<void>} rejects with a SetupError if something is missing or a step failed
+ * Installs the dependencies and builds the addon, each only if it is missing or stale.
+ *
+ * @returns {Promise<void>} rejects with a SetupError if a requirement is missing or a step fails
  */
 async function setUp () {
-  if (Number(process.versions.node.split('.')[0]) < NEEDED_NODE) {
-    throw new SetupError(`Node.js ${NEEDED_NODE} or newer is needed; this is ${process.version}.`)
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
+    throw new SetupError(`Node.js ${MINIMUM_NODE} or newer is required; this is ${process.version}.`)
   }
-  const mustBuild = isBinaryStale()
+  const mustBuild = isBuildStale()
   if (mustBuild) requireCargo()
   if (areModulesStale()) await npm('Installing the dependencies', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
   if (mustBuild) await npm('Building the addon, which takes a few minutes the first time', 'run', 'build')
 }
 
 function areModulesStale () {
-  // Written by npm at the end of an installation.
+  // npm writes this file at the end of an installation.
   return modified('node_modules/.package-lock.json') < modified('package-lock.json')
 }
 
-function isBinaryStale () {
-  const start = `hypertrace-prometheus.${process.platform}-${process.arch}`
-  const binary = fs.readdirSync(ROOT).find(name => name.startsWith(start) && name.endsWith('.node'))
-  if (binary === undefined || modified('binding.js') === 0) return true
+function isBuildStale () {
+  const binary = fs.readdirSync(ROOT).find(name => name.startsWith(BINARY_PREFIX) && name.endsWith('.node'))
+  if (binary === undefined || modified(TYPES) === 0) return true
   return modified(binary) < Math.max(...RUST_SOURCES.map(newest))
 }
 
-/** When a file was changed last, in milliseconds; 0 if it is not there. */
+/** Modification time in milliseconds; 0 if the file does not exist. */
 function modified (name) {
   const stats = fs.statSync(path.join(ROOT, name), { throwIfNoEntry: false })
   return stats === undefined ? 0 : stats.mtimeMs
 }
 
-/** When a file, or anything in a folder, was changed last. A folder itself changes when a file goes. */
+/** Newest modification time of a file or of a folder and its content. Removing a file modifies its folder. */
 function newest (name) {
   const full = path.join(ROOT, name)
   if (!fs.existsSync(full)) return 0
@@ -58,20 +63,20 @@ function requireCargo () {
   const { error } = spawnSync('cargo', ['--version'])
   if (error === undefined) return
   throw new SetupError([
-    'The addon is written in Rust, and its compiler was not found (cargo).',
-    'Install it with rustup, https://rustup.rs, open a new terminal and try again.'
+    'The addon is written in Rust, and the Rust compiler (cargo) was not found.',
+    'Install it with rustup (https://rustup.rs), open a new terminal and try again.'
   ].join('\n'))
 }
 
-/** Runs npm and hands signals on to it, so that Ctrl-C ends it too. */
+/** Runs npm, and passes signals on to it so that Ctrl-C ends it too. */
 async function npm (title, ...args) {
   console.error(`${title} …`)
-  // npm says where it is to the scripts that it runs.
+  // npm sets this variable for the scripts that it runs.
   const script = process.env.npm_execpath
   const [command, ...first] = script ? [process.execPath, script] : ['npm']
   const child = spawn(command, [...first, ...args], { cwd: ROOT, stdio: ['inherit', 2, 2] })
-  const pass = signal => { child.kill(signal) }
-  process.on('SIGINT', pass).on('SIGTERM', pass)
+  const forward = signal => { child.kill(signal) }
+  process.on('SIGINT', forward).on('SIGTERM', forward)
   try {
     const { code, signal } = await new Promise((resolve, reject) => {
       child.once('error', reject)
@@ -80,11 +85,11 @@ async function npm (title, ...args) {
     if (signal !== null) process.exit(128 + os.constants.signals[signal])
     if (code !== 0) throw new SetupError(`npm ${args[0] === 'run' ? args.join(' ') : args[0]} failed.`)
   } finally {
-    process.off('SIGINT', pass).off('SIGTERM', pass)
+    process.off('SIGINT', forward).off('SIGTERM', forward)
   }
 }
 
-/** Sets up, then runs `next`; a failure of the set-up is told in its own words. */
+/** Sets up, then runs `next`. Prints the message of a SetupError and sets the exit code. */
 async function setUpThen (next) {
   try {
     await setUp()

@@ -1,6 +1,6 @@
 'use strict'
 
-// `npm start`: makes a fresh clone ready and runs the hypercore example.
+// `npm start`: sets up a fresh clone and runs the hypercore example.
 
 const { setUpThen } = require('./setup')
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Node's test runner loads this as a reporter. It writes one JSON line: how many tests passed,
-// failed and were skipped, and the files in which no test was found.
+// A reporter for Node.js' test runner. Writes one JSON line: the numbers of passed, failed and skipped tests,
+// and the files without a test.
 
 const path = require('node:path')
 
@@ -12,8 +12,8 @@ module.exports = async function * count (events) {
   for await (const { type, data } of events) {
     if (type !== 'test:pass' && type !== 'test:fail') continue
     if (data.details?.type === 'suite' && type === 'test:pass') continue
-    const standsForItsFile = data.file !== undefined && path.resolve(data.name) === data.file
-    if (standsForItsFile && type === 'test:pass') empty.push(data.name)
+    const isFile = data.file !== undefined && path.resolve(data.name) === data.file
+    if (isFile && type === 'test:pass') empty.push(data.name)
     else if (data.skip !== undefined && data.skip !== false) totals.skipped++
     else if (type === 'test:pass') totals.passed++
     else totals.failed++

@@ -1,10 +1,10 @@
 'use strict'
 
-// `npm test`: every check that can run on this machine, each named and timed. All of them run, also
-// after one has failed; then the exit code is 1. `npm test -- standard tsc` runs only those.
+// `npm test`: every check that can run on this machine, each with its name and time. All steps run, also after
+// one has failed; the exit code is then 1. `npm test -- standard tsc` runs only those steps.
 //
-// What is not installed is left out and said, unless CI_REQUIRE (names with commas between, or `all`)
-// has its name: then it is a failure.
+// A step whose program is not installed is skipped with a message. If CI_REQUIRE (names separated by commas,
+// or `all`) names the program, the step fails instead.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -13,14 +13,14 @@ const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 const { setUpThen } = require('./setup')
 const floor = require('./test-floor.json')
-const { howToGet, isRequired } = require('../__test__/support/tools')
+const { howToGet, isInstalled, isRequired } = require('./tools')
 
 const ROOT = path.dirname(__dirname)
 const STEP_LIMIT_MS = 15 * 60_000
 
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Totals
- * @typedef {{ problem?: string, leftOut?: string, totals?: Totals }} Result
+ * @typedef {{ problem?: string, skipped?: string, totals?: Totals }} Result
  */
 
 /** @type {Record<string, () => Promise<Result>>} */
@@ -28,8 +28,11 @@ const STEPS = {
   fmt: () => check('cargo', ['fmt', '--check']),
   standard: () => check(process.execPath, [bin('standard', 'bin/cmd.cjs')]),
   tsc: () => check(process.execPath, [bin('typescript', 'bin/tsc'), '-p', ROOT]),
+  spelling: () => checkWith('typos', 'typos', []),
+  unused: unusedDependencies,
   clippy,
-  deny: cargoDeny,
+  doc,
+  deny: () => checkWith('cargo-deny', 'cargo', ['deny', '--locked', 'check', 'licenses', 'bans', 'sources']),
   rust: rustTests,
   js: jsTests
 }
@@ -37,8 +40,8 @@ const STEPS = {
 setUpThen(main)
 
 async function main () {
-  const asked = process.argv.slice(2)
-  const unknown = asked.filter((name) => !(name in STEPS))
+  const requested = process.argv.slice(2)
+  const unknown = requested.filter((name) => !(name in STEPS))
   if (unknown.length > 0) {
     console.error(`There is no step ${unknown.join(', ')}. The steps are: ${Object.keys(STEPS).join(', ')}.`)
     process.exitCode = 1
@@ -47,14 +50,14 @@ async function main () {
 
   const sum = { passed: 0, failed: 0, skipped: 0 }
   const lines = []
-  for (const name of asked.length > 0 ? asked : Object.keys(STEPS)) {
+  for (const name of requested.length > 0 ? requested : Object.keys(STEPS)) {
     console.log(`\n── ${name} ──`)
     const start = performance.now()
-    const { problem, leftOut, totals } = await STEPS[name]()
+    const { problem, skipped, totals } = await STEPS[name]()
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    const outcome = problem ?? leftOut
-    const word = problem !== undefined ? 'FAILED' : leftOut !== undefined ? 'left out' : 'ok'
-    lines.push(`${word.padEnd(9)} ${name.padEnd(9)} ${seconds.padStart(6)} s${outcome === undefined ? '' : '  ' + outcome}`)
+    const reason = problem ?? skipped
+    const outcome = problem !== undefined ? 'FAILED' : skipped !== undefined ? 'skipped' : 'ok'
+    lines.push(`${outcome.padEnd(9)} ${name.padEnd(9)} ${seconds.padStart(6)} s${reason === undefined ? '' : '  ' + reason}`)
     if (problem !== undefined) process.exitCode = 1
     for (const key of Object.keys(sum)) sum[key] += totals?.[key] ?? 0
   }
@@ -74,12 +77,18 @@ async function clippy () {
 }
 
 /** @returns {Promise<Result>} */
-async function cargoDeny () {
-  const { problem } = await run('cargo', ['deny', '--version'], { quiet: true })
-  if (problem !== undefined) {
-    return isRequired('cargo-deny') ? { problem: 'cargo-deny is required here' } : { leftOut: howToGet('cargo-deny') }
+async function unusedDependencies () {
+  for (const folder of ['.', 'benchmark/rust']) {
+    const result = await checkWith('cargo-shear', 'cargo', ['shear', '--locked', '--deny-warnings', folder])
+    if (result.problem !== undefined || result.skipped !== undefined) return result
   }
-  return check('cargo', ['deny', '--locked', 'check', 'licenses', 'bans', 'sources'])
+  return {}
+}
+
+/** @returns {Promise<Result>} */
+function doc () {
+  const args = ['doc', '--locked', '--no-deps', '--document-private-items']
+  return check('cargo', args, { RUSTDOCFLAGS: '-D warnings' })
 }
 
 /** @returns {Promise<Result>} */
@@ -97,7 +106,7 @@ async function rustTests () {
 /** @returns {Promise<Result>} */
 async function jsTests () {
   const folder = path.join(ROOT, '__test__')
-  // A list of our own: shells and Node 20 expand patterns in different ways, or not at all.
+  // An explicit list: shells and Node.js 20 expand patterns differently, or not at all.
   const files = fs.readdirSync(folder, { recursive: true }).map(String)
     .filter((name) => name.endsWith('.test.js')).sort().map((name) => path.join('__test__', name))
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'tests-'))
@@ -110,7 +119,7 @@ async function jsTests () {
       ...files
     ])
     const text = fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : ''
-    if (text === '') return { problem: problem ?? 'the runner left no report' }
+    if (text === '') return { problem: problem ?? 'the test runner wrote no report' }
     const { empty, ...totals } = JSON.parse(text)
     const noTests = empty.length > 0 ? `no test in ${empty.join(', ')}` : undefined
     return { problem: problem ?? noTests ?? tooFew(totals, floor.js), totals }
@@ -120,38 +129,53 @@ async function jsTests () {
 }
 
 /**
- * A run that finds fewer tests than there are is a failure, not a success with less to do.
+ * Returns a problem if a run has found fewer tests than `test-floor.json` requires.
  *
  * @param {Totals} totals
  * @param {number} least
  */
 function tooFew ({ passed, failed, skipped }, least) {
   const found = passed + failed + skipped
-  return found < least ? `${found} tests were found; there have to be ${least} (scripts/test-floor.json)` : undefined
+  return found < least ? `found ${found} tests; scripts/test-floor.json requires ${least}` : undefined
 }
 
 /**
+ * Runs a check that needs an external program.
+ *
+ * @param {string} tool its name in scripts/tools.js
  * @param {string} command
  * @param {string[]} args
  * @returns {Promise<Result>}
  */
-async function check (command, args) {
-  const { problem } = await run(command, args)
+async function checkWith (tool, command, args) {
+  if (isInstalled(tool)) return check(command, args)
+  return isRequired(tool) ? { problem: howToGet(tool) } : { skipped: howToGet(tool) }
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {Promise<Result>}
+ */
+async function check (command, args, env) {
+  const { problem } = await run(command, args, { env })
   return { problem }
 }
 
 /**
- * Runs a program to its end, without input and within a time limit.
+ * Runs a program to its end, without input and with a time limit.
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ keepOutput?: boolean, quiet?: boolean }} [how]
+ * @param {{ keepOutput?: boolean, env?: NodeJS.ProcessEnv }} [options]
  * @returns {Promise<{ problem?: string, output: string }>}
  */
-function run (command, args, { keepOutput = false, quiet = false } = {}) {
+function run (command, args, { keepOutput = false, env = {} } = {}) {
   return new Promise((resolve) => {
-    const out = quiet ? 'ignore' : 'inherit'
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', keepOutput ? 'pipe' : out, out] })
+    const child = spawn(command, args, {
+      cwd: ROOT, stdio: ['ignore', keepOutput ? 'pipe' : 'inherit', 'inherit'], env: { ...process.env, ...env }
+    })
     let output = ''
     let problem
     const limit = setTimeout(() => {
@@ -162,7 +186,7 @@ function run (command, args, { keepOutput = false, quiet = false } = {}) {
       output += text
       process.stdout.write(text)
     })
-    child.once('error', (err) => { problem = `${command} cannot be run: ${err.message}` })
+    child.once('error', (err) => { problem = `cannot run ${command}: ${err.message}` })
     child.once('close', (code, signal) => {
       clearTimeout(limit)
       if (code !== 0) problem ??= signal === null ? `exit code ${code}` : `ended by ${signal}`
@@ -173,7 +197,7 @@ function run (command, args, { keepOutput = false, quiet = false } = {}) {
 
 /**
  * @param {string} name of an installed package
- * @param {string} file of its program, run with Node so that it works on Windows too
+ * @param {string} file its program, which Node.js runs so that it works on Windows too
  */
 function bin (name, file) {
   return path.join(ROOT, 'node_modules', name, file)

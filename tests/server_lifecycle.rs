@@ -1,4 +1,4 @@
-//! Binding, starting and ending: cases 35 to 38 of the project's table, and faults of the page's owner.
+//! Binding, start and end: cases 35 to 38 of docs/scrape-cases.md.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +7,7 @@ mod support;
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -21,28 +21,22 @@ use support::*;
 const SMALL: usize = 20;
 const LARGE: usize = 100_000;
 
-/// Held by the tests that count this process's threads or descriptors, or need a port free.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn start_on(listeners: Vec<TcpListener>) -> Running {
-    let server = Server::start(listeners, small(), short()).unwrap();
+    let server = Server::start(listeners, small(), short_limits()).unwrap();
     let address = server.addresses()[0];
     Running { server, address }
 }
 
-/// Whether this machine has IPv6.
+/// Returns whether this machine has IPv6.
 fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 #[test]
-fn case_35_a_port_in_use_is_said_as_node_says_it() {
+fn case_35_a_port_in_use_is_the_error_of_node_js() {
     let _alone = alone();
-    let taken = listen::bind("127.0.0.1", 0).unwrap();
-    let port = taken[0].local_addr().unwrap().port();
+    let other = listen::bind("127.0.0.1", 0).unwrap();
+    let port = other[0].local_addr().unwrap().port();
     let error = listen::bind("127.0.0.1", port).unwrap_err();
     assert_eq!((error.code, error.syscall), ("EADDRINUSE", "listen"));
     assert_eq!((error.address.as_str(), error.port), ("127.0.0.1", port));
@@ -50,7 +44,7 @@ fn case_35_a_port_in_use_is_said_as_node_says_it() {
     assert_eq!(error.errno, -98);
     let message = format!("listen EADDRINUSE: address already in use 127.0.0.1:{port}");
     assert_eq!(error.to_string(), message);
-    drop(taken);
+    drop(other);
     start_on(listen::bind("127.0.0.1", port).unwrap()).scrape().assert_page(SMALL);
 }
 
@@ -60,18 +54,18 @@ fn case_35_a_port_in_use_on_one_loopback_leaves_the_other_free() {
     if !has_ipv6() {
         return;
     }
-    let taken = listen::bind("::1", 0).unwrap();
-    let port = taken[0].local_addr().unwrap().port();
+    let other = listen::bind("::1", 0).unwrap();
+    let port = other[0].local_addr().unwrap().port();
     let error = listen::bind("localhost", port).unwrap_err();
     assert_eq!((error.code, error.address.as_str()), ("EADDRINUSE", "::1"));
     assert_eq!(listen::bind("127.0.0.1", port).unwrap().len(), 1);
-    drop(taken);
+    drop(other);
     assert_eq!(listen::bind("localhost", port).unwrap().len(), 2);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn case_35_a_privileged_port_is_said_as_node_says_it() {
+fn case_35_a_privileged_port_is_the_error_of_node_js() {
     use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
     let _alone = alone();
     let first: u16 = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -80,9 +74,9 @@ fn case_35_a_privileged_port_is_said_as_node_says_it() {
         .parse()
         .unwrap();
     if first <= 80 {
-        return; // Nothing is privileged on this machine.
+        return; // No port is privileged on this machine.
     }
-    // Privileges are a thread's: this one gives up its own.
+    // Capabilities belong to a thread: only this one drops its own.
     let error = thread::spawn(|| {
         let mut sets = capabilities(None).unwrap();
         sets.effective.remove(CapabilitySet::NET_BIND_SERVICE);
@@ -96,7 +90,7 @@ fn case_35_a_privileged_port_is_said_as_node_says_it() {
 }
 
 #[test]
-fn case_36_a_host_that_cannot_be_is_said_as_node_says_it() {
+fn case_36_an_impossible_host_is_the_error_of_node_js() {
     let _alone = alone();
     for host in ["256.1.1.1", "no.such.host.invalid", ""] {
         let error = listen::bind(host, 0).unwrap_err();
@@ -122,7 +116,7 @@ fn case_37_localhost_answers_on_both_loopbacks_of_one_port() {
         assert_eq!(running.server.addresses(), [running.address, second]);
         let mut client = Client::connect(second);
         client.send(GET);
-        client.answer().assert_page(SMALL);
+        client.response().assert_page(SMALL);
     }
 }
 
@@ -138,122 +132,122 @@ fn case_37_the_unspecified_address_answers_on_both_families() {
     for address in addresses {
         let mut client = Client::connect(address);
         client.send(GET);
-        client.answer().assert_page(SMALL);
+        client.response().assert_page(SMALL);
     }
 }
 
-/// A source that holds the server's thread itself until it is told to go on.
-fn blocking() -> (Arc<dyn Source>, Begun, mpsc::Sender<()>) {
-    let (tell, begun) = mpsc::channel();
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let source = From(move |_| -> Answering {
-        tell.send(()).unwrap();
-        let _ = gone.lock().unwrap().recv();
+/// A source whose scrapes block the server thread until the sender sends or is dropped.
+fn blocking() -> (Arc<dyn Source>, Started, mpsc::Sender<()>) {
+    let (sender, started) = mpsc::channel();
+    let (resume, resumed) = mpsc::channel::<()>();
+    let resumed = Mutex::new(resumed);
+    let source = FnSource(move |_| -> ScrapeFuture {
+        sender.send(()).unwrap();
+        let _ = resumed.lock().unwrap().recv();
         Box::pin(async { scrape(lines(SMALL)) })
     });
-    (Arc::new(source), Begun(begun), go)
+    (Arc::new(source), Started(started), resume)
 }
 
 #[test]
-fn case_38_stop_lets_a_scrape_under_way_finish_and_answers_nothing_new() {
+fn case_38_stop_finishes_a_scrape_under_way_and_answers_no_new_request() {
     let _alone = alone();
-    let (source, begun, go) = held(10_000);
-    let limits = Limits { stop_grace: Duration::from_secs(5), ..short() };
+    let (source, started, resume) = paused(10_000);
+    let limits = Limits { stop_grace: Duration::from_secs(5), ..short_limits() };
     let running = start(source, limits);
     let mut idle = running.connect();
     let mut client = running.connect();
     client.send([GET, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"].concat());
-    begun.wait();
-    let (tell, told) = mpsc::channel();
-    running.server.stop(move || tell.send(()).unwrap());
+    started.wait();
+    let (sender, stopped) = mpsc::channel();
+    running.server.stop(move || sender.send(()).unwrap());
     idle.try_send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     idle.assert_closed();
-    assert!(told.try_recv().is_err());
-    go.send(()).unwrap();
-    let answer = client.answer();
-    answer.assert_page(10_000);
+    assert!(stopped.try_recv().is_err());
+    resume.send(()).unwrap();
+    let response = client.response();
+    response.assert_page(10_000);
     client.assert_closed();
-    told.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+    stopped.recv_timeout(TIMEOUT).unwrap();
     assert_eq!(listen::bind("127.0.0.1", running.address.port()).unwrap().len(), 1);
 }
 
 #[test]
-fn case_38_stop_cuts_a_scrape_at_the_grace() {
+fn case_38_stop_cuts_a_scrape_at_the_end_of_the_grace() {
     let _alone = alone();
-    let (source, begun, _go) = held(SMALL);
-    let running = start(source, short());
-    let mut hanging = running.connect();
-    hanging.send(GET);
-    begun.wait();
+    let (source, started, _resume) = paused(SMALL);
+    let running = start(source, short_limits());
+    let mut waiting = running.connect();
+    waiting.send(GET);
+    started.wait();
     let took = running.stop();
     assert!(took >= Duration::from_millis(350), "{took:?}");
-    hanging.assert_closed();
+    waiting.assert_closed();
 
-    let running = start(page_of(1_000_000), short());
+    let running = start(page_of(1_000_000), short_limits());
     let mut stalled = Client::connect_narrow(running.address);
     stalled.send(GET);
-    eventually("sends", || stalled.stream.peek(&mut [0]).unwrap() > 0);
+    eventually("the page is sent", || stalled.stream.peek(&mut [0]).unwrap() > 0);
     let took = running.stop();
     assert!(took >= Duration::from_millis(350), "{took:?}");
-    assert!(stalled.try_answer(false).is_none(), "the page is seen to be incomplete");
+    assert!(stalled.try_response(false).is_none(), "the page is incomplete");
 }
 
 #[test]
-fn case_38_stop_ends_idle_and_half_asked_connections_at_once() {
+fn case_38_stop_closes_connections_without_a_complete_request_at_once() {
     let _alone = alone();
-    let limits = Limits { stop_grace: MAX_ACCEPT_FAILURES * 2, ..Limits::default() };
+    let limits = Limits { stop_grace: TIMEOUT * 2, ..Limits::default() };
     let running = start(small(), limits);
-    let mut fresh = running.connect();
+    let mut new = running.connect();
     let mut half = running.connect();
     half.send("GET /metrics HT");
     let mut used = running.connect();
     used.send(GET);
-    used.answer().assert_page(SMALL);
+    used.response().assert_page(SMALL);
     running.stop();
-    for client in [&mut fresh, &mut half, &mut used] {
+    for client in [&mut new, &mut half, &mut used] {
         client.assert_closed();
     }
 }
 
 #[test]
-fn case_38_what_waits_to_be_accepted_is_not_answered_after_stop() {
+fn case_38_requests_that_wait_are_not_answered_after_stop() {
     let _alone = alone();
-    let (source, begun, go) = blocking();
-    let running = start(source, short());
-    let mut waiting_request = running.connect();
-    waiting_request.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(waiting_request.answer().status, 200);
+    let (source, started, resume) = blocking();
+    let running = start(source, short_limits());
+    let mut open = running.connect();
+    open.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(open.response().status, 200);
     let mut first = running.connect();
     first.send(GET);
-    begun.wait();
-    waiting_request.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    started.wait();
+    open.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut backlog: Vec<_> = (0..5).map(|_| running.connect()).collect();
     for client in &mut backlog {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
-    let (tell_end, end) = mpsc::channel();
-    running.server.stop(move || tell_end.send(()).unwrap());
-    go.send(()).unwrap();
-    first.answer().assert_page(SMALL);
-    waiting_request.assert_closed();
+    let (sender, end) = mpsc::channel();
+    running.server.stop(move || sender.send(()).unwrap());
+    resume.send(()).unwrap();
+    first.response().assert_page(SMALL);
+    open.assert_closed();
     for client in &mut backlog {
         client.assert_closed();
     }
-    end.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
+    end.recv_timeout(TIMEOUT).unwrap();
 }
 
 #[test]
-fn case_38_every_caller_of_stop_is_told_once() {
+fn case_38_every_callback_of_stop_runs_once() {
     let _alone = alone();
-    let running = Arc::new(start(small(), short()));
-    let told = Arc::new(AtomicUsize::new(0));
+    let running = Arc::new(start(small(), short_limits()));
+    let calls = Arc::new(AtomicUsize::new(0));
     let threads: Vec<_> = (0..8)
         .map(|_| {
-            let (running, told) = (Arc::clone(&running), Arc::clone(&told));
+            let (running, calls) = (Arc::clone(&running), Arc::clone(&calls));
             thread::spawn(move || {
                 running.server.stop(move || {
-                    told.fetch_add(1, Ordering::SeqCst);
+                    calls.fetch_add(1, Ordering::SeqCst);
                 });
             })
         })
@@ -261,35 +255,39 @@ fn case_38_every_caller_of_stop_is_told_once() {
     for thread in threads {
         thread.join().unwrap();
     }
-    eventually("tells all", || told.load(Ordering::SeqCst) == 8);
+    eventually("all callbacks run", || calls.load(Ordering::SeqCst) == 8);
     let here = thread::current().id();
-    let (tell, told_here) = mpsc::channel();
-    eventually("has ended", || running.server.stop_within(Duration::ZERO));
-    running.server.stop(move || tell.send(thread::current().id()).unwrap());
-    assert_eq!(told_here.try_recv(), Ok(here), "after the end the caller is told at once");
+    let (sender, called_on) = mpsc::channel();
+    eventually("the server has ended", || running.server.stop_within(Duration::ZERO));
+    running.server.stop(move || sender.send(thread::current().id()).unwrap());
+    assert_eq!(
+        called_on.try_recv(),
+        Ok(here),
+        "after the end the callback runs at once, on the caller's thread"
+    );
 }
 
 #[test]
-fn case_38_a_callback_that_panics_keeps_no_other_from_being_told() {
+fn case_38_a_callback_that_panics_does_not_prevent_the_others() {
     let _alone = alone();
-    let running = start(small(), short());
-    running.server.stop(|| panic!("a callback's own fault"));
+    let running = start(small(), short_limits());
+    running.server.stop(|| panic!("in a callback"));
     running.stop();
 }
 
 #[test]
-fn case_38_two_hundred_restarts_on_one_port_work_and_no_thread_is_left() {
+fn case_38_two_hundred_restarts_on_one_port_leak_no_thread() {
     let _alone = alone();
-    let mut running = start(small(), short());
+    let mut running = start(small(), short_limits());
     let port = running.address.port();
     for round in 0..200 {
         let mut client = running.connect();
         client.send(GET);
-        client.answer().assert_page(SMALL);
+        client.response().assert_page(SMALL);
         if round % 2 == 0 {
             running.stop();
         } else {
-            assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
+            assert!(running.server.stop_within(TIMEOUT));
         }
         running = start_on(listen::bind("127.0.0.1", port).unwrap());
     }
@@ -299,7 +297,7 @@ fn case_38_two_hundred_restarts_on_one_port_work_and_no_thread_is_left() {
     eventually("no thread is left", || threads() == 0);
 }
 
-/// Threads of servers in this process.
+/// Returns the number of server threads in this process.
 #[cfg(target_os = "linux")]
 fn threads() -> usize {
     let names = std::fs::read_dir("/proc/self/task")
@@ -309,54 +307,54 @@ fn threads() -> usize {
 }
 
 #[test]
-fn a_dropped_server_frees_its_port_its_thread_and_its_source() {
-    struct Watched(Arc<AtomicBool>);
-    impl Drop for Watched {
+fn the_drop_of_a_server_frees_its_port_its_thread_and_its_source() {
+    struct SetsOnDrop(Arc<AtomicBool>);
+    impl Drop for SetsOnDrop {
         fn drop(&mut self) {
             self.0.store(true, Ordering::SeqCst);
         }
     }
     let _alone = alone();
-    let gone = Arc::new(AtomicBool::new(false));
-    let watched = Watched(Arc::clone(&gone));
-    let source = From(move |_| -> Answering {
-        let _ = &watched;
+    let is_dropped = Arc::new(AtomicBool::new(false));
+    let guard = SetsOnDrop(Arc::clone(&is_dropped));
+    let source = FnSource(move |_| -> ScrapeFuture {
+        let _ = &guard;
         Box::pin(async { scrape(lines(SMALL)) })
     });
-    let running = start(Arc::new(source), short());
+    let running = start(Arc::new(source), short_limits());
     let port = running.address.port();
     running.scrape().assert_page(SMALL);
     drop(running);
-    eventually("lets go of its source", || gone.load(Ordering::SeqCst));
-    eventually("frees its port", || listen::bind("127.0.0.1", port).is_ok());
+    eventually("its source is dropped", || is_dropped.load(Ordering::SeqCst));
+    eventually("its port is free", || listen::bind("127.0.0.1", port).is_ok());
 }
 
 #[test]
-fn the_end_of_a_process_waits_no_longer_than_it_says() {
+fn stop_within_waits_for_at_most_its_limit() {
     let _alone = alone();
     let running = start(page_of(LARGE * 10), Limits::default());
     let mut stalled = Client::connect_narrow(running.address);
     stalled.send(GET);
-    eventually("sends", || stalled.stream.peek(&mut [0]).unwrap() > 0);
-    // A stalled page does not hold it up, grace or not.
+    eventually("the page is sent", || stalled.stream.peek(&mut [0]).unwrap() > 0);
+    // A stalled page delays it neither after `stop` nor without.
     running.server.stop(|| {});
     assert!(running.server.stop_within(Duration::from_secs(1)));
-    assert!(running.server.stop_within(Duration::ZERO), "and the end stays the end");
+    assert!(running.server.stop_within(Duration::ZERO), "the server has ended");
 
-    // A thread that hangs in its source does, and is left behind.
-    let (source, begun, go) = blocking();
-    let running = start(source, short());
+    // A thread that is blocked in its source exceeds the limit, and ends later.
+    let (source, started, resume) = blocking();
+    let running = start(source, short_limits());
     let mut client = running.connect();
     client.send(GET);
-    begun.wait();
+    started.wait();
     let asked = Instant::now();
     assert!(!running.server.stop_within(Duration::from_millis(50)));
     assert!(asked.elapsed() < Duration::from_secs(5));
-    drop(go);
-    assert!(running.server.stop_within(MAX_ACCEPT_FAILURES));
+    drop(resume);
+    assert!(running.server.stop_within(TIMEOUT));
 }
 
 #[test]
 fn a_server_without_a_listener_is_refused() {
-    assert!(Server::start(Vec::new(), small(), short()).is_err());
+    assert!(Server::start(Vec::new(), small(), short_limits()).is_err());
 }

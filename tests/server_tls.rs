@@ -1,4 +1,4 @@
-//! The server behind TLS: its handshakes' limits, and that all else is as without it.
+//! The server with TLS: the limits of handshakes, and the rest as without TLS.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -43,12 +43,12 @@ fn certificate() -> (SecureContext, CertificateDer<'static>) {
 
 fn secure(source: Arc<dyn Source>, limits: Limits) -> Secure {
     let (context, root) = certificate();
-    let door = AccessPolicy { tls: Some(context), ..AccessPolicy::default() };
-    Secure { running: start_with_access(door, source, limits), root }
+    let policy = AccessPolicy { tls: Some(context), ..AccessPolicy::default() };
+    Secure { running: start_with_access(policy, source, limits), root }
 }
 
 impl Secure {
-    /// A connection; its handshake comes with the first bytes.
+    /// Connects. The handshake begins with the first write.
     fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
         connect(&self.running, &self.root)
     }
@@ -80,98 +80,98 @@ fn connect(
 }
 
 #[test]
-fn a_page_of_many_parts_comes_whole_and_the_connection_ends_in_order() {
-    let secure = secure(page_of(10_000), short());
+fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
+    let secure = secure(page_of(10_000), short_limits());
     let mut client = secure.connect();
     client.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let mut all = Vec::new();
-    // An end without `close_notify` would be an error.
+    // A close without `close_notify` would be an error.
     client.read_to_end(&mut all).unwrap();
     assert!(all.ends_with(b"\r\n0\r\n\r\n"));
     assert!(all.len() > text(10_000).len());
 }
 
 #[test]
-fn a_page_that_is_cut_does_not_end_in_order() {
-    // More than all buffers between the two hold.
-    let limits = Limits { stall: Duration::from_millis(300), ..short() };
-    let (source, ended) = watched(lines_in(64 << 20));
+fn a_page_that_is_cut_does_not_close_in_order() {
+    // The page is larger than all buffers between server and client.
+    let limits = Limits { stall: Duration::from_millis(300), ..short_limits() };
+    let (source, dropped) = page_with_drop_signal(lines_in(64 << 20));
     let secure = secure(source, limits);
     let mut client = secure.connect();
     client.write_all(GET).unwrap();
     let mut head = [0; 15];
     client.read_exact(&mut head).unwrap();
-    // Not read on until the server has given up.
-    ended.recv_timeout(MAX_ACCEPT_FAILURES).unwrap();
-    let error = client.read_to_end(&mut Vec::new()).expect_err("no end in order");
+    // Reads again only after the server has cut the page.
+    dropped.recv_timeout(TIMEOUT).unwrap();
+    let error = client.read_to_end(&mut Vec::new()).expect_err("no close in order");
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof));
 }
 
-/// A page that tells when it is dropped.
-fn watched(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) {
-    struct Tells(mpsc::Sender<()>);
-    impl Drop for Tells {
+/// A source whose pages send a message when they are dropped.
+fn page_with_drop_signal(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) {
+    struct SendsOnDrop(mpsc::Sender<()>);
+    impl Drop for SendsOnDrop {
         fn drop(&mut self) {
             let _ = self.0.send(());
         }
     }
-    let (tell, told) = mpsc::channel();
-    let source = From(move |_| -> Answering {
-        let tells = Tells(tell.clone());
+    let (sender, stopped) = mpsc::channel();
+    let source = FnSource(move |_| -> ScrapeFuture {
+        let guard = SendsOnDrop(sender.clone());
         let page = lines_with(count, move |_| {
-            let _ = &tells;
+            let _ = &guard;
         });
         Box::pin(async move { scrape(page) })
     });
-    (Arc::new(source), told)
+    (Arc::new(source), stopped)
 }
 
 #[test]
-fn a_handshake_that_is_not_finished_ends_at_its_limit() {
+fn an_unfinished_handshake_ends_at_its_limit() {
     let limits = Limits { handshake: Duration::from_millis(300), ..Limits::default() };
     let secure = secure(small(), limits);
-    for begun in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] {
+    for started in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] {
         let mut client = secure.running.connect();
-        client.send(begun);
+        client.send(started);
         client.assert_closed();
     }
-    // However steadily it comes.
+    // Also if bytes arrive steadily.
     let mut client = secure.running.connect();
     client.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03");
-    eventually("the limit ends it", || client.stream.write_all(b"x").is_err());
+    eventually("the handshake ends", || client.stream.write_all(b"x").is_err());
     secure.assert_serves();
 }
 
 #[test]
-fn what_is_no_handshake_is_told_so() {
-    let secure = secure(small(), short());
+fn a_client_without_tls_gets_an_alert() {
+    let secure = secure(small(), short_limits());
     let mut client = secure.running.connect();
     client.send(GET);
     client.stream.shutdown(std::net::Shutdown::Write).unwrap();
-    let alert = client.until_closed();
+    let alert = client.read_to_close();
     assert_eq!(alert.first(), Some(&0x15), "an alert: {alert:?}");
     secure.assert_serves();
 }
 
 #[test]
-fn one_handshake_too_many_ends_the_oldest() {
+fn a_handshake_beyond_the_limit_ends_the_oldest() {
     let secure = secure(small(), Limits { handshakes: 3, ..Limits::default() });
     let mut silent: VecDeque<_> = (0..3).map(|_| secure.running.connect()).collect();
     for _ in 0..3 {
-        // Takes a place, and gives it back.
+        // Takes a permit and returns it.
         secure.assert_serves();
         silent.pop_front().expect("the oldest").assert_closed();
         silent.push_back(secure.running.connect());
     }
     for client in &silent {
         client.stream.set_nonblocking(true).unwrap();
-        let waits = client.stream.peek(&mut [0]).expect_err("nothing to read");
-        assert_eq!(waits.kind(), ErrorKind::WouldBlock, "the newest are not ended");
+        let waits = client.stream.peek(&mut [0]).expect_err("no byte to read");
+        assert_eq!(waits.kind(), ErrorKind::WouldBlock, "the newest handshakes go on");
     }
 }
 
 #[test]
-fn handshakes_take_no_connections_from_others() {
+fn unfinished_handshakes_do_not_exhaust_the_connections() {
     let secure = secure(small(), Limits { connections: 8, handshakes: 4, ..Limits::default() });
     let silent: Vec<_> = (0..100).map(|_| secure.running.connect()).collect();
     for _ in 0..20 {
@@ -181,32 +181,32 @@ fn handshakes_take_no_connections_from_others() {
 }
 
 #[test]
-fn another_certificate_is_shown_from_the_next_handshake_on() {
-    let secure = secure(small(), short());
+fn a_new_certificate_is_used_from_the_next_handshake_on() {
+    let secure = secure(small(), short_limits());
     let mut open = secure.connect();
     let mut page = || {
         open.write_all(GET).unwrap();
         let mut all = Vec::new();
         while !all.ends_with(&text(SMALL)) {
-            let mut part = [0; 4096];
-            let length = open.read(&mut part).unwrap();
-            assert!(length > 0, "the connection goes on");
-            all.extend_from_slice(&part[..length]);
+            let mut buffer = [0; 4096];
+            let length = open.read(&mut buffer).unwrap();
+            assert!(length > 0, "the connection stays open");
+            all.extend_from_slice(&buffer[..length]);
         }
         assert!(all.starts_with(b"HTTP/1.1 200 OK"));
     };
     page();
     let (context, root) = certificate();
     assert!(secure.running.server.set_secure_context(context.clone()));
-    assert!(secure.running.server.secure_context().is_some_and(|now| now.is(&context)));
+    assert!(secure.running.server.secure_context().is_some_and(|now| now.is_same(&context)));
     page();
-    assert!(secure.connect().write_all(GET).is_err(), "the old one is not shown any more");
+    assert!(secure.connect().write_all(GET).is_err(), "the old certificate is no longer used");
     assert!(connect(&secure.running, &root).write_all(GET).is_ok());
 }
 
 #[test]
-fn a_server_without_one_takes_no_certificate() {
-    let running = start(small(), short());
+fn a_server_without_tls_accepts_no_certificate() {
+    let running = start(small(), short_limits());
     assert!(!running.server.set_secure_context(certificate().0));
     assert!(running.server.secure_context().is_none());
     running.scrape().assert_page(SMALL);

@@ -1,14 +1,18 @@
 'use strict'
 
-// An application that blocks its event loop when told, and goes on counting meanwhile.
+// An application that blocks its event loop on a command, and still counts on orders meanwhile. While the loop
+// is blocked, orders are lines of a file: the loop cannot read its input.
 //
 //   app.js own|register|reference spin|wait
 
 const { once } = require('node:events')
+const fs = require('node:fs')
 const http = require('node:http')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { occupy } = require('../support/ports')
+
+const POLL_MS = 2
 
 const [kind, manner] = process.argv.slice(2)
 
@@ -19,7 +23,7 @@ async function start () {
     const traceFunction = HypertracePrometheus({ port: 0, register: kind === 'register' ? new Registry() : null })
     return { traceFunction, port: traceFunction.address().port }
   }
-  // The reference takes no port 0, and tells nobody when it listens.
+  // The reference does not accept port 0, and does not report when it listens.
   const probe = await occupy(0)
   await probe.free()
   const { createServer } = http
@@ -38,37 +42,35 @@ async function start () {
 
 let counted = 0
 
-/** Known calls and new ones: some objects are seen for the first time. */
+/** Traces cached label sets, and objects that are new. */
 function count (traceFunction) {
   for (let i = 0; i < 300; i++) {
     traceFunction(payload({ object: { id: i % 200 + 1 + Math.floor(counted / 300) } }))
     counted++
   }
-  tell(`counted ${counted}`)
+  writeLine(`counted ${counted}`)
 }
 
-function block (milliseconds) {
-  if (manner === 'wait') {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
-  } else {
-    const end = performance.now() + milliseconds
-    while (performance.now() < end);
+/** Blocks the event loop until the file has a line `unblock`, and counts at each line `count` before it. */
+function block (traceFunction, file) {
+  for (let done = 0; ;) {
+    const orders = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1)
+    for (; done < orders.length; done++) {
+      if (orders[done] === 'unblock') return
+      count(traceFunction)
+    }
+    if (manner === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS)
   }
 }
 
 start().then(({ traceFunction, port }) => {
   takeCommands({
-    block (milliseconds) {
-      count(traceFunction)
-      tell('blocked')
-      block(Number(milliseconds) * 0.3)
-      count(traceFunction)
-      block(Number(milliseconds) * 0.3)
-      count(traceFunction)
-      block(Number(milliseconds) * 0.4)
-      tell('unblocked')
+    block (file) {
+      writeLine('blocked')
+      block(traceFunction, file)
+      writeLine('unblocked')
     }
   })
   count(traceFunction)
-  tell(`port ${port}`)
+  writeLine(`port ${port}`)
 })

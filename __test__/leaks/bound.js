@@ -1,6 +1,6 @@
 'use strict'
 
-// Counts many more label sets than `maxSeries`, of few classes and functions.
+// Many more label sets than maxSeries, with few classes and functions.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Starts, uses and stops one exporter after the other.
+// Starts, uses and stops one exporter after another.
 
 const HypertracePrometheus = require('../..')
 const { get } = require('../support/http')
@@ -19,13 +19,13 @@ async function cycle (number) {
 async function cycles (count) {
   for (let number = 0; number < count; number++) {
     await cycle(number)
-    // V8 does not include the memory of Node.js's histograms in its heuristics: without these collections it grows by 100 MB.
+    // V8 does not count the memory of Node.js' histograms, and would collect after another hundred MB.
     if (number % 50 === 0) await collect()
   }
 }
 
 async function main () {
-  await cycles(Math.max(400, CYCLES / 4)) // until the allocators' reserves no longer grow
+  await cycles(Math.max(400, CYCLES / 4)) // warm-up: until the allocators stop growing
   const first = await memory()
   const before = await settled()
   await cycles(CYCLES)

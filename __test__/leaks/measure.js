@@ -4,13 +4,13 @@ const fs = require('node:fs')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { threads, serverThreads, descriptors } = require('../support/left-behind')
 
-/** Returns the number of libuv's active timers. The report also lists timers that do not keep the process alive. */
+/** The number of active timers of libuv, including those that do not keep the process alive. */
 function timers () {
   process.report.excludeNetwork = true
   return process.report.getReport().libuv.filter(({ type, is_active: isActive }) => type === 'timer' && isActive).length
 }
 
-/** Collects garbage several times: some memory is freed on libuv's threads or in a later turn. */
+/** Collects garbage, including memory that is freed on libuv's threads or in a later turn of the event loop. */
 async function collect () {
   for (let turn = 0; turn < 4; turn++) {
     global.gc()
@@ -18,7 +18,7 @@ async function collect () {
   }
 }
 
-/** Returns heap and resident memory after garbage collection. */
+/** Heap and resident memory after a garbage collection. */
 async function memory () {
   await collect()
   const { heapUsed, rss, external } = process.memoryUsage()
@@ -26,8 +26,8 @@ async function memory () {
 }
 
 /**
- * Returns, on Linux, the resident memory without pages of files. The kernel maps pages of Node.js when its code runs for the first
- * time, megabytes over thousands of scrapes, and can unmap them.
+ * On Linux: resident memory without file pages. Those of the Node.js binary are loaded when its code runs for the first time,
+ * megabytes of them even after thousands of scrapes, and the kernel may drop them.
  */
 function anonymous () {
   if (process.platform !== 'linux') return undefined
@@ -36,17 +36,17 @@ function anonymous () {
 }
 
 /**
- * Returns the resources of this process when they equal `expected`, or after two seconds: threads and sockets close with a delay.
- * Without `expected`, returns them when they no longer change.
+ * The resources of this process as soon as they equal `expected`, at the latest after two seconds: threads and sockets do not end at
+ * once. Without `expected`, as soon as they do not change.
  */
 async function settled (expected) {
-  const read = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
+  const look = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
   const equals = (one, other) => JSON.stringify(one) === JSON.stringify(other)
-  let now = read()
+  let now = look()
   for (let turn = 0, same = 0; turn < 400; turn++) {
     if (expected === undefined ? same === 5 : equals(now, expected)) break
     await sleep(5)
-    const next = read()
+    const next = look()
     same = equals(now, next) ? same + 1 : 0
     now = next
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Traces each of many objects once and drops it; the labels have no ids.
+// Traces each object once and drops it; the ids of objects are omitted.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

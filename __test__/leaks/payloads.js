@@ -1,6 +1,6 @@
 'use strict'
 
-// Traces objects and checks with weak references that they are collected.
+// Traces objects, then counts those that weak references still reach.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')
@@ -26,7 +26,7 @@ async function main () {
   trace()
   await collect()
   const alive = weak.filter((ref) => ref.deref() !== undefined).length
-  // The exporter is in use until here, so that it is not collected before.
+  // The exporter is still in use here.
   const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
   await traceFunction.stop()
   console.log(JSON.stringify({ alive, counted: samples.reduce((sum, { value }) => sum + value, 0) }))

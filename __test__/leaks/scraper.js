@@ -2,7 +2,7 @@
 
 const http = require('node:http')
 
-/** Scrapes a port repeatedly: every second time with gzip, and each fifth time over a new connection. */
+/** Scrapes one port repeatedly: with gzip and without, on one connection and, each fifth time, on a new one. */
 function createScraper (port) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// An exporter of an application that counts continuously. Prints its port, and on each line of input its memory and resources.
+// One exporter whose application keeps counting. Prints its port, and its memory and resources for each line of its input.
 
 const readline = require('node:readline')
 const HypertracePrometheus = require('../..')
@@ -18,8 +18,8 @@ async function main () {
   console.log(`port ${traceFunction.address().port}`)
 
   for await (const expected of readline.createInterface({ input: process.stdin })) {
-    const resources = await settled(JSON.parse(expected) ?? undefined)
-    console.log(`usage ${JSON.stringify({ ...await memory(), resources })}`)
+    const holds = await settled(JSON.parse(expected) ?? undefined)
+    console.log(`holds ${JSON.stringify({ ...await memory(), holds })}`)
   }
   clearInterval(working)
   await traceFunction.stop()

@@ -1,6 +1,6 @@
 'use strict'
 
-// Prints the resources of a process before, during and after the use of an exporter.
+// The resources of a process before an exporter runs, while it runs and after it has stopped.
 
 const perfHooks = require('node:perf_hooks')
 
@@ -33,7 +33,7 @@ function count (prototype, name, counted) {
   }
 }
 
-/** Starts, uses and stops an exporter. Returns only weak references to it. */
+/** Starts an exporter, uses all of it and stops it; returns weak references to it. */
 async function use (whileRunning) {
   const register = kind === 'register' ? new Registry() : null
   const traceFunction = HypertracePrometheus({ port: 0, register, seriesIdleTimeout: 60_000 })
@@ -45,16 +45,16 @@ async function use (whileRunning) {
   return { running, weak: { traceFunction: new WeakRef(traceFunction), register: register && new WeakRef(register) } }
 }
 
-const resources = async (expected) => ({ ...await settled(expected), observers, monitors })
+const holdings = async (expected) => ({ ...await settled(expected), observers, monitors })
 
 async function main () {
-  await use(() => {}) // creates what lasts: libuv's threads and Node.js's own handles
+  await use(() => {}) // creates what exists once for a process: libuv's threads, handles of Node.js
   await collect()
-  const before = await resources()
-  const { running, weak } = await use(() => resources())
+  const before = await holdings()
+  const { running, weak } = await use(() => holdings())
   await collect()
   const { observers: _, monitors: __, ...expected } = before
-  const after = await resources(expected)
+  const after = await holdings(expected)
   const isAlive = (ref) => ref !== null && ref.deref() !== undefined
   console.log(JSON.stringify({
     before, running, after, alive: { traceFunction: isAlive(weak.traceFunction), register: isAlive(weak.register) }

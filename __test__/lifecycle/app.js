@@ -1,17 +1,17 @@
 'use strict'
 
-// An application that ends in one way or the other when told, with an exporter or without: the same
-// lines, so that whatever Node says of its end is the same too.
+// An application that ends in the given way on a command, with an exporter or without. Both run the same
+// lines, so that Node.js prints the same messages.
 //
 //   app.js none|main|worker natural|exit|throw|signal
 
 const { Worker, isMainThread, parentPort } = require('node:worker_threads')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
-const MEGABYTES = 2 // more than the buffers of a connection hold
+const MEGABYTES = 2 // of the page: more than fits in the buffers of a connection
 
-const [place, ending] = process.argv.slice(2)
+const [thread, ending] = process.argv.slice(2)
 
 function startExporter () {
   const traceFunction = require('../..')({ port: 0, host: '127.0.0.1', collectDefaults: false })
@@ -21,7 +21,7 @@ function startExporter () {
 }
 
 function main () {
-  const traceFunction = place === 'main' ? startExporter() : null
+  const traceFunction = thread === 'main' ? startExporter() : null
   const commands = takeCommands({
     end () {
       if (ending === 'natural') {
@@ -34,10 +34,10 @@ function main () {
       }
     }
   })
-  if (place === 'worker') {
-    new Worker(__filename, { argv: process.argv.slice(2) }).once('message', (port) => { tell(`port ${port}`) })
+  if (thread === 'worker') {
+    new Worker(__filename, { argv: process.argv.slice(2) }).once('message', (port) => { writeLine(`port ${port}`) })
   } else {
-    tell(`port ${traceFunction === null ? 0 : traceFunction.address().port}`)
+    writeLine(`port ${traceFunction === null ? 0 : traceFunction.address().port}`)
   }
 }
 

@@ -1,13 +1,13 @@
 'use strict'
 
-// Ten workers in turn, each with an exporter on the same port, or with none. None of them stops its
-// own: they are ended, or end themselves. Tells how long each end took.
+// Runs ten workers one after another, each with an exporter on the same port, or without. No worker stops its
+// exporter before its end. Prints the time of each end.
 //
 //   workers.js none|exporter terminate|natural|exit|throw
 
 const { once } = require('node:events')
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { assertFree } = require('../support/ports')
 
@@ -16,15 +16,15 @@ const MEGABYTES = 2
 
 async function main () {
   const [kind, ending] = process.argv.slice(2)
-  let told
-  const commands = takeCommands({ end: () => told() })
+  let endRequested
+  const commands = takeCommands({ end: () => endRequested() })
   let port = 0
   for (let round = 0; round < ROUNDS; round++) {
     const worker = new Worker(__filename, { workerData: { kind, ending, port } })
     ;[port] = await once(worker, 'message')
-    const ready = new Promise((resolve) => { told = resolve })
-    tell(`port ${port}`)
-    await ready
+    const requested = new Promise((resolve) => { endRequested = resolve })
+    writeLine(`port ${port}`)
+    await requested
 
     const exited = new Promise((resolve) => worker.once('error', () => {}).once('exit', resolve))
     const from = performance.now()
@@ -33,7 +33,7 @@ async function main () {
     await exited
     const took = performance.now() - from
     if (port !== 0) await assertFree(port)
-    tell(`ended ${took}`)
+    writeLine(`ended ${took}`)
   }
   commands.close()
 }

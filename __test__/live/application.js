@@ -5,7 +5,7 @@
 //   node application.js '{"port": 0, …}'   options of the exporter
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const traceFunction = HypertracePrometheus({ host: '127.0.0.1', ...JSON.parse(process.argv[2]) })
@@ -16,22 +16,22 @@ takeCommands({
   count (times, fields) {
     const trace = payload(JSON.parse(decodeURIComponent(fields)))
     for (let i = 0; i < Number(times); i++) traceFunction(trace)
-    tell('counted')
+    writeLine('counted')
   },
   /** Counts a payload with these fields every 20 ms. */
   repeat (fields) {
     const trace = payload(JSON.parse(decodeURIComponent(fields)))
     timer = setInterval(() => traceFunction(trace), 20)
-    tell('repeating')
+    writeLine('repeating')
   },
   pause () {
     clearInterval(timer)
-    tell('pausing')
+    writeLine('pausing')
   },
   block (milliseconds) {
-    tell('blocked')
+    writeLine('blocked')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(milliseconds))
-    tell('unblocked')
+    writeLine('unblocked')
   }
 })
-tell(`port ${traceFunction.address().port}`)
+writeLine(`port ${traceFunction.address().port}`)

@@ -3,7 +3,7 @@
 // An application that blocks its event loop or restarts its exporter on command.
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, tell } = require('../support/commands')
+const { takeCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const SERIES = 20
@@ -23,19 +23,19 @@ function count () {
 }
 
 start(0)
-tell(`port ${traceFunction.address().port}`)
+writeLine(`port ${traceFunction.address().port}`)
 
 takeCommands({
   block (milliseconds) {
-    tell('blocked')
+    writeLine('blocked')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(milliseconds))
     count()
-    tell(`unblocked ${counted}`)
+    writeLine(`unblocked ${counted}`)
   },
   async restart () {
     const { port } = traceFunction.address()
     await traceFunction.stop()
     start(port)
-    tell(`restarted ${counted}`)
+    writeLine(`restarted ${counted}`)
   }
 })

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Preloaded (`node --require`) into the reference's own test file: what it takes for its package, `../`, is the module that
- * TEST_SUBJECT names, and its fixed ports are free ones. The file itself is not touched.
+ * Preloaded (`node --require`) into the reference's own test file, which is not changed: its import of its package, `../`,
+ * resolves to the module in TEST_SUBJECT, and its fixed ports are replaced by the free ones in TEST_PORTS.
  */
 
 const http = require('node:http')
@@ -12,8 +12,8 @@ const suite = require.resolve('hypertrace-prometheus-reference/test/test.js')
 const subject = require.resolve(process.env.TEST_SUBJECT)
 const ports = JSON.parse(process.env.TEST_PORTS)
 
-// The file starts and stops servers on one port, and its client may take a kept connection whose end it has not yet read: under
-// Node 20 the reference itself fails its suite that way. It was written when clients kept none.
+// The file starts and stops servers on one port, and a keep-alive client may reuse a connection whose end it has not read yet.
+// The reference itself fails its suite in that way on Node.js 20.
 http.globalAgent = new http.Agent({ keepAlive: false })
 
 const resolveFilename = Module._resolveFilename

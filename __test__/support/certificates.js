@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Certificates for one test, made by openssl: none is kept, so that none runs out. To be used where
- * `lacks('openssl')` of tools.js says that there is one.
+ * Certificates for one test, created by openssl and never stored, so that none expires. A test that uses them is
+ * skipped if `lacks('openssl')` of tools.js says so.
  */
 
 const { execFileSync } = require('node:child_process')
@@ -20,17 +20,17 @@ const KEYS = {
  * @typedef {{ cert: string, key: string, files: { cert: string, key: string } }} Pair
  */
 
-/** Makes certificates in a folder of their own, until `remove()`. */
+/** Creates a factory of certificates, in a folder that `remove()` deletes. */
 function createCertificates () {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'certificates-'))
-  const config = path.join(folder, 'openssl.cnf') // the machine's own may be anything
+  const config = path.join(folder, 'openssl.cnf') // the configuration of the machine may have any content
   fs.writeFileSync(config, '[req]\ndistinguished_name = name\n[name]\n')
   let count = 0
 
   /**
    * @param {string} name
    * @param {string[]} extensions
-   * @param {{ by?: Pair, kind?: keyof typeof KEYS }} how `by`: the authority; otherwise its own
+   * @param {{ by?: Pair, kind?: keyof typeof KEYS }} how by: the issuer; without it the certificate is self-signed
    * @returns {Pair}
    */
   function make (name, extensions, { by, kind = 'ec' }) {
@@ -50,7 +50,7 @@ function createCertificates () {
     authority: (name) => make(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'], {}),
     server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
     client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),
-    /** The same key behind a password. */
+    /** The same key, encrypted with a password. */
     encrypted: ({ files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
     remove: () => fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -4,8 +4,8 @@ const fs = require('node:fs')
 const readline = require('node:readline')
 
 /**
- * For a child program: runs a function for each line of its input, one after the other, with the
- * line's words. The input keeps the program alive until `close`.
+ * Runs a function for each line of the input of a child program, with the words of the line. The input keeps
+ * the program alive until `close`.
  *
  * @param {Record<string, (...words: string[]) => unknown>} commands
  */
@@ -18,9 +18,9 @@ function takeCommands (commands) {
   return { close: () => { reader.close(); process.stdin.destroy() } }
 }
 
-/** Writes a line now, also when the event loop will not turn for long. */
-function tell (line) {
+/** Writes a line synchronously, so that it is written before the event loop blocks. */
+function writeLine (line) {
   fs.writeSync(1, line + '\n')
 }
 
-module.exports = { takeCommands, tell }
+module.exports = { takeCommands, writeLine }

@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * prom-client's own default metrics as the measure of ours: names, order, help texts, types,
- * aggregators and label names, as its metric objects declare them here and now.
+ * Compares the default metrics with those of prom-client: names, order, help texts, types, aggregators
+ * and label names, as its metric objects declare them at run time.
  */
 
 const assert = require('node:assert/strict')
@@ -15,7 +15,7 @@ const { parse, shape } = require('./exposition')
 let declared
 
 /**
- * What prom-client declares, collected once: its observers cannot be stopped.
+ * Returns the declarations of prom-client, collected once: its observers cannot be stopped.
  *
  * @returns {Promise<Map<string, Declared>>} by name, in its order
  */

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Every way in which our counter may differ from the reference's, in one place. All functions are pure. Whatever these rules
- * do not cover has to be equal: the same label sets with the same counts.
+ * Every allowed difference between our counter and that of the reference. All functions are pure. Apart from these rules both
+ * must be equal: the same label sets with the same counts.
  */
 
 const { isUtf8 } = require('node:buffer')
@@ -11,19 +11,19 @@ const { parse, seriesKey } = require('./exposition')
 const COUNTER = 'trace_counter'
 const NEEDS_ESCAPE = /["\\\n]/
 
-/** The longest label value taken when `maxLabelValueLength` is left out, in UTF-16 units. */
+/** The default of `maxLabelValueLength`, in UTF-16 units. */
 const DEFAULT_LIMIT = 1024
 
 /**
- * What the reference has to be given for its label to be the one that ours has.
+ * The value that makes the reference write the label that ours writes for the given value.
  * @param {unknown} value
  */
 function valueForReference (value) {
-  // Rule 1: a Buffer that is not UTF-8 (a key, a hash) is written as hex. The reference writes U+FFFD in place of its bytes, so
-  // that different keys look alike.
+  // Rule 1: a Buffer that is not UTF-8 (a key, a hash) is written as hex. The reference writes U+FFFD for its bytes, so that
+  // different keys become equal.
   if (Buffer.isBuffer(value) && !isUtf8(value)) return value.toString('hex')
 
-  // Rule 2: every value is escaped. The reference escapes strings only: an array that holds a quote breaks its whole page.
+  // Rule 2: every value is escaped. The reference escapes strings only: an array that contains a quote makes its whole page invalid.
   if (typeof value !== 'string' && typeof value !== 'symbol') {
     const text = `${value}`
     if (NEEDS_ESCAPE.test(text)) return text
@@ -33,8 +33,8 @@ function valueForReference (value) {
 }
 
 /**
- * The same payload with `valueForReference` applied to everything that becomes a label.
- * Throws where the reference would. (Rule 3: ours does not throw, whatever the value; callers feed such payloads to ours alone.)
+ * The payload with `valueForReference` applied to each value that becomes a label. Throws if the reference throws. (Rule 3: ours
+ * never throws; callers give such payloads to ours alone.)
  * @param {object} payload
  * @param {string[]} allowedProps
  */
@@ -66,23 +66,23 @@ function payloadForReference ({ id, object, parentObject, caller }, allowedProps
 }
 
 /**
- * The reference's page as ours has to be: from the text of a page to counts by label set.
+ * Parses a page of the reference into the counts by label set that our page must have.
  * @param {string} page
  * @param {number} [limit] `maxLabelValueLength`
  * @returns {Map<string, number>}
  */
 function normalise (page, limit = DEFAULT_LIMIT) {
-  // Rule 4: a lone surrogate is U+FFFD. UTF-8 has no form for it; an HTTP server of Node's writes the same.
+  // Rule 4: a lone surrogate becomes U+FFFD. UTF-8 cannot encode it; an HTTP server of Node.js writes the same.
   const family = parse(page.toWellFormed(), { allowDuplicates: true }).get(COUNTER)
   const counts = new Map()
 
   for (const { labels, value } of family.samples) {
-    // Rule 5: a value over the limit is cut, and the cut marked, so that it is as long as the limit.
+    // Rule 5: a value over the limit is truncated to the limit, including an ellipsis.
     for (const name of Object.keys(labels)) labels[name] = cut(labels[name], limit)
 
-    // Rule 6: an empty value is the same as no label (`seriesKey` leaves it out). The reference prints such a pair as two series,
-    // of which Prometheus drops one; ours is one series, so their counts are added. The same goes for label sets that only
-    // rules 1, 4 and 5 have made equal, and for `undefined` beside the string "undefined", which the reference prints alike.
+    // Rule 6: an empty value equals an absent label (`seriesKey` omits it). The reference writes two series in such a case, of
+    // which Prometheus drops one; ours is one series with the sum. The same applies to label sets that rules 1, 4 and 5 make
+    // equal, and to `undefined` and the string "undefined", which the reference writes in the same way.
     const key = seriesKey({ name: COUNTER, labels })
     counts.set(key, (counts.get(key) ?? 0) + value)
   }
@@ -90,7 +90,7 @@ function normalise (page, limit = DEFAULT_LIMIT) {
 }
 
 /**
- * The first characters of a long value and `…`, no longer than the limit. A character outside the BMP is not cut in half.
+ * Truncates a long value to the limit, including `…`. A surrogate pair is not split.
  * @param {string} value
  * @param {number} limit in UTF-16 units
  */
@@ -101,7 +101,7 @@ function cut (value, limit) {
 }
 
 /**
- * Our page as counts by label set. Nothing is normalised: the page has to be valid and without duplicates as it is.
+ * Parses our page into counts by label set, without normalisation: the page must be valid and without duplicates.
  * @param {string | Uint8Array} page
  * @returns {Map<string, number>}
  */
@@ -111,7 +111,7 @@ function countsOf (page) {
 }
 
 /**
- * The lines in which two pages differ, at most a few.
+ * Describes the first differences of two pages.
  * @param {Map<string, number>} expected
  * @param {Map<string, number>} actual
  * @returns {string[]}

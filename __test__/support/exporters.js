@@ -3,12 +3,12 @@
 const { parse } = require('./exposition')
 const HypertracePrometheus = require('../..')
 
-/** Starts exporters for one test file, and stops all of them. */
+/** Starts the exporters of one test file, and stops them. */
 function createExporters () {
   let started = []
 
   /**
-   * Without default metrics unless they are asked for; without any argument where none is given.
+   * Starts an exporter, without default metrics unless an option enables them. Without `options` the exporter gets no argument.
    * @param {object} [options]
    */
   function start (options) {
@@ -28,7 +28,7 @@ function createExporters () {
   return { start, stopAll }
 }
 
-/** The labels of every series of the counter, in the page's order. */
+/** The labels of every series of the counter, in the order of the page. */
 async function labelSets (traceFunction) {
   return parse(await traceFunction.metrics()).get('trace_counter').samples.map(({ labels }) => labels)
 }

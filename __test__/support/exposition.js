@@ -1,11 +1,11 @@
 'use strict'
 
 /**
- * A strict reader of the text exposition format 0.0.4, for tests only.
+ * A strict parser of the text exposition format 0.0.4, for tests only.
  *
- * It refuses more than Prometheus does: whatever this package has no reason to write (a family
- * without HELP or TYPE, a group in two parts, a time stamp, a trailing comma, two spaces) is an
- * error with its line number. It shares no code with the writer it judges.
+ * It rejects more than Prometheus does: syntax that this package never writes (a family without HELP or TYPE, a
+ * family in two groups, a timestamp, a trailing comma, two spaces) is an error with its line number. It shares no
+ * code with the writer that it tests.
  */
 
 /** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
@@ -26,8 +26,8 @@ const SUFFIXES = {
 
 /**
  * @param {string | Uint8Array} page
- * @param {{ allowDuplicates?: boolean }} [opts] allowDuplicates: take a label set that comes twice
- *   (prom-client writes `x=""` and no `x` as two series, which Prometheus takes for one)
+ * @param {{ allowDuplicates?: boolean }} [opts] allowDuplicates: accept a label set that occurs twice
+ *   (prom-client writes `x=""` and no `x` as two series, which are one for Prometheus)
  * @returns {Map<string, Family>} in the page's order
  */
 function parse (page, opts = {}) {
@@ -57,7 +57,7 @@ function parse (page, opts = {}) {
 
   /** @param {string} line */
   function readLine (line) {
-    if (line === '') return // prom-client writes one between two families
+    if (line === '') return // prom-client separates families with an empty line
     if (line[0] === '#') readComment(line)
     else readSample(line)
   }
@@ -94,13 +94,13 @@ function parse (page, opts = {}) {
       .find((suffix) => base + suffix === sample.name)
     if (suffix === undefined) throw new Error(`not a sample of ${base}`)
     if (family.type === 'histogram' && ('le' in sample.labels) !== (suffix === '_bucket')) {
-      throw new Error('le belongs on buckets only')
+      throw new Error('le is allowed on buckets only')
     }
     if (family.type === 'summary' && ('quantile' in sample.labels) !== (suffix === '')) {
-      throw new Error('quantile belongs on quantiles only')
+      throw new Error('quantile is allowed on quantiles only')
     }
     const key = seriesKey(sample)
-    if (seen.has(key) && !opts.allowDuplicates) throw new Error('this series was there before')
+    if (seen.has(key) && !opts.allowDuplicates) throw new Error('duplicate series')
     seen.add(key)
     family.samples.push(sample)
   }
@@ -154,7 +154,7 @@ function parseSample (line) {
 function parseValue (text) {
   if (text === '+Inf') return Infinity
   if (text === '-Inf') return -Infinity
-  // Prometheus takes any case, and prom-client 15 writes `Nan`.
+  // Prometheus accepts any case, and prom-client 15 writes `Nan`.
   if (/^nan$/i.test(text)) return NaN
   if (!NUMBER.test(text)) throw new Error('bad value')
   return Number(text)
@@ -200,8 +200,8 @@ function checkHistogram (name, samples) {
 }
 
 /**
- * One text for one series, whatever the order of its labels. An empty value is the same as no
- * label, as for Prometheus.
+ * A key of a series that does not depend on the order of labels. An empty value equals an absent label, as for
+ * Prometheus.
  *
  * @param {{ name: string, labels: Record<string, string> }} sample
  */
@@ -211,7 +211,7 @@ function seriesKey ({ name, labels }) {
 }
 
 /**
- * What dashboards hold on to: a family's help, type and label names (`le` and `quantile` aside).
+ * The help, type and label names of a family, without `le` and `quantile`, which dashboards depend on.
  *
  * @param {Family} family
  */
@@ -223,7 +223,7 @@ function shape ({ help, type, samples }) {
 }
 
 /**
- * The value of the one sample of this name with these labels (all of them); undefined without one.
+ * The value of the sample of this name with exactly these labels; `undefined` without one.
  *
  * @param {Map<string, Family>} families
  * @param {string} name

@@ -4,9 +4,9 @@ const http = require('node:http')
 const https = require('node:https')
 
 /**
- * One request, a GET on a connection of its own if nothing else is said, given up after five seconds.
+ * Sends one request, by default a GET on a connection of its own, with a time-out of five seconds.
  * @param {{ port: number, host?: string, path?: string } & import('node:https').RequestOptions & { secure?: boolean }} where
- * `secure`: over TLS
+ * secure: over TLS
  * @returns {Promise<{ status: number, headers: http.IncomingHttpHeaders, body: string }>}
  */
 function get ({ port, host = 'localhost', path = '/metrics', secure = false, ...more }) {
@@ -28,7 +28,7 @@ function get ({ port, host = 'localhost', path = '/metrics', secure = false, ...
   })
 }
 
-/** Without headers that are undefined, which Node's client refuses. */
+/** Removes undefined headers, which Node.js' client rejects. */
 function defined ({ headers = {}, ...more }) {
   if (Array.isArray(headers)) return { headers, ...more }
   return { headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)), ...more }

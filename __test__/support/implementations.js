@@ -1,18 +1,18 @@
 'use strict'
 
 /*
- * The two implementations under comparison, and how to start each of them so that tests cannot disturb one another.
+ * Starts the two implementations that tests compare, isolated from other tests.
  */
 
 const { createRequire } = require('node:module')
 
 const requireFromReference = createRequire(require.resolve('hypertrace-prometheus-reference'))
 
-/** The prom-client that the reference itself uses, whichever copies are installed. */
+/** The copy of prom-client that the reference uses. */
 const referencePromClient = requireFromReference('prom-client')
 
 /**
- * The reference puts its counter into prom-client's global register whatever it is given, and a second one throws.
+ * Clears prom-client's global register first: the reference always registers its counter there, and a second one throws.
  * @param {object} [options]
  */
 function startReference (options = {}) {

@@ -1,32 +1,32 @@
 'use strict'
 
 /*
- * What a process holds, so that a test can show that nothing is left behind. Threads and descriptors
- * can be counted on Linux only; elsewhere they are `null`, which equals itself.
+ * The resources of a process, so that a test can show that all are released. Threads and descriptors can be
+ * listed on Linux only; elsewhere they are `null`.
  */
 
 const fs = require('node:fs')
 
 const isLinux = process.platform === 'linux'
 
-/** The names of this process's threads that are this package's. */
+/** The names of this package's threads in this process. */
 function serverThreads () {
   if (!isLinux) return null
   const names = []
   for (const id of fs.readdirSync('/proc/self/task')) {
     try {
       names.push(fs.readFileSync(`/proc/self/task/${id}/comm`, 'latin1').trim())
-    } catch {} // ended meanwhile
+    } catch {} // the thread has ended
   }
   return names.filter((name) => name.startsWith('hypertrace'))
 }
 
-/** How many threads there are. */
+/** The number of threads of this process. */
 function threads () {
   return isLinux ? fs.readdirSync('/proc/self/task').length : null
 }
 
-/** What the open descriptors are, sorted; without the one that reads them. */
+/** The open descriptors, sorted, without the one that reads them. */
 function descriptors () {
   if (!isLinux) return null
   return fs.readdirSync('/proc/self/fd').map((fd) => {
@@ -38,7 +38,7 @@ function descriptors () {
   }).filter((link) => link !== '').sort()
 }
 
-/** All of it, to be compared with itself. */
+/** All resources, to be compared before and after. */
 function holdings () {
   return {
     serverThreads: serverThreads(),

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The package as it is published, installed in an empty project: nothing of the checkout can help it.
+ * The package as it is published, installed in an empty project, where it cannot use files of the checkout.
  */
 
 const { execFileSync } = require('node:child_process')
@@ -13,7 +13,7 @@ const { pack, stageThisPlatform } = require('../../scripts/pack')
 const ROOT = path.join(__dirname, '..', '..')
 
 /**
- * @returns {{ folder: string, tarballs: { main: string, platforms: string[] }, remove: () => void }}
+ * @returns {{ folder: string, tarballs: import('../../scripts/pack').Tarballs, remove: () => void }}
  */
 function packThisPlatform () {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'packed-')))
@@ -24,15 +24,15 @@ function packThisPlatform () {
 /**
  * Installs tarballs, and hypertrace from the checkout, without a registry.
  *
- * @param {string} folder of the project to be
- * @param {string[]} tarballs
+ * @param {string} folder of the new project
+ * @param {import('../../scripts/pack').Tarball[]} tarballs
  */
 function installPacked (folder, tarballs) {
   fs.mkdirSync(folder)
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "application", "private": true }\n')
   const packed = JSON.parse(npm(path.join(ROOT, 'node_modules', 'hypertrace'), 'pack', '--ignore-scripts', '--json', '--pack-destination', folder))
   const [{ filename }] = /** @type {any[]} */ (Object.values(packed))
-  npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', filename, ...tarballs)
+  npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', filename, ...tarballs.map(({ file }) => file))
 }
 
 /**

@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * One payload as hypertrace 1.4 makes it, with parts of it replaced.
- * @param {{ id?: any, object?: object, parentObject?: any, caller?: object }} [parts]
+ * A payload as hypertrace 1.4 creates it, with some fields replaced.
+ * @param {{ id?: any, object?: object, parentObject?: any, caller?: object }} [fields]
  */
 function payload ({ id = null, object, parentObject = null, caller } = {}) {
   return {

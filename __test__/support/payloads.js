@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * Random payloads, as hypertrace makes them and as nobody should.
+ * Random payloads, both valid and malformed.
  *
- * A world is a small application: classes, objects, parents, call sites and ids, few enough that the same call comes again and
- * again (a cache has to get it right), and a life: objects come, parents change, props are written to.
+ * A world is a small application of classes, objects, parents, call sites and ids. They are few, so that calls repeat and caches
+ * are used. It changes over time: objects are created, parents change, props are written.
  */
 
 const { plainValues, throwingValues } = require('./values')
@@ -16,7 +16,7 @@ const FILE_NAMES = [
   '/app/dist/bundle.min.js', '/app/with "quotes"/a.js', ''
 ]
 const IDS = ['get', 'append', 'send', 'recv', 'a"b', 'a\\', 'a\nb', '1', 'get', null, undefined, '', 0, 1, true, false, NaN, 'x'.repeat(40)]
-/** Numbers that hypertrace does not give out, some of them the same to an Int32Array as others. */
+/** Includes numbers that hypertrace does not assign; an Int32Array cannot distinguish some of them. */
 const OBJECT_IDS = [...IDS, 1, 2, '1', '2', 1.5, 0.5, -1, -2, -3, 2 ** 31, 2 ** 31 + 1, 2 ** 32 + 1, -(2 ** 31), 1e21, Infinity, -0, 1n]
 const PROP_NAMES = [
   'index', 'id', 'type', 'value', 'foo-bar', 'foo_bar', 'foo.bar', 'Foo', 'ключ', '😀', '0', '', ' ', 'length', 'toString',
@@ -25,7 +25,7 @@ const PROP_NAMES = [
 const ORDINARY_PROP_VALUES = [0, 1, 2, 3, '1', 'text', true, null, undefined, '', 'a"b', [1, 2]]
 
 /**
- * A string with a body of its own, as the ones that hypertrace cuts from a stack are: equal, never identical to another.
+ * A string with its own memory, equal but not identical to another, like the strings that hypertrace extracts from a stack.
  * @template T
  * @param {T} value
  * @returns {T}
@@ -34,7 +34,7 @@ function fresh (value) {
   return typeof value === 'string' ? /** @type {any} */ (Buffer.from(value, 'utf16le').toString('utf16le')) : value
 }
 
-/** How much of what a world has. Counts are upper bounds. `life`: how often something changes; `worlds`: how many are compared. */
+/** Sizes of a world, as upper bounds. life: the probability of a change before a call; worlds: how many are compared. */
 const KINDS = {
   ordinary: { objects: 12, parents: 6, sites: 8, ids: 4, calls: 300 },
   'several sites on a line': { objects: 4, parents: 2, sites: 30, ids: 2, oneLine: true, calls: 400 },
@@ -45,9 +45,9 @@ const KINDS = {
   'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
-  // Enough places for the cache to outgrow its bound and be dropped, under few enough series for that bound to be its lowest.
-  'more call sites than are remembered': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 },
-  'props, and more call sites than are remembered': {
+  // Enough call sites for the cache to exceed its bound and be dropped; few enough series for the lowest such bound.
+  'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 },
+  'props, and more call sites than are cached': {
     objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, life: 0.0005, maxSeries: 10_000
   }
 }
@@ -77,7 +77,7 @@ function createWorld (random, kind) {
     return size.hostile && chance(0.6) ? pick(plainValues)[1]() : pick(ORDINARY_PROP_VALUES)
   }
 
-  /** Defined, not assigned, so that a prop of the name `__proto__` is a prop like any other. */
+  /** Defines the property, because an assignment to `__proto__` creates none. */
   function setProp (props, name) {
     Object.defineProperty(props, name, { value: propValue(), enumerable: true, writable: true, configurable: true })
   }
@@ -103,7 +103,7 @@ function createWorld (random, kind) {
   }
 
   function newObject () {
-    // Two tracers made on one object share its ctx, but have ids of their own.
+    // Two tracers of one object have the same ctx and different ids.
     const sharesCtx = objects.length > 0 && chance(0.1)
     const { className, Class } = pick(constructors)
     return {
@@ -120,7 +120,7 @@ function createWorld (random, kind) {
     let column = 1 + below(80)
     if (size.oneLine) line = 7
     if (size.minified) {
-      // Columns of a bundle, and pairs that agree in line * 1024 + column or in the low bits.
+      // Columns of a bundle, and pairs with the same line * 1024 + column or the same low bits.
       line = chance(0.8) ? 1 : 1 + below(4)
       column = pick([1, 17, 1024, 1025, 2048, 4096, 65536, 65537, 1 << 20, 2 ** 31, 2 ** 32 + 1, 5_000_000]) + below(3)
     }
@@ -131,14 +131,14 @@ function createWorld (random, kind) {
     return { functionName: pick(FUNCTION_NAMES), filename: pick(FILE_NAMES), line, column }
   }
 
-  /** What may happen to an application between two calls. */
+  /** Makes a random change of the application, as between two calls. */
   function live () {
     const event = below(6)
-    if (event === 0) pick(objects).parent = pick(parents) // setParent to a known record
-    else if (event === 1) pick(objects).parent = newParent(1) // setParent makes a new one
+    if (event === 0) pick(objects).parent = pick(parents) // setParent to an existing record
+    else if (event === 1) pick(objects).parent = newParent(1) // setParent creates a record
     else if (event === 2) objects[below(objects.length)] = newObject()
     else if (event === 3) parents[below(parents.length)] = newParent(0)
-    else if (event === 4) sites[below(sites.length)] = newSite() // a call site at the place of another: eval, a reloaded file
+    else if (event === 4) sites[below(sites.length)] = newSite() // a call site at the position of another: eval, a reloaded file
     else writeProp(chance(0.5) ? pick(objects)?.props : pick(parents)?.props)
   }
 
@@ -168,7 +168,7 @@ function createWorld (random, kind) {
     return payload
   }
 
-  /** Leaves out what a payload by hand, or of hypertrace 1.0.0, may lack. */
+  /** Removes fields that a hand-made payload, or one of hypertrace 1.0.0, may lack. */
   function untidy (payload) {
     if (chance(0.1)) delete payload.id
     if (chance(0.1)) delete payload.object.ctx
@@ -182,29 +182,29 @@ function createWorld (random, kind) {
     if (chance(0.03)) payload.parentObject = {}
   }
 
-  /** A payload on which the reference throws: one of its values, or the reading of it. */
+  /** A payload on which the reference throws, because of a value or of a getter. */
   function nextThrowing () {
     const payload = next()
     payload.object.className = 'Hostile'
     const [name, make] = pick(throwingValues)
     const prop = allowedProps.length > 0 ? pick(allowedProps) : undefined
-    const places = ['objectId', 'id', 'functionName', 'parentId']
-    if (prop !== undefined) places.push('prop', 'getter', 'parentProp')
-    const place = pick(places)
-    if (place === 'objectId') payload.object.id = make()
-    else if (place === 'id') payload.id = make()
-    else if (place === 'functionName') payload.caller.functionName = make()
-    else if (place === 'parentId') payload.parentObject = { className: 'P', id: make(), props: null }
-    else if (place === 'prop') payload.caller.props = Object.defineProperty({}, prop, { value: make(), enumerable: true })
-    else if (place === 'getter') payload.object.props = Object.defineProperty({}, prop, { get () { throw new Error('read') } })
+    const fields = ['objectId', 'id', 'functionName', 'parentId']
+    if (prop !== undefined) fields.push('prop', 'getter', 'parentProp')
+    const field = pick(fields)
+    if (field === 'objectId') payload.object.id = make()
+    else if (field === 'id') payload.id = make()
+    else if (field === 'functionName') payload.caller.functionName = make()
+    else if (field === 'parentId') payload.parentObject = { className: 'P', id: make(), props: null }
+    else if (field === 'prop') payload.caller.props = Object.defineProperty({}, prop, { value: make(), enumerable: true })
+    else if (field === 'getter') payload.object.props = Object.defineProperty({}, prop, { get () { throw new Error('read') } })
     else payload.parentObject = { className: 'P', id: 1, props: Object.defineProperty({}, prop, { value: make() }) }
-    return { payload, what: `${name} as ${place}` }
+    return { payload, what: `${name} as ${field}` }
   }
 
   return { kind, allowedProps, calls: size.calls, maxSeries: size.maxSeries ?? 200_000, next, nextThrowing }
 }
 
-/** Props as hypertrace copies them; what is no plain object stays as it is. */
+/** Copies props as hypertrace does; a value that is no plain object is returned unchanged. */
 function copyOf (props) {
   return props !== null && typeof props === 'object' && Object.getPrototypeOf(props) === Object.prototype ? { ...props } : props
 }

@@ -4,28 +4,28 @@ const { once } = require('node:events')
 const net = require('node:net')
 const os = require('node:os')
 
-/** Whether this machine has IPv6 on its loopback. */
+/** True if the loopback interface has IPv6. */
 const hasIPv6 = Object.values(os.networkInterfaces()).flat().some((of) => of?.address === '::1')
 
-/** Listens with Node's own server; rejects as that does. */
+/** Listens with a server of Node.js; rejects with its error. */
 async function occupy (port, host) {
   const server = net.createServer().listen({ port, host })
   await once(server, 'listening')
   return {
     port: /** @type {net.AddressInfo} */ (server.address()).port,
-    /** May be called again. */
+    /** Closes the server; may be called again. */
     free: () => new Promise((resolve) => server.close(resolve))
   }
 }
 
-/** A port that nobody had a moment ago. */
+/** A port that was free at the time of the call. */
 async function freePort () {
   const { port, free } = await occupy(0, '127.0.0.1')
   await free()
   return port
 }
 
-/** Resolves when Node's own server could listen on the port of each loopback; rejects where it cannot. */
+/** Resolves if a server of Node.js can listen on the port of each loopback address; rejects otherwise. */
 async function assertFree (port) {
   for (const host of hasIPv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
     await (await occupy(port, host)).free()

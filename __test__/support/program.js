@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * A child program for a test: it takes commands as lines on its input and answers with lines. Every
- * wait is bounded, and the program ends with its test.
+ * A child program of a test, with commands as lines of its input and answers as lines of its output. Every wait
+ * is bounded, and the program ends with its test.
  */
 
 const { spawn } = require('node:child_process')
@@ -12,7 +12,7 @@ const readline = require('node:readline')
 const LIMIT_MS = 30_000
 
 /**
- * @typedef {object} How
+ * @typedef {object} ProgramOptions
  * @property {string[]} [nodeOptions]
  * @property {string[]} [under] the command that runs Node.js, and its arguments
  * @property {NodeJS.ProcessEnv} [env]
@@ -20,7 +20,7 @@ const LIMIT_MS = 30_000
  * @param {import('node:test').TestContext} t
  * @param {string} file
  * @param {string[]} [args]
- * @param {How} [how]
+ * @param {ProgramOptions} [options]
  */
 function startProgram (t, file, args = [], { nodeOptions = [], under = [], env } = {}) {
   const [command, ...rest] = [...under, process.execPath, ...nodeOptions, file, ...args]
@@ -29,14 +29,14 @@ function startProgram (t, file, args = [], { nodeOptions = [], under = [], env }
 
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  child.stdin.on('error', () => {}) // it may have ended
+  child.stdin.on('error', () => {}) // the program may have ended
 
   /** @type {{ text: string, at: number }[]} */
   const lines = []
   let read = 0
   const reader = readline.createInterface({ input: child.stdout })
   reader.on('line', (text) => { lines.push({ text, at: performance.now() }) })
-  // Both are over before `close`: all that it has written is there then.
+  // At `close` all output has been read.
   const closed = once(child, 'close')
   let exitedAt = NaN
   child.once('exit', () => { exitedAt = performance.now() })
@@ -47,7 +47,7 @@ function startProgram (t, file, args = [], { nodeOptions = [], under = [], env }
     /** @param {string} text */
     say (text) { child.stdin.write(text + '\n') },
     /**
-     * The match of the next line of this form that no call before has given.
+     * Resolves with the match of the next line of this form after the lines of earlier calls.
      *
      * @param {RegExp} pattern
      * @param {number} [limit]
@@ -71,7 +71,7 @@ function startProgram (t, file, args = [], { nodeOptions = [], under = [], env }
         }
       }
     },
-    /** How it ended, and when. */
+    /** Resolves at the end of the program with its exit code, signal, error output and time of exit. */
     async ended (limit = LIMIT_MS) {
       let late = false
       const timer = setTimeout(() => {

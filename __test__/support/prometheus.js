@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * A real Prometheus on the loopback, with a temporary folder, for one test. To be used where
- * `lacks('prometheus')` of tools.js says that there is one.
+ * A real Prometheus on the loopback interface, with a temporary folder, for one test. A test that uses it is
+ * skipped if `lacks('prometheus')` of tools.js says so.
  */
 
 const assert = require('node:assert/strict')
@@ -11,6 +11,7 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { commandOf } = require('./tools')
 const { until } = require('./until')
 
 const END_LIMIT_MS = 10_000
@@ -21,27 +22,29 @@ const END_LIMIT_MS = 10_000
  * @property {string} [path] of the page
  * @property {string} [interval]
  * @property {string} [timeout]
- * @property {object} [more] of Prometheus's own settings for a job
+ * @property {object} [more] other settings of Prometheus for a job
  *
  * @typedef {{ metric: Record<string, string>, value: number }} Result
  */
 
 /**
- * Starts a Prometheus that scrapes each job once a second, and ends it with the test.
+ * Starts a Prometheus that scrapes each job once a second, and ends it with its test.
  *
  * @param {import('node:test').TestContext} t
  * @param {Record<string, Job>} jobs by name
- * @param {{ rules?: string[] }} [more] rules: files with recording and alerting rules
+ * @param {{ rules?: string[], program?: 'prometheus' | 'prometheus3', options?: string[] }} [more] rules: files
+ *   with recording and alerting rules; options: of the command line
  */
-async function startPrometheus (t, jobs, { rules = [] } = {}) {
+async function startPrometheus (t, jobs, { rules = [], program = 'prometheus', options = [] } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'prometheus-'))
   const config = path.join(folder, 'prometheus.yml')
-  fs.writeFileSync(config, JSON.stringify(configuration(jobs, rules))) // JSON is YAML too
+  fs.writeFileSync(config, JSON.stringify(configuration(jobs, rules))) // JSON is valid YAML
 
-  const child = spawn('prometheus', [
+  const child = spawn(commandOf(program), [
     `--config.file=${config}`,
     `--storage.tsdb.path=${path.join(folder, 'data')}`,
-    '--web.listen-address=127.0.0.1:0'
+    '--web.listen-address=127.0.0.1:0',
+    ...options
   ], { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit').catch(() => {})
   let log = ''
@@ -63,7 +66,7 @@ async function startPrometheus (t, jobs, { rules = [] } = {}) {
   }, 'Prometheus listens')
   await until(async () => (await fetch(`${url}/-/ready`)).ok, 'Prometheus is ready')
 
-  /** @param {string} resource below /api/v1 */
+  /** @param {string} resource path below /api/v1 */
   async function api (resource) {
     const { status, data, error } = await (await fetch(`${url}/api/v1/${resource}`)).json()
     assert.equal(status, 'success', error)
@@ -74,10 +77,10 @@ async function startPrometheus (t, jobs, { rules = [] } = {}) {
     url,
     api,
     stop,
-    /** All that it has logged. */
+    /** The log so far. */
     log: () => log,
     /**
-     * What an expression is, now or at a time in seconds.
+     * Evaluates an expression, now or at a time in seconds.
      *
      * @param {string} expression
      * @param {number} [time]
@@ -89,7 +92,7 @@ async function startPrometheus (t, jobs, { rules = [] } = {}) {
       return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }))
     },
     /**
-     * The only value of an expression; `undefined` while there is none.
+     * The single value of an expression; `undefined` while there is none.
      *
      * @param {string} expression
      * @returns {Promise<number | undefined>}
@@ -100,7 +103,7 @@ async function startPrometheus (t, jobs, { rules = [] } = {}) {
       return first?.value
     },
     /**
-     * What Prometheus thinks of a job's target: `health` is `up`, `down` or `unknown`.
+     * The state of a job's target; `health` is `up`, `down` or `unknown`.
      *
      * @param {string} job
      * @returns {Promise<{ health: string, lastError: string, lastScrape: string, lastScrapeDuration: number } | undefined>}

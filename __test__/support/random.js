@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * A small seeded random number generator (sfc32), so that a failing run can be repeated: print `seed`, pass it again.
+ * A small seeded random number generator (sfc32). A failed run can be repeated with its `seed`.
  */
 
 /**
@@ -24,7 +24,7 @@ function createRandom (seed) {
 
   for (let i = 0; i < 12; i++) next()
 
-  /** A whole number from 0 to n - 1. */
+  /** An integer from 0 to n - 1. */
   const below = (n) => Math.floor(next() * n)
 
   return {
@@ -32,13 +32,13 @@ function createRandom (seed) {
     below,
     chance: (probability) => next() < probability,
     pick: (list) => list[below(list.length)],
-    /** `count` picks from `list`, repeats allowed. */
+    /** `count` elements of `list`, with repetition. */
     picks: (list, count) => Array.from({ length: count }, () => list[below(list.length)])
   }
 }
 
 /**
- * The seed of this run: TEST_SEED when a failure is being repeated, otherwise a fixed one, so that CI is the same each time.
+ * The seed of this run: TEST_SEED, which repeats a failed run, or a fixed one, so that CI runs are equal.
  * @param {number} fallback
  */
 function seedOf (fallback) {

@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * Values that an application may hand to `trace()` as a prop, an id or (by hand) anything else of a payload.
+ * Values that an application may pass to `trace()` as a prop or an id, or in any field of a hand-made payload.
  *
- * `plainValues` are those the reference takes. `throwingValues` are those on which it throws into the application.
- * Each is made anew on each call, as an application would.
+ * The reference accepts `plainValues`, and throws into the application on `throwingValues`. Each call creates a new
+ * value, as an application does.
  */
 
 const EURO_CUT_SHORT = Buffer.from('e282', 'hex')

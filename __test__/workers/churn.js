@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * One worker after another joins, counts and ends, each in another way; prints five times what the process holds.
+ * One worker after another joins, counts and ends, in alternating ways. Prints the resources of the process five times.
  *
  *   node --expose-gc churn.js <how many>
  */
@@ -29,12 +29,12 @@ async function main (times) {
       await worker.terminate()
     }
     await exit
-    if ((n + 1) % (times / 5) === 0) await tell(port)
+    if ((n + 1) % (times / 5) === 0) await printResources(port)
   }
   await traceFunction.stop()
 }
 
-async function tell (port) {
+async function printResources (port) {
   const page = await (await fetch(`http://localhost:${port}/metrics`, { headers: { connection: 'close' } })).text()
   global.gc()
   console.log(JSON.stringify({

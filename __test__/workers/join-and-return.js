@@ -1,6 +1,6 @@
 'use strict'
 
-// A worker that joins, counts once and has nothing else to do.
+// A worker that joins, counts once and has no other work.
 
 const { workerData } = require('node:worker_threads')
 

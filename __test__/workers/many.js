@@ -1,6 +1,6 @@
 'use strict'
 
-// A process with eight threads that count without end; ends as its argument says when told to.
+// A process with eight threads that count without end. Ends in the way of its argument after a line of input.
 
 const { once } = require('node:events')
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Asks for a port that another process has, on the main thread and in a worker; prints what it hears.
+// Requests a port that another process serves, on the main thread and in a worker. Prints the errors.
 
 const { Worker, isMainThread, workerData } = require('node:worker_threads')
 

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * A worker thread that does what the test tells it: it takes orders as messages and answers each.
- * `progress` is shared memory, in which it tells how far it has come even while its loop is blocked.
+ * A worker thread that carries out orders of a test: each order is a message, and is answered. `progress` is
+ * shared memory: [0] is written by this thread, also while its event loop is blocked; [1] releases it.
  */
 
 const { parentPort, threadId, workerData } = require('node:worker_threads')
@@ -24,13 +24,13 @@ const orders = {
     return threadId
   },
 
-  /** Asks for the port at the moment when the test lets all threads go. */
+  /** Requests the port as soon as the test releases the thread. */
   race (options) {
     Atomics.wait(progress, 1, 0)
     return this.join(options)
   },
 
-  /** So many calls in all, spread over these ids. */
+  /** Makes `calls` calls, spread over these ids. */
   count ({ calls, ids }) {
     for (let n = 0; n < calls; n++) {
       count(ids[n % ids.length])
@@ -38,7 +38,7 @@ const orders = {
     }
   },
 
-  /** Counts until the thread is ended from outside. */
+  /** Counts until the thread is terminated. */
   countForEver ({ ids }) {
     for (let n = 0; ; n++) {
       count(ids[n % ids.length])
@@ -46,7 +46,7 @@ const orders = {
     }
   },
 
-  /** Blocks the event loop until the test lets go. */
+  /** Blocks the event loop until the test releases the thread. */
   block () {
     Atomics.store(progress, 0, -1)
     Atomics.notify(progress, 0)

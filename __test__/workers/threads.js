@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Worker threads for tests: orders and answers, each wait bounded.
+ * Worker threads for tests, which carry out orders. Every wait is bounded.
  */
 
 const path = require('node:path')
@@ -10,7 +10,7 @@ const { Worker } = require('node:worker_threads')
 const LIMIT_MS = 30_000
 
 /**
- * Starts a worker thread that is ended with its test.
+ * Starts a worker thread, which is terminated at the end of its test.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -36,11 +36,18 @@ function startThread (t) {
   return {
     worker,
     progress,
-    /** @param {string} order @param {any} [argument] */
-    tell (order, argument) {
+    /**
+     * Sends an order without waiting for the answer.
+     *
+     * @param {string} order
+     * @param {any} [argument]
+     */
+    send (order, argument) {
       worker.postMessage({ number: last++, order, argument })
     },
     /**
+     * Sends an order; resolves with its answer.
+     *
      * @param {string} order
      * @param {any} [argument]
      * @returns {Promise<any>}
@@ -50,17 +57,17 @@ function startThread (t) {
       worker.postMessage({ number, order, argument })
       const answer = await within(new Promise((resolve, reject) => {
         waiting.set(number, resolve)
-        exited.then((code) => reject(new Error(`the thread ended with ${code} at "${order}"`)))
+        exited.then((code) => reject(new Error(`the thread ended with code ${code} during "${order}"`)))
       }), `an answer to "${order}"`)
       if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error)
       return answer.value
     },
-    /** Its exit code, and what was not caught in it. */
+    /** Resolves at the end of the thread with its exit code and its uncaught error. */
     async ended () {
       return { code: await within(exited, 'the end of a thread'), failure }
     },
-    /** Lets go a thread that waits in `block` or `race`. */
-    letGo () {
+    /** Releases the thread from `block` or `race`. */
+    release () {
       Atomics.store(progress, 1, 1)
       Atomics.notify(progress, 1)
     }
@@ -76,7 +83,7 @@ function startThread (t) {
 async function within (promise, what) {
   let timer
   const late = new Promise((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${LIMIT_MS} ms for ${what}`)), LIMIT_MS)
+    timer = setTimeout(() => reject(new Error(`timed out after ${LIMIT_MS} ms: ${what}`)), LIMIT_MS)
   })
   try {
     return await Promise.race([promise, late])

@@ -1,4 +1,4 @@
-//! Whatever a label's value is: what is written on the page is one line, and reads back as it was.
+//! Any label value is written as one line of the page, and is read back unchanged.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use hypertrace_prometheus::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    // Values with a separator that they cannot hold between them.
+    // The separator cannot occur in a value.
     let values: Vec<&str> = text.split('\0').collect();
 
     let mut written = Vec::new();
@@ -33,29 +33,30 @@ fuzz_target!(|text: &str| {
         schema,
         default_labels: Vec::new(),
         max_series: 10,
+        start_at_zero: true,
         idle_timeout: None,
     };
     let counter = Arc::new(TraceCounter::new(options).expect("a good name"));
     let slot = counter.intern(padded.iter().copied()).slot;
     assert_eq!(counter.intern(padded.iter().copied()).slot, slot);
 
-    // Only a series that was counted has a line.
+    // A series without a count has no line.
     let mut cells = vec![0.0; CELLS];
     cells[slot as usize] = 1.0;
     let shard = counter.open_shard();
-    // SAFETY: the cells stay where they are, and unchanged, until the shard is closed below.
-    let lent = unsafe { CellBlock::new(NonNull::new(cells.as_mut_ptr()).expect("its memory")) };
+    // SAFETY: the cells are neither moved nor changed before the shard is closed below.
+    let lent = unsafe { CellBlock::new(NonNull::new(cells.as_mut_ptr()).expect("a pointer")) };
     counter.lend_cells(shard, 0, lent);
     counter.close_shard(shard);
 
-    let page = Page::new(Arc::clone(&counter), Vec::new()).into_bytes();
+    let page = Page::text(Arc::clone(&counter), Vec::new()).into_bytes();
     let page = String::from_utf8(page).expect("a page is UTF-8");
     assert_eq!(page.matches('\n').count(), 3, "HELP, TYPE and one line: {page:?}");
 
     let labels: Vec<String> = counter.labels_from(0).concat();
     let mut read: Vec<&str> = labels.iter().skip(1).step_by(2).map(String::as_str).collect();
-    let mut known: Vec<&str> = padded.into_iter().filter(|value| !value.is_empty()).collect();
-    known.sort_unstable();
+    let mut expected: Vec<&str> = padded.into_iter().filter(|value| !value.is_empty()).collect();
+    expected.sort_unstable();
     read.sort_unstable();
-    assert_eq!(read, known);
+    assert_eq!(read, expected);
 });

@@ -1,42 +1,37 @@
-//! Whatever bytes a connection brings, each answer is one of HTTP's, and none is a fault of the
-//! server's own.
+//! For any bytes on a connection, each response is well-formed HTTP and none is a 5xx.
 
 #![no_main]
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hypertrace_prometheus::{
-    exposition::{CONTENT_TYPE, WrittenPage},
-    server::{Scrape, Source, fuzzing::answers},
+    exposition::{CONTENT_TYPE, RenderedPage},
+    server::{BoxFuture, Scrape, Source, fuzzing::responses},
 };
 use libfuzzer_sys::fuzz_target;
 
 struct Small;
 
 impl Source for Small {
-    fn scrape(&self, _: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>> {
-        let page = Box::new(WrittenPage::new(b"a 1\n".to_vec()));
+    fn scrape(&self, _: Duration) -> BoxFuture<'static, Scrape> {
+        let page = Box::new(RenderedPage::new(b"a 1\n".to_vec()));
         Box::pin(async { Scrape { content_type: CONTENT_TYPE.to_owned(), page } })
     }
 
-    fn summary(
-        &self,
-        _: &str,
-        _: Duration,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>> {
+    fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {
         Box::pin(async { Ok(b"{}".to_vec()) })
     }
 }
 
 fuzz_target!(|input: &[u8]| {
-    // The first byte says where the rest comes apart.
+    // The first byte is the position at which the rest is split into two writes.
     let Some((&cut, bytes)) = input.split_first() else { return };
     let (first, rest) = bytes.split_at(usize::from(cut).min(bytes.len()));
-    let answers = answers(Arc::new(Small), &[first, rest]);
-    if answers.is_empty() {
+    let responses = responses(Arc::new(Small), &[first, rest]);
+    if responses.is_empty() {
         return;
     }
-    assert!(answers.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&answers));
-    let status = answers.get(9..12).unwrap_or_default();
-    assert!(matches!(status, [b'1' | b'2' | b'4', ..]), "{}", String::from_utf8_lossy(&answers));
+    assert!(responses.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&responses));
+    let status = responses.get(9..12).unwrap_or_default();
+    assert!(matches!(status, [b'1' | b'2' | b'4', ..]), "{}", String::from_utf8_lossy(&responses));
 });

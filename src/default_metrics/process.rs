@@ -1,8 +1,8 @@
 //! The `process_*` families, from any thread and without JavaScript.
 //!
-//! On Linux they are read from /proc at each call, so they stay live while the event loop is
-//! blocked. Elsewhere the figures of the last sample serve (CPU, start time, resident memory),
-//! which is all that prom-client has there. What cannot be read is left out; nothing here fails.
+//! On Linux they are read from /proc at each call, so that they stay current while the event loop is
+//! blocked. Elsewhere the page has the figures of the last sample (CPU, start time, resident memory),
+//! as prom-client does. A figure that cannot be read is left out; nothing here fails.
 
 use prometheus::proto::MetricFamily;
 
@@ -11,35 +11,34 @@ use crate::{
     default_metrics::node::ProcessSample,
 };
 
-/// What is known of this process. Seconds and bytes.
+/// The figures of this process, in seconds and bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// CPU time spent in the program.
+    /// CPU time in user mode.
     pub cpu_user: Option<f64>,
-    /// CPU time spent in the kernel for it.
+    /// CPU time in the kernel.
     pub cpu_system: Option<f64>,
-    /// When it started, since the epoch.
+    /// The start time, since the epoch.
     pub start_time: Option<f64>,
-    /// Memory in RAM.
+    /// Resident memory.
     pub resident_memory: Option<f64>,
-    /// Memory mapped.
+    /// Virtual memory.
     pub virtual_memory: Option<f64>,
-    /// Data and stack (`VmData`).
+    /// The data segment (`VmData`).
     pub heap: Option<f64>,
     /// Open file descriptors.
     pub open_fds: Option<f64>,
-    /// The limit on them.
+    /// The soft limit on open file descriptors.
     pub max_fds: Option<f64>,
 }
 
-/// The figures themselves, here and now.
+/// Returns the current figures. `sampled` are those of the last sample, which Linux does not need.
 #[must_use]
 pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
     read(sampled)
 }
 
-/// The families that can be told here and now. `sampled` is what the JavaScript thread said last;
-/// Linux needs none of it.
+/// Returns the families of the current figures.
 #[must_use]
 pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
     render(&read(sampled))
@@ -47,7 +46,7 @@ pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
 
 fn render(figures: &Figures) -> Vec<MetricFamily> {
     let cpu = figures.cpu_user.zip(figures.cpu_system).map(|(user, system)| user + system);
-    let known: [(&Descriptor, Option<f64>); 9] = [
+    let table: [(&Descriptor, Option<f64>); 9] = [
         (&descriptors::CPU_USER, figures.cpu_user),
         (&descriptors::CPU_SYSTEM, figures.cpu_system),
         (&descriptors::CPU, cpu),
@@ -58,7 +57,7 @@ fn render(figures: &Figures) -> Vec<MetricFamily> {
         (&descriptors::OPEN_FDS, figures.open_fds),
         (&descriptors::MAX_FDS, figures.max_fds),
     ];
-    known
+    table
         .into_iter()
         .filter_map(|(descriptor, value)| Some(descriptor.family([(Vec::new(), value?)])))
         .collect()
@@ -93,7 +92,7 @@ mod linux {
 
     use super::Figures;
 
-    /// Each file on its own: a sandbox may hide some of them.
+    /// Reads each file separately: a sandbox may hide some of them.
     pub(super) fn read(own: &Process) -> Figures {
         let stat = own.stat().ok();
         let status = fs::read_to_string(format!("/proc/{}/status", own.pid)).unwrap_or_default();
@@ -110,28 +109,27 @@ mod linux {
         }
     }
 
-    /// One figure of `status`. Read here, for the three that are wanted: the crate's own reading of all
-    /// fifty is as large in the binary as the rest of what is used of it.
+    /// Returns one figure of `status`. procfs parses all fifty, which doubles its size in the binary.
     fn kibibytes(status: &str, name: &str) -> Option<u64> {
         let value = status.lines().find_map(|line| line.strip_prefix(name))?;
         value.strip_suffix("kB")?.trim().parse().ok()
     }
 
-    /// What the reading itself holds open is not counted: `own`, and the directory where it has to
-    /// be listed. `Process::fd_count` would count `.` and `..` on the kernels that list.
+    /// Returns the number of open descriptors without those of this reading: `own`, and the directory
+    /// where it is listed. `Process::fd_count` counts `.` and `..` where the directory is listed.
     fn open_fds(own: &Process) -> Option<f64> {
         let folder = format!("/proc/{}/fd", own.pid);
-        // Linux 6.2 and later tell the number without a walk, which takes long at 100,000 sockets.
-        let told = fs::metadata(&folder).ok()?.len();
-        let open = if told > 0 {
-            told.saturating_sub(1)
+        // Since Linux 6.2 the size of the directory is the number, without a walk over 100,000 sockets.
+        let size = fs::metadata(&folder).ok()?.len();
+        let open = if size > 0 {
+            size.saturating_sub(1)
         } else {
             (fs::read_dir(&folder).ok()?.count() as u64).saturating_sub(2)
         };
         Some(float(open))
     }
 
-    /// Left out when there is no limit: no number tells that.
+    /// Returns `None` where there is no limit.
     fn max_fds(own: &Process) -> Option<f64> {
         match own.limits().ok()?.max_open_files.soft_limit {
             LimitValue::Value(limit) => Some(float(limit)),
@@ -139,8 +137,8 @@ mod linux {
         }
     }
 
-    /// Read once: the kernel works its boot time out anew each time, and a start time that wavers
-    /// looks like a restart.
+    /// Returns the start time, which is read once: the kernel computes its boot time each time, and a
+    /// start time that varies looks like a restart.
     fn start_time(ticks_after_boot: u64) -> Option<f64> {
         static START_TIME: OnceLock<Option<f64>> = OnceLock::new();
         *START_TIME.get_or_init(|| {
@@ -171,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_not_known_has_no_family() {
+    fn a_missing_figure_has_no_family() {
         assert!(render(&Figures::default()).is_empty());
         let figures = Figures { cpu_user: Some(1.0), open_fds: Some(3.0), ..Figures::default() };
         assert_eq!(
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_than_on_linux_the_sample_gives_five_families() {
+    fn a_sample_alone_gives_five_families() {
         let sample = ProcessSample {
             cpu_user: 1.5,
             cpu_system: 0.25,
@@ -216,14 +214,14 @@ mod tests {
         }
 
         #[test]
-        fn all_nine_families_come_in_prom_clients_order() {
+        fn all_nine_families_are_in_prom_clients_order() {
             let expected: Vec<_> =
-                descriptors::defaults().take(9).map(|known| known.name).collect();
+                descriptors::defaults().take(9).map(|descriptor| descriptor.name).collect();
             assert_eq!(names(&families(None)), expected);
         }
 
         #[test]
-        fn work_shows_as_cpu_seconds_from_any_thread() {
+        fn work_on_another_thread_shows_as_cpu_seconds() {
             let before = figures();
             let deadline = Instant::now() + Duration::from_secs(20);
             let spent = thread::spawn(move || {
@@ -241,7 +239,7 @@ mod tests {
         }
 
         #[test]
-        fn the_start_time_is_in_the_near_past_and_stays() {
+        fn the_start_time_is_in_the_near_past_and_does_not_change() {
             let start = figures().start_time.unwrap();
             let now =
                 SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
@@ -260,7 +258,7 @@ mod tests {
 
         #[test]
         fn an_open_file_is_one_more_descriptor() {
-            // Other tests open files at the same time: enough of them to stand out.
+            // 200 stand out from the files that other tests open at the same time.
             let before = figures().open_fds.unwrap();
             let files: Vec<_> =
                 (0..200).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
@@ -278,7 +276,7 @@ mod tests {
         }
 
         #[test]
-        fn a_process_that_is_gone_has_no_families() {
+        fn a_process_that_has_ended_has_no_families() {
             let child = std::process::Command::new("sleep").arg("60").spawn();
             let mut child = child.unwrap();
             let theirs = procfs::process::Process::new(child.id().cast_signed()).unwrap();

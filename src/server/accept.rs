@@ -1,4 +1,4 @@
-//! Takes connections, and waits when that fails. Server thread only.
+//! Accepts connections, and pauses when that fails. Server thread only.
 
 use std::{
     future::poll_fn,
@@ -10,31 +10,30 @@ use std::{
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long nothing is accepted after a failure. A process that is out of descriptors or memory is
-/// not helped by one that asks again at once; connections wait in the kernel meanwhile.
+/// The pause after a failure. A process without free descriptors or memory must not be kept busy by
+/// retries; connections wait in the kernel meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Failures in a row that are taken for peers' own, before they count as the machine's.
+/// Consecutive failures of single connections before the acceptor pauses for these too.
 const MAX_ACCEPT_FAILURES: u32 = 64;
 
-/// Least time between two lines about failures.
-const QUIET: Duration = Duration::from_secs(1);
+/// The least time between two log lines about failures.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The listeners of a server, one after the other.
+/// The listeners of a server, polled in turn.
 pub(crate) struct Acceptor {
     listeners: Vec<TcpListener>,
     next: usize,
     failures: u32,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 impl Acceptor {
     pub(crate) fn new(listeners: Vec<TcpListener>) -> Self {
-        Self { listeners, next: 0, failures: 0, told: None }
+        Self { listeners, next: 0, failures: 0, logged: None }
     }
 
-    /// Waits for the next connection, and tells whose it is. Pauses after failures, and never fails
-    /// itself.
+    /// Waits for the next connection and returns it with its peer's address. Pauses after failures.
     pub(crate) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.accept_once().await {
@@ -44,8 +43,8 @@ impl Acceptor {
                 }
                 Err(error) => {
                     self.failures += 1;
-                    if !is_the_peers(error.kind()) || self.failures > MAX_ACCEPT_FAILURES {
-                        self.tell(&error);
+                    if !is_of_one_connection(error.kind()) || self.failures > MAX_ACCEPT_FAILURES {
+                        self.log(&error);
                         tokio::time::sleep(PAUSE).await;
                     }
                 }
@@ -68,17 +67,17 @@ impl Acceptor {
         .await
     }
 
-    fn tell(&mut self, error: &io::Error) {
+    fn log(&mut self, error: &io::Error) {
         let now = Instant::now();
-        if self.told.is_none_or(|told| now - told >= QUIET) {
-            self.told = Some(now);
-            super::log(&format!("no connection can be accepted for now: {error}"));
+        if self.logged.is_none_or(|logged| now - logged >= LOG_INTERVAL) {
+            self.logged = Some(now);
+            super::log(&format!("connections cannot be accepted at present: {error}"));
         }
     }
 }
 
-/// Whether a failure is that of one connection, gone before it was accepted.
-fn is_the_peers(kind: io::ErrorKind) -> bool {
+/// Returns whether a failure is that of one connection, which ended before it was accepted.
+fn is_of_one_connection(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

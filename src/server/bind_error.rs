@@ -1,22 +1,22 @@
-//! Why a port could not be had, in Node's words.
+//! Errors of listening, with the codes and messages of Node.js. Pure.
 //!
-//! Node's errors carry libuv's name, number and sentence for a failure, and programs match on them
-//! (`error.code === 'EADDRINUSE'`). Pure.
+//! Errors of Node.js carry libuv's name, number and sentence of a failure, and programs compare them
+//! (`error.code === 'EADDRINUSE'`).
 
 use std::{fmt, io, net::SocketAddr};
 
-/// Why a port could not be had: the facts of Node's error of the same kind.
+/// An error of listening, with the properties of the same error of Node.js.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BindError {
     /// `EADDRINUSE`, `EACCES`, `ENOTFOUND`, …
     pub code: &'static str,
-    /// The system's number, negative as in Node; libuv's own number for what is no system error.
+    /// The system's error number, negative as in Node.js; libuv's number if there is none.
     pub errno: i32,
-    /// `listen`, also for what `bind` refused (so says Node), or `getaddrinfo`.
+    /// `listen`, also for an error of `bind` (as in Node.js), or `getaddrinfo`.
     pub syscall: &'static str,
-    /// The address, or the name that was not found.
+    /// The address, or the name that does not resolve.
     pub address: String,
-    /// The port that was asked for.
+    /// The requested port.
     pub port: u16,
     sentence: String,
 }
@@ -37,12 +37,12 @@ impl fmt::Display for BindError {
 const LISTEN: &str = "listen";
 const LOOKUP: &str = "getaddrinfo";
 
-/// libuv's numbers for what a resolver says.
+/// libuv's numbers for errors of the resolver.
 const EAI_AGAIN: i32 = -3001;
 const EAI_NONAME: i32 = -3008;
 
-/// One error that listening can meet.
-struct Known {
+/// A system error that listening can return.
+struct SystemError {
     code: &'static str,
     sentence: &'static str,
     linux: i32,
@@ -51,51 +51,55 @@ struct Known {
     uv_windows: i32,
 }
 
-const fn known(code: &'static str, sentence: &'static str, numbers: (i32, i32, i32, i32)) -> Known {
+const fn row(
+    code: &'static str,
+    sentence: &'static str,
+    numbers: (i32, i32, i32, i32),
+) -> SystemError {
     let (linux, apple, winsock, uv_windows) = numbers;
-    Known { code, sentence, linux, apple, winsock, uv_windows }
+    SystemError { code, sentence, linux, apple, winsock, uv_windows }
 }
 
-/// Numbers: Linux, macOS, Winsock, libuv on Windows. Sentences: libuv's.
-const TABLE: [Known; 15] = [
-    known("EACCES", "permission denied", (13, 13, 10013, -4092)),
-    known("EADDRINUSE", "address already in use", (98, 48, 10048, -4091)),
-    known("EADDRNOTAVAIL", "address not available", (99, 49, 10049, -4090)),
-    known("EAFNOSUPPORT", "address family not supported", (97, 47, 10047, -4089)),
-    known("EBADF", "bad file descriptor", (9, 9, 10009, -4083)),
-    known("EINVAL", "invalid argument", (22, 22, 10022, -4071)),
-    known("EMFILE", "too many open files", (24, 24, 10024, -4066)),
-    known("ENFILE", "file table overflow", (23, 23, -1, -4061)),
-    known("ENETDOWN", "network is down", (100, 50, 10050, -4063)),
-    known("ENETUNREACH", "network is unreachable", (101, 51, 10051, -4062)),
-    known("ENOBUFS", "no buffer space available", (105, 55, 10055, -4060)),
-    known("ENODEV", "no such device", (19, 19, -1, -4059)),
-    known("ENOMEM", "not enough memory", (12, 12, 8, -4057)),
-    known("EPERM", "operation not permitted", (1, 1, -1, -4048)),
-    known("EPROTONOSUPPORT", "protocol not supported", (93, 43, 10043, -4045)),
+/// The sentences are libuv's; the numbers are those of Linux, macOS, Winsock and libuv on Windows.
+const TABLE: [SystemError; 15] = [
+    row("EACCES", "permission denied", (13, 13, 10013, -4092)),
+    row("EADDRINUSE", "address already in use", (98, 48, 10048, -4091)),
+    row("EADDRNOTAVAIL", "address not available", (99, 49, 10049, -4090)),
+    row("EAFNOSUPPORT", "address family not supported", (97, 47, 10047, -4089)),
+    row("EBADF", "bad file descriptor", (9, 9, 10009, -4083)),
+    row("EINVAL", "invalid argument", (22, 22, 10022, -4071)),
+    row("EMFILE", "too many open files", (24, 24, 10024, -4066)),
+    row("ENFILE", "file table overflow", (23, 23, -1, -4061)),
+    row("ENETDOWN", "network is down", (100, 50, 10050, -4063)),
+    row("ENETUNREACH", "network is unreachable", (101, 51, 10051, -4062)),
+    row("ENOBUFS", "no buffer space available", (105, 55, 10055, -4060)),
+    row("ENODEV", "no such device", (19, 19, -1, -4059)),
+    row("ENOMEM", "not enough memory", (12, 12, 8, -4057)),
+    row("EPERM", "operation not permitted", (1, 1, -1, -4048)),
+    row("EPROTONOSUPPORT", "protocol not supported", (93, 43, 10043, -4045)),
 ];
 
-/// Of anything else.
+/// The code of any other error.
 const UNKNOWN: &str = "UNKNOWN";
 
 impl BindError {
-    /// What a socket refused.
+    /// The error of a socket that could not listen.
     pub(crate) fn listen(error: &io::Error, address: SocketAddr) -> Self {
         let number = error.raw_os_error();
-        let known = number.and_then(find);
+        let entry = number.and_then(find);
         Self {
-            code: known.map_or(UNKNOWN, |known| known.code),
-            errno: known.map_or(-number.unwrap_or(4094), errno_of),
+            code: entry.map_or(UNKNOWN, |entry| entry.code),
+            errno: entry.map_or(-number.unwrap_or(4094), errno_of),
             syscall: LISTEN,
             address: address.ip().to_string(),
             port: address.port(),
-            sentence: known.map_or_else(|| error.to_string(), |known| known.sentence.to_owned()),
+            sentence: entry.map_or_else(|| error.to_string(), |entry| entry.sentence.to_owned()),
         }
     }
 
-    /// What the resolver did not know.
+    /// The error of a name that does not resolve.
     pub(crate) fn lookup(host: &str, port: u16, error: Option<&io::Error>) -> Self {
-        // The standard library keeps the resolver's sentence and drops its number.
+        // The standard library passes on the resolver's sentence, and not its number.
         let temporary = error.is_some_and(|error| {
             let sentence = error.to_string();
             sentence.contains("Temporary failure") || sentence.contains("Try again")
@@ -106,28 +110,28 @@ impl BindError {
         Self { code, errno, syscall: LOOKUP, address, port, sentence }
     }
 
-    /// Node's name for a system error.
+    /// Returns the code of a system error, as in Node.js.
     pub(crate) fn code_of(error: &io::Error) -> &'static str {
-        error.raw_os_error().and_then(find).map_or(UNKNOWN, |known| known.code)
+        error.raw_os_error().and_then(find).map_or(UNKNOWN, |entry| entry.code)
     }
 }
 
-fn find(number: i32) -> Option<&'static Known> {
-    TABLE.iter().find(|known| system_number(known) == number)
+fn find(number: i32) -> Option<&'static SystemError> {
+    TABLE.iter().find(|entry| system_number(entry) == number)
 }
 
-fn system_number(known: &Known) -> i32 {
+fn system_number(entry: &SystemError) -> i32 {
     if cfg!(windows) {
-        known.winsock
+        entry.winsock
     } else if cfg!(any(target_os = "linux", target_os = "android")) {
-        known.linux
+        entry.linux
     } else {
-        known.apple
+        entry.apple
     }
 }
 
-fn errno_of(known: &Known) -> i32 {
-    if cfg!(windows) { known.uv_windows } else { -system_number(known) }
+fn errno_of(entry: &SystemError) -> i32 {
+    if cfg!(windows) { entry.uv_windows } else { -system_number(entry) }
 }
 
 #[cfg(test)]
@@ -135,22 +139,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_of_the_table_is_said_as_node_says_it() {
+    fn each_error_of_the_table_has_the_message_of_node_js() {
         let address = SocketAddr::from(([127, 0, 0, 1], 4343));
-        for known in &TABLE {
-            let number = system_number(known);
+        for entry in &TABLE {
+            let number = system_number(entry);
             if number < 0 {
                 continue;
             }
             let error = BindError::listen(&io::Error::from_raw_os_error(number), address);
-            assert_eq!((error.code, error.errno), (known.code, errno_of(known)));
-            let message = format!("listen {}: {} 127.0.0.1:4343", known.code, known.sentence);
+            assert_eq!((error.code, error.errno), (entry.code, errno_of(entry)));
+            let message = format!("listen {}: {} 127.0.0.1:4343", entry.code, entry.sentence);
             assert_eq!(error.to_string(), message);
         }
     }
 
     #[test]
-    fn what_the_table_lacks_is_unknown_with_the_systems_own_words() {
+    fn an_error_that_is_not_in_the_table_is_unknown_with_the_systems_message() {
         let address = "[::1]:80".parse().unwrap();
         let error = BindError::listen(&io::Error::from_raw_os_error(5), address);
         assert_eq!((error.code, error.address.as_str(), error.port), ("UNKNOWN", "::1", 80));
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resolver_that_is_not_there_is_no_unknown_name() {
+    fn an_unreachable_resolver_is_not_an_unknown_name() {
         let temporary = io::Error::other("Temporary failure in name resolution");
         let error = BindError::lookup("a.example", 1, Some(&temporary));
         assert_eq!(error.to_string(), "getaddrinfo EAI_AGAIN a.example");

@@ -1,134 +1,211 @@
-//! Bodies: a short text, a whole page, or a page that is written as the socket takes it.
+//! The body of a response: bytes of a known length, or a page that is written as the socket takes it.
 //!
-//! hyper asks for a part only when it has room for it, so that a page of any length is in memory
-//! one part at a time. A page that cannot be finished is an error, which makes hyper close the
-//! connection before the last chunk: the scraper sees that the page is incomplete. Server thread only.
+//! hyper asks for a chunk only when it has room for it, so that one chunk of a page is in memory at a
+//! time, whatever the page's length. If a page cannot be finished, the body returns an error, and hyper
+//! closes the connection without the last chunk: the scraper sees that the page is incomplete. Server
+//! thread only.
 
 use std::{
+    fmt,
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{encoder::PageEncoder, io_timeout::Progress};
+use super::{
+    OnComplete,
+    encoder::{Chunk, PageEncoder},
+    io_timeout::Progress,
+    permits::Permit,
+};
 
-/// Why a body ends before its end. Only hyper sees it.
-#[derive(Debug)]
-pub(crate) struct Unfinished;
+/// The reason why a page cannot be finished.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BodyError {
+    /// The page is empty, or its renderer panicked.
+    Fault,
+    /// The deadline of the response has passed.
+    Late,
+}
 
-impl std::fmt::Display for Unfinished {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the page could not be finished")
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the page cannot be finished")
     }
 }
 
-impl std::error::Error for Unfinished {}
+impl std::error::Error for BodyError {}
 
-/// What a body is made of.
-pub(crate) enum Content {
-    /// Everything, with a known length.
-    Whole(Bytes),
-    /// The first part, and where the others come from.
-    Stream {
-        /// What has been written already; empty once taken.
-        first: Bytes,
-        /// The rest. `None` once it is over.
-        rest: Option<Box<PageEncoder>>,
-    },
-}
-
-/// The body of an answer. Tells the connection's [`Progress`] when it is over or dropped.
-pub(crate) struct Answer {
-    content: Content,
-    deadline: Instant,
+/// The body of a response. Its end, or its drop, ends the response for the connection's [`Progress`].
+pub(crate) struct ResponseBody {
+    /// The next bytes.
+    ready: Bytes,
+    /// The rest of a page.
+    rest: Option<Box<PageStream>>,
+    /// `ready` is the whole body, whose length is announced.
+    has_length: bool,
     progress: Option<Rc<Progress>>,
-    /// The other connections have had their turn since the last part.
-    rested: bool,
-    /// Held for as long as the content is.
-    _permits: Permits,
+    on_complete: Option<OnComplete>,
+    /// Held until the body is dropped.
+    permits: Vec<Permit>,
 }
 
-/// Places taken among the scrapes at once, given back when an answer is dropped.
-pub(crate) type Permits = Vec<tokio::sync::OwnedSemaphorePermit>;
+/// A page whose chunks are written on demand.
+struct PageStream {
+    page: PageEncoder,
+    deadline: Instant,
+    /// A chunk was written since other connections had a turn.
+    must_yield: bool,
+}
 
-impl Answer {
-    pub(crate) fn new(content: Content, deadline: Instant, permits: Permits) -> Self {
-        Self { content, deadline, progress: None, rested: false, _permits: permits }
+impl PageStream {
+    /// Writes the next chunk. Between two chunks other connections have a turn: a peer that reads as
+    /// fast as the page is written would keep the thread to itself.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Chunk, BodyError>> {
+        loop {
+            if Instant::now() >= self.deadline {
+                return Poll::Ready(Err(BodyError::Late));
+            }
+            if std::mem::take(&mut self.must_yield) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let chunk = self.page.chunk().map_err(|_| BodyError::Fault)?;
+            self.must_yield = true;
+            // A compressor may hold back all of a chunk.
+            if !chunk.bytes.is_empty() || !chunk.more {
+                return Poll::Ready(Ok(chunk));
+            }
+        }
     }
 
-    /// Whom to tell of the end.
+    async fn chunk(&mut self) -> Result<Chunk, BodyError> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+}
+
+impl ResponseBody {
+    /// A body of these bytes.
+    pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            ready: bytes.into(),
+            rest: None,
+            has_length: true,
+            progress: None,
+            on_complete: None,
+            permits: Vec::new(),
+        }
+    }
+
+    /// A page, from its first chunk. So a page that fails at once can become an error response; an
+    /// empty 200 would mark every series stale.
+    pub(crate) async fn first_chunk(
+        page: PageEncoder,
+        deadline: Instant,
+    ) -> Result<Self, BodyError> {
+        let mut stream = Box::new(PageStream { page, deadline, must_yield: false });
+        let Chunk { bytes, more } = stream.chunk().await?;
+        if !more && stream.page.is_empty() {
+            return Err(BodyError::Fault);
+        }
+        let mut body = Self::new(bytes);
+        (body.rest, body.has_length) = (more.then_some(stream), !more);
+        Ok(body)
+    }
+
+    /// Returns whether more chunks follow.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Writes the rest of the page into memory, for a client that must get the length first: the only
+    /// scrapes whose memory grows with the page.
+    pub(crate) async fn buffer(&mut self) -> Result<(), BodyError> {
+        let Some(stream) = &mut self.rest else { return Ok(()) };
+        let mut whole = Vec::from(std::mem::take(&mut self.ready));
+        loop {
+            let chunk = stream.chunk().await?;
+            whole.extend_from_slice(&chunk.bytes);
+            if !chunk.more {
+                break;
+            }
+        }
+        (self.ready, self.rest, self.has_length) = (whole.into(), None, true);
+        Ok(())
+    }
+
+    /// Has a function called when the socket has accepted the last byte.
+    pub(crate) fn on_complete(&mut self, on_complete: Option<OnComplete>) {
+        self.on_complete = on_complete;
+    }
+
+    /// Drops the bytes of a stream, for a response to HEAD. Its length stays unknown.
+    pub(crate) fn clear(&mut self) {
+        (self.ready, self.rest) = (Bytes::new(), None);
+    }
+
+    /// Holds a permit until the body is dropped.
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permits.push(permit);
+    }
+
+    /// Ends the response for this connection.
     pub(crate) fn with_progress(mut self, progress: Rc<Progress>) -> Self {
         self.progress = Some(progress);
         self
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Unfinished;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
-        let this = &mut *self;
-        let (first, rest) = match &mut this.content {
-            Content::Whole(bytes) => (bytes, &mut None),
-            Content::Stream { first, rest } => (first, rest),
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if !self.ready.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.ready)))));
+        }
+        let Some(stream) = &mut self.rest else { return Poll::Ready(None) };
+        let chunk = match ready!(stream.poll_chunk(cx)) {
+            Ok(chunk) => chunk,
+            Err(error) => return Poll::Ready(Some(Err(error))),
         };
-        if !first.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(first)))));
+        if !chunk.more {
+            self.rest = None;
         }
-        let Some(page) = rest else { return Poll::Ready(None) };
-        if Instant::now() >= this.deadline {
-            return Poll::Ready(Some(Err(Unfinished)));
-        }
-        // A peer that reads as fast as the page is written would have the thread to itself.
-        this.rested = !this.rested;
-        if this.rested {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let Ok(part) = page.chunk() else { return Poll::Ready(Some(Err(Unfinished))) };
-        if !part.more {
-            *rest = None;
-        }
-        if part.bytes.is_empty() && part.more {
-            // The compressor has kept it all.
-            this.rested = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let last = part.bytes.is_empty();
-        Poll::Ready((!last).then(|| Ok(Frame::data(part.bytes))))
+        let is_end = chunk.bytes.is_empty();
+        Poll::Ready((!is_end).then(|| Ok(Frame::data(chunk.bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::Stream { first, rest } => first.is_empty() && rest.is_none(),
-        }
+        self.ready.is_empty() && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream { .. } => SizeHint::default(),
+        if self.has_length {
+            SizeHint::with_exact(self.ready.len() as u64)
+        } else {
+            SizeHint::default()
         }
     }
 }
 
-impl Drop for Answer {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let unfinished = matches!(&self.content, Content::Stream { rest: Some(_), .. });
+        // Without this, the connection counts as answering and is reset when it closes.
         if let Some(progress) = self.progress.take()
-            && !unfinished
+            && self.rest.is_none()
         {
-            progress.answered();
+            // hyper does not read the body of a response to HEAD.
+            let on_complete = self.on_complete.take().filter(|_| self.ready.is_empty());
+            progress.end_response(on_complete);
         }
     }
 }

@@ -1,7 +1,6 @@
-//! One connection, from its acceptance to its close. Server thread only.
+//! Serves one connection, from its acceptance to its close. Server thread only.
 
 use std::{
-    convert::Infallible,
     future::poll_fn,
     net::IpAddr,
     pin::{Pin, pin},
@@ -10,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -20,47 +19,46 @@ use tokio::{
 
 use super::{
     access::Peer,
-    body::Answer,
     io_timeout::{Progress, TimeoutIo, Transport},
     service::Service,
     shutdown::{Phase, StopFlag, reached, until},
-    tls::{MaybeTlsStream, Place, shake_hands},
+    tls::{HandshakePermit, MaybeTlsStream, shake_hands},
 };
 
-/// How long a closed connection's unread input is thrown away, so that the peer can read the answer
-/// before a reset destroys it.
+/// The time for which the input of a closed connection is discarded, so that the peer can read the
+/// response before a reset destroys it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// hyper takes no less for its buffer.
-const LEAST_BUFFER: usize = 8 * 1024;
+/// The least size of a buffer that hyper accepts.
+const MIN_BUFFER: usize = 8 * 1024;
 
-/// Why a request is not answered: the server is being stopped. hyper closes the connection.
+/// The server is stopping. As the error of a request it makes hyper close the connection.
 #[derive(Debug)]
 struct Stopped;
 
 impl std::fmt::Display for Stopped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the server is being stopped")
+        f.write_str("the server is stopping")
     }
 }
 
 impl std::error::Error for Stopped {}
 
-/// Serves an accepted connection; with a place among the handshakes it begins with one.
+/// Serves an accepted connection. With a permit it begins with a TLS handshake.
 pub(crate) async fn accept(
     stream: TcpStream,
     peer: IpAddr,
     service: Rc<Service>,
     stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
-    handshake: Option<Place>,
+    handshake: Option<HandshakePermit>,
 ) {
     let stream = match handshake {
         None => Some(MaybeTlsStream::Plain(stream)),
-        Some(place) => {
-            // Boxed, as all the rest of a connection's life takes its place.
-            let shaking = Box::pin(shake_hands(stream, place.config()));
-            until(&mut phase, Phase::Stopping, service.limits.handshake, shaking).await.flatten()
+        Some(permit) => {
+            // Boxed so that it does not enlarge the connection's future.
+            let handshake = Box::pin(shake_hands(stream, permit.config()));
+            until(&mut phase, Phase::Stopping, service.limits.handshake, handshake).await.flatten()
         }
     };
     if let Some(stream) = stream {
@@ -68,7 +66,7 @@ pub(crate) async fn accept(
     }
 }
 
-/// Serves a connection until its peer, a limit or the end of the server closes it.
+/// Serves a connection until its peer, a limit or the shutdown closes it.
 pub(crate) async fn serve<T: Transport>(
     transport: T,
     peer: IpAddr,
@@ -85,32 +83,30 @@ pub(crate) async fn serve<T: Transport>(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle)
         .max_headers(limits.headers)
-        .max_buf_size(limits.buffer.max(LEAST_BUFFER))
+        .max_buf_size(limits.buffer.max(MIN_BUFFER))
         .half_close(true);
 
-    let answer = service_fn(|request: Request<Incoming>| {
+    let respond = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
         let peer = &peer;
-        // hyper wants to move the future, which is one more allocation for each request.
+        // hyper moves the future, hence one allocation for each request.
         Box::pin(async move {
             if stopping.is_set() {
                 return Err(Stopped);
             }
-            let deadline = progress.request(Instant::now());
-            let answered: Result<Response<Answer>, Infallible> =
-                service.answer(request, deadline, peer).await;
-            let Ok(response) = answered;
+            let deadline = progress.begin_response(Instant::now());
+            let response = service.respond(request, deadline, peer).await;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })
     });
-    let mut connection = builder.serve_connection(io, answer);
+    let mut connection = builder.serve_connection(io, respond);
 
-    let well_ended = {
+    let is_complete = {
         let mut stop = pin!(reached(&mut phase, Phase::Stopping));
-        let mut told = false;
+        let mut is_stopping = false;
         poll_fn(|cx| {
-            if !told && stop.as_mut().poll(cx).is_ready() {
-                told = true;
+            if !is_stopping && stop.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
             match connection.poll_without_shutdown(cx) {
@@ -121,18 +117,18 @@ pub(crate) async fn serve<T: Transport>(
         })
         .await
     };
-    if well_ended && !progress.answering() {
+    if is_complete && !progress.is_answering() {
         let mut io = connection.into_parts().io.into_inner();
-        until(&mut phase, Phase::Stopping, LINGER, part(&mut io)).await;
+        until(&mut phase, Phase::Stopping, LINGER, lingering_close(&mut io)).await;
     }
 }
 
-/// Ends the sending side and throws away what still comes, until the peer ends its own.
+/// Ends the sending side and discards input until the peer ends its own.
 ///
-/// A socket closed with unread input is reset, and the reset can overtake the answer.
-pub(crate) async fn part(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+/// A socket closed with unread input is reset, and the reset can overtake the response.
+pub(crate) async fn lingering_close(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     if io.shutdown().await.is_ok() {
-        let mut rubbish = [0; 4096];
-        while io.read(&mut rubbish).await.is_ok_and(|length| length > 0) {}
+        let mut discarded = [0; 4096];
+        while io.read(&mut discarded).await.is_ok_and(|length| length > 0) {}
     }
 }

@@ -47,7 +47,7 @@ impl PageEncoder {
         Self { page, gzip, text: Vec::new(), is_empty: true }
     }
 
-    /// No text has been rendered so far. The bytes cannot tell: an empty gzip member has some too.
+    /// No text has been rendered so far. The bytes do not show it: an empty gzip member has some too.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -81,36 +81,36 @@ impl PageEncoder {
     /// Ends when about a chunk of text is compressed, or about a chunk of bytes can be sent.
     fn gzip_chunk(&mut self) -> Result<Chunk, Panicked> {
         let Some(Gzip { member, cache }) = &mut self.gzip else { return Err(Panicked) };
-        let mut packed = Vec::with_capacity(CHUNK_BYTES / 4);
+        let mut out = Vec::with_capacity(CHUNK_BYTES / 4);
         let mut compressed = 0;
-        while compressed < CHUNK_BYTES && packed.len() < CHUNK_BYTES {
+        while compressed < CHUNK_BYTES && out.len() < CHUNK_BYTES {
             self.text.clear();
             let cached = |number| cache.version(number);
             let step = caught(|| self.page.render(&cached, &mut self.text))?;
             self.is_empty &= self.text.is_empty() && !matches!(step, Step::Cached(_));
             compressed += self.text.len();
             match step {
-                Step::Text { more: true } => member.text(&self.text, &mut packed)?,
+                Step::Text { more: true } => member.text(&self.text, &mut out)?,
                 Step::Text { more: false } => {
                     let Some(Gzip { member, cache }) = self.gzip.take() else {
                         return Err(Panicked);
                     };
-                    member.finish(&self.text, &cache, &mut packed)?;
-                    return Ok(Chunk { bytes: packed.into(), more: false });
+                    member.finish(&self.text, &cache, &mut out)?;
+                    return Ok(Chunk { bytes: out.into(), more: false });
                 }
-                Step::Range { number, version } => {
-                    let range = member.range(&self.text, version.is_some(), &mut packed)?;
+                Step::Range { number, is_end, version } => {
+                    let range = member.range(&self.text, is_end, &mut out)?;
                     if let (Some(range), Some(version)) = (range, version) {
                         cache.insert(number, version, range);
                     }
                 }
-                Step::Cached(number) => member.cached(number, cache, &mut packed)?,
+                Step::Cached(number) => member.cached(number, cache, &mut out)?,
             }
             // A page with nothing to send at present lets other connections run.
             if self.text.is_empty() && matches!(step, Step::Text { .. }) {
                 break;
             }
         }
-        Ok(Chunk { bytes: packed.into(), more: true })
+        Ok(Chunk { bytes: out.into(), more: true })
     }
 }

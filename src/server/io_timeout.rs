@@ -1,9 +1,9 @@
-//! A connection's input and output under its time limits.
+//! The time limits of a connection's input and output.
 //!
-//! hyper limits only the time until a request's headers are there. The rest is one rule here:
-//! whenever the peer has to be waited for, it is waited for until [`Progress::deadline`] at most.
-//! A socket that is dropped while an answer is unfinished is reset, so that the kernel keeps nothing
-//! of it and the peer cannot take a part for the whole. Server thread only.
+//! hyper limits only the time until the headers of a request are complete. Here, every wait for the
+//! peer ends at [`Progress::deadline`]. A socket that is dropped while a response is unfinished is
+//! reset, so that the kernel discards the unsent bytes and the peer cannot mistake an incomplete
+//! response for a complete one. Server thread only.
 
 use std::{
     cell::Cell,
@@ -19,41 +19,42 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{limits::Limits, shutdown::StopFlag};
+use super::{OnComplete, limits::Limits, shutdown::StopFlag};
 
-/// What carries a connection.
+/// The byte stream of a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Makes the coming close a reset that drops what is not sent yet.
+    /// Turns the coming close into a reset, which discards unsent bytes.
     fn abort(&self);
 }
 
 impl Transport for tokio::net::TcpStream {
     fn abort(&self) {
-        // A failure leaves an ordinary close, which is right too, only slower to free.
+        // After a failure the socket closes normally, which is correct too, but slower.
         let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
 }
 
-/// Where a connection stands between two of its requests.
+/// The stage of a connection between two requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    /// No byte of the next request is here. hyper's header time-out is the idle limit.
+    /// No byte of the next request was read. hyper's header time-out is the idle limit.
     Idle,
-    /// A part of a request is here, the first byte since then.
+    /// The first byte of a request was read at this time, and not all of its headers.
     Head(Instant),
-    /// A request is being answered since then.
+    /// The request was complete at this time and is being answered.
     Answering(Instant),
-    /// The answer to a request of then is with hyper, whole, and not all with the kernel.
+    /// hyper has the whole response to the request of this time; the kernel has not.
     Flushing(Instant),
 }
 
-/// What the parts of one connection know of its progress.
+/// The progress of one connection, shared by its stream and its response bodies.
 pub(crate) struct Progress {
     stage: Cell<Stage>,
-    /// Bytes of a further request came while one was being answered.
-    ahead: Cell<bool>,
-    /// A write makes no progress since then.
+    /// Bytes of the next request were read while a request was being answered.
+    has_next: Cell<bool>,
+    /// A write has been without progress since this time.
     stalled: Cell<Option<Instant>>,
+    on_complete: Cell<Option<OnComplete>>,
     head: Duration,
     stall: Duration,
     response: Duration,
@@ -63,29 +64,32 @@ impl Progress {
     pub(crate) fn new(limits: &Limits) -> Rc<Self> {
         Rc::new(Self {
             stage: Cell::new(Stage::Idle),
-            ahead: Cell::new(false),
+            has_next: Cell::new(false),
             stalled: Cell::new(None),
+            on_complete: Cell::new(None),
             head: limits.head,
             stall: limits.stall,
             response: limits.response,
         })
     }
 
-    /// A request is complete. Tells until when it has to be answered.
-    pub(crate) fn request(&self, now: Instant) -> Instant {
+    /// Records that a request is complete, and returns the deadline of its response.
+    pub(crate) fn begin_response(&self, now: Instant) -> Instant {
         self.stage.set(Stage::Answering(now));
         now + self.response
     }
 
-    /// All of the answer has been made.
-    pub(crate) fn answered(&self) {
+    /// Records that the whole response was handed to hyper. `on_complete` is called when the socket has
+    /// accepted its last byte.
+    pub(crate) fn end_response(&self, on_complete: Option<OnComplete>) {
         if let Stage::Answering(since) = self.stage.get() {
             self.stage.set(Stage::Flushing(since));
+            self.on_complete.set(on_complete);
         }
     }
 
-    /// Whether an answer is on its way.
-    pub(crate) fn answering(&self) -> bool {
+    /// Returns whether a response is unfinished.
+    pub(crate) fn is_answering(&self) -> bool {
         matches!(self.stage.get(), Stage::Answering(_) | Stage::Flushing(_))
     }
 
@@ -93,15 +97,18 @@ impl Progress {
         match self.stage.get() {
             Stage::Idle => self.stage.set(Stage::Head(now)),
             Stage::Head(_) => {}
-            Stage::Answering(_) | Stage::Flushing(_) => self.ahead.set(true),
+            Stage::Answering(_) | Stage::Flushing(_) => self.has_next.set(true),
         }
     }
 
     fn flushed(&self, now: Instant) {
         self.stalled.set(None);
         if matches!(self.stage.get(), Stage::Flushing(_)) {
-            let ahead = self.ahead.take();
-            self.stage.set(if ahead { Stage::Head(now) } else { Stage::Idle });
+            if let Some(on_complete) = self.on_complete.take() {
+                on_complete();
+            }
+            let has_next = self.has_next.take();
+            self.stage.set(if has_next { Stage::Head(now) } else { Stage::Idle });
         }
     }
 
@@ -109,11 +116,11 @@ impl Progress {
         self.stalled.set(None);
     }
 
-    fn write_waits(&self, now: Instant) {
+    fn write_stalled(&self, now: Instant) {
         self.stalled.set(self.stalled.get().or(Some(now)));
     }
 
-    /// Until when the peer may be waited for; `None` while only the idle limit counts.
+    /// Returns the end of any wait for the peer; `None` while only the idle limit applies.
     fn deadline(&self) -> Option<Instant> {
         let whole = match self.stage.get() {
             Stage::Idle => None,
@@ -128,7 +135,7 @@ impl Progress {
     }
 }
 
-/// A [`Transport`] whose waits end at the connection's deadline, with `TimedOut`.
+/// A [`Transport`] whose waits end at the connection's deadline, with the error `TimedOut`.
 pub(crate) struct TimeoutIo<T: Transport> {
     transport: T,
     progress: Rc<Progress>,
@@ -141,7 +148,7 @@ impl<T: Transport> TimeoutIo<T> {
         Self { transport, progress, stopping, timer: None }
     }
 
-    /// The answer to `Pending`: the same, or `TimedOut` past the deadline.
+    /// Maps `Pending` of the transport to `TimedOut` past the deadline, and waits for that.
     fn wait<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         let Some(deadline) = self.progress.deadline() else { return Poll::Pending };
         let deadline = tokio::time::Instant::from_std(deadline);
@@ -159,7 +166,7 @@ impl<T: Transport> AsyncRead for TimeoutIo<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.stopping.is_set() && !self.progress.answering() {
+        if self.stopping.is_set() && !self.progress.is_answering() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
@@ -188,9 +195,9 @@ impl<T: Transport> AsyncWrite for TimeoutIo<T> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
+        slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.transport).poll_write_vectored(cx, parts);
+        let polled = Pin::new(&mut self.transport).poll_write_vectored(cx, slices);
         self.after_write(polled, cx)
     }
 
@@ -201,7 +208,7 @@ impl<T: Transport> AsyncWrite for TimeoutIo<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.transport).poll_flush(cx) {
             Poll::Pending => {
-                self.progress.write_waits(Instant::now());
+                self.progress.write_stalled(Instant::now());
                 self.wait(cx)
             }
             Poll::Ready(result) => {
@@ -216,7 +223,7 @@ impl<T: Transport> AsyncWrite for TimeoutIo<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.transport).poll_shutdown(cx) {
             Poll::Pending => {
-                self.progress.write_waits(Instant::now());
+                self.progress.write_stalled(Instant::now());
                 self.wait(cx)
             }
             ready @ Poll::Ready(_) => ready,
@@ -233,7 +240,7 @@ impl<T: Transport> TimeoutIo<T> {
         let now = Instant::now();
         match polled {
             Poll::Pending => {
-                self.progress.write_waits(now);
+                self.progress.write_stalled(now);
                 return self.wait(cx);
             }
             Poll::Ready(Ok(_)) => self.progress.wrote(),
@@ -245,7 +252,7 @@ impl<T: Transport> TimeoutIo<T> {
 
 impl<T: Transport> Drop for TimeoutIo<T> {
     fn drop(&mut self) {
-        if self.progress.answering() {
+        if self.progress.is_answering() {
             self.transport.abort();
         }
     }

@@ -1,10 +1,10 @@
-//! A server's life: its thread, its start and its end.
+//! The start and the end of a server, and its thread.
 //!
-//! - The thread is the only owner of the listeners and connections; whoever stops it only sets a
+//! - The thread is the only owner of the listeners and connections; other threads only set a
 //!   [`Shutdown`].
-//! - From the moment `stop` returns no new request is answered; what is under way ends within the
-//!   grace; then, and only then, the callbacks run: the ports are free.
-//! - Callbacks run exactly once each, on the server's thread or, when it has ended, the caller's.
+//! - Once `stop` has returned, no new request is answered. Responses under way end within the grace.
+//!   Only then, when the ports are free, the callbacks run.
+//! - Each callback runs exactly once: on the server thread or, after its end, on the caller's.
 
 use std::{
     io,
@@ -31,7 +31,7 @@ use super::{
     panics,
     service::Service,
     shutdown::{Phase, Shutdown, reached, until},
-    tls::{Current, Handshakes, SecureContext},
+    tls::{CurrentContext, Handshakes, SecureContext},
 };
 
 /// The name of a server's thread.
@@ -39,14 +39,16 @@ pub const THREAD_NAME: &str = "hypertrace-http";
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-/// Whether the thread has ended, and whom to tell.
+/// The end of the server thread.
 enum End {
-    Awaited(Vec<Callback>),
+    /// The thread runs, and calls these at its end.
+    Pending(Vec<Callback>),
+    /// The thread has ended.
     Reached,
 }
 
 struct Shared {
-    signal: Shutdown,
+    shutdown: Shutdown,
     end: Mutex<End>,
     ended: Condvar,
 }
@@ -57,21 +59,21 @@ impl Shared {
     }
 }
 
-/// A running server. Dropping it stops it, without waiting for the end.
+/// A running server. Its drop stops it without waiting for the end.
 pub struct Server {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
-    tls: Option<Arc<Current>>,
+    tls: Option<Arc<CurrentContext>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 impl Server {
-    /// Starts to serve `source` on `listeners`, which [`bind`](super::listen::bind) gives.
+    /// Serves `source` on `listeners`, which come from [`bind`](super::listen::bind).
     ///
     /// # Errors
     ///
-    /// When the system gives no thread or no event queue, or there is no listener. Nothing is left
-    /// open then.
+    /// If the system has no thread or no event queue left, or `listeners` is empty. Nothing is left open
+    /// then.
     pub fn start(
         listeners: Vec<net::TcpListener>,
         source: Arc<dyn Source>,
@@ -80,13 +82,13 @@ impl Server {
         Self::start_with_access(AccessPolicy::default(), listeners, source, limits)
     }
 
-    /// The same, with a door that not everybody passes.
+    /// Serves `source` as [`Server::start`] does, with access control.
     ///
     /// # Errors
     ///
-    /// As of [`Server::start`].
+    /// As for [`Server::start`].
     pub fn start_with_access(
-        door: AccessPolicy,
+        policy: AccessPolicy,
         listeners: Vec<net::TcpListener>,
         source: Arc<dyn Source>,
         limits: Limits,
@@ -103,64 +105,64 @@ impl Server {
             Acceptor::new(listeners)
         };
         let shared = Arc::new(Shared {
-            signal: Shutdown::new(),
-            end: Mutex::new(End::Awaited(Vec::new())),
+            shutdown: Shutdown::new(),
+            end: Mutex::new(End::Pending(Vec::new())),
             ended: Condvar::new(),
         });
-        let tls = door.tls.clone().map(|context| Arc::new(Current::new(context)));
-        let shown = tls.clone();
+        let tls = policy.tls.clone().map(|context| Arc::new(CurrentContext::new(context)));
+        let context = tls.clone();
         let own = Arc::clone(&shared);
-        let phase = shared.signal.subscribe();
+        let phase = shared.shutdown.subscribe();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            panics::keep_quiet();
-            // Whatever happens in there, the end is told.
-            let service = || Service::new(source, limits, door);
-            let _ = panics::caught(|| run(runtime, acceptor, service, shown, &own, phase));
+            panics::log_once_on_this_thread();
+            let service = || Service::new(source, limits, policy);
+            // `finish` must run after a panic too, or `stop` would wait for ever.
+            let _ = panics::caught(|| run(runtime, acceptor, service, context, &own, phase));
             finish(&own);
         })?;
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Where it listens; the first is the one to show.
+    /// The addresses of the listeners; the first is the one to report.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Shows another certificate from the next handshake on. Connections that are open stay as they
-    /// are. Tells whether this is a server that shows one.
+    /// Replaces the certificate from the next handshake on; open connections stay open. Returns `false`
+    /// if this server has no TLS.
     pub fn set_secure_context(&self, context: SecureContext) -> bool {
         self.tls.as_ref().map(|current| current.set(context)).is_some()
     }
 
-    /// The certificate that is shown now.
+    /// Returns the current certificate.
     #[must_use]
     pub fn secure_context(&self) -> Option<SecureContext> {
         self.tls.as_ref().map(|current| current.get())
     }
 
-    /// Stops the server and returns at once. From then on no new request is answered. Scrapes under
-    /// way may go on for [`Limits::stop_grace`]; `on_stopped` is called when nothing of the server is
-    /// left, in particular its ports are free: on the server's thread, or at once and here if that
-    /// has ended already. May be called any number of times.
+    /// Stops the server and returns at once. No new request is answered from then on; responses under
+    /// way may go on for [`Limits::stop_grace`]. When nothing of the server is left and its ports are
+    /// free, calls `on_stopped`: on the server thread, or at once on the caller's if the server has
+    /// ended before. May be called any number of times.
     pub fn stop(&self, on_stopped: impl FnOnce() + Send + 'static) {
         let mut end = self.shared.end();
-        if let End::Awaited(callbacks) = &mut *end {
+        if let End::Pending(callbacks) = &mut *end {
             callbacks.push(Box::new(on_stopped));
-            self.shared.signal.advance(Phase::Stopping);
+            self.shared.shutdown.advance(Phase::Stopping);
         } else {
             drop(end);
             on_stopped();
         }
     }
 
-    /// Ends the server without grace and waits for that, for `limit` at most: for the end of a
-    /// process. Tells whether the end was reached. Not to be called from a callback of `stop`.
+    /// Ends the server without grace and waits for its end, for at most `limit`. Returns whether the
+    /// server has ended. Must not be called from a callback of `stop`.
     pub fn stop_within(&self, limit: Duration) -> bool {
-        self.shared.signal.advance(Phase::Cut);
+        self.shared.shutdown.advance(Phase::Cut);
         let until = Instant::now() + limit;
         let mut end = self.shared.end();
-        while matches!(*end, End::Awaited(_)) {
+        while matches!(*end, End::Pending(_)) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -170,29 +172,29 @@ impl Server {
         }
         drop(end);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // After `Reached` the thread has nothing left to do.
+        // After `Reached` the thread returns at once, so that the join is short.
         thread.is_none_or(|thread| thread.join().is_ok())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.signal.advance(Phase::Stopping);
+        self.shared.shutdown.advance(Phase::Stopping);
     }
 }
 
-/// Runs the callbacks, those too that come while they run, and then declares the end.
+/// Runs the callbacks, also those that are added meanwhile, and then sets [`End::Reached`].
 fn finish(shared: &Shared) {
     loop {
         let callbacks = match &mut *shared.end() {
-            End::Awaited(callbacks) => std::mem::take(callbacks),
+            End::Pending(callbacks) => std::mem::take(callbacks),
             End::Reached => return,
         };
         for callback in callbacks {
             let _ = panics::caught(callback);
         }
         let mut end = shared.end();
-        if matches!(&*end, End::Awaited(callbacks) if callbacks.is_empty()) {
+        if matches!(&*end, End::Pending(callbacks) if callbacks.is_empty()) {
             *end = End::Reached;
             shared.ended.notify_all();
             return;
@@ -205,17 +207,17 @@ fn adopt(listener: net::TcpListener) -> io::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener)
 }
 
-/// The server's thread. When it returns nothing is open any more.
+/// Runs the server thread. When it returns, all sockets are closed.
 fn run(
     runtime: Runtime,
     acceptor: Acceptor,
     service: impl FnOnce() -> Service,
-    tls: Option<Arc<Current>>,
+    tls: Option<Arc<CurrentContext>>,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
     let service = Rc::new(service());
-    let handshakes = tls.map(|current| Handshakes::new(current, service.limits.handshakes));
+    let handshakes = tls.map(|context| Handshakes::new(context, service.limits.handshakes));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, serve(acceptor, service, handshakes, shared, phase));
     drop(tasks);
@@ -230,35 +232,39 @@ async fn serve(
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = service.limits.clone();
-    let stopping = shared.signal.stopping();
+    let stopping = shared.shutdown.stopping();
     let mut connections = JoinSet::new();
-    let forever = async {
+    let accept_all = async {
         loop {
             let (stream, peer) = acceptor.accept().await;
-            // The ends of connections wait in the set until somebody looks.
+            // The set keeps the results of finished connections until they are taken.
             while connections.try_join_next().is_some() {}
             if connections.len() >= limits.connections || stopping.is_set() {
                 continue;
             }
             prepare(&stream, &limits);
             let (service, stopping) = (Rc::clone(&service), stopping.clone());
-            let phase = shared.signal.subscribe();
-            let spawn = |place| {
+            let phase = shared.shutdown.subscribe();
+            let spawn = |permit| {
                 let ip = peer.ip();
                 connections
-                    .spawn_local(connection::accept(stream, ip, service, stopping, phase, place))
+                    .spawn_local(connection::accept(stream, ip, service, stopping, phase, permit))
             };
             let Some(handshakes) = &handshakes else {
                 spawn(None);
                 continue;
             };
-            if handshakes.begin(|place| spawn(Some(place))) {
-                // The one that was ended counts among the connections until then.
+            if handshakes.begin(|permit| spawn(Some(permit))) {
+                // The aborted one counts as a connection until its task has ended.
                 tokio::task::yield_now().await;
             }
         }
     };
-    until_reached(&mut phase, Phase::Stopping, forever).await;
+    tokio::select! {
+        biased;
+        () = reached(&mut phase, Phase::Stopping) => {}
+        () = accept_all => {}
+    }
     drop(acceptor);
 
     let all = async { while connections.join_next().await.is_some() {} };
@@ -266,20 +272,7 @@ async fn serve(
     connections.shutdown().await;
 }
 
-/// Awaits `work`, which does not end, until `phase` is reached.
-async fn until_reached(receiver: &mut watch::Receiver<Phase>, phase: Phase, work: impl Future) {
-    use std::{pin::pin, task::Poll};
-    let (mut work, mut end) = (pin!(work), pin!(reached(receiver, phase)));
-    std::future::poll_fn(|cx| {
-        if end.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        work.as_mut().poll(cx).map(|_| ())
-    })
-    .await;
-}
-
-/// Sets the options of a connection. A peer that is gone already shows at the first read.
+/// Sets the options of a connection's socket. An error shows at the first read too.
 fn prepare(stream: &TcpStream, limits: &Limits) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(stream).set_send_buffer_size(limits.send_buffer);

@@ -1,18 +1,20 @@
 //! The scrape server: HTTP/1.1 on a thread of its own.
 //!
-//! It knows one read-only interface, [`Source`], and never the JavaScript thread. The decisions are
-//! pure (`handler`, `negotiate`, `limits`, `bind_error`, most of [`door`]); the effects are at the edge (`listen`,
-//! `accept`, `connection`, `lifecycle`). From a request to its answer:
+//! The server reads pages through one interface, [`Source`], and never calls JavaScript. It also serves
+//! the assets of the [live page](crate::live). Decisions are pure (`route`, `negotiate`, `limits`,
+//! `bind_error`, most of [`access`]); effects are at the edge (`listen`, `accept`, `connection`,
+//! `lifecycle`). The path of a request:
 //!
 //! ```text
-//! accept ─► (tls) ─► connection ─► door ─► service ─► Source::scrape ─► page ─► body ─► stall ─► the socket
+//! accept ─► (tls) ─► connection ─► service ─► route, access ─► scrape ─► Source::scrape
+//!                    the socket ◄─ io_timeout ◄─ body ◄─ encoder ◄──────────────┘
 //! ```
 //!
-//! [`Server::start`] may be called from any thread; everything behind it runs on the server's.
+//! [`Server::start`] may be called on any thread; everything it starts runs on the server thread.
 
-use std::{future::Future, io::Write as _, pin::Pin, time::Duration};
+use std::{io::Write as _, time::Duration};
 
-use crate::exposition::Render;
+use crate::exposition::{Format, Render, ScraperId};
 
 mod accept;
 pub mod access;
@@ -29,10 +31,15 @@ mod limits;
 pub mod listen;
 mod negotiate;
 mod panics;
+mod permits;
+mod response;
 mod route;
+mod scrape;
 mod service;
 mod shutdown;
 pub mod tls;
+
+pub use futures_util::future::BoxFuture;
 
 pub use self::{
     lifecycle::{Server, THREAD_NAME},
@@ -41,30 +48,46 @@ pub use self::{
     route::{METRICS_PATH, Route, route},
 };
 
-/// One scrape's answer: its content type and the page, still to be written.
+/// A request for a page.
+#[derive(Clone, Copy, Debug)]
+pub struct ScrapeRequest {
+    /// The time that the page may wait for the JavaScript thread.
+    pub js_timeout: Duration,
+    /// The format that the client prefers.
+    pub format: Format,
+    /// The scraper, if it announces itself.
+    pub scraper: Option<ScraperId>,
+}
+
+/// A page and its content type.
 pub struct Scrape {
     /// The `Content-Type` of the page.
     pub content_type: String,
-    /// The page.
+    /// The page, not yet rendered.
     pub page: Box<dyn Render>,
+    /// Called when the socket has accepted the last byte of the page.
+    pub on_complete: Option<OnComplete>,
 }
 
-/// What the server serves: the one read-only interface it has to the rest of the crate.
-pub trait Source: Send + Sync + 'static {
-    /// Starts a page. Runs on the server thread and never blocks it; it may wait for the JavaScript
-    /// thread, for at most `js_timeout`, and then answers with what is known without it.
-    fn scrape(&self, js_timeout: Duration) -> Pin<Box<dyn Future<Output = Scrape> + Send>>;
+/// A function that is called when a page is complete. Runs on the server thread.
+pub type OnComplete = Box<dyn FnOnce() + Send>;
 
-    /// Answers `/summary.json` with this query string, as [`crate::summary`] tells: JSON, or what is
-    /// wrong with the query. Runs and waits as [`Source::scrape`] does.
+/// The source of the server's pages and summaries.
+pub trait Source: Send + Sync + 'static {
+    /// Starts a page. Runs on the server thread without blocking it. May wait for the JavaScript
+    /// thread for at most `js_timeout`; the page then has what needs no response.
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape>;
+
+    /// Makes the summary of this query string in JSON, or returns what is wrong with the query (see
+    /// [`crate::summary`]). Runs and waits as [`Source::scrape`] does.
     fn summary(
         &self,
         query: &str,
         js_timeout: Duration,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+    ) -> BoxFuture<'static, Result<Vec<u8>, String>>;
 }
 
-/// Says one line to whoever runs the application. Nothing fails if nobody listens.
+/// Writes one line to the standard error of the process. Failures are ignored.
 fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "hypertrace-prometheus: {line}");
 }

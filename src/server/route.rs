@@ -1,39 +1,39 @@
-//! From a request to what is to be answered. Pure: no clock, no socket, no page.
+//! The route of a request. Pure: no clock, no socket, no page.
 
 use http_body::Body as _;
 use hyper::{Method, Request, StatusCode, Uri, Version, body::Incoming, header::HOST};
 
 use crate::live::{self, Asset};
 
-/// Where the page is.
+/// The path of the page of metrics.
 pub const METRICS_PATH: &str = "/metrics";
 
-/// Where the live page gets its figures.
+/// The path of the figures that the live page shows.
 pub const SUMMARY_PATH: &str = "/summary.json";
 
-/// What a request asks for.
+/// The route of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Route {
     /// The page of metrics.
     Metrics,
-    /// The figures of the live page.
+    /// The summary that the live page shows.
     Summary,
-    /// A part of the live page.
+    /// An asset of the live page.
     Live(&'static Asset),
-    /// `OPTIONS` of something that exists, or of the server.
+    /// `OPTIONS` of an existing path, or of the server.
     Options,
-    /// Nothing here has that name.
+    /// The path does not exist.
     NotFound,
-    /// It exists, and can only be read.
+    /// The path exists, and the method is not allowed.
     MethodNotAllowed,
-    /// `CONNECT`: this is no proxy.
+    /// `CONNECT`: the server is not a proxy.
     Connect,
-    /// The request is not well-formed, with what is wrong.
+    /// The request is malformed. Holds the text of the response.
     BadRequest(&'static str),
 }
 
 impl Route {
-    /// The status of the answer; for what is made for each request if all goes well.
+    /// Returns the status of the response; that of a page or a summary may differ.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
@@ -45,7 +45,7 @@ impl Route {
         }
     }
 
-    /// The text of the answer, if it is not made for each request.
+    /// Returns the text of the response; empty for a page or a summary.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -58,21 +58,21 @@ impl Route {
         }
     }
 
-    /// Whether the answer names the methods that are allowed.
+    /// Returns whether the response has an `Allow` header.
     #[must_use]
     pub const fn allows(self) -> bool {
         matches!(self, Self::Options | Self::MethodNotAllowed | Self::Connect)
     }
 
-    /// Whether nothing that follows on the connection can be trusted.
+    /// Returns whether the connection closes, because the bytes that follow have no certain meaning.
     #[must_use]
     pub const fn closes(self) -> bool {
         matches!(self, Self::Connect | Self::BadRequest(_))
     }
 }
 
-/// What a request asks for, from its first line and the number of its `Host` lines: hyper passes on
-/// requests without one and with two.
+/// Returns the route of a request from its request line and the number of its `Host` headers: hyper
+/// accepts requests without one and with two.
 #[must_use]
 pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Route {
     if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {
@@ -99,9 +99,8 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Rout
     }
 }
 
-/// What a request asks for, and whether the connection ends with its answer.
-///
-/// A body is never read. So the connection ends with the answer to a request that has one.
+/// Returns the route of a request, and whether the connection closes after the response: also after a
+/// request with a body, because bodies are never read.
 pub(crate) fn dispatch(request: &Request<Incoming>) -> (Route, bool) {
     let route = route(
         request.method(),
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_http_1_0_goes_without_a_host_and_nothing_with_two() {
+    fn only_http_1_0_may_lack_a_host_and_no_request_may_have_two() {
         let uri = Uri::from_static("/metrics");
         let table = [
             (Version::HTTP_11, 0, false),

@@ -1,4 +1,4 @@
-//! How far the end of a server has come: set from any thread, seen by its own.
+//! Shutdown phases: set by any thread, awaited by the server thread.
 
 use std::{
     sync::{
@@ -10,19 +10,19 @@ use std::{
 
 use tokio::sync::watch;
 
-/// How far the end of a server has come. Only ever goes on.
+/// A phase of a server's life. Phases only advance.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
     /// Requests are answered.
     Serving,
-    /// No new request is answered; what is under way may finish.
+    /// No new request is answered; responses under way may finish.
     Stopping,
-    /// Everything is closed at once.
+    /// Every connection is closed at once.
     Cut,
 }
 
-/// Asked before each request: true from the moment `stop` was called, not from when the server's
-/// thread heard of it.
+/// Is set from the moment `stop` is called, which is before the server thread wakes up. Checked before
+/// each request.
 #[derive(Clone, Default)]
 pub(crate) struct StopFlag(Arc<AtomicBool>);
 
@@ -32,7 +32,7 @@ impl StopFlag {
     }
 }
 
-/// The side that ends a server.
+/// The sending side of the phases.
 pub(crate) struct Shutdown {
     stopping: StopFlag,
     phase: watch::Sender<Phase>,
@@ -51,7 +51,7 @@ impl Shutdown {
         self.phase.subscribe()
     }
 
-    /// Goes on to `phase`, and never back.
+    /// Advances to `phase`; an earlier phase changes nothing.
     pub(crate) fn advance(&self, phase: Phase) {
         self.stopping.0.store(true, Ordering::SeqCst);
         self.phase.send_if_modified(|now| {
@@ -62,27 +62,22 @@ impl Shutdown {
     }
 }
 
-/// Waits until `phase` is reached. A server that is gone has reached every phase.
+/// Waits until `phase` is reached. A server that no longer exists has reached every phase.
 pub(crate) async fn reached(receiver: &mut watch::Receiver<Phase>, phase: Phase) {
     let _ = receiver.wait_for(|now| *now >= phase).await;
 }
 
-/// Awaits `work` for `limit` at most, or until `phase` is reached. `None` when it was given up.
+/// Awaits `work` for at most `limit`, and not beyond `phase`. `None`: `work` was cancelled.
 pub(crate) async fn until<T>(
     receiver: &mut watch::Receiver<Phase>,
     phase: Phase,
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    use std::{pin::pin, task::Poll};
-    let (mut work, mut end) = (pin!(work), pin!(reached(receiver, phase)));
-    let mut time = pin!(tokio::time::sleep(limit));
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(value) = work.as_mut().poll(cx) {
-            return Poll::Ready(Some(value));
-        }
-        let over = end.as_mut().poll(cx).is_ready() || time.as_mut().poll(cx).is_ready();
-        if over { Poll::Ready(None) } else { Poll::Pending }
-    })
-    .await
+    tokio::select! {
+        biased;
+        value = work => Some(value),
+        () = reached(receiver, phase) => None,
+        () = tokio::time::sleep(limit) => None,
+    }
 }

@@ -78,7 +78,7 @@ pub use self::{
     document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
-use crate::counter::{PageReader, TraceCounter};
+use crate::counter::{SlotPin, TraceCounter};
 
 /// How many series one step sums. The counter's lock and the server thread are held for one step,
 /// about 50 µs.
@@ -88,7 +88,7 @@ const STEP_SERIES: u32 = 4096;
 pub struct Summary {
     /// Keeps slots and fragments from being reused between two steps. Series that it visits do not
     /// count as shown on a page.
-    reader: PageReader,
+    pin: SlotPin,
     query: Query,
     grouping: Grouping,
     used_labels: UsedLabels,
@@ -102,7 +102,7 @@ impl Summary {
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
         let used_labels = UsedLabels::new(counter.schema());
-        Self { reader: PageReader::new(counter), query, grouping, used_labels, next: Some(0) }
+        Self { pin: SlotPin::new(counter), query, grouping, used_labels, next: Some(0) }
     }
 
     /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
@@ -111,7 +111,7 @@ impl Summary {
         let Some(from) = self.next else { return false };
         let mut left = STEP_SERIES;
         let Self { grouping, used_labels, .. } = self;
-        self.next = self.reader.counter().visit(from, |series| {
+        self.next = self.pin.counter().visit(from, |series| {
             grouping.add(&series);
             used_labels.add(&series);
             left -= 1;
@@ -124,7 +124,7 @@ impl Summary {
     #[must_use]
     pub fn into_json(mut self, runtime: &RuntimeStats) -> Vec<u8> {
         while self.step() {}
-        let counter = self.reader.counter();
+        let counter = self.pin.counter();
         let names = counter.schema().names();
         let Grouping { total, matched, .. } = self.grouping;
         let (rows, other) = self.grouping.top(self.query.limit, &self.query.search);

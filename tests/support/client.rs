@@ -1,4 +1,4 @@
-//! A client that hides nothing: it takes an answer for complete only when the answer says so itself.
+//! A strict HTTP client: it accepts a response only if the response proves that it is complete.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use hypertrace_prometheus::exposition::CONTENT_TYPE;
+use hypertrace_prometheus::exposition::Format;
 
-use super::{MAX_ACCEPT_FAILURES, text};
+use super::{TIMEOUT, text};
 
-/// One answer, complete by its own account.
+/// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub version: String,
     pub headers: Vec<(String, String)>,
@@ -20,12 +20,12 @@ pub struct Answer {
     pub chunked: bool,
 }
 
-impl Answer {
-    /// The only value of a header.
+impl Response {
+    /// The value of a header, which may be there once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key == name);
         let value = values.next();
-        assert!(values.next().is_none(), "{name} is there twice: {:?}", self.headers);
+        assert!(values.next().is_none(), "two {name} headers: {:?}", self.headers);
         value.map(|(_, value)| value.as_str())
     }
 
@@ -33,12 +33,12 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// 200T of the case table.
+    /// Asserts "200T" of docs/scrape-cases.md: status, exact headers and the page of `count` lines.
     #[track_caller]
     pub fn assert_page(&self, count: usize) {
         assert_eq!(self.status, 200, "{self:?}");
-        assert_eq!(self.header("content-type"), Some(CONTENT_TYPE));
-        assert_eq!(self.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(self.header("content-type"), Some(Format::Text.content_type()));
+        assert_eq!(self.header("vary"), Some("Accept, Accept-Encoding"));
         assert!(self.header("date").is_some());
         let body = match self.header("content-encoding") {
             None => self.body.clone(),
@@ -59,16 +59,16 @@ impl Answer {
     }
 }
 
-/// Decodes exactly one gzip member with nothing behind it.
-fn gunzip(packed: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    let mut decoder = flate2::bufread::GzDecoder::new(packed);
-    decoder.read_to_end(&mut plain).expect("a well-formed member");
-    assert!(decoder.into_inner().is_empty(), "one member and nothing else");
-    plain
+/// Decompresses one gzip member, which must be followed by nothing.
+fn gunzip(member: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut decoder = flate2::bufread::GzDecoder::new(member);
+    decoder.read_to_end(&mut text).expect("a well-formed member");
+    assert!(decoder.into_inner().is_empty(), "bytes after the member");
+    text
 }
 
-/// A connection.
+/// A client connection.
 pub struct Client {
     pub stream: TcpStream,
     unread: Vec<u8>,
@@ -76,31 +76,31 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, MAX_ACCEPT_FAILURES).unwrap();
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
         Self::over(stream)
     }
 
-    /// A connection whose receive buffer is small, so that the server feels a slow reader soon.
+    /// Connects with a small receive buffer, so that the server's writes stall early.
     pub fn connect_narrow(address: SocketAddr) -> Self {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        socket.connect_timeout(&address.into(), MAX_ACCEPT_FAILURES).unwrap();
+        socket.connect_timeout(&address.into(), TIMEOUT).unwrap();
         Self::over(socket.into())
     }
 
-    /// A connection from another address of this machine's.
+    /// Connects from another address of this machine.
     pub fn connect_from(own: [u8; 4], address: SocketAddr) -> Self {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
-        socket.connect_timeout(&address.into(), MAX_ACCEPT_FAILURES).unwrap();
+        socket.connect_timeout(&address.into(), TIMEOUT).unwrap();
         Self::over(socket.into())
     }
 
     fn over(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
-        stream.set_write_timeout(Some(MAX_ACCEPT_FAILURES)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: Vec::new() }
     }
@@ -109,25 +109,25 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends what the server may refuse to read.
+    /// Sends bytes that the server may refuse to read.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
-    /// The next answer, to a request that was not HEAD.
+    /// Reads the response to a request other than HEAD.
     #[track_caller]
-    pub fn answer(&mut self) -> Answer {
-        self.try_answer(false).expect("a complete answer")
+    pub fn response(&mut self) -> Response {
+        self.try_response(false).expect("a complete response")
     }
 
-    /// The next answer, which is one to a HEAD and so has no body.
+    /// Reads the response to a HEAD, which has no body.
     #[track_caller]
-    pub fn answer_to_head(&mut self) -> Answer {
-        self.try_answer(true).expect("a complete answer")
+    pub fn response_to_head(&mut self) -> Response {
+        self.try_response(true).expect("a complete response")
     }
 
-    /// The next answer, or `None` when the connection ends before the answer's end.
-    pub fn try_answer(&mut self, head_only: bool) -> Option<Answer> {
+    /// Reads a response. `None`: the connection ended before the end of the response.
+    pub fn try_response(&mut self, head_only: bool) -> Option<Response> {
         let head = loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 let rest = self.unread.split_off(end + 4);
@@ -135,31 +135,31 @@ impl Client {
             }
             self.fill()?;
         };
-        let mut rows = head.trim_end().split("\r\n");
-        let first = rows.next().unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let first = lines.next().unwrap();
         let (version, status) = first.split_once(' ').unwrap();
-        let headers: Vec<_> = rows
-            .map(|row| row.split_once(": ").expect("a header"))
+        let headers: Vec<_> = lines
+            .map(|line| line.split_once(": ").expect("a header"))
             .map(|(key, value)| (key.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let mut answer = Answer {
+        let mut response = Response {
             status: status[..3].parse().unwrap(),
             version: version.to_owned(),
             headers,
             body: Vec::new(),
             chunked: false,
         };
-        let length = answer.header("content-length").map(|value| value.parse().unwrap());
-        answer.chunked = answer.header("transfer-encoding") == Some("chunked");
-        if head_only || answer.status == 204 {
-            return Some(answer);
+        let length = response.header("content-length").map(|value| value.parse().unwrap());
+        response.chunked = response.header("transfer-encoding") == Some("chunked");
+        if head_only || response.status == 204 {
+            return Some(response);
         }
-        answer.body = match (length, answer.chunked) {
+        response.body = match (length, response.chunked) {
             (Some(length), false) => self.take(length)?,
             (None, true) => self.take_chunks()?,
-            _ => panic!("an answer whose end cannot be seen: {answer:?}"),
+            _ => panic!("a response without a provable end: {response:?}"),
         };
-        Some(answer)
+        Some(response)
     }
 
     fn take_chunks(&mut self) -> Option<Vec<u8>> {
@@ -167,8 +167,8 @@ impl Client {
         loop {
             let size = loop {
                 if let Some(end) = self.unread.windows(2).position(|two| two == b"\r\n") {
-                    let row = self.take(end + 2)?;
-                    break usize::from_str_radix(std::str::from_utf8(&row).unwrap().trim(), 16);
+                    let line = self.take(end + 2)?;
+                    break usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16);
                 }
                 self.fill()?;
             }
@@ -190,7 +190,7 @@ impl Client {
         Some(std::mem::replace(&mut self.unread, rest))
     }
 
-    /// Reads on; `None` at the connection's end, however it ends.
+    /// Reads more bytes. `None`: the connection ended, in order or not.
     fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 * 1024];
         let length = loop {
@@ -198,7 +198,7 @@ impl Client {
                 Ok(length) => break length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
-                    panic!("nothing came for {MAX_ACCEPT_FAILURES:?}")
+                    panic!("no byte for {TIMEOUT:?}")
                 }
                 Err(_) => return None,
             }
@@ -207,21 +207,21 @@ impl Client {
         (length > 0).then_some(())
     }
 
-    /// Reads until the server ends the connection, and gives what came.
+    /// Reads until the connection ends, and returns all bytes.
     #[track_caller]
-    pub fn until_closed(&mut self) -> Vec<u8> {
+    pub fn read_to_close(&mut self) -> Vec<u8> {
         while self.fill().is_some() {}
         std::mem::take(&mut self.unread)
     }
 
-    /// The server ends the connection and says nothing more.
+    /// Asserts that the server closes the connection without another byte.
     #[track_caller]
     pub fn assert_closed(&mut self) {
-        let rest = self.until_closed();
+        let rest = self.read_to_close();
         assert!(rest.is_empty(), "{:?}", String::from_utf8_lossy(&rest));
     }
 
-    /// Ends the connection with a reset.
+    /// Resets the connection.
     pub fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }

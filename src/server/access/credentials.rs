@@ -1,15 +1,16 @@
-//! The credentials that a request has to carry, and whether it does. Pure.
+//! The credentials of a server and their check. Pure.
 //!
-//! Only a digest is kept. Digests are compared, in constant time, so that the time tells nothing of
-//! the right ones, not even their length.
+//! Only a digest is stored. Digests are compared in constant time, so that the duration of a check
+//! reveals nothing about the right credentials, not even their length.
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding as _};
 use hyper::header::HeaderValue;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq as _;
 
-/// What clients show a person who is asked.
+/// The name of the protected area, which browsers show when they ask for credentials.
 const REALM: &str = "hypertrace-prometheus";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +28,7 @@ impl Scheme {
     }
 }
 
-/// What a request has to carry in its `Authorization` line.
+/// The value that each request must carry in its `Authorization` header.
 #[derive(Clone)]
 pub struct Credentials {
     scheme: Scheme,
@@ -35,20 +36,24 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A name, in which there is no colon, and a password (RFC 7617).
+    /// Credentials of a username, which has no colon, and a password (RFC 7617).
     #[must_use]
     pub fn basic(username: &str, password: &str) -> Self {
         let pair = format!("{username}:{password}");
-        Self { scheme: Scheme::Basic, digest: sha256(base64(pair.as_bytes()).as_bytes()) }
+        // The digest is that of the encoded pair, so that nothing of a request is decoded.
+        Self {
+            scheme: Scheme::Basic,
+            digest: sha256(Base64::encode_string(pair.as_bytes()).as_bytes()),
+        }
     }
 
-    /// A token (RFC 6750).
+    /// Credentials of a token (RFC 6750).
     #[must_use]
     pub fn bearer(token: &str) -> Self {
         Self { scheme: Scheme::Bearer, digest: sha256(token.as_bytes()) }
     }
 
-    /// Whether the values of a request's `Authorization` lines are the one that is right.
+    /// Returns whether a request has exactly one `Authorization` header and it has the right value.
     pub fn admit<'a>(&self, mut values: impl Iterator<Item = &'a [u8]>) -> bool {
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let Some((scheme, token)) = split(value) else { return false };
@@ -56,21 +61,21 @@ impl Credentials {
         scheme.eq_ignore_ascii_case(self.scheme.name().as_bytes()) && is_same.into()
     }
 
-    /// Whether these let in whom those let in.
+    /// Returns whether both accept the same requests.
     #[must_use]
-    pub fn are(&self, others: &Self) -> bool {
-        self.scheme == others.scheme && self.digest.ct_eq(&others.digest).into()
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.scheme == other.scheme && self.digest.ct_eq(&other.digest).into()
     }
 
-    /// The value of `WWW-Authenticate`, to a request that has `tried` or has not.
-    pub(crate) fn challenge(&self, tried: bool) -> HeaderValue {
-        let more = match self.scheme {
+    /// Returns the value of `WWW-Authenticate`. `failed`: the request carried wrong credentials.
+    pub(crate) fn challenge(&self, failed: bool) -> HeaderValue {
+        let parameters = match self.scheme {
             Scheme::Basic => ", charset=\"UTF-8\"",
-            Scheme::Bearer if tried => ", error=\"invalid_token\"",
+            Scheme::Bearer if failed => ", error=\"invalid_token\"",
             Scheme::Bearer => "",
         };
-        let challenge = format!("{} realm=\"{REALM}\"{more}", self.scheme.name());
-        // Made of what a header may have.
+        let challenge = format!("{} realm=\"{REALM}\"{parameters}", self.scheme.name());
+        // Always a valid header value; the fallback only avoids a panic.
         HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Basic"))
     }
 }
@@ -81,7 +86,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A scheme and what follows the spaces behind it.
+/// Splits a header's value into its scheme and its token.
 fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = value.iter().position(|byte| *byte == b' ')?;
     let (scheme, token) = value.split_at(space);
@@ -94,22 +99,6 @@ fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
     out
 }
 
-/// Encoded, what is right is compared with what was sent as it is: nothing of a stranger's is decoded.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let is_there = digit <= three.len();
-            let index = (bits >> (18 - 6 * digit)) as usize & 63;
-            text.push(if is_there { DIGITS[index].into() } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,25 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let table = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-            ("\u{3ff}\u{fff}", "z7/gv78="),
-        ];
-        for (plain, encoded) in table {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
-
-    #[test]
-    fn the_right_name_and_password_alone_are_let_in() {
-        // RFC 7617's own example.
+    fn only_the_right_username_and_password_are_accepted() {
+        // The example of RFC 7617.
         let credentials = Credentials::basic("Aladdin", "open sesame");
         let enormous = format!("Basic {}", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==".repeat(10_000));
         let table: [(&[&str], bool); 19] = [
@@ -167,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn names_and_passwords_are_utf_8_and_a_password_may_have_colons() {
+    fn usernames_and_passwords_are_utf_8_and_a_password_may_have_colons() {
         assert!(admits(&Credentials::basic("test", "123\u{a3}"), &["Basic dGVzdDoxMjPCow=="]));
         assert!(admits(&Credentials::basic("a", "b:c"), &["Basic YTpiOmM="]));
     }
 
     #[test]
-    fn the_right_token_alone_is_let_in() {
+    fn only_the_right_token_is_accepted() {
         let credentials = Credentials::bearer("mF_9.B5f-4.1JqM");
         let table = [
             ("Bearer mF_9.B5f-4.1JqM", true),
@@ -199,21 +171,21 @@ mod tests {
             (&bearer, false, r#"Bearer realm="hypertrace-prometheus""#),
             (&bearer, true, r#"Bearer realm="hypertrace-prometheus", error="invalid_token""#),
         ];
-        for (credentials, tried, expected) in table {
-            assert_eq!(credentials.challenge(tried), expected);
+        for (credentials, failed, expected) in table {
+            assert_eq!(credentials.challenge(failed), expected);
         }
     }
 
     #[test]
-    fn two_of_them_are_the_same_by_scheme_and_secret() {
+    fn credentials_are_the_same_if_scheme_and_secret_are() {
         let basic = Credentials::basic("a", "b");
-        assert!(basic.are(&Credentials::basic("a", "b")));
-        assert!(!basic.are(&Credentials::basic("a", "c")));
-        assert!(!basic.are(&Credentials::bearer("YTpi")));
+        assert!(basic.is_same(&Credentials::basic("a", "b")));
+        assert!(!basic.is_same(&Credentials::basic("a", "c")));
+        assert!(!basic.is_same(&Credentials::bearer("YTpi")));
     }
 
     #[test]
-    fn nothing_secret_is_printed() {
+    fn debug_output_has_no_secret() {
         let printed = format!("{:?}", Credentials::basic("name", "word"));
         assert_eq!(printed, "Credentials { scheme: Basic, .. }");
     }

@@ -1,25 +1,25 @@
-//! The names that browsers may know this server by. Pure.
+//! The host names that browsers may use for this server. Pure.
 //!
-//! DNS rebinding: a page of `evil.example` lets its own name lead to this machine, and then reads as its own
-//! what this server answers. Its requests still say `Host: evil.example`.
+//! DNS rebinding: the page of a foreign site points its own name to this machine, so that the browser
+//! lets it read the responses of this server. Its requests still name the foreign host.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whether the values of a request's `Host` lines are one name that this server is known by: one of
-/// the loopback's, or one of `allowed`. The port does not matter.
+/// Returns whether a request has one `Host` header and it names the loopback or a host in `allowed`.
+/// The port is ignored.
 pub fn is_own_name<'a>(mut values: impl Iterator<Item = &'a [u8]>, allowed: &[String]) -> bool {
     let (Some(value), None) = (values.next(), values.next()) else { return false };
     let Some(name) = std::str::from_utf8(value).ok().and_then(without_port) else { return false };
-    is_loopback_name(name) || allowed.iter().any(|known| is_same(name, known))
+    is_loopback_name(name) || allowed.iter().any(|allowed| is_same(name, allowed))
 }
 
-/// Whether an address is only this machine's own.
+/// Returns whether an address can only be reached from this machine.
 #[must_use]
 pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// A `Host` without its port, and an IPv6 address without its brackets.
+/// Returns a `Host` without its port, and an IPv6 address without its brackets.
 fn without_port(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
@@ -33,7 +33,8 @@ fn without_port(host: &str) -> Option<&str> {
     (is_port && !name.is_empty()).then_some(name)
 }
 
-/// Browsers resolve `localhost`, and every name below it, to the loopback themselves.
+/// Returns whether a name is one of the loopback. Browsers resolve `localhost` and all names below it
+/// to the loopback without DNS.
 fn is_loopback_name(name: &str) -> bool {
     if let Ok(address) = name.parse::<IpAddr>() {
         return is_loopback(address);
@@ -42,7 +43,7 @@ fn is_loopback_name(name: &str) -> bool {
     last.eq_ignore_ascii_case("localhost")
 }
 
-/// Whether a name is the one that was allowed; of an address, any way of writing it.
+/// Compares a name with an allowed one; addresses by value, not by spelling.
 fn is_same(name: &str, allowed: &str) -> bool {
     let bare = allowed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(allowed);
     match (name.parse::<IpAddr>(), bare.parse::<IpAddr>()) {
@@ -51,7 +52,7 @@ fn is_same(name: &str, allowed: &str) -> bool {
     }
 }
 
-/// `a.example.` is `a.example`, by its full name.
+/// Returns a name without the dot that marks it as fully qualified.
 fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_loopbacks_names_are_its_own_and_those_that_are_allowed() {
+    fn names_of_the_loopback_and_allowed_names_are_accepted() {
         let allowed = ["app.example".to_owned(), "192.168.1.5".to_owned(), "[fd00::1]".to_owned()];
         let table = [
             ("localhost", true),
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_is_needed_and_it_is_text() {
+    fn exactly_one_host_header_of_text_is_accepted() {
         let none: [&[u8]; 0] = [];
         let two: [&[u8]; 2] = [b"localhost", b"localhost"];
         assert!(!is_own_name(none.into_iter(), &[]));

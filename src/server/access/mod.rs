@@ -1,12 +1,15 @@
-//! Who is let in: decided before a request is routed, for every path.
+//! Access control: allowed hosts, credentials and the throttle of failed logins.
 //!
-//! - A browser's own request is for a name that this server is known by, against DNS rebinding
-//!   ([`hosts`]). Other clients are never asked for that.
-//! - With [`Credentials`], a request has to carry them.
-//! - Wrong ones are answered late, by address ([`js_timeout`]). Right ones are not, unless their address
-//!   has many wrong ones waiting: a scraper is not held up by a stranger, and keeps its connection.
+//! - A request is routed first (`route`, pure); its response is made only after
+//!   [`AccessControl::admit`], for every path and method alike.
+//! - A request of a browser must name a host that is this server's own ([`hosts`]): this is against
+//!   DNS rebinding. Other clients may use any name.
+//! - With [`Credentials`], each request must carry them.
+//! - The response to wrong credentials is delayed, by network ([`throttle`]). Right credentials are
+//!   accepted at once, unless many responses to the same network are delayed at that moment; a
+//!   connection that was authorized before is exempt from that.
 //!
-//! What is secret is kept as a digest. Server thread, but for the making of a [`AccessPolicy`].
+//! Secrets are stored as digests. Runs on the server thread; an [`AccessPolicy`] is made on any.
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,88 +36,94 @@ use super::{
     tls::SecureContext,
 };
 
-/// What a server asks of those who come. The default lets everybody in.
+/// The access rules of a server. The default allows every request.
 #[derive(Clone, Debug, Default)]
 pub struct AccessPolicy {
-    /// What each request has to carry.
+    /// The credentials that each request must carry.
     pub credentials: Option<Credentials>,
-    /// Names, beyond those of the loopback, that browsers may know this server by.
+    /// The names, besides those of the loopback, that browsers may use for this server.
     pub allowed_hosts: Vec<String>,
-    /// The certificate that the server shows at first; without one it speaks plain HTTP.
+    /// The first certificate of the server; without one it speaks plain HTTP.
     pub tls: Option<SecureContext>,
 }
 
 impl AccessPolicy {
-    /// The first option that `others` has otherwise. What it leaves out it takes as it is here.
+    /// Returns the first option whose value in `other` differs. An option that `other` leaves out
+    /// never differs.
     #[must_use]
-    pub fn differing(&self, others: &Self) -> Option<&'static str> {
-        let is_same = |theirs| self.credentials.as_ref().is_some_and(|ours| ours.are(theirs));
-        if others.credentials.as_ref().is_some_and(|theirs| !is_same(theirs)) {
+    pub fn differing(&self, other: &Self) -> Option<&'static str> {
+        let is_same = |theirs| self.credentials.as_ref().is_some_and(|ours| ours.is_same(theirs));
+        if other.credentials.as_ref().is_some_and(|theirs| !is_same(theirs)) {
             return Some("auth");
         }
-        let is_same = |theirs| self.tls.as_ref().is_some_and(|ours| ours.is(theirs));
-        if others.tls.as_ref().is_some_and(|theirs| !is_same(theirs)) {
+        let is_same = |theirs| self.tls.as_ref().is_some_and(|ours| ours.is_same(theirs));
+        if other.tls.as_ref().is_some_and(|theirs| !is_same(theirs)) {
             return Some("tls");
         }
-        let hosts = &others.allowed_hosts;
+        let hosts = &other.allowed_hosts;
         (!hosts.is_empty() && *hosts != self.allowed_hosts).then_some("allowedHosts")
     }
 }
 
-/// A connection, as the door sees it.
+/// The client of one connection.
 pub(crate) struct Peer {
     address: IpAddr,
-    /// It has shown the right credentials before, and so waits for nobody.
-    known: Cell<bool>,
+    /// A request of this connection carried the right credentials.
+    is_authorized: Cell<bool>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Peer {
     pub(crate) fn new(address: IpAddr, phase: watch::Receiver<Phase>) -> Self {
-        Self { address, known: Cell::new(false), phase }
+        Self { address, is_authorized: Cell::new(false), phase }
+    }
+
+    /// Returns the address of the peer.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 }
 
-/// Why a request is not let in.
+/// The reason why a request is rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Rejection {
-    /// It is a browser's, for a name that is not known here.
+    /// The request is a browser's and names a host that is not this server's.
     Host,
-    /// It has no credentials, or wrong ones: with the challenge to answer.
+    /// The credentials are missing or wrong. Holds the challenge of the response.
     Credentials(HeaderValue),
-    /// Its address has too many wrong ones waiting: these were not looked at.
-    LoginThrottle,
+    /// Too many responses to the client's network are delayed. The credentials were not checked.
+    Throttled,
 }
 
-/// A door and its memory of who knocked. One for each server.
+/// The access policy of a server and its record of failed logins.
 pub(crate) struct AccessControl {
-    door: AccessPolicy,
-    attempts: RefCell<LoginThrottle>,
+    policy: AccessPolicy,
+    throttle: RefCell<LoginThrottle>,
 }
 
 impl AccessControl {
-    /// `visitors`: how many there can be at once.
-    pub(crate) fn new(door: AccessPolicy, visitors: usize) -> Self {
-        Self { door, attempts: RefCell::new(LoginThrottle::new(visitors)) }
+    /// Applies `policy` to a server with at most `connections` connections.
+    pub(crate) fn new(policy: AccessPolicy, connections: usize) -> Self {
+        Self { policy, throttle: RefCell::new(LoginThrottle::new(connections)) }
     }
 
-    /// Whether a request with these headers may come in. The answer to a wrong guess takes its time.
+    /// Decides on a request with these headers. A rejection of wrong credentials is delayed.
     pub(crate) async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
         let names = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
-        if is_from_browser(headers) && !is_own_name(names, &self.door.allowed_hosts) {
+        if is_from_browser(headers) && !is_own_name(names, &self.policy.allowed_hosts) {
             return Err(Rejection::Host);
         }
-        let Some(credentials) = &self.door.credentials else { return Ok(()) };
+        let Some(credentials) = &self.policy.credentials else { return Ok(()) };
         if !headers.contains_key(AUTHORIZATION) {
-            // No guess: clients ask without first, and answer the challenge.
+            // Not a failed login: clients ask without credentials first, then meet the challenge.
             return Err(Rejection::Credentials(credentials.challenge(false)));
         }
-        if !peer.known.get() && self.attempts.borrow().is_crowded(peer.address) {
-            return Err(Rejection::LoginThrottle);
+        if !peer.is_authorized.get() && self.throttle.borrow().is_full(peer.address) {
+            return Err(Rejection::Throttled);
         }
         let given = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         if credentials.admit(given) {
-            peer.known.set(true);
+            peer.is_authorized.set(true);
             return Ok(());
         }
         self.delay_response(peer).await;
@@ -122,26 +131,26 @@ impl AccessControl {
     }
 
     async fn delay_response(&self, peer: &Peer) {
-        let delay = self.attempts.borrow_mut().failed(peer.address, Instant::now());
-        let _waiting = Waiting { attempts: &self.attempts, address: peer.address };
+        let delay = self.throttle.borrow_mut().record_failure(peer.address, Instant::now());
+        let _delayed = Delayed { throttle: &self.throttle, address: peer.address };
         let mut phase = peer.phase.clone();
         until(&mut phase, Phase::Stopping, delay, std::future::pending::<()>()).await;
     }
 }
 
-/// An attempt that waits for its answer. It may be dropped before it gets one.
-struct Waiting<'a> {
-    attempts: &'a RefCell<LoginThrottle>,
+/// A delayed response. The delay also ends when the connection closes before the response is sent.
+struct Delayed<'a> {
+    throttle: &'a RefCell<LoginThrottle>,
     address: IpAddr,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Delayed<'_> {
     fn drop(&mut self) {
-        self.attempts.borrow_mut().answered(self.address);
+        self.throttle.borrow_mut().end_delay(self.address);
     }
 }
 
-/// Whether a browser says that this is a request of a page's: it lets no page set these itself.
+/// Returns whether a browser sent the request: it sets these headers itself, and no page can.
 fn is_from_browser(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
 }

@@ -1,12 +1,14 @@
-//! How long a wrong guess waits for its answer. Pure: the time is given.
+//! The delay of the response to a failed login. Pure: the time is a parameter.
 //!
-//! - Each address has its own count, an IPv6 network of 64 bits (what one host is given) one together.
-//! - The first few failures are answered at once: people mistype. From then on the wait doubles.
-//! - A bounded number of guesses of one address waits; the next are not looked at. So guesses are few
-//!   however many are made at a time, and whether or not their answers are waited for.
-//! - The table is bounded. A new address takes the place of the one whose failure is longest ago.
+//! - Failures are counted by network: an IPv4 address, or an IPv6 network of 64 bits, which is what
+//!   one host gets.
+//! - The first few failures have no delay, because people mistype. From then on the delay doubles.
+//! - The number of delayed responses to one network is bounded; further credentials from there are
+//!   not checked. So the rate of guesses is bounded, in parallel too, and also if the client does not
+//!   wait for the responses.
+//! - The table is bounded. A new network replaces the one whose last failure is the oldest.
 //!
-//! Right credentials do not clear the count: they may be a neighbour's behind the same address.
+//! A successful login does not reset the count: it may come from another host behind the same address.
 
 use std::{
     collections::HashMap,
@@ -14,93 +16,94 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Failures that are answered at once.
-const FREE: u32 = 3;
+/// Failures without a delay.
+const FREE_FAILURES: u32 = 3;
 
-/// The wait after the first that is not.
-const FIRST: Duration = Duration::from_millis(100);
+/// The delay of the first failure after these.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// No answer waits longer: a scraper with a wrong password hears of it within its time-out.
-const LONGEST: Duration = Duration::from_secs(3);
+/// The longest delay: a scraper with a wrong password gets the response within its time-out.
+const MAX_DELAY: Duration = Duration::from_secs(3);
 
-/// How long a failure is remembered.
-const MEMORY: Duration = Duration::from_secs(300);
+/// A network's count restarts at 0 after this time without a failure.
+const RESET_AFTER: Duration = Duration::from_secs(300);
 
-/// Guesses of one address that wait at once.
-const CROWD: u32 = 8;
+/// Delayed responses to one network.
+const MAX_DELAYED: u32 = 8;
 
-/// Addresses that are remembered, if there are not more visitors than that.
-const ADDRESSES: usize = 1024;
+/// The least number of networks in the table.
+const MIN_CAPACITY: usize = 1024;
 
-/// How long the answer to the `failures`th failure waits.
+/// Returns the delay of the response to the `failures`th failure.
 #[must_use]
 pub fn delay(failures: u32) -> Duration {
-    match failures.checked_sub(FREE + 1) {
+    match failures.checked_sub(FREE_FAILURES + 1) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST.saturating_mul(1 << doublings.min(16)).min(LONGEST),
+        Some(doublings) => FIRST_DELAY.saturating_mul(1 << doublings.min(16)).min(MAX_DELAY),
     }
 }
 
-/// What is known of an address.
+/// The failed logins of one network.
 struct Record {
     failures: u32,
-    waiting: u32,
+    /// Responses that are delayed now.
+    delayed: u32,
     last: Instant,
 }
 
-/// The failures of each address.
+/// The failed logins of all networks.
 pub(crate) struct LoginThrottle {
     records: HashMap<IpAddr, Record>,
     capacity: usize,
 }
 
 impl LoginThrottle {
-    /// For so many visitors at once at the most.
-    pub(crate) fn new(visitors: usize) -> Self {
-        Self { records: HashMap::new(), capacity: visitors.max(ADDRESSES) }
+    /// A throttle for a server with at most `connections` connections.
+    pub(crate) fn new(connections: usize) -> Self {
+        Self { records: HashMap::new(), capacity: connections.max(MIN_CAPACITY) }
     }
 
-    /// Whether so many guesses of this address wait that no more of them are looked at.
-    pub(crate) fn is_crowded(&self, address: IpAddr) -> bool {
-        self.records.get(&network(address)).is_some_and(|record| record.waiting >= CROWD)
+    /// Returns whether the number of delayed responses to this address's network is at its bound.
+    pub(crate) fn is_full(&self, address: IpAddr) -> bool {
+        self.records.get(&network(address)).is_some_and(|record| record.delayed >= MAX_DELAYED)
     }
 
-    /// A guess of this address was wrong, and waits from now on: for how long.
-    pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
-        let address = network(address);
-        if !self.records.contains_key(&address) && self.records.len() >= self.capacity {
-            self.make_room();
+    /// Counts a failure and returns the delay of its response, which ends with [`Self::end_delay`].
+    pub(crate) fn record_failure(&mut self, address: IpAddr, now: Instant) -> Duration {
+        let network = network(address);
+        if !self.records.contains_key(&network) && self.records.len() >= self.capacity {
+            self.evict();
         }
         let record =
-            self.records.entry(address).or_insert(Record { failures: 0, waiting: 0, last: now });
-        if now.saturating_duration_since(record.last) >= MEMORY {
+            self.records.entry(network).or_insert(Record { failures: 0, delayed: 0, last: now });
+        if now.saturating_duration_since(record.last) >= RESET_AFTER {
             record.failures = 0;
         }
         record.failures = record.failures.saturating_add(1);
-        record.waiting += 1;
+        record.delayed += 1;
         record.last = now;
         delay(record.failures)
     }
 
-    /// A guess of this address waits no longer.
-    pub(crate) fn answered(&mut self, address: IpAddr) {
+    /// Ends the delay of one failed login.
+    pub(crate) fn end_delay(&mut self, address: IpAddr) {
         if let Some(record) = self.records.get_mut(&network(address)) {
-            record.waiting = record.waiting.saturating_sub(1);
+            record.delayed = record.delayed.saturating_sub(1);
         }
     }
 
-    /// Forgets the address whose failure is longest ago. One of whom nothing waits is there: visitors
-    /// that wait are fewer than places.
-    fn make_room(&mut self) {
-        let idle = self.records.iter().filter(|(_, record)| record.waiting == 0);
-        let oldest = idle.min_by_key(|(_, record)| record.last).map(|(address, _)| *address);
+    /// Evicts the network that failed least recently and has no delayed response. One exists:
+    /// the capacity is at least the connection limit.
+    fn evict(&mut self) {
+        let idle = self.records.iter().filter(|(_, record)| record.delayed == 0);
+        let oldest = idle.min_by_key(|(_, record)| record.last).map(|(network, _)| *network);
         if let Some(oldest) = oldest {
             self.records.remove(&oldest);
         }
     }
 }
 
-/// Whom an address belongs to.
+/// Returns the network that the throttle counts as one client: the address, or an IPv6 /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_doubles_up_to_its_longest() {
+    fn the_delay_doubles_up_to_its_maximum() {
         let table = [
             (0, 0),
             (1, 0),
@@ -138,58 +141,58 @@ mod tests {
     }
 
     #[test]
-    fn each_address_has_its_own_count_and_is_forgiven_in_time() {
-        let (mut attempts, start) = (LoginThrottle::new(1), Instant::now());
+    fn each_address_has_its_own_count_which_restarts_after_a_time() {
+        let (mut throttle, start) = (LoginThrottle::new(1), Instant::now());
         let (a, b) = (ip("10.0.0.1"), ip("10.0.0.2"));
         for _ in 0..8 {
-            attempts.failed(a, start);
-            attempts.answered(a);
+            throttle.record_failure(a, start);
+            throttle.end_delay(a);
         }
-        assert_eq!(attempts.failed(a, start), LONGEST);
-        attempts.answered(a);
-        assert_eq!(attempts.failed(b, start), Duration::ZERO);
-        let later = start + MEMORY.mul_f32(0.9);
-        assert_eq!(attempts.failed(a, later), LONGEST);
-        assert_eq!(attempts.failed(a, later + MEMORY), Duration::ZERO);
+        assert_eq!(throttle.record_failure(a, start), MAX_DELAY);
+        throttle.end_delay(a);
+        assert_eq!(throttle.record_failure(b, start), Duration::ZERO);
+        let later = start + RESET_AFTER.mul_f32(0.9);
+        assert_eq!(throttle.record_failure(a, later), MAX_DELAY);
+        assert_eq!(throttle.record_failure(a, later + RESET_AFTER), Duration::ZERO);
     }
 
     #[test]
-    fn a_crowd_is_of_one_address_and_ends_with_its_answers() {
-        let (mut attempts, now) = (LoginThrottle::new(1), Instant::now());
+    fn the_bound_on_delayed_responses_is_per_address() {
+        let (mut throttle, now) = (LoginThrottle::new(1), Instant::now());
         let (a, b) = (ip("::ffff:10.0.0.1"), ip("10.0.0.2"));
-        for waiting in 0..CROWD {
-            assert!(!attempts.is_crowded(a), "{waiting}");
-            attempts.failed(a, now);
+        for delayed in 0..MAX_DELAYED {
+            assert!(!throttle.is_full(a), "{delayed}");
+            throttle.record_failure(a, now);
         }
-        assert!(attempts.is_crowded(ip("10.0.0.1")));
-        assert!(!attempts.is_crowded(b));
-        attempts.answered(a);
-        assert!(!attempts.is_crowded(a));
+        assert!(throttle.is_full(ip("10.0.0.1")));
+        assert!(!throttle.is_full(b));
+        throttle.end_delay(a);
+        assert!(!throttle.is_full(a));
     }
 
     #[test]
-    fn a_network_of_ipv6_counts_as_one() {
-        let (mut attempts, now) = (LoginThrottle::new(1), Instant::now());
+    fn an_ipv6_network_counts_as_one() {
+        let (mut throttle, now) = (LoginThrottle::new(1), Instant::now());
         for host in 0..4 {
-            attempts.failed(ip(&format!("2001:db8::{host:x}")), now);
+            throttle.record_failure(ip(&format!("2001:db8::{host:x}")), now);
         }
-        assert_eq!(attempts.failed(ip("2001:db8::ffff:1"), now), delay(5));
-        assert_eq!(attempts.failed(ip("2001:db8:0:1::1"), now), delay(1));
+        assert_eq!(throttle.record_failure(ip("2001:db8::ffff:1"), now), delay(5));
+        assert_eq!(throttle.record_failure(ip("2001:db8:0:1::1"), now), delay(1));
     }
 
     #[test]
-    fn the_table_is_bounded_and_drops_whose_failure_is_longest_ago() {
-        let (mut attempts, start) = (LoginThrottle::new(1), Instant::now());
+    fn the_table_is_bounded_and_evicts_the_network_that_failed_least_recently() {
+        let (mut throttle, start) = (LoginThrottle::new(1), Instant::now());
         for number in 0..3_000_u32 {
             let address = IpAddr::from(number.to_be_bytes());
-            attempts.failed(address, start + Duration::from_millis(number.into()));
+            throttle.record_failure(address, start + Duration::from_millis(number.into()));
             if number > 0 {
-                attempts.answered(address);
+                throttle.end_delay(address);
             }
         }
-        assert_eq!(attempts.records.len(), ADDRESSES);
-        assert!(attempts.records.contains_key(&ip("0.0.0.0")), "it waits still");
-        assert!(attempts.records.contains_key(&IpAddr::from(2_999_u32.to_be_bytes())));
-        assert!(!attempts.records.contains_key(&IpAddr::from(1_u32.to_be_bytes())));
+        assert_eq!(throttle.records.len(), MIN_CAPACITY);
+        assert!(throttle.records.contains_key(&ip("0.0.0.0")), "its response is still delayed");
+        assert!(throttle.records.contains_key(&IpAddr::from(2_999_u32.to_be_bytes())));
+        assert!(!throttle.records.contains_key(&IpAddr::from(1_u32.to_be_bytes())));
     }
 }

@@ -1,4 +1,4 @@
-//! Stretches of a page that stay compressed from one scrape to the next. Server thread only.
+//! A cache of compressed ranges, from one scrape to the next. Server thread only.
 
 use std::{
     cell::RefCell,
@@ -9,143 +9,164 @@ use std::{
 use flate2::{Compress, Crc};
 use tokio::time::Instant;
 
-use crate::counter::RangeVersion;
+use crate::exposition::{Format, RangeVersion};
 
-/// What a stretch takes beside its bytes.
+/// The memory of a range besides its bytes.
 const OVERHEAD: usize = 128;
 
-/// A stretch, compressed for itself.
+/// The compressed text of a range.
 #[derive(Debug)]
 pub(crate) struct DeflatedRange {
-    /// Deflate blocks that end at a whole byte; none of them is a member's last.
+    /// Deflate blocks that end at a whole byte. None is the last block of a member.
     pub(crate) bytes: Vec<u8>,
-    /// The CRC-32 and the length of its text.
+    /// The CRC-32 and the length of the text.
     pub(crate) crc: Crc,
-    /// The bytes are all there.
-    pub(crate) is_whole: bool,
+    /// `bytes` is complete.
+    pub(crate) is_complete: bool,
 }
 
 impl DeflatedRange {
-    /// A stretch of no text yet.
+    /// A range of an empty text.
     pub(crate) fn new() -> Self {
-        Self { bytes: Vec::new(), crc: Crc::new(), is_whole: true }
+        Self { bytes: Vec::new(), crc: Crc::new(), is_complete: true }
     }
 }
 
-/// The kept stretches of one source's pages, shared by all its scrapers, up to a number of bytes.
-/// Past that the first ones stay: they hold the oldest series, which change least.
+/// The caches of one source's pages, one for each format: their ranges have different texts.
+pub(crate) struct PageCaches {
+    text: Rc<DeflateCache>,
+    protobuf: Rc<DeflateCache>,
+}
+
+impl PageCaches {
+    /// Creates empty caches of at most `limit` bytes each. Few sources are scraped in both formats.
+    pub(crate) fn new(limit: usize) -> Self {
+        let cache = || Rc::new(DeflateCache::new(limit));
+        Self { text: cache(), protobuf: cache() }
+    }
+
+    /// Returns the cache of a format.
+    pub(crate) fn get(&self, format: Format) -> &Rc<DeflateCache> {
+        match format {
+            Format::Text => &self.text,
+            Format::Protobuf => &self.protobuf,
+        }
+    }
+}
+
+/// The compressed ranges of one source's pages in one format, shared by all its scrapers, and bounded in bytes. At
+/// the bound the ranges that are cached stay: they hold the oldest series, which change least.
 ///
-/// Beside them it keeps one compressor, 300 KiB. A new one for each scrape takes more: glibc's
-/// allocator (2.36) puts it behind the place of the last one, 14 times over, and 4 MB of the
-/// thread's arena stay resident.
+/// It also holds one compressor, 300 KiB. With a new one for each scrape, glibc's allocator (2.36)
+/// places the first 14 one behind the other, and 4 MB of the thread's arena stay resident.
 pub(crate) struct DeflateCache {
     limit: usize,
     inner: RefCell<Inner>,
 }
 
 struct Inner {
-    /// By their numbers, which a page begins at 0 and counts on.
-    stretches: Vec<Option<(RangeVersion, DeflatedRange)>>,
+    /// By range number.
+    ranges: Vec<Option<(RangeVersion, DeflatedRange)>>,
     bytes: usize,
     compressor: Option<Compress>,
     used: Instant,
-    watched: bool,
+    /// A task will drop the cache when it is idle.
+    has_idle_task: bool,
 }
 
 impl Inner {
     fn get(&self, number: u32) -> Option<&(RangeVersion, DeflatedRange)> {
-        self.stretches.get(number as usize)?.as_ref()
+        self.ranges.get(number as usize)?.as_ref()
     }
 }
 
 impl DeflateCache {
-    /// Room for this many bytes.
+    /// An empty cache of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         let inner = Inner {
-            stretches: Vec::new(),
+            ranges: Vec::new(),
             bytes: 0,
             compressor: None,
             used: Instant::now(),
-            watched: false,
+            has_idle_task: false,
         };
         Self { limit, inner: RefCell::new(inner) }
     }
 
-    /// The stamp of a stretch that is kept.
+    /// Returns the version of a range that is cached.
     pub(crate) fn version(&self, number: u32) -> Option<RangeVersion> {
-        self.inner.borrow().get(number).map(|(stamp, _)| *stamp)
+        self.inner.borrow().get(number).map(|(version, _)| *version)
     }
 
-    /// Hands a stretch that is kept to `read`.
+    /// Passes a range that is cached to `read`.
     pub(crate) fn with<T>(&self, number: u32, read: impl FnOnce(&DeflatedRange) -> T) -> Option<T> {
-        self.inner.borrow().get(number).map(|(_, stretch)| read(stretch))
+        self.inner.borrow().get(number).map(|(_, range)| read(range))
     }
 
-    /// Keeps a stretch in place of what was known of it, if there is room.
-    pub(crate) fn insert(&self, number: u32, stamp: RangeVersion, mut stretch: DeflatedRange) {
+    /// Replaces a range, if the bound permits; otherwise only removes it.
+    pub(crate) fn insert(&self, number: u32, version: RangeVersion, mut range: DeflatedRange) {
         let inner = &mut *self.inner.borrow_mut();
-        let at = number as usize;
-        if let Some((_, old)) = inner.stretches.get_mut(at).and_then(Option::take) {
+        let index = number as usize;
+        if let Some((_, old)) = inner.ranges.get_mut(index).and_then(Option::take) {
             inner.bytes -= size(&old);
         }
-        stretch.bytes.shrink_to_fit();
-        if inner.bytes + size(&stretch) <= self.limit {
-            inner.bytes += size(&stretch);
-            let places = inner.stretches.len().max(at + 1);
-            inner.stretches.resize_with(places, || None);
-            inner.stretches[at] = Some((stamp, stretch));
+        range.bytes.shrink_to_fit();
+        if inner.bytes + size(&range) <= self.limit {
+            inner.bytes += size(&range);
+            let length = inner.ranges.len().max(index + 1);
+            inner.ranges.resize_with(length, || None);
+            inner.ranges[index] = Some((version, range));
         }
     }
 
-    /// The compressor of a member that is finished, as good as new.
-    pub(crate) fn compressor(&self) -> Option<Compress> {
+    /// Takes the compressor of a finished member, in its initial state.
+    pub(crate) fn take_compressor(&self) -> Option<Compress> {
         self.inner.borrow_mut().compressor.take()
     }
 
-    /// Takes over a compressor, for the next member.
-    pub(crate) fn keep_compressor(&self, mut compressor: Compress) {
+    /// Stores a compressor for the next member.
+    pub(crate) fn store_compressor(&self, mut compressor: Compress) {
         compressor.reset();
         self.inner.borrow_mut().compressor = Some(compressor);
     }
 
-    /// To be called at each scrape that may use what is kept: it is dropped when there has been none
-    /// for `idle`.
-    pub(crate) fn used(self: &Rc<Self>, idle: Duration) {
+    /// Records a scrape that uses the cache. After `idle` without one, everything is dropped.
+    pub(crate) fn record_use(self: &Rc<Self>, idle: Duration) {
         let inner = &mut *self.inner.borrow_mut();
         inner.used = Instant::now();
-        if !inner.watched {
-            inner.watched = true;
+        if !inner.has_idle_task {
+            inner.has_idle_task = true;
             tokio::task::spawn_local(drop_when_idle(Rc::downgrade(self), idle));
         }
     }
 
-    /// How much is kept.
+    /// The size of all cached ranges.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.inner.borrow().bytes
     }
 
-    /// Drops all, if it is time; else tells when it may be.
-    fn drop_unused(&self, idle: Duration) -> Option<Instant> {
+    /// Drops everything if the cache has been idle; otherwise returns when to check again.
+    fn drop_if_idle(&self, idle: Duration) -> Option<Instant> {
         let inner = &mut *self.inner.borrow_mut();
         let due = inner.used + idle;
         if Instant::now() < due {
             return Some(due);
         }
-        inner.stretches = Vec::new();
+        inner.ranges = Vec::new();
         inner.bytes = 0;
         inner.compressor = None;
-        inner.watched = false;
+        inner.has_idle_task = false;
         None
     }
 }
 
-fn size(stretch: &DeflatedRange) -> usize {
-    stretch.bytes.capacity() + OVERHEAD
+fn size(range: &DeflatedRange) -> usize {
+    range.bytes.capacity() + OVERHEAD
 }
 
-async fn drop_when_idle(kept: Weak<DeflateCache>, idle: Duration) {
-    while let Some(due) = kept.upgrade().and_then(|kept| kept.drop_unused(idle)) {
+async fn drop_when_idle(cache: Weak<DeflateCache>, idle: Duration) {
+    while let Some(due) = cache.upgrade().and_then(|cache| cache.drop_if_idle(idle)) {
         tokio::time::sleep_until(due).await;
     }
 }

@@ -1,9 +1,9 @@
-//! One gzip member, put together from stretches of text that are compressed each for itself.
+//! One gzip member, assembled from ranges of text that are compressed independently.
 //!
-//! A stretch begins and ends at a full flush: it refers to nothing before it and closes its last
-//! block at a whole byte, so that its deflated bytes may stand in any member, at any place. What was
-//! made of it for one scrape serves the next ([`DeflateCache`]) as long as its text is the same. The members'
-//! CRC-32 is combined from those of the stretches.
+//! A compressed range begins and ends at a full flush: it refers to no text before it and closes its
+//! last block at a whole byte, so that its bytes are valid in any member and at any position. They are
+//! used again ([`DeflateCache`]) as long as the range has the same version. The CRC-32 of the member
+//! is combined from those of the ranges.
 //!
 //! Formats: RFC 1951 (blocks), RFC 1952 (member). Server thread only.
 
@@ -13,125 +13,124 @@ mod tests;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-pub(crate) use self::cache::{DeflateCache, DeflatedRange};
+pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
-/// On hypercore's series in stretches of 256, level 1 leaves 6.3 %, level 2 takes 1.3 times its
-/// instructions and leaves 3.7 %, level 3 1.8 times and 3.3 %. What is left is kept and sent at each
-/// scrape, while only what changed is compressed.
+/// For hypercore's series in ranges of 256, level 1 leaves 6.3 % of the bytes; level 2 takes 1.3
+/// times its instructions and leaves 3.7 %, level 3 1.8 times and 3.3 %. The bytes are cached and sent
+/// at each scrape, while only changed ranges are compressed.
 const LEVEL: u32 = 2;
 
-/// A stretch is kept up to this many bytes, 30 times what one of hypercore's series takes: memory that
-/// each scrape under way may need besides.
-const LONGEST: usize = 128 * 1024;
+/// The longest compressed range that is cached, 30 times one of hypercore's series: each scrape under
+/// way may need this much memory in addition.
+const MAX_RANGE_BYTES: usize = 128 * 1024;
 
-/// Deflate, no flags, no time, compressed for speed, by no known system.
+/// Deflate, no flags, no time, fast compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
-/// A member in the course of being written.
+/// A member that is being written.
 pub(crate) struct Member {
     /// Raw deflate.
-    state: Compress,
+    compressor: Compress,
     /// Of all text so far.
     crc: Crc,
-    /// The header is written.
-    begun: bool,
-    /// There may be text in the compressor, or a block that is not closed.
-    open: bool,
-    /// A stretch whose end is still to come: what is there of it.
-    stretch: Option<DeflatedRange>,
+    has_header: bool,
+    /// The compressor may hold text or a block that is not closed.
+    needs_flush: bool,
+    /// The compressed start of a range whose end is still to come.
+    range: Option<DeflatedRange>,
 }
 
 impl Member {
-    /// A member of no text yet, with a compressor that is kept if there is one.
-    pub(crate) fn new(kept: &DeflateCache) -> Self {
+    /// An empty member, with the cache's compressor if there is one.
+    pub(crate) fn new(cache: &DeflateCache) -> Self {
         let new = || Compress::new(Compression::new(LEVEL), false);
-        let state = kept.compressor().unwrap_or_else(new);
-        Self { state, crc: Crc::new(), begun: false, open: false, stretch: None }
+        let compressor = cache.take_compressor().unwrap_or_else(new);
+        Self { compressor, crc: Crc::new(), has_header: false, needs_flush: false, range: None }
     }
 
-    /// Takes in text that is not kept; some of it may stay in the compressor.
+    /// Adds text outside ranges; the compressor may hold some of it back.
     pub(crate) fn text(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Panicked> {
-        self.begin(out);
+        self.write_header(out);
         self.crc.update(text);
         self.deflate(text, FlushCompress::None, out)
     }
 
-    /// Takes in the next part of a stretch, and gives all of the stretch after its last part, unless
-    /// it is too long to be kept.
+    /// Adds the next text of a range. Returns the whole compressed range after its last text, unless
+    /// it is too long for the cache.
     pub(crate) fn range(
         &mut self,
         text: &[u8],
-        ends: bool,
+        is_last: bool,
         out: &mut Vec<u8>,
     ) -> Result<Option<DeflatedRange>, Panicked> {
-        if self.stretch.is_none() {
+        if self.range.is_none() {
             self.flush(out)?;
         }
-        let mut stretch = self.stretch.take().unwrap_or_else(DeflatedRange::new);
+        let mut range = self.range.take().unwrap_or_else(DeflatedRange::new);
         let start = out.len();
-        stretch.crc.update(text);
+        range.crc.update(text);
         self.deflate(text, FlushCompress::None, out)?;
-        if ends {
+        if is_last {
             self.flush(out)?;
         }
         let written = out.get(start..).unwrap_or_default();
-        stretch.is_whole &= stretch.bytes.len() + written.len() <= LONGEST;
-        if stretch.is_whole {
-            stretch.bytes.extend_from_slice(written);
+        range.is_complete &= range.bytes.len() + written.len() <= MAX_RANGE_BYTES;
+        if range.is_complete {
+            range.bytes.extend_from_slice(written);
         }
-        if ends {
-            self.crc.combine(&stretch.crc);
-            return Ok(Some(stretch).filter(|stretch| stretch.is_whole));
+        if is_last {
+            self.crc.combine(&range.crc);
+            return Ok(Some(range).filter(|range| range.is_complete));
         }
-        self.stretch = Some(stretch);
+        self.range = Some(range);
         Ok(None)
     }
 
-    /// Puts in a stretch that is kept.
+    /// Adds a range from the cache.
     pub(crate) fn cached(
         &mut self,
         number: u32,
-        kept: &DeflateCache,
+        cache: &DeflateCache,
         out: &mut Vec<u8>,
     ) -> Result<(), Panicked> {
         self.flush(out)?;
-        let copied = kept.with(number, |stretch| {
-            out.extend_from_slice(&stretch.bytes);
-            self.crc.combine(&stretch.crc);
+        let copied = cache.with(number, |range| {
+            out.extend_from_slice(&range.bytes);
+            self.crc.combine(&range.crc);
         });
-        // It was there a moment ago; a page without it would be wrong.
+        // The renderer skipped this range because the cache has it; without it the page would be wrong.
         copied.ok_or(Panicked)
     }
 
-    /// Takes in the last text and closes the member.
+    /// Adds the last text and ends the member.
     pub(crate) fn finish(
         mut self,
         text: &[u8],
-        kept: &DeflateCache,
+        cache: &DeflateCache,
         out: &mut Vec<u8>,
     ) -> Result<(), Panicked> {
         self.text(text, out)?;
         self.deflate(&[], FlushCompress::Finish, out)?;
         out.extend_from_slice(&self.crc.sum().to_le_bytes());
         out.extend_from_slice(&self.crc.amount().to_le_bytes());
-        kept.keep_compressor(self.state);
+        cache.store_compressor(self.compressor);
         Ok(())
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        if !self.begun {
-            self.begun = true;
+    fn write_header(&mut self, out: &mut Vec<u8>) {
+        if !self.has_header {
+            self.has_header = true;
             out.extend_from_slice(&HEADER);
         }
     }
 
-    /// Closes the last block at a whole byte, and has the compressor forget the text before it.
+    /// Closes the last block at a whole byte, and resets the compressor's window.
     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Panicked> {
-        self.begin(out);
-        if self.open {
+        self.write_header(out);
+        if self.needs_flush {
             self.deflate(&[], FlushCompress::Full, out)?;
-            self.open = false;
+            self.needs_flush = false;
         }
         Ok(())
     }
@@ -145,15 +144,16 @@ impl Member {
         if text.is_empty() && flush == FlushCompress::None {
             return Ok(());
         }
-        self.open = true;
-        let start = self.state.total_in();
+        self.needs_flush = true;
+        let start = self.compressor.total_in();
         loop {
             out.reserve(text.len() / 8 + 64);
-            let taken = usize::try_from(self.state.total_in() - start).unwrap_or(text.len());
-            let rest = text.get(taken..).unwrap_or_default();
-            match self.state.compress_vec(rest, out, flush) {
+            let consumed =
+                usize::try_from(self.compressor.total_in() - start).unwrap_or(text.len());
+            let rest = text.get(consumed..).unwrap_or_default();
+            match self.compressor.compress_vec(rest, out, flush) {
                 Ok(Status::Ok | Status::BufError) if out.len() == out.capacity() => {}
-                // It has taken all and given all that it wants to give.
+                // The output has room left: all input was consumed and all due output written.
                 Ok(_) => return Ok(()),
                 Err(_) => return Err(Panicked),
             }

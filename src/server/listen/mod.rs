@@ -1,7 +1,7 @@
-//! Binds the ports of a server: synchronously, so that a failure is the caller's.
+//! Binds the sockets of a server synchronously, so that the caller gets the error.
 //!
-//! `localhost` means both loopbacks on one port, `::` both families. What is said about a failure is
-//! what Node says about the same one. After a failure nothing is left open.
+//! `localhost` is both loopback addresses on one port; `::` is both address families. Errors are those
+//! of Node.js. After an error nothing is left open.
 
 use std::{
     io,
@@ -12,17 +12,17 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use super::bind_error::BindError;
 
-/// Connections that the kernel holds until they are accepted. Node's figure.
+/// Connections that the kernel queues until they are accepted. The same as in Node.js.
 const BACKLOG: i32 = 511;
 
-/// How often a pair of free ports is looked for with port 0.
+/// Attempts to find a port that is free on both loopbacks, with port 0.
 const PAIR_ATTEMPTS: u32 = 32;
 
-/// Opens one listening socket: the only effect of this file, a parameter so that tests can have a
-/// machine without IPv6.
+/// Opens one listening socket: the only effect of this file. A parameter, so that tests can simulate
+/// a machine without IPv6.
 type Open<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<TcpListener>;
 
-/// What a host and a port come to, before anything is opened there.
+/// The addresses of a host and a port, before a socket is opened.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// Both loopbacks.
@@ -35,35 +35,35 @@ pub enum Target {
 }
 
 impl Target {
-    /// Looks a host up: for a name that can take as long as the system's resolver does.
+    /// Resolves a host. Blocks for as long as the system's resolver takes.
     ///
     /// # Errors
     ///
-    /// When the name is not known.
-    pub fn find(host: &str, port: u16) -> Result<Self, BindError> {
+    /// If the name does not resolve.
+    pub fn resolve(host: &str, port: u16) -> Result<Self, BindError> {
         if host.eq_ignore_ascii_case("localhost") {
             return Ok(Self::Loopbacks { port });
         }
-        resolve(host, port).map(Self::At)
+        look_up(host, port).map(Self::At)
     }
 
-    /// Listens there, at once. The first listener is the one to show.
+    /// Listens at once. The first listener's address is the one that is reported.
     ///
     /// # Errors
     ///
-    /// When the address cannot be had.
+    /// If the address cannot be bound.
     pub fn bind(self) -> Result<Vec<TcpListener>, BindError> {
         bind_with(self, &mut open)
     }
 }
 
-/// Listens on `host` and `port` (0: a free one).
+/// Listens on `host` and `port` (0: any free port).
 ///
 /// # Errors
 ///
-/// When the name is not known, or the address cannot be had.
+/// If the name does not resolve or the address cannot be bound.
 pub fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
-    Target::find(host, port)?.bind()
+    Target::resolve(host, port)?.bind()
 }
 
 fn bind_with(target: Target, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
@@ -88,7 +88,7 @@ fn one(address: SocketAddr, open: Open<'_>) -> Result<Vec<TcpListener>, BindErro
     }
 }
 
-/// `127.0.0.1` and `::1` on one port; one of them alone where the machine lacks the other.
+/// Listens on `127.0.0.1` and `::1` with one port, or on one of them where the machine lacks the other.
 fn loopbacks(port: u16, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
     let mut attempts = if port == 0 { PAIR_ATTEMPTS } else { 1 };
     loop {
@@ -106,25 +106,25 @@ fn loopbacks(port: u16, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
         match open(second) {
             Ok(v6) => return Ok(vec![v4, v6]),
             Err(error) if is_absent(&error) => return Ok(vec![v4]),
-            // Somebody else has that port on ::1. `v4` is closed, and the next one is tried.
+            // The port is in use on ::1. `v4` is closed, and the next free port is tried.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
             Err(error) => return Err(BindError::listen(&error, second)),
         }
     }
 }
 
-/// Whether the machine lacks the family, or the address of it that every machine has.
+/// Returns whether an error says that the machine lacks the address family.
 fn is_absent(error: &io::Error) -> bool {
     let code = BindError::code_of(error);
     matches!(code, "EAFNOSUPPORT" | "EPROTONOSUPPORT" | "EADDRNOTAVAIL" | "EINVAL")
 }
 
-/// The address of a name: the first that the system tells, as Node takes it.
-fn resolve(host: &str, port: u16) -> Result<SocketAddr, BindError> {
+/// Returns the first address of a name, as Node.js does.
+fn look_up(host: &str, port: u16) -> Result<SocketAddr, BindError> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(SocketAddr::new(ip, port));
     }
-    if is_no_name(host) {
+    if never_resolves(host) {
         return Err(BindError::lookup(host, port, None));
     }
     match (host, port).to_socket_addrs() {
@@ -133,9 +133,9 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, BindError> {
     }
 }
 
-/// Names that no resolver can know, so that none is asked and a machine without one says the same:
-/// nothing, numbers that are no address, and `.invalid` (RFC 6761).
-fn is_no_name(host: &str) -> bool {
+/// Returns whether a name can never resolve: it is empty, ends in a number or in `.invalid` (RFC 6761).
+/// No resolver is asked for these, so that a machine without one reports the same error.
+fn never_resolves(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
     last.is_empty()
@@ -144,11 +144,11 @@ fn is_no_name(host: &str) -> bool {
         || host.contains(['\0', ' ', '/', '['])
 }
 
-/// A listening socket. `SO_REUSEADDR`, so that a port is free again as soon as its server has ended;
-/// no `SO_REUSEPORT`, so that two processes never share a port without knowing.
+/// Opens a listening socket. With `SO_REUSEADDR`, so that a port is free as soon as its server has
+/// ended; without `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows the option has another meaning: to take a port from its owner.
+    // On Windows the option would take the port away from its owner.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {

@@ -1,8 +1,8 @@
-//! Handshakes, which anybody can begin and nobody has to finish. Server thread only.
+//! TLS handshakes, which any client can begin without finishing. Server thread only.
 //!
 //! - Each has a time limit.
-//! - A bounded number is under way. One more ends the oldest, and not the newest: who means it is done
-//!   within a few turns, so that those who only hold places lose them to those who come.
+//! - Their number is bounded. At the bound a new handshake aborts the oldest: an honest one finishes in
+//!   milliseconds, so that clients that only hold permits lose them to new ones.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,38 +15,42 @@ use rustls::ServerConfig;
 use tokio::{net::TcpStream, task::AbortHandle};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Current, MaybeTlsStream};
-use crate::server::connection::part;
+use super::{CurrentContext, MaybeTlsStream};
+use crate::server::connection::lingering_close;
 
-/// The handshakes that are under way.
+/// The handshakes under way.
 pub(crate) struct Handshakes {
-    current: Arc<Current>,
-    most: usize,
+    context: Arc<CurrentContext>,
+    limit: usize,
     next: Cell<u64>,
+    /// The tasks of the handshakes, the oldest first.
     tasks: RefCell<BTreeMap<u64, AbortHandle>>,
 }
 
-/// A place among them; given back when it is dropped.
-pub(crate) struct Place {
+/// Permits one handshake; its drop marks the handshake as finished.
+pub(crate) struct HandshakePermit {
     number: u64,
-    of: Rc<Handshakes>,
+    handshakes: Rc<Handshakes>,
 }
 
 impl Handshakes {
-    pub(crate) fn new(current: Arc<Current>, most: usize) -> Rc<Self> {
+    pub(crate) fn new(context: Arc<CurrentContext>, limit: usize) -> Rc<Self> {
         let tasks = RefCell::default();
-        Rc::new(Self { current, most, next: Cell::new(0), tasks })
+        Rc::new(Self { context, limit, next: Cell::new(0), tasks })
     }
 
-    /// Runs a task that begins with a handshake, and ends the oldest handshake where it is one too
-    /// many: then it tells so, and that connection is gone when the other tasks have had their turn.
-    pub(crate) fn begin(self: &Rc<Self>, spawn: impl FnOnce(Place) -> AbortHandle) -> bool {
+    /// Spawns a task that begins with a handshake. At the limit, aborts the oldest handshake and
+    /// returns `true`: its connection is closed once the other tasks have run.
+    pub(crate) fn begin(
+        self: &Rc<Self>,
+        spawn: impl FnOnce(HandshakePermit) -> AbortHandle,
+    ) -> bool {
         let number = self.next.replace(self.next.get() + 1);
-        let task = spawn(Place { number, of: Rc::clone(self) });
+        let task = spawn(HandshakePermit { number, handshakes: Rc::clone(self) });
         self.tasks.borrow_mut().insert(number, task);
         let oldest = {
             let mut tasks = self.tasks.borrow_mut();
-            if tasks.len() > self.most { tasks.pop_first() } else { None }
+            if tasks.len() > self.limit { tasks.pop_first() } else { None }
         };
         if let Some((_, oldest)) = &oldest {
             oldest.abort();
@@ -55,28 +59,28 @@ impl Handshakes {
     }
 }
 
-impl Place {
-    /// What is shown in a handshake that begins now.
+impl HandshakePermit {
+    /// Returns the configuration of a handshake that begins now.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        self.of.current.get().config()
+        self.handshakes.context.get().config()
     }
 }
 
-impl Drop for Place {
+impl Drop for HandshakePermit {
     fn drop(&mut self) {
-        self.of.tasks.borrow_mut().remove(&self.number);
+        self.handshakes.tasks.borrow_mut().remove(&self.number);
     }
 }
 
-/// What is behind a handshake; `None` where that fails. Then the peer is told why, if it listens.
+/// Performs the server's side of a handshake. `None`: it failed, and the peer got the TLS alert.
 pub(crate) async fn shake_hands(
     stream: TcpStream,
     config: Arc<ServerConfig>,
 ) -> Option<MaybeTlsStream> {
     match TlsAcceptor::from(config).accept(stream).into_fallible().await {
-        Ok(stream) => Some(MaybeTlsStream::Secure(Box::new(stream))),
+        Ok(stream) => Some(MaybeTlsStream::Tls(Box::new(stream))),
         Err((_, mut stream)) => {
-            part(&mut stream).await;
+            lingering_close(&mut stream).await;
             None
         }
     }

@@ -1,6 +1,6 @@
 //! A connection with or without TLS, as one type. Server thread only.
 //!
-//! One type, and not two of a generic: hyper would be in the binary twice.
+//! One type, not two of a generic function: hyper would be in the binary twice.
 
 use std::{
     io,
@@ -16,11 +16,11 @@ use tokio_rustls::server::TlsStream;
 
 use crate::server::io_timeout::Transport;
 
-/// What carries requests and answers.
+/// The byte stream of a connection.
 pub(crate) enum MaybeTlsStream {
     Plain(TcpStream),
-    /// Boxed, so that a connection without TLS has not its size.
-    Secure(Box<TlsStream<TcpStream>>),
+    /// Boxed, so that a connection without TLS does not have its size.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -31,7 +31,7 @@ impl MaybeTlsStream {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream),
-            Self::Secure(stream) => Pin::new(&mut **stream),
+            Self::Tls(stream) => Pin::new(&mut **stream),
         }
     }
 }
@@ -40,7 +40,7 @@ impl Transport for MaybeTlsStream {
     fn abort(&self) {
         match self {
             Self::Plain(stream) => stream.abort(),
-            Self::Secure(stream) => stream.get_ref().0.abort(),
+            Self::Tls(stream) => stream.get_ref().0.abort(),
         }
     }
 }
@@ -67,15 +67,15 @@ impl AsyncWrite for MaybeTlsStream {
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
+        slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(cx, parts)
+        self.stream().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Secure(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

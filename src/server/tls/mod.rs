@@ -1,22 +1,22 @@
-//! Connections over TLS: the certificate that is shown, and the handshake and its limits.
+//! TLS: the server's certificate, and the handshakes with their limits.
 //!
-//! The provider of the cryptography is `ring`: it builds for every platform of this package with a C
-//! compiler alone (`aws-lc-rs` asks for `CMake`, and for NASM on Windows) and is smaller in the binary.
+//! The cryptography is `ring`'s: it builds for every platform of this package with a C compiler alone
+//! (`aws-lc-rs` needs `CMake`, and NASM on Windows) and is smaller in the binary.
 
 mod context;
 mod handshake;
 mod maybe_tls;
 
 pub use self::context::{Pem, SecureContext, Unusable, Version};
-pub(crate) use self::handshake::{Handshakes, Place, shake_hands};
+pub(crate) use self::handshake::{HandshakePermit, Handshakes, shake_hands};
 pub(crate) use self::maybe_tls::MaybeTlsStream;
 
 use std::sync::{Mutex, PoisonError};
 
-/// The certificate of a server as it is now: changed from any thread, read at each handshake.
-pub(crate) struct Current(Mutex<SecureContext>);
+/// The current certificate of a server: changed on any thread, read at each handshake.
+pub(crate) struct CurrentContext(Mutex<SecureContext>);
 
-impl Current {
+impl CurrentContext {
     pub(crate) fn new(context: SecureContext) -> Self {
         Self(Mutex::new(context))
     }

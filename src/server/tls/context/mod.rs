@@ -1,5 +1,6 @@
-//! From certificates and a key in PEM form to what a handshake needs, or what is wrong with them.
-//! Pure. Nothing of a key is ever in an error or printed.
+//! Reads certificates and a key in PEM form into the configuration of handshakes. Pure.
+//!
+//! No error and no debug output contains any of a key.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +13,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-/// The one protocol that is spoken behind the handshake.
+/// The only application protocol.
 const ALPN: &[u8] = b"http/1.1";
 
 static FROM_12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
@@ -28,20 +29,20 @@ pub enum Version {
     Tls13,
 }
 
-/// What a server shows and asks for, in PEM form.
+/// The certificates and the key of a server, in PEM form.
 #[derive(Clone, Copy)]
 pub struct Pem<'a> {
-    /// Its certificate, and those between it and its authority's.
+    /// The server's certificate, followed by the intermediate ones.
     pub cert: &'a [u8],
-    /// The private key of the first of them.
+    /// The private key of the first certificate.
     pub key: &'a [u8],
-    /// The authorities of clients' certificates. With them, each client has to show one.
+    /// The authorities of client certificates. With them, each client must present one.
     pub ca: Option<&'a [u8]>,
-    /// The oldest version that is spoken.
+    /// The oldest accepted version of TLS.
     pub min_version: Version,
 }
 
-/// Which of them cannot be used, and what it has to be.
+/// An option that cannot be used, and its expected value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unusable {
     /// `cert`, `key` or `ca`.
@@ -76,12 +77,12 @@ const BAD_CA: Unusable = Unusable {
     expected: "one or more X.509 certificates of authorities in PEM form",
 };
 
-/// What a handshake needs.
+/// The configuration of handshakes.
 #[derive(Clone)]
 pub struct SecureContext {
     config: Arc<ServerConfig>,
     digest: Digest,
-    is_exclusive: bool,
+    has_client_auth: bool,
 }
 
 impl SecureContext {
@@ -89,7 +90,7 @@ impl SecureContext {
     ///
     /// # Errors
     ///
-    /// When one of them is unreadable, or the key is not the certificate's.
+    /// If one of them cannot be read or the key is not that of the certificate.
     pub fn new(pem: Pem<'_>) -> Result<Self, Unusable> {
         let chain = certificates(pem.cert).ok_or(BAD_CERT)?;
         let provider = Arc::new(default_provider());
@@ -112,13 +113,13 @@ impl SecureContext {
             },
         )?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        let (config, digest, is_exclusive) = (Arc::new(config), digest(pem), pem.ca.is_some());
-        Ok(Self { config, digest, is_exclusive })
+        let has_client_auth = pem.ca.is_some();
+        Ok(Self { config: Arc::new(config), digest: digest(pem), has_client_auth })
     }
 
-    /// Whether it is made of the same.
+    /// Returns whether both were read from the same options.
     #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         self.digest.as_ref() == other.digest.as_ref()
     }
 
@@ -130,12 +131,12 @@ impl SecureContext {
 impl fmt::Debug for SecureContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecureContext")
-            .field("asks_for_certificates", &self.is_exclusive)
+            .field("has_client_auth", &self.has_client_auth)
             .finish_non_exhaustive()
     }
 }
 
-/// All certificates of a PEM text, which may have other things in it too; `None` without one.
+/// Returns all certificates of a PEM text, which may have other sections too; `None` without any.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     (!all.is_empty()).then_some(all)
@@ -160,9 +161,9 @@ fn verifier(ca: &[u8]) -> Option<Arc<dyn ClientCertVerifier>> {
 
 fn digest(pem: Pem<'_>) -> Digest {
     let mut context = Context::new(&SHA256);
-    for part in [pem.cert, pem.key, pem.ca.unwrap_or_default()] {
-        context.update(&part.len().to_be_bytes());
-        context.update(part);
+    for text in [pem.cert, pem.key, pem.ca.unwrap_or_default()] {
+        context.update(&text.len().to_be_bytes());
+        context.update(text);
     }
     context.update(&[pem.ca.is_some().into(), (pem.min_version == Version::Tls13).into()]);
     context.finish()

@@ -19,7 +19,7 @@ fn authority() -> String {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap().pem()
 }
 
-fn made(cert: &str, key: &str, ca: Option<&str>) -> Result<SecureContext, Unusable> {
+fn context(cert: &str, key: &str, ca: Option<&str>) -> Result<SecureContext, Unusable> {
     SecureContext::new(Pem {
         cert: cert.as_bytes(),
         key: key.as_bytes(),
@@ -28,31 +28,31 @@ fn made(cert: &str, key: &str, ca: Option<&str>) -> Result<SecureContext, Unusab
     })
 }
 
-fn armoured(label: &str, text: &str) -> String {
+fn pem_section(label: &str, text: &str) -> String {
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 #[test]
-fn a_certificate_its_key_and_authorities_are_taken() {
+fn a_certificate_its_key_and_authorities_are_accepted() {
     let (own, other, ca) = (pair(), pair(), authority());
-    made(&own.cert, &own.key, None).unwrap();
-    made(&own.cert, &own.key, Some(&ca)).unwrap();
-    made(&own.cert, &own.key, Some(&(ca.clone() + &authority()))).unwrap();
-    // A chain, and files that have more in them than is asked for.
-    made(&(own.cert.clone() + &other.cert), &own.key, None).unwrap();
+    context(&own.cert, &own.key, None).unwrap();
+    context(&own.cert, &own.key, Some(&ca)).unwrap();
+    context(&own.cert, &own.key, Some(&(ca.clone() + &authority()))).unwrap();
+    // A chain, and files with more than the expected section.
+    context(&(own.cert.clone() + &other.cert), &own.key, None).unwrap();
     let both = format!("A comment.\n{}{}", own.cert, own.key);
-    made(&both, &both, Some(&both)).unwrap();
-    made(&own.cert.replace('\n', "\r\n"), &own.key.replace('\n', "\r\n"), None).unwrap();
+    context(&both, &both, Some(&both)).unwrap();
+    context(&own.cert.replace('\n', "\r\n"), &own.key.replace('\n', "\r\n"), None).unwrap();
 }
 
 #[test]
-fn what_is_wrong_is_said_and_nothing_of_a_key() {
+fn an_error_names_the_fault_and_has_none_of_the_key() {
     let (own, other, ca) = (pair(), pair(), authority());
     let half = &own.cert[..own.cert.len() / 2];
-    let no_cert = armoured("CERTIFICATE", "AAAA");
-    let encrypted = armoured("ENCRYPTED PRIVATE KEY", "AAAA");
-    let older = armoured("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAAA");
-    let no_key = armoured("PRIVATE KEY", "AAAA");
+    let no_cert = pem_section("CERTIFICATE", "AAAA");
+    let encrypted = pem_section("ENCRYPTED PRIVATE KEY", "AAAA");
+    let older = pem_section("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAAA");
+    let no_key = pem_section("PRIVATE KEY", "AAAA");
     let table: [(&str, &str, Option<&str>, Unusable); 17] = [
         ("", &own.key, None, BAD_CERT),
         ("nonsense", &own.key, None, BAD_CERT),
@@ -73,27 +73,27 @@ fn what_is_wrong_is_said_and_nothing_of_a_key() {
         (&own.cert, &own.key, Some(&(ca + &no_cert)), BAD_CA),
     ];
     for (number, (cert, key, ca, expected)) in table.into_iter().enumerate() {
-        let error = made(cert, key, ca).expect_err("an error");
+        let error = context(cert, key, ca).expect_err("an error");
         assert_eq!(error, expected, "{number}");
         assert!(error.to_string().starts_with(error.option));
     }
 }
 
 #[test]
-fn contexts_are_the_same_when_all_of_them_is() {
+fn contexts_are_the_same_if_all_options_are() {
     let (own, ca) = (pair(), authority());
-    let one = made(&own.cert, &own.key, None).unwrap();
-    assert!(one.is(&made(&own.cert, &own.key, None).unwrap()));
-    assert!(!one.is(&made(&own.cert, &own.key, Some(&ca)).unwrap()));
-    assert!(!one.is(&made(&(own.cert.clone() + "\n"), &own.key, None).unwrap()));
+    let one = context(&own.cert, &own.key, None).unwrap();
+    assert!(one.is_same(&context(&own.cert, &own.key, None).unwrap()));
+    assert!(!one.is_same(&context(&own.cert, &own.key, Some(&ca)).unwrap()));
+    assert!(!one.is_same(&context(&(own.cert.clone() + "\n"), &own.key, None).unwrap()));
     let (cert, key) = (own.cert.as_bytes(), own.key.as_bytes());
     let newer = Pem { cert, key, ca: None, min_version: Version::Tls13 };
-    assert!(!one.is(&SecureContext::new(newer).unwrap()));
+    assert!(!one.is_same(&SecureContext::new(newer).unwrap()));
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn debug_output_has_no_secret() {
     let own = pair();
-    let printed = format!("{:?}", made(&own.cert, &own.key, None).unwrap());
-    assert_eq!(printed, "SecureContext { asks_for_certificates: false, .. }");
+    let printed = format!("{:?}", context(&own.cert, &own.key, None).unwrap());
+    assert_eq!(printed, "SecureContext { has_client_auth: false, .. }");
 }

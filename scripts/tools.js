@@ -1,0 +1,66 @@
+'use strict'
+
+// External programs that some checks need. A check whose program is missing is skipped, and says how to get
+// it; if the environment variable CI_REQUIRE names the program (names separated by commas, or `all`), the
+// check fails instead.
+
+const { spawnSync } = require('node:child_process')
+const path = require('node:path')
+const { RUNTIMES, findRuntime } = require('./runtimes')
+
+/** Prometheus 3, unpacked by `.ci/run`; PROMETHEUS3_BIN names another folder. */
+const PROMETHEUS3_BIN = process.env.PROMETHEUS3_BIN ?? path.join(path.dirname(__dirname), 'target', 'prometheus-sid', 'usr', 'bin')
+const GET_PROMETHEUS3 = 'unpack a release of Prometheus 3 and set PROMETHEUS3_BIN to its folder'
+
+/** @type {Record<string, { probe: string[], get: string }>} */
+const TOOLS = {
+  'cargo-deny': { probe: ['cargo', 'deny', '--version'], get: 'cargo install --locked cargo-deny' },
+  'cargo-shear': { probe: ['cargo', 'shear', '--version'], get: 'cargo install --locked cargo-shear' },
+  typos: { probe: ['typos', '--version'], get: 'cargo install --locked typos-cli, or pipx install typos' },
+  openssl: {
+    probe: ['openssl', 'req', '-help', '-CAkey', 'x'], // LibreSSL and OpenSSL before 3.0 do not have this option
+    get: 'apt-get install openssl, or brew install openssl@3 and put it first in PATH'
+  },
+  prometheus: { probe: ['prometheus', '--version'], get: 'apt-get install prometheus, or brew install prometheus' },
+  promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
+  prometheus3: { probe: [path.join(PROMETHEUS3_BIN, 'prometheus'), '--version'], get: GET_PROMETHEUS3 },
+  promtool3: { probe: [path.join(PROMETHEUS3_BIN, 'promtool'), '--version'], get: GET_PROMETHEUS3 },
+  python3: { probe: ['python3', '--version'], get: 'apt-get install python3, or brew install python' },
+  'prometheus-client': {
+    probe: ['python3', '-c', 'import prometheus_client'],
+    get: 'python3 -m pip install prometheus-client, in an active virtual environment'
+  },
+  gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
+  chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
+  zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },
+  valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
+}
+
+/** @param {string} name of TOOLS or RUNTIMES */
+function isInstalled (name) {
+  if (name in RUNTIMES) return findRuntime(name) !== undefined
+  const [command, ...args] = TOOLS[name].probe
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+}
+
+/**
+ * The command that runs a tool.
+ *
+ * @param {string} name of TOOLS
+ */
+function commandOf (name) {
+  return TOOLS[name].probe[0]
+}
+
+/** @param {string} name */
+function isRequired (name) {
+  const names = (process.env.CI_REQUIRE ?? '').split(',').map((entry) => entry.trim())
+  return names.includes(name) || names.includes('all')
+}
+
+/** @param {string} name */
+function howToGet (name) {
+  return `${name} is not installed: ${name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get}`
+}
+
+module.exports = { commandOf, howToGet, isInstalled, isRequired }
