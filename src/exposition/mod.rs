@@ -8,7 +8,7 @@ mod tests;
 mod text;
 
 pub use self::{
-    families::{apply_options, write_families},
+    families::{apply_options, label, write_families},
     page::{Page, RenderedPage},
 };
 
