@@ -158,7 +158,8 @@ impl Source for GathererSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
-            if gatherer.default_metrics.is_some() {
+            // A thread sweeps idle series when it is asked for a sample.
+            if gatherer.default_metrics.is_some() || gatherer.counter.expires() {
                 gatherer.threads.refresh(request.js_timeout).await;
             }
             gatherer.scrape(&request, &[])
