@@ -2,9 +2,8 @@
 
 const { setSecureContext } = require('./lib/access')
 const { constants } = require('./lib/binding')
-const keepAlive = require('./lib/keep-alive')
 const createSampler = require('./lib/node-metrics')
-const openExporter = require('./lib/open-exporter')
+const { contentTypeOf, openExporter } = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
 const { checkRegister, registerMetrics } = require('./lib/register-metrics')
 const createTrace = require('./lib/trace')
@@ -19,19 +18,18 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
-  const { exporter, sample, ownsPort, unregister } = open(options, sampler)
-  const alive = ownsPort ? keepAlive() : null
-
-  const { trace, forget, forgetForGood } = createTrace(counterOf(exporter, options.maxSeries), {
+  const { exporter, sample, unregister } = open(options, sampler, () => path.forget())
+  const path = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
     places: exporter.propColumns,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
-  const stopSweeping = options.seriesIdleTimeout === 0
-    ? () => {}
-    : sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() }, forgetForGood)
 
-  const metrics = () => {
+  // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
+  // figures. The first window of event-loop delay goes on.
+  if (options.port !== null) sample(true)
+
+  const metrics = async () => {
     if (register !== null) return register.metrics()
     sample()
     return exporter.metrics()
@@ -41,28 +39,47 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopSweeping()
-      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
+      // From here on, other threads of the port may expire series without this one.
+      if (options.seriesIdleTimeout > 0) path.forgetForGood()
       unregister()
       sampler?.stop()
-      alive?.stop()
+      stopped = stopExporter(exporter)
     }
     return stopped
   }
 
   /** @type {import('./index').TraceFunction} */
-  const traceFunction = Object.assign(trace, {
+  const traceFunction = Object.assign(path.trace, {
     metrics,
     stop,
     address: () => exporter.address(),
-    ref: () => { if (stopped === null) alive?.ref(); return traceFunction },
+    ref: () => { exporter.setKeepsAlive(true); return traceFunction },
     /** @param {import('./index').SecureContext} context */
     setSecureContext: (context) => setSecureContext(exporter, options, context),
-    unref: () => { if (stopped === null) alive?.unref(); return traceFunction },
-    contentType: register === null ? constants.contentType : register.contentType,
-    register: register === null ? { metrics, contentType: constants.contentType } : register
+    unref: () => { exporter.setKeepsAlive(false); return traceFunction },
+    contentType: constants.contentType,
+    register: register ?? { metrics, contentType: constants.contentType }
   })
+  if (register !== null) Object.defineProperty(traceFunction, 'contentType', { enumerable: true, get: () => contentTypeOf(register) })
   return traceFunction
+}
+
+/**
+ * Stops an exporter. A rejection here would end the process of an application that does not wait for
+ * `stop()`, so that a system that refuses to stop it in the background stops it at once.
+ *
+ * @param {import('./binding').Exporter} exporter
+ * @returns {Promise<void>}
+ */
+function stopExporter (exporter) {
+  return new Promise((resolve) => {
+    try {
+      exporter.stop(resolve)
+    } catch {
+      exporter.abort()
+      resolve()
+    }
+  })
 }
 
 /**
@@ -70,18 +87,20 @@ function HypertracePrometheus (opts) {
  *
  * @param {import('./lib/options').Options} options
  * @param {import('./lib/node-metrics').Sampler | null} sampler
+ * @param {() => void} forget drops the cache of the trace path
  */
-function open (options, sampler) {
+function open (options, sampler, forget) {
   const { register, metricName } = options
   let opened
   try {
-    opened = openExporter(options, sampler)
+    opened = openExporter(options, sampler, forget)
     const { exporter, sample } = opened
+    const sweep = () => { if (exporter.sweep()) forget() }
     const families = sampler === null ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
-      : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, families })
-    return { ...opened, unregister }
+      : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })
+    return { exporter, sample, unregister }
   } catch (error) {
     opened?.exporter.abort()
     sampler?.stop()
@@ -111,26 +130,7 @@ function counterOf (exporter, maxSeries) {
     knowSite: (number, values) => exporter.knowSite(number, values),
     knowProps: (number, values) => exporter.knowProps(number, values),
     forget: () => exporter.forget(),
-    lendCells: (index, page) => exporter.lendCells(index, page)
-  }
-}
-
-const LONGEST_SWEEP_MS = 60_000
-
-/**
- * Expires idle series now and then, without keeping the process alive.
- *
- * @param {number} ms
- * @param {() => void} sweep
- * @param {() => void} forgetForGood from the end on, other threads may expire series without this one
- * @returns {() => void} ends it
- */
-function sweepEvery (ms, sweep, forgetForGood) {
-  const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
-  timer.unref()
-  return () => {
-    clearInterval(timer)
-    forgetForGood()
+    createCells: (index) => exporter.createCells(index)
   }
 }
 

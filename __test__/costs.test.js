@@ -46,7 +46,7 @@ for (const [name, { series, first, known, bytes, wasted }] of Object.entries(sha
 
   test(`a first call enters Rust once, and once more for what it is the first to tell: ${name}`, () => {
     const { asked = { internKnown: series, knowSite: 1 }, told } = FIRST[name] ?? {}
-    assert.deepEqual(first, { ...asked, ...told, lendCells: Math.ceil(series / CELLS) })
+    assert.deepEqual(first, { ...asked, ...told, createCells: Math.ceil(series / CELLS) })
   })
 }
 

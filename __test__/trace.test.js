@@ -33,7 +33,7 @@ function createCounter ({ keeps = true } = {}) {
       return intern(told.get(site) + ids + (told.get(props) ?? ''))
     },
     forget: () => { asked.forget++; told.clear() },
-    lendCells: (index, page) => { pages[index] = page }
+    createCells: (index) => (pages[index] = new Float64Array(4096))
   }
   const counts = () => new Map([...slots].map(([values, slot]) => [values.split('\x1f').slice(0, -1), pages[slot >>> 12][slot & 4095]]))
   return { counter, asked, counts }

@@ -15,7 +15,7 @@ const CONTROL = /[\x00-\x1f\x7f]/
 const HOST = /^(\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*|[^\s:/?#@[\]]+)$/i
 
 /**
- * @typedef {{ bearer: string } | { username: string, password: string }} Auth
+ * @typedef {{ __proto__: null, bearer: string } | { __proto__: null, username: string, password: string }} Auth
  *
  * @param {unknown} auth
  * @returns {Auth | null}
@@ -31,9 +31,9 @@ function readAuth (auth) {
     if (isGiven(username) || isGiven(password)) {
       throw invalidSecret('auth', 'either { username, password } or { bearer }, not both', auth, 'ERR_INVALID_ARG_VALUE')
     }
-    return { bearer: readToken(bearer) }
+    return { __proto__: null, bearer: readToken(bearer) }
   }
-  return { username: readUsername(username), password: readSecret('auth.password', password) }
+  return { __proto__: null, username: readUsername(username), password: readSecret('auth.password', password) }
 }
 
 /** @param {unknown} value */
@@ -95,7 +95,7 @@ function readAllowedHosts (hosts) {
 }
 
 /**
- * @typedef {import('../binding').TlsOptions} Tls
+ * @typedef {import('../binding').TlsOptions & { __proto__: null }} Tls
  *
  * @param {unknown} tls
  * @returns {Tls | null}
@@ -115,6 +115,7 @@ function readSecureContext (tls) {
   }
   const { cert, key, ca, minVersion } = /** @type {Record<string, unknown>} */ (tls)
   return {
+    __proto__: null,
     cert: readPem('tls.cert', cert),
     key: readPem('tls.key', key),
     ca: isGiven(ca) ? readPem('tls.ca', ca) : undefined,
@@ -133,15 +134,23 @@ function readVersion (version) {
 }
 
 /**
+ * Reads PEM data. Bytes are copied: their memory may be shared, or detached later.
+ *
  * @param {string} option
  * @param {unknown} value
  */
 function readPem (option, value) {
-  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
-    throw invalidSecret(option, 'a string or a Buffer in PEM form', value)
-  }
-  return value
+  if (typeof value === 'string') return value
+  try {
+    if (ArrayBuffer.isView(value) && typedArrayName.call(value) === 'Uint8Array') return new Uint8Array(/** @type {Uint8Array} */ (value))
+  } catch {} // detached memory
+  throw invalidSecret(option, 'a string or a Buffer in PEM form', value)
 }
+
+/** Returns the class of a typed array of any realm. It cannot be replaced by a property of the array. */
+const typedArrayName = /** @type {() => string | undefined} */ (
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get
+)
 
 /**
  * The error of a certificate, key or authority that Rust cannot use.

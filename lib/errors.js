@@ -22,7 +22,11 @@ function received (value) {
     case 'function': return 'a function'
   }
   if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : 'an object'
+  try {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  } catch {
+    return 'an object' // a revoked proxy
+  }
 }
 
 /**

@@ -7,8 +7,6 @@
  * not installed.
  */
 
-const builtin = require('./builtin')
-
 /** @typedef {typeof import('../binding')} Binding */
 /** @typedef {{ name: string, error: any }} Attempt */
 
@@ -23,43 +21,32 @@ function loadBinding () {
   const tried = []
   const own = loadOwnBuild(tried)
   if (own !== undefined) return own
-  const targets = targetsOfHost()
-  for (const target of targets) {
+  const current = host()
+  for (const target of targetsOf(current)) {
     const binding = loadCheckoutBuild(target, tried) ?? loadPackage(target, tried)
     if (binding !== undefined) return binding
   }
-  throw noBinary(targets[0], tried)
+  throw noBinary(`${current.platform}-${current.arch}`, tried)
 }
 
-/** @returns {{ platform: string, arch: string, process: any }} */
+/** @returns {{ platform: string, arch: string }} */
 function host () {
   const { process, Bare } = /** @type {any} */ (globalThis)
   const { platform = 'unknown', arch = 'unknown' } = process ?? Bare ?? {}
-  return { platform, arch, process }
+  return { platform, arch }
 }
 
 /**
- * Returns the names of the binaries to try. On Linux these are two, first the one of the C library
- * that was found; the other one does not load, and the search may be wrong.
+ * Returns the names of the binaries to try. The C library of a Linux is not looked up: `process.report`
+ * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
+ * musl never loads with glibc, whereas one for glibc may load with musl, so that musl comes first.
+ *
+ * @param {{ platform: string, arch: string }} host
  */
-function targetsOfHost () {
-  const { platform, arch, process } = host()
+function targetsOf ({ platform, arch }) {
   if (platform === 'win32') return [`win32-${arch}-msvc`]
-  if (platform !== 'linux') return [`${platform}-${arch}`]
-  const targets = [`linux-${arch}-gnu`, `linux-${arch}-musl`]
-  return isMusl(process) ? targets.reverse() : targets
-}
-
-/** @param {any} process */
-function isMusl (process) {
-  try {
-    const fs = builtin('fs', process)
-    return fs.readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
-  } catch {}
-  try {
-    return process.report.getReport().header.glibcVersionRuntime === undefined
-  } catch {}
-  return false
+  if (platform === 'linux') return [`linux-${arch}-musl`, `linux-${arch}-gnu`]
+  return [`${platform}-${arch}`]
 }
 
 /**
@@ -130,29 +117,44 @@ function isMissing (error) {
 }
 
 /**
- * @param {string} target the first that was tried
+ * @param {string} target platform and architecture
  * @param {Attempt[]} tried
  */
 function noBinary (target, tried) {
-  const isSupported = tried.some(({ name }) => name.startsWith('hypertrace-prometheus-'))
+  const cause = tried.find(({ error }) => !isMissing(error))?.error
+  const disabled = tried.find(({ error }) => error?.code === 'ERR_DLOPEN_DISABLED')?.error
   const lines = tried.map(({ name, error }) => {
     return `  ${name}: ${isMissing(error) ? 'not there' : String(error?.message ?? error).split('\n')[0]}`
   })
-  const install = isSupported
+  const error = new Error(disabled !== undefined
     ? [
-        '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
-        '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
-      ]
-    : [`- Run on a platform that has one: ${SUPPORTED}.`]
-  const error = new Error([
-    `hypertrace-prometheus has no binary that works on this platform, ${target}. Tried:`,
-    ...lines,
-    'Either of these helps:',
-    ...install,
+        'hypertrace-prometheus cannot load its binary: this process does not load addons.',
+        'Add --allow-addons to the options of node, beside --permission; or remove --no-addons.'
+      ].join('\n')
+    : [
+        `hypertrace-prometheus has no binary that works on this platform, ${target}. Tried:`,
+        ...lines,
+        'One of these helps:',
+        ...remedies(tried)
+      ].join('\n'))
+  return Object.assign(error, { code: 'ERR_NO_BINARY', target, cause: disabled ?? cause })
+}
+
+/** @param {Attempt[]} tried */
+function remedies (tried) {
+  const isSupported = tried.some(({ name }) => name.startsWith('hypertrace-prometheus-'))
+  // The sentence of esbuild, in a bundle of ES modules.
+  const isBundled = tried.some(({ error }) => /dynamic require/i.test(String(error?.message)))
+  return [
+    ...isBundled ? ["- Leave the package out of the bundle, as an external of the bundler: external: ['hypertrace-prometheus']."] : [],
+    ...isSupported
+      ? [
+          '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
+          '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
+        ]
+      : [`- Run on a platform that has one: ${SUPPORTED}.`],
     '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
-  ].join('\n'))
-  const broken = tried.find(({ error }) => !isMissing(error))
-  return Object.assign(error, { code: 'ERR_NO_BINARY', target, cause: broken?.error })
+  ]
 }
 
 module.exports = loadBinding

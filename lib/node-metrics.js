@@ -43,16 +43,17 @@ const DELAY_WINDOW_MS = 1000
  * @returns {Sampler}
  */
 function createSampler (gcBounds, host = {}) {
-  const proc = 'process' in host ? host.process : globalThis.process
+  const proc = Object.hasOwn(host, 'process') ? host.process : globalThis.process
   const load = host.load ?? ((name) => builtin(name, proc))
   const perfHooks = attempt(() => load('perf_hooks'))
+  const v8 = attempt(() => load('v8'))
   const delay = attempt(() => observeDelay(perfHooks))
   const gc = attempt(() => observeGc(perfHooks, gcBounds))
 
   const readers = [
     attempt(() => versionReader(proc)),
-    attempt(() => heapReader(proc)),
-    attempt(() => spacesReader(load('v8'))),
+    heapReader(proc, v8),
+    attempt(() => spacesReader(v8)),
     tallyReader(proc, 'getActiveResourcesInfo', 'resources', String),
     tallyReader(proc, '_getActiveHandles', 'handles', constructorName),
     tallyReader(proc, '_getActiveRequests', 'requests', constructorName),
@@ -63,8 +64,9 @@ function createSampler (gcBounds, host = {}) {
 
   return {
     sample (keepsWindow = false) {
+      // Without a prototype: a field that is left out must not be found on `Object.prototype`.
       /** @type {Sample} */
-      const sample = {}
+      const sample = Object.create(null)
       for (const read of readers) {
         try {
           read(sample, keepsWindow)
@@ -103,13 +105,20 @@ function versionReader ({ version }) {
 
 /**
  * @param {any} proc
+ * @param {any} v8
  * @returns {Reader | undefined}
  */
-function heapReader (proc) {
-  if (typeof proc.memoryUsage !== 'function') return undefined
+function heapReader (proc, v8) {
+  if (typeof proc?.memoryUsage !== 'function') return undefined
   return (sample) => {
-    const { heapTotal: total, heapUsed: used, external } = proc.memoryUsage()
-    sample.heap = { total, used, external }
+    const usage = attempt(() => proc.memoryUsage())
+    if (usage !== undefined) {
+      sample.heap = { total: usage.heapTotal, used: usage.heapUsed, external: usage.external }
+    } else {
+      // On Linux memoryUsage() opens a file of /proc, which may be hidden, for the resident memory.
+      const heap = v8.getHeapStatistics()
+      sample.heap = { total: heap.total_heap_size, used: heap.used_heap_size, external: heap.external_memory }
+    }
   }
 }
 
@@ -164,17 +173,18 @@ function constructorName (item) {
 }
 
 /**
- * On Linux the addon reads these figures from /proc, also while the JavaScript thread is blocked.
+ * On Linux the addon reads these figures from /proc, also while the JavaScript thread is blocked. Those
+ * of the sample are shown where /proc is hidden or no file can be opened.
  *
  * @param {any} proc
  * @returns {Reader | undefined}
  */
 function processReader (proc) {
-  if (proc.platform === 'linux') return undefined
-  const startTime = Math.round(Date.now() / 1000 - proc.uptime())
+  const readsMemory = proc.platform !== 'linux' // from /proc as well
   return (sample) => {
     const { user, system } = proc.cpuUsage()
-    sample.process = { cpuUser: user / 1e6, cpuSystem: system / 1e6, residentMemory: proc.memoryUsage().rss, startTime }
+    const residentMemory = readsMemory ? proc.memoryUsage().rss : undefined
+    sample.process = { cpuUser: user / 1e6, cpuSystem: system / 1e6, residentMemory, uptime: proc.uptime() }
   }
 }
 
@@ -184,7 +194,7 @@ function observeDelay (perfHooks) {
   histogram.enable()
   let windowStart = perfHooks.performance.now()
   /** @type {import('../binding').NodeDelay} */
-  let figures = {}
+  let figures = Object.create(null)
 
   return {
     /** @type {Reader} */
@@ -223,7 +233,7 @@ function observeGc ({ PerformanceObserver }, bounds) {
   if (!PerformanceObserver.supportedEntryTypes.includes('gc')) return undefined
   /** @type {Map<string, GcKind>} */
   const kinds = new Map()
-  const observer = new PerformanceObserver((/** @type {any} */ list) => add(list.getEntries()))
+  const observer = new PerformanceObserver((/** @type {any} */ list) => attempt(() => add(list.getEntries())))
   observer.observe({ entryTypes: ['gc'] })
 
   /** @param {any[]} entries a batch: the collector often runs several times before it is delivered */

@@ -7,7 +7,7 @@
  */
 
 const { invalidTls } = require('./access')
-const { Exporter } = require('./binding')
+const { Exporter, constants } = require('./binding')
 const { invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
 const { warnOfOpenPage } = require('./warnings')
@@ -18,29 +18,28 @@ const workerId = require('./worker-id')
  * @typedef {import('./options').Options} Options
  * @typedef {import('./node-metrics').Sampler} Sampler
  *
- * @typedef {object} Opened
- * @property {ExporterHandle} exporter
- * @property {(keepsWindow?: boolean) => void} sample passes a sample of this thread to the exporter
- * @property {boolean} ownsPort this thread opened the port
+ * @typedef {(keepsWindow?: boolean) => void} TakeSample passes a sample of this thread to the exporter, and
+ *   drops the cache of the trace path if series expire; does not throw
  */
 
 /**
  * @param {Options} options
  * @param {Sampler | null} sampler
- * @returns {Opened}
+ * @param {() => void} forget drops the cache of the trace path
+ * @returns {{ exporter: ExporterHandle, sample: TakeSample }}
  * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
  */
-function openExporter (options, sampler) {
+function openExporter (options, sampler, forget) {
   const { port, auth, tls } = options
   if (port === null) {
     if (tls !== null) checkTls(tls)
     const exporter = new Exporter(exporterOptions(options))
-    return { exporter, sample: sampleInto(exporter, sampler), ownsPort: false }
+    return { exporter, sample: samplesOf(exporter, sampler, forget) }
   }
-  const { exporter, joined } = listen(options, port, sampler)
+  const { exporter, joined, sample } = listen(options, port, sampler, forget)
   // Client certificates count as authentication.
   if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
-  return { exporter, sample: sampleInto(exporter, sampler), ownsPort: !joined }
+  return { exporter, sample }
 }
 
 /** @param {import('./access').Tls} tls */
@@ -51,32 +50,42 @@ function checkTls (tls) {
 
 /**
  * @param {Options} options
- * @returns {import('../binding').ExporterOptions}
+ * @returns {import('../binding').ExporterOptions & { __proto__: null }}
  */
 function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix }) {
   const worker = workerId()
-  return { metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix, worker }
+  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix, worker }
 }
 
 /**
  * @param {ExporterHandle} exporter
  * @param {Sampler | null} sampler
- * @returns {Opened['sample']}
+ * @param {() => void} forget
+ * @returns {TakeSample}
  */
-function sampleInto (exporter, sampler) {
-  return (keepsWindow = false) => exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))
+function samplesOf (exporter, sampler, forget) {
+  return (keepsWindow = false) => {
+    try {
+      if (exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))) forget()
+    } catch {
+      // An application may have changed what the sampler reads. The page keeps the last sample.
+      exporter.decline()
+    }
+  }
 }
 
 /**
  * @param {Options} options
  * @param {number} port
  * @param {Sampler | null} sampler
- * @returns {{ exporter: ExporterHandle, joined: boolean }}
+ * @param {() => void} forget
+ * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
  */
-function listen (options, port, sampler) {
+function listen (options, port, sampler, forget) {
   const { host, register, auth, tls, allowedHosts } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
+    __proto__: null,
     host,
     port,
     sharedOptions: sharedOptions(options),
@@ -86,33 +95,51 @@ function listen (options, port, sampler) {
     allowedHosts
   }
 
-  // Rust calls both functions outside of the application's code, where an error would end the process.
+  // Rust calls these functions outside of the application's code, where an error or a rejection would
+  // end the process: neither may fail.
   /** @param {boolean} keepsWindow */
-  const requestSample = (keepsWindow) => {
-    const { exporter } = listening
-    try {
-      if (exporter !== undefined) sampleInto(exporter, sampler)(keepsWindow)
-    } catch {
-      exporter?.decline()
-    }
-  }
+  const requestSample = (keepsWindow) => sample?.(keepsWindow)
   /** @param {number} request */
   const requestPage = async (request) => {
-    /** @type {import('../binding').JsPage | null} */
-    let page = null
-    try {
-      if (register !== null) page = { text: await register.metrics(), contentType: register.contentType }
-    } catch {
-      // The server answers with the families that Rust has, and marks the page as incomplete.
-    }
-    listening.exporter?.deliverPage(request, page)
+    listening.exporter?.deliverPage(request, await renderRegister(register))
   }
 
   /** @type {import('../binding').Listening} */
   const listening = Exporter.listen(exporterOptions(options), listenOptions, requestSample, register === null ? null : requestPage)
   const { exporter, joined } = listening
-  if (exporter !== undefined) return { exporter, joined }
+  const sample = exporter && samplesOf(exporter, sampler, forget)
+  if (exporter !== undefined && sample !== undefined) return { exporter, joined, sample }
   throw listenError(listening, options, blocker)
+}
+
+/**
+ * Renders a register. Everything is read from it at this moment, and checked.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not give a page; then the server
+ *   answers with the families that Rust has. Does not reject.
+ */
+async function renderRegister (register) {
+  try {
+    const text = await register?.metrics()
+    return typeof text === 'string' ? { text, contentType: contentTypeOf(register) } : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Returns the content type of a register; the one of this package if the register has none.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {string}
+ */
+function contentTypeOf (register) {
+  try {
+    const contentType = register?.contentType
+    if (typeof contentType === 'string') return contentType
+  } catch {}
+  return constants.contentType
 }
 
 /**
@@ -137,4 +164,4 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
 
 const HINT = '. Other threads of the process that serves it may join it, from a worker thread of their own'
 
-module.exports = openExporter
+module.exports = { contentTypeOf, openExporter }

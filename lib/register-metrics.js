@@ -37,15 +37,17 @@ const NO_LABELS = Object.freeze({})
  * @param {string} name
  * @param {string} help
  * @param {Pick<Exporter, 'values' | 'labelsFrom' | 'reusedSlots' | 'reset'>} exporter
+ * @param {() => void} sweep expires idle series
  * @returns {Metric}
  */
-function counterMetric (name, help, exporter) {
+function counterMetric (name, help, exporter, sweep) {
   let reusedSlots = exporter.reusedSlots
   /** @type {Labels[]} by slot; the same objects at each scrape, as registries cache by them */
   let labelsOfSlots = []
 
   /** @param {(labels: Labels, value: number) => Value} toValue */
   const collect = (toValue) => {
+    sweep()
     // Slots that were reused have other labels now.
     if (reusedSlots !== exporter.reusedSlots) labelsOfSlots = []
     reusedSlots = exporter.reusedSlots
@@ -147,10 +149,11 @@ function checkRegister (register, name) {
  * @param {string} metrics.name of the trace counter
  * @param {string} metrics.help of the trace counter
  * @param {Exporter} metrics.exporter
+ * @param {() => void} metrics.sweep expires idle series
  * @param {(() => Family[]) | null} metrics.families reads the default families; `null` for none
- * @returns {() => void} removes all that was registered
+ * @returns {() => void} removes all that was registered; does not throw
  */
-function registerMetrics (register, { name, help, exporter, families }) {
+function registerMetrics (register, { name, help, exporter, sweep, families }) {
   /** @type {Map<string, Metric>} */
   const registered = new Map()
   /** @param {Metric} metric */
@@ -161,12 +164,14 @@ function registerMetrics (register, { name, help, exporter, families }) {
   }
   const remove = () => {
     for (const [name, metric] of registered) {
-      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+      try {
+        if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+      } catch {} // the end of the exporter does not depend on the register
     }
     registered.clear()
   }
   try {
-    add(counterMetric(name, help, exporter))
+    add(counterMetric(name, help, exporter, sweep))
     if (families !== null) {
       const collect = oncePerTurn(() => new Map(families().map((family) => [family.name, family])))
       for (const family of collect().values()) {

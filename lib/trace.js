@@ -39,7 +39,7 @@ const NO_PAGE = new Float64Array(0)
  * @property {(site: number, object: number, parent: number, props: number) => number} internKnown the slot of
  *   a label set by what was told: an id below 0 is no label, 0 no set of properties; -1 where that is not known
  * @property {() => void} forget what was told
- * @property {(index: number, page: Float64Array) => void} lendCells
+ * @property {(index: number) => Float64Array} createCells the block of slots `index * CELLS` and up
  *
  * @typedef {object} TraceOptions
  * @property {string[]} allowedProps
@@ -295,8 +295,7 @@ function createTrace (counter, { allowedProps, places, omitLabels, maxLabelValue
 
   function openPage (index) {
     if (index < pages.length && pages[index] !== NO_PAGE) return
-    const page = new Float64Array(CELLS)
-    counter.lendCells(index, page)
+    const page = counter.createCells(index)
     while (pages.length < index) pages.push(NO_PAGE)
     pages[index] = page
   }

@@ -16,13 +16,17 @@ const LIMIT_MS = 15_000
 /** Chromium's messages on a request without a response. */
 const NO_ANSWER = /net::ERR_|Failed to load resource/
 
-/** Starts Chromium. One is enough for all tests of a file. */
-function startBrowser () {
+/**
+ * Starts Chromium. One is enough for all tests of a file.
+ *
+ * @param {...string} args more arguments of the command line
+ */
+function startBrowser (...args) {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args
     ]
   })
 }

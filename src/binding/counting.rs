@@ -1,12 +1,9 @@
 //! An exporter as a counter: what `lib/trace.js` calls for label sets that it does not remember. Runs
 //! on the JavaScript thread.
 
-use std::{ptr::NonNull, time::Instant};
+use std::ptr::NonNull;
 
-use napi::{
-    Env, Error, Result,
-    bindgen_prelude::{Float64Array, Float64ArraySlice},
-};
+use napi::{Env, Error, Result, bindgen_prelude::Float64ArraySlice};
 use napi_derive::napi;
 
 use super::{
@@ -70,20 +67,40 @@ impl Exporter {
         self.inner.gatherer.counter().forget(self.inner.thread.shard);
     }
 
-    /// Takes the page of slots `index * 4096` and up, in which JavaScript counts from now on.
-    #[napi(catch_unwind)]
-    pub fn lend_cells(&mut self, index: u32, page: Float64Array) -> Result<()> {
-        if page.len() != CELLS {
-            return Err(Error::from_reason("a page has 4096 cells"));
+    /// Creates the cell block of the slots from `index * 4096` on, for JavaScript to count in.
+    ///
+    /// The memory is created here and not taken from JavaScript, where a typed array can be shared,
+    /// resizable, detached or of another length. It belongs to V8, as Electron requires.
+    ///
+    /// # Errors
+    ///
+    /// If no slot can have this index, or the block exists.
+    #[napi(catch_unwind, ts_return_type = "Float64Array")]
+    pub fn create_cells<'env>(
+        &mut self,
+        env: &'env Env,
+        index: u32,
+    ) -> Result<Float64ArraySlice<'env>> {
+        let Inner { gatherer, thread, .. } = &*self.inner;
+        let counter = gatherer.counter();
+        let index = index as usize;
+        if index > counter.stats().limit as usize / CELLS {
+            return Err(Error::from_reason("no slot has an index of this cell block"));
         }
-        let cells = NonNull::from(page.as_ref()).cast();
-        // SAFETY: V8 keeps a typed array's memory where it is, aligned to 8 bytes; `self.pages` keeps
-        // it alive until the shard is closed; its thread writes elements, whole and aligned.
-        #[expect(unsafe_code, reason = "vouches for memory that JavaScript counts in")]
-        let lent = unsafe { CellBlock::new(cells) };
-        self.inner.gatherer.counter().lend_cells(self.inner.thread.shard, index as usize, lent);
-        self.pages.push(page);
-        Ok(())
+        if self.cell_blocks.contains_key(&index) {
+            return Err(Error::from_reason("the cell block exists"));
+        }
+        let cells = Float64ArraySlice::copy_from(env, [0.0; CELLS])?;
+        let block = cells.into_typed_array(env)?;
+        let address = NonNull::from(block.as_ref()).cast();
+        // SAFETY: V8 keeps the memory of a typed array in place, aligned to 8 bytes; `cell_blocks` keeps
+        // it alive until the shard is closed; the trace path, which has the only other reference, never
+        // detaches it and writes whole, aligned elements.
+        #[expect(unsafe_code, reason = "passes the address of memory that JavaScript counts in")]
+        let lent = unsafe { CellBlock::new(address) };
+        counter.lend_cells(thread.shard, index, lent);
+        self.cell_blocks.insert(index, block);
+        Ok(cells)
     }
 
     /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
@@ -105,12 +122,6 @@ impl Exporter {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let reused = self.inner.gatherer.counter().reused_slots() as f64;
         reused
-    }
-
-    /// Lets idle series go; `true`: drop the cache before the next count.
-    #[napi(catch_unwind)]
-    pub fn sweep(&self) -> bool {
-        self.inner.gatherer.counter().sweep(self.inner.thread.shard, Instant::now())
     }
 
     /// Sets every series to 0.

@@ -1,11 +1,12 @@
 //! One exporter: a JavaScript thread that counts, and the server that shows its page.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use napi::{
@@ -23,7 +24,7 @@ use super::{
     render_task::RenderTask,
     requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
     sample::NodeSample,
-    thread_call::Callback,
+    thread_call::{Callback, ThreadCall},
 };
 use crate::{
     exposition::Format,
@@ -32,6 +33,9 @@ use crate::{
     shared_server::{self, OpenError, Opened, Served, SharedServer},
 };
 
+/// The longest time between two sweeps: one looks at every series.
+const LONGEST_SWEEP: Duration = Duration::from_secs(60);
+
 /// How long the end of a JavaScript thread may wait for the end of the server thread.
 const EXIT_GRACE: Duration = Duration::from_millis(100);
 
@@ -39,8 +43,11 @@ const EXIT_GRACE: Duration = Duration::from_millis(100);
 #[napi]
 pub struct Exporter {
     pub(super) inner: Arc<Inner>,
-    /// Keeps the cell blocks that Rust reads alive; dropped after the shard is closed.
-    pub(super) pages: Vec<Float64Array>,
+    /// Keeps the process alive while this thread's server is open. It is the one handle that every
+    /// runtime can reference, and that no test puts under a fake clock.
+    keep_alive: Option<ThreadCall<bool>>,
+    /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
+    pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
 
 /// The state that the end of the JavaScript thread has to reach.
@@ -52,6 +59,33 @@ pub(super) struct Inner {
     /// This thread started the server.
     started: bool,
     stopped: AtomicBool,
+    sweeps: Sweeps,
+}
+
+/// The sweeps of one thread: they expire idle series. Pages drive them, as a series expires only after a
+/// page has shown its last value, so that no timer is needed.
+struct Sweeps {
+    /// The least time between two; `None` if series do not expire.
+    interval: Option<Duration>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Sweeps {
+    fn new(options: &ExporterOptions) -> Self {
+        let interval = options.idle_timeout().map(|timeout| timeout.min(LONGEST_SWEEP * 4) / 4);
+        Self { interval, last: Mutex::default() }
+    }
+
+    /// Returns whether a sweep is due, and takes it as begun.
+    fn are_due(&self, now: Instant) -> bool {
+        let Some(interval) = self.interval else { return false };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= interval);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
 }
 
 #[napi]
@@ -65,17 +99,16 @@ impl Exporter {
     pub fn new(env: Env, options: ExporterOptions) -> Result<Self> {
         let gatherer = Arc::new(options.gatherer().map_err(reason)?);
         let thread = gatherer.join(options.worker);
-        Self::with(
-            &env,
-            Inner {
-                gatherer,
-                thread,
-                render_requests: Arc::default(),
-                server: None,
-                started: false,
-                stopped: AtomicBool::default(),
-            },
-        )
+        let inner = Inner {
+            gatherer,
+            thread,
+            render_requests: Arc::default(),
+            server: None,
+            started: false,
+            stopped: AtomicBool::default(),
+            sweeps: Sweeps::new(&options),
+        };
+        Self::with(&env, inner, None)
     }
 
     /// Creates an exporter that serves a port, or counts for the page of the thread of this process
@@ -107,6 +140,7 @@ impl Exporter {
             }
         };
         let samples = Arc::new(SampleRequests::new(&request_sample)?);
+        let keep_alive = ThreadCall::new(&request_sample, true)?;
         let pages = request_page.as_ref().map(PageRequests::new).transpose()?.map(Arc::new);
         let render_requests = Arc::<RenderRequests>::default();
         let create = || {
@@ -145,15 +179,24 @@ impl Exporter {
             server: Some(server),
             started,
             stopped: AtomicBool::default(),
+            sweeps: Sweeps::new(&options),
         };
-        let exporter = Some(Self::with(&env, inner)?);
+        let exporter = Some(Self::with(&env, inner, started.then_some(keep_alive))?);
         Ok(Listening { exporter, joined: !started, ..Listening::default() })
     }
 
-    fn with(env: &Env, inner: Inner) -> Result<Self> {
+    fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, pages: Vec::new() })
+        Ok(Self { inner, keep_alive, cell_blocks: HashMap::new() })
+    }
+
+    /// Sets whether the open server keeps the process alive.
+    #[napi]
+    pub fn set_keeps_alive(&self, env: Env, keeps_alive: bool) {
+        if let Some(keep_alive) = &self.keep_alive {
+            keep_alive.set_keeps_alive(&env, keeps_alive);
+        }
     }
 
     /// Returns for each allowed property the column of its label among those of its owner. Properties
@@ -194,10 +237,24 @@ impl Exporter {
         server.server().addresses().first().map(Into::into)
     }
 
-    /// Takes a sample of this thread.
+    /// Takes a sample of this thread, and sweeps if that is due. `true`: the trace path must drop its
+    /// cache before it counts again.
     #[napi(catch_unwind)]
-    pub fn deliver(&self, sample: NodeSample) {
+    pub fn deliver(&self, sample: NodeSample) -> bool {
+        let forget = self.sweep();
         self.inner.thread.node.deliver(sample.into());
+        forget
+    }
+
+    /// Expires idle series if a sweep is due. `true`: the trace path must drop its cache before it
+    /// counts again.
+    #[napi(catch_unwind)]
+    pub fn sweep(&self) -> bool {
+        let Inner { gatherer, thread, stopped, sweeps, .. } = &*self.inner;
+        let now = Instant::now();
+        !stopped.load(Ordering::Relaxed)
+            && sweeps.are_due(now)
+            && gatherer.counter().sweep(thread.shard, now)
     }
 
     /// Answers a request for a sample without one.
@@ -235,7 +292,8 @@ impl Exporter {
     ///
     /// If the environment is ending.
     #[napi(catch_unwind, ts_args_type = "done: () => void")]
-    pub fn stop(&self, done: Callback<'_, ()>) -> Result<()> {
+    pub fn stop(&mut self, done: Callback<'_, ()>) -> Result<()> {
+        self.keep_alive = None;
         self.inner.stopped.store(true, Ordering::Relaxed);
         self.inner.gatherer.counter().end_cache(self.inner.thread.shard);
         if let Some(server) = &self.inner.server {
@@ -250,7 +308,8 @@ impl Exporter {
     /// Ends the exporter and waits for the end of its server, for at most 100 ms: where an exporter
     /// could not be completed.
     #[napi(catch_unwind)]
-    pub fn abort(&self) {
+    pub fn abort(&mut self) {
+        self.keep_alive = None;
         self.inner.stopped.store(true, Ordering::Relaxed);
         self.inner.end();
     }

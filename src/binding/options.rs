@@ -47,6 +47,12 @@ impl ExporterOptions {
         Ok(Gatherer::new(self.counter()?.into(), self.default_metrics()))
     }
 
+    /// Returns the time after which an idle series expires; `None` for never.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.series_idle_timeout > 0)
+            .then(|| Duration::from_millis(self.series_idle_timeout.into()))
+    }
+
     fn counter(&self) -> Result<TraceCounter, prometheus::Error> {
         TraceCounter::new(CounterOptions {
             name: self.metric_name.clone(),
@@ -55,8 +61,7 @@ impl ExporterOptions {
             default_labels: self.default_labels(),
             max_series: self.max_series,
             start_at_zero: self.start_at_zero,
-            idle_timeout: (self.series_idle_timeout > 0)
-                .then(|| Duration::from_millis(self.series_idle_timeout.into())),
+            idle_timeout: self.idle_timeout(),
         })
     }
 

@@ -2,6 +2,8 @@
 //!
 //! JavaScript thread. Every field may be missing: a runtime that has fewer figures is no error.
 
+use std::time::SystemTime;
+
 use napi_derive::napi;
 
 use crate::default_metrics::node::{EventLoopDelay, GcKind, ProcessSample, Sample, Space, Tally};
@@ -109,9 +111,9 @@ pub struct NodeProcess {
     /// System CPU time.
     pub cpu_system: f64,
     /// Resident memory.
-    pub resident_memory: f64,
-    /// The start time, since the epoch.
-    pub start_time: f64,
+    pub resident_memory: Option<f64>,
+    /// The time since the start.
+    pub uptime: f64,
 }
 
 impl From<NodeSample> for Sample {
@@ -165,8 +167,12 @@ fn gc_kind(NodeGcKind { kind, buckets, sum }: NodeGcKind) -> Option<GcKind> {
     Some(GcKind { kind, buckets: buckets.map(whole), sum })
 }
 
+/// Converts the figures of the process. The start time is computed here, as a test can replace the
+/// clock of JavaScript, and has whole seconds, as in prom-client.
 fn process(process: NodeProcess) -> ProcessSample {
-    let NodeProcess { cpu_user, cpu_system, resident_memory, start_time } = process;
+    let NodeProcess { cpu_user, cpu_system, resident_memory, uptime } = process;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let start_time = (now.as_secs_f64() - uptime).round();
     ProcessSample { cpu_user, cpu_system, resident_memory, start_time }
 }
 
@@ -197,7 +203,8 @@ mod tests {
             p99: Some(7.0),
         };
         let process =
-            NodeProcess { cpu_user: 1.0, cpu_system: 2.0, resident_memory: 3.0, start_time: 4.0 };
+            NodeProcess { cpu_user: 1.0, cpu_system: 2.0, resident_memory: Some(3.0), uptime: 4.0 };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         let sample = Sample::from(NodeSample {
             version: Some("v1.2.3".to_owned()),
             heap: Some(NodeHeap { total: 3.0, used: 2.0, external: Some(1.0) }),
@@ -226,14 +233,13 @@ mod tests {
                 buckets: [1, 0, 0, 0, 0, 0, 2],
                 sum: 0.5,
             }]),
-            process: Some(ProcessSample {
-                cpu_user: 1.0,
-                cpu_system: 2.0,
-                resident_memory: 3.0,
-                start_time: 4.0,
-            }),
+            process: sample.process,
         };
         assert_eq!(sample, expected);
+        let process = sample.process.expect("the process");
+        let figures = (process.cpu_user, process.cpu_system, process.resident_memory);
+        assert_eq!(figures, (1.0, 2.0, Some(3.0)));
+        assert!((now.as_secs_f64() - 4.0 - process.start_time).abs() < 2.0);
     }
 
     #[test]

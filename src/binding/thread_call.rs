@@ -14,7 +14,7 @@ use std::{
 };
 
 use napi::{
-    Result, Status,
+    Env, Result, Status,
     bindgen_prelude::{
         Function, JsValue, JsValuesTupleIntoVec, check_status,
         retain_current_module_for_unload_safety,
@@ -147,6 +147,21 @@ impl<A: Argument> ThreadCall<A> {
         check_status!(status, "the threadsafe function was not made")?;
         *shared.raw() = Some(Raw(raw));
         Ok(Self { shared, argument: PhantomData })
+    }
+
+    /// Sets whether the process is kept alive. JavaScript thread.
+    pub fn set_keeps_alive(&self, env: &Env, keeps_alive: bool) {
+        let guard = self.shared.raw();
+        let Some(Raw(raw)) = *guard else { return };
+        // SAFETY: `raw` is alive, as it is there and the lock is held; `env` is that of the running call.
+        #[expect(unsafe_code, reason = "changes a threadsafe function through Node-API")]
+        unsafe {
+            if keeps_alive {
+                sys::napi_ref_threadsafe_function(env.raw(), raw);
+            } else {
+                sys::napi_unref_threadsafe_function(env.raw(), raw);
+            }
+        }
     }
 
     /// Queues a call of the function and returns at once. `false`: the environment is ending, and the

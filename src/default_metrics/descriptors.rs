@@ -296,12 +296,3 @@ impl Descriptor {
         family
     }
 }
-
-/// Returns a label.
-#[must_use]
-pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
-    let mut pair = LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.into());
-    pair
-}

@@ -51,7 +51,7 @@ pub(crate) struct ResponseBody {
     has_length: bool,
     progress: Option<Rc<Progress>>,
     on_complete: Option<OnComplete>,
-    /// Held until the body is dropped.
+    /// Held until the socket has accepted the last byte.
     permits: Vec<Permit>,
 }
 
@@ -149,7 +149,7 @@ impl ResponseBody {
         (self.ready, self.rest) = (Bytes::new(), None);
     }
 
-    /// Holds a permit until the body is dropped.
+    /// Holds a permit until the socket has accepted the last byte.
     pub(crate) fn hold(&mut self, permit: Permit) {
         self.permits.push(permit);
     }
@@ -205,7 +205,7 @@ impl Drop for ResponseBody {
         {
             // hyper does not read the body of a response to HEAD.
             let on_complete = self.on_complete.take().filter(|_| self.ready.is_empty());
-            progress.end_response(on_complete);
+            progress.end_response(on_complete, std::mem::take(&mut self.permits));
         }
     }
 }

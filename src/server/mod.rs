@@ -21,6 +21,7 @@ pub mod access;
 mod bind_error;
 mod body;
 mod connection;
+mod connections;
 mod encoder;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -16,10 +16,12 @@ use super::{
     BoxFuture, ScrapeRequest,
     access::Peer,
     body::ResponseBody,
+    connections::Connection,
     encoder::PageEncoder,
     limits::js_timeout,
     negotiate::{Coding, coding, format},
     panics::{Panicked, caught, caught_async},
+    permits::Permit,
     response::{Refusal, TEXT},
     service::Service,
 };
@@ -35,16 +37,16 @@ impl Service {
         &self,
         request: &Request<Incoming>,
         deadline: Instant,
-        peer: &Peer,
+        connection: &Connection,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let permit = self.permits.scrape()?;
+        let permit = self.connections.permit_scrape(connection).ok_or(Refusal::BUSY)?;
         let (headers, method, version) = (request.headers(), request.method(), request.version());
         let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
         let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
 
         let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
-        let scraper = timeout.is_some().then(|| self.scraper_id(peer, headers));
+        let scraper = timeout.is_some().then(|| self.scraper_id(&connection.peer, headers));
         let request = ScrapeRequest { js_timeout, format, scraper };
         let scrape = run(|| self.source.scrape(request), deadline).await?;
         let content_type =
@@ -55,7 +57,7 @@ impl Service {
         }
         let page = PageEncoder::new(scrape.page, coding, cache);
         let mut body = ResponseBody::first_chunk(page, deadline).await?;
-        body.hold(permit);
+        body.hold(Permit::Scrape(permit));
         if method != Method::HEAD {
             body.on_complete(scrape.on_complete);
         }
@@ -90,8 +92,9 @@ impl Service {
         &self,
         request: &Request<Incoming>,
         deadline: Instant,
+        connection: &Connection,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let permit = self.permits.scrape()?;
+        let permit = self.permits.summary(&self.connections, connection).await?;
         let query = request.uri().query().unwrap_or_default();
         let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline).await?;
         let (status, content_type, body) = match summary {

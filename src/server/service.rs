@@ -1,7 +1,7 @@
 //! Answers the requests of all connections: routes them, checks access, and dispatches. Server thread
 //! only.
 
-use std::{hash::RandomState, sync::Arc, time::Instant};
+use std::{hash::RandomState, rc::Rc, sync::Arc, time::Instant};
 
 use hyper::{
     Request, Response,
@@ -11,8 +11,9 @@ use hyper::{
 
 use super::{
     Source,
-    access::{AccessControl, AccessPolicy, Peer},
+    access::{AccessControl, AccessPolicy, Rejection},
     body::ResponseBody,
+    connections::{Connection, Connections},
     gzip::PageCaches,
     limits::Limits,
     permits::PermitPools,
@@ -27,6 +28,7 @@ const METHODS: &str = "GET, HEAD";
 pub(crate) struct Service {
     pub(super) source: Arc<dyn Source>,
     pub(crate) limits: Limits,
+    pub(crate) connections: Rc<Connections>,
     pub(super) permits: PermitPools,
     pub(super) caches: PageCaches,
     /// Hashes what identifies a scraper.
@@ -38,6 +40,7 @@ impl Service {
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, policy: AccessPolicy) -> Self {
         Self {
             source,
+            connections: Connections::new(limits.clone(), policy.credentials.is_some()),
             permits: PermitPools::new(&limits),
             caches: PageCaches::new(limits.cache_bytes),
             hasher: RandomState::new(),
@@ -51,15 +54,31 @@ impl Service {
         &self,
         request: Request<Incoming>,
         deadline: Instant,
-        peer: &Peer,
+        connection: &Connection,
     ) -> Response<ResponseBody> {
         let (route, closes) = dispatch(&request);
-        let mut response = match self.access_control.admit(request.headers(), peer).await {
-            Ok(()) => self.respond_at(route, &request, deadline, peer).await,
+        let mut response = match self.admit(route, &request, connection).await {
+            Ok(()) => self.respond_at(route, &request, deadline, connection).await,
             Err(reason) => rejection(reason),
         };
         set_common_headers(response.headers_mut(), closes);
         response
+    }
+
+    async fn admit(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<(), Rejection> {
+        let (headers, peer) = (request.headers(), &connection.peer);
+        // A malformed request has no certain host, and its response reveals nothing.
+        if !route.closes() {
+            self.access_control.admit_host(headers, peer)?;
+        }
+        self.access_control.admit_credentials(headers, peer).await?;
+        connection.admit();
+        Ok(())
     }
 
     /// Responds to a request that was admitted.
@@ -68,11 +87,15 @@ impl Service {
         route: Route,
         request: &Request<Incoming>,
         deadline: Instant,
-        peer: &Peer,
+        connection: &Connection,
     ) -> Response<ResponseBody> {
         let mut response = match route {
-            Route::Metrics => self.scrape(request, deadline, peer).await.unwrap_or_else(Into::into),
-            Route::Summary => self.summary(request, deadline).await.unwrap_or_else(Into::into),
+            Route::Metrics => {
+                self.scrape(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
+            Route::Summary => {
+                self.summary(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
             Route::Live(file) => asset(file),
             _ => text(route.status(), route.text()),
         };

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::sample::{EventLoopDelay, GC_BOUNDS, GcKind, Sample, Space, Tally};
-use crate::default_metrics::descriptors::{self, Descriptor, label};
+use crate::{
+    default_metrics::descriptors::{self, Descriptor},
+    exposition::label,
+};
 
 /// Returns the own labels of a sample line, followed by the common ones.
 pub(super) fn pairs(common: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<LabelPair> {

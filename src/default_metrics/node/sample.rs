@@ -26,7 +26,7 @@ pub struct Sample {
     pub event_loop_delay: Option<EventLoopDelay>,
     /// The garbage collections since the start, by the kinds seen so far.
     pub gc: Option<Vec<GcKind>>,
-    /// The figures of the process, where this crate cannot read them (not Linux).
+    /// The figures of the process, for systems where this crate cannot read them.
     pub process: Option<ProcessSample>,
 }
 
@@ -76,7 +76,7 @@ pub struct ProcessSample {
     /// System CPU seconds.
     pub cpu_system: f64,
     /// Bytes.
-    pub resident_memory: f64,
+    pub resident_memory: Option<f64>,
     /// Seconds since the epoch.
     pub start_time: f64,
 }
