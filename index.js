@@ -18,10 +18,15 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
-  const { exporter, sample, unregister } = open(options, sampler, () => path.forget())
-  const path = createTrace(counterOf(exporter, options.maxSeries), {
+  const { exporter, sample, unregister } = open(options, sampler, {
+    dropCache: () => path.dropCache(),
+    lostCalls: () => path.lostCalls()
+  })
+  exporter.onBound(() => warnOfBound(options.maxSeries))
+  const path = createTrace(exporter, {
     ...options,
-    places: exporter.propColumns,
+    propColumns: exporter.propColumns,
+    cellBits: constants.cellBits,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
 
@@ -40,7 +45,7 @@ function HypertracePrometheus (opts) {
   const stop = () => {
     if (stopped === null) {
       // From here on, other threads of the port may expire series without this one.
-      if (options.seriesIdleTimeout > 0) path.forgetForGood()
+      if (options.seriesIdleTimeout > 0) path.endCache()
       unregister()
       sampler?.stop()
       stopped = stopExporter(exporter)
@@ -87,15 +92,15 @@ function stopExporter (exporter) {
  *
  * @param {import('./lib/options').Options} options
  * @param {import('./lib/node-metrics').Sampler | null} sampler
- * @param {() => void} forget drops the cache of the trace path
+ * @param {import('./lib/open-exporter').Path} path the trace path
  */
-function open (options, sampler, forget) {
+function open (options, sampler, path) {
   const { register, metricName } = options
   let opened
   try {
-    opened = openExporter(options, sampler, forget)
+    opened = openExporter(options, sampler, path)
     const { exporter, sample } = opened
-    const sweep = () => { if (exporter.sweep()) forget() }
+    const sweep = () => { if (exporter.sweep()) path.dropCache() }
     const families = sampler === null ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
@@ -105,32 +110,6 @@ function open (options, sampler, forget) {
     opened?.exporter.abort()
     sampler?.stop()
     throw error
-  }
-}
-
-/**
- * Adapts an exporter to the trace path.
- *
- * @param {import('./binding').Exporter} exporter
- * @param {number} maxSeries
- */
-function counterOf (exporter, maxSeries) {
-  /** @param {number} slot */
-  const slotOf = (slot) => {
-    if (slot >= 0) return slot
-    warnOfBound(maxSeries)
-    return -1 - slot
-  }
-  return {
-    intern: (values) => slotOf(exporter.intern(values)),
-    internKnown: (site, object, parent, props) => {
-      const slot = exporter.internKnown(site, object, parent, props)
-      return slot === null ? -1 : slotOf(slot)
-    },
-    knowSite: (number, values) => exporter.knowSite(number, values),
-    knowProps: (number, values) => exporter.knowProps(number, values),
-    forget: () => exporter.forget(),
-    createCells: (index) => exporter.createCells(index)
   }
 }
 

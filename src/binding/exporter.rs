@@ -11,7 +11,7 @@ use std::{
 
 use napi::{
     Env, Error, Result,
-    bindgen_prelude::{AsyncTask, Float64Array},
+    bindgen_prelude::{AsyncTask, Float64Array, FunctionRef},
 };
 use napi_derive::napi;
 
@@ -46,6 +46,8 @@ pub struct Exporter {
     /// Keeps the process alive while this thread's server is open. It is the one handle that every
     /// runtime can reference, and that no test puts under a fake clock.
     keep_alive: Option<ThreadCall<bool>>,
+    /// Called when the bound shortens a label set for the first time.
+    pub(super) on_bound: Option<FunctionRef<(), ()>>,
     /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
     pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
@@ -188,7 +190,7 @@ impl Exporter {
     fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, keep_alive, cell_blocks: HashMap::new() })
+        Ok(Self { inner, keep_alive, on_bound: None, cell_blocks: HashMap::new() })
     }
 
     /// Sets whether the open server keeps the process alive.

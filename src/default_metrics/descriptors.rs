@@ -194,8 +194,11 @@ pub static OVERFLOWED: Descriptor = counter(
 /// Grows only with the option `seriesIdleTimeout`.
 pub static EXPIRED: Descriptor = counter(
     "hypertrace_expired_total",
-    "Series that left the page because they had not been counted for the idle time-out.",
+    "Series that expired because they had not been counted for the idle timeout.",
 );
+/// Calls.
+pub static LOST: Descriptor =
+    counter("hypertrace_lost_total", "Calls that were not counted because the stack was full.");
 /// 1 or 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",
