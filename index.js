@@ -1,15 +1,13 @@
 'use strict'
 
-const { Exporter } = require('./lib/load-binding')()
-const { secure, setSecureContext } = require('./lib/access')
-const keepAlive = require('./lib/keep-alive')
-const listen = require('./lib/listen')
+const { setSecureContext } = require('./lib/access')
+const { constants } = require('./lib/binding')
 const createSampler = require('./lib/node-metrics')
+const { contentTypeOf, openExporter } = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
-const { registerMetrics } = require('./lib/register-metrics')
+const { checkRegister, registerMetrics } = require('./lib/register-metrics')
 const createTrace = require('./lib/trace')
 const { warnOfBound } = require('./lib/warnings')
-const workerId = require('./lib/worker-id')
 
 /**
  * @param {import('./index').Options} [opts]
@@ -18,44 +16,25 @@ const workerId = require('./lib/worker-id')
 function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
-  const worker = workerId()
-  const exporter = new Exporter({ ...options, worker })
-  secure(exporter, options.tls)
-  const sampler = options.collectDefaults ? createSampler() : null
-  const sample = (peek) => exporter.deliver(sampler === null ? {} : sampler.sample(peek === 1))
-
-  const { trace, forget, forgetForGood } = createTrace(counterOf(exporter, options.maxSeries), {
+  if (register !== null) checkRegister(register, options.metricName)
+  const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  const { exporter, sample, unregister } = open(options, sampler, {
+    dropCache: () => path.dropCache(),
+    lostCalls: () => path.lostCalls()
+  })
+  exporter.onBound(() => warnOfBound(options.maxSeries))
+  const path = createTrace(exporter, {
     ...options,
-    places: exporter.places,
+    propColumns: exporter.propColumns,
+    cellBits: constants.cellBits,
     cacheLimit: Math.max(65_536, 4 * options.maxSeries)
   })
 
-  let unregister = () => {}
-  let stopSweeping = () => {}
-  /** @type {ReturnType<typeof keepAlive> | null} */
-  let alive = null
-  try {
-    if (register !== null) unregister = registerMetrics(register, metricsOf(exporter, sampler && sample))
-    if (options.port !== null) {
-      const { joined } = listen(exporter, options, worker, sample)
-      if (!joined) alive = keepAlive()
-    }
-  } catch (error) {
-    unregister()
-    if (sampler !== null) sampler.stop()
-    throw error
-  }
+  // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
+  // figures. The first window of event-loop delay goes on.
+  if (options.port !== null) sample(true)
 
-  if (options.seriesIdleTimeout > 0) {
-    const stopTimer = sweepEvery(options.seriesIdleTimeout / 4, () => { if (exporter.sweep()) forget() })
-    stopSweeping = () => {
-      stopTimer()
-      // Other threads may let series go without asking this one then.
-      forgetForGood()
-    }
-  }
-
-  const metrics = () => {
+  const metrics = async () => {
     if (register !== null) return register.metrics()
     sample()
     return exporter.metrics()
@@ -65,67 +44,73 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      stopSweeping()
-      stopped = new Promise((resolve) => exporter.stop(() => resolve()))
+      // From here on, other threads of the port may expire series without this one.
+      if (options.seriesIdleTimeout > 0) path.endCache()
       unregister()
-      if (sampler !== null) sampler.stop()
-      if (alive !== null) alive.stop()
-      alive = null
+      sampler?.stop()
+      stopped = stopExporter(exporter)
     }
     return stopped
   }
 
   /** @type {import('./index').TraceFunction} */
-  const traceFunction = Object.assign(trace, {
+  const traceFunction = Object.assign(path.trace, {
     metrics,
     stop,
-    address: () => /** @type {import('./index').Address | null} */ (exporter.address()),
-    ref: () => { if (alive !== null) alive.ref(); return traceFunction },
-    setSecureContext: (tls) => setSecureContext(exporter, options, tls),
-    unref: () => { if (alive !== null) alive.unref(); return traceFunction },
-    contentType: register === null ? exporter.contentType : register.contentType,
-    register: register === null ? { metrics, contentType: exporter.contentType } : register
+    address: () => exporter.address(),
+    ref: () => { exporter.setKeepsAlive(true); return traceFunction },
+    /** @param {import('./index').SecureContext} context */
+    setSecureContext: (context) => setSecureContext(exporter, options, context),
+    unref: () => { exporter.setKeepsAlive(false); return traceFunction },
+    contentType: constants.contentType,
+    register: register ?? { metrics, contentType: constants.contentType }
   })
+  if (register !== null) Object.defineProperty(traceFunction, 'contentType', { enumerable: true, get: () => contentTypeOf(register) })
   return traceFunction
 }
 
-/** What the trace path needs of Rust. */
-function counterOf (exporter, maxSeries) {
-  const slotOf = (slot) => {
-    if (slot >= 0) return slot
-    warnOfBound(maxSeries)
-    return -1 - slot
-  }
-  return {
-    intern: (values) => slotOf(exporter.intern(values)),
-    internKnown: (site, object, parent, props) => {
-      const slot = exporter.internKnown(site, object, parent, props)
-      return slot === null ? -1 : slotOf(slot)
-    },
-    knowSite: (number, values) => exporter.knowSite(number, values),
-    knowProps: (number, values) => exporter.knowProps(number, values),
-    forget: () => exporter.forget(),
-    lendCells: (index, page) => exporter.lendCells(index, page)
-  }
+/**
+ * Stops an exporter. A rejection here would end the process of an application that does not wait for
+ * `stop()`, so that a system that refuses to stop it in the background stops it at once.
+ *
+ * @param {import('./binding').Exporter} exporter
+ * @returns {Promise<void>}
+ */
+function stopExporter (exporter) {
+  return new Promise((resolve) => {
+    try {
+      exporter.stop(resolve)
+    } catch {
+      exporter.abort()
+      resolve()
+    }
+  })
 }
 
-/** What a registry of the user's own gets to hold. */
-function metricsOf (exporter, sample) {
-  return {
-    name: exporter.metricName,
-    help: exporter.help,
-    source: exporter,
-    families: sample && (() => { sample(); return exporter.families() })
+/**
+ * Opens an exporter and registers its metrics. If either fails, nothing stays open.
+ *
+ * @param {import('./lib/options').Options} options
+ * @param {import('./lib/node-metrics').Sampler | null} sampler
+ * @param {import('./lib/open-exporter').Path} path the trace path
+ */
+function open (options, sampler, path) {
+  const { register, metricName } = options
+  let opened
+  try {
+    opened = openExporter(options, sampler, path)
+    const { exporter, sample } = opened
+    const sweep = () => { if (exporter.sweep()) path.dropCache() }
+    const families = sampler === null ? null : () => { sample(); return exporter.families() }
+    const unregister = register === null
+      ? () => {}
+      : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })
+    return { exporter, sample, unregister }
+  } catch (error) {
+    opened?.exporter.abort()
+    sampler?.stop()
+    throw error
   }
-}
-
-const LONGEST_SWEEP_MS = 60_000
-
-/** Lets idle series go now and then, without keeping the process alive. */
-function sweepEvery (ms, sweep) {
-  const timer = setInterval(sweep, Math.min(Math.max(ms, 10), LONGEST_SWEEP_MS))
-  timer.unref()
-  return () => clearInterval(timer)
 }
 
 module.exports = HypertracePrometheus

@@ -1,6 +1,6 @@
 'use strict'
 
-// Who is let in: credentials, the names that browsers may use, and what strangers are told.
+// Access control: credentials, the host names that browsers may use, and the responses to everyone else.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -34,13 +34,13 @@ const RIGHT = basic(BASIC.username, PASSWORD)
 // Only Linux has all of 127.0.0.0/8.
 const ANOTHER = process.platform === 'linux' ? '127.0.0.2' : undefined
 
-/** A server behind a door, and one GET of it. */
+/** Starts a server with access control; `ask` sends one GET. */
 function serve (options) {
   const { port } = start({ port: 0, host: '127.0.0.1', ...options }).address()
   return { port, ask: (authorization, more) => get({ port, host: '127.0.0.1', headers: { authorization }, ...more }) }
 }
 
-test('auth: a name and a password let in, on every path', async () => {
+test('auth: the right name and password give access to every path', async () => {
   const { ask } = serve({ auth: BASIC })
   for (const path of ['/metrics', '/', '/summary.json', '/live/page.css']) {
     assert.equal((await ask(RIGHT, { path })).status, 200, path)
@@ -48,7 +48,7 @@ test('auth: a name and a password let in, on every path', async () => {
   assert.equal((await ask(RIGHT, { path: '/nope' })).status, 404)
 })
 
-test('auth: without them every path and method is 401 with the challenge, and tells nothing', async () => {
+test('auth: without credentials every path and method is the same 401 with the challenge', async () => {
   const { port } = serve({ auth: BASIC })
   const answers = []
   for (const path of ['/metrics', '/', '/summary.json', '/live/page.css', '/nope', '/metrics?x=1']) {
@@ -64,7 +64,7 @@ test('auth: without them every path and method is 401 with the challenge, and te
   assert.equal(JSON.parse(answers[0]).body, 'Unauthorized\n')
 })
 
-test('auth: a bearer token lets in, and its challenge says when one was wrong', async () => {
+test('auth: the right bearer token gives access, and the challenge says when a token was wrong', async () => {
   const { ask } = serve({ auth: { bearer: TOKEN } })
   assert.equal((await ask(`Bearer ${TOKEN}`)).status, 200)
   const none = await get({ port: serve({ auth: { bearer: TOKEN } }).port, host: '127.0.0.1' })
@@ -75,18 +75,18 @@ test('auth: a bearer token lets in, and its challenge says when one was wrong', 
   assert.equal(wrong.headers['www-authenticate'], 'Bearer realm="hypertrace-prometheus", error="invalid_token"')
 })
 
-// Each against a server of its own, so that none of them waits for those before it.
+// Each is sent to a new server, so that the login throttle does not delay it.
 const wrong = [
   ['another password', basic('prometheus', 'nope')],
   ['another name', basic('Prometheus', PASSWORD)],
   ['no password', basic('prometheus', '')],
   ['neither', basic('', '')],
-  ['a part of it', RIGHT.slice(0, -4)],
-  ['more than it', RIGHT + 'AAAA'],
+  ['shortened credentials', RIGHT.slice(0, -4)],
+  ['extended credentials', RIGHT + 'AAAA'],
   ['the scheme alone', 'Basic'],
   ['no scheme', RIGHT.slice('Basic '.length)],
   ['the other scheme', RIGHT.replace('Basic', 'Bearer')],
-  ['what is not base64', 'Basic %%%%'],
+  ['invalid base64', 'Basic %%%%'],
   ['a list', `${RIGHT}, ${RIGHT}`],
   ['two lines', [RIGHT, RIGHT]],
   ['12,000 characters', 'Basic ' + 'A'.repeat(12_000)]
@@ -95,7 +95,7 @@ const wrong = [
 for (const [name, value] of wrong) {
   test(`auth: ${name} is 401`, async () => {
     const { port } = serve({ auth: BASIC })
-    // Raw, as Node's client keeps the first of two lines only.
+    // Raw headers, as the client of Node.js sends only the first of two lines.
     const lines = [value].flat().flatMap((line) => ['Authorization', line])
     const { status, body } = await get({ port, host: '127.0.0.1', headers: ['Host', 'localhost', ...lines] })
     assert.equal(status, 401)
@@ -103,7 +103,7 @@ for (const [name, value] of wrong) {
   })
 }
 
-test('auth: enormous credentials are refused, and others are served on', async () => {
+test('auth: enormous credentials are refused, and right ones are still accepted', async () => {
   const { ask } = serve({ auth: BASIC })
   for (const length of [15_000, 100_000, 5_000_000]) {
     const { status } = await ask('Basic ' + 'A'.repeat(length)).catch(() => ({ status: 'closed' }))
@@ -112,7 +112,7 @@ test('auth: enormous credentials are refused, and others are served on', async (
   }
 })
 
-test('auth: wrong guesses wait for their answers; the right credentials never wait, from the same address or another', async (t) => {
+test('auth: responses to wrong guesses are delayed; the right credentials are not, from the same address or another', async (t) => {
   const { ask } = serve({ auth: BASIC })
   const times = []
   for (let i = 0; i < 6; i++) {
@@ -121,19 +121,19 @@ test('auth: wrong guesses wait for their answers; the right credentials never wa
     times.push(performance.now() - begin)
   }
   t.diagnostic(`ms per wrong guess: ${times.map(Math.round).join(', ')}`)
-  assert.ok(times[5] >= 400, 'the sixth waits: a timer never ends early')
+  assert.ok(times[5] >= 400, 'the sixth is delayed: a timer never ends early')
   const begin = performance.now()
   const slow = ask(basic('prometheus', 'guess'))
-  let over = false
-  slow.then(() => { over = true })
+  let answered = false
+  slow.then(() => { answered = true })
   assert.equal((await ask(RIGHT)).status, 200)
   assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200)
   t.diagnostic(`two right ones meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
-  assert.equal(over, false, 'the wrong one waits still')
+  assert.equal(answered, false, 'the wrong one is still delayed')
   assert.equal((await slow).status, 401)
 })
 
-test('auth: many guesses at a time are not looked at; a connection that was let in before stays in', async () => {
+test('auth: many simultaneous guesses are not checked; a connection that had access before keeps it', async () => {
   const { ask } = serve({ auth: BASIC })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   try {
@@ -143,29 +143,29 @@ test('auth: many guesses at a time are not looked at; a connection that was let 
     const first = await Promise.race(guesses)
     assert.equal(first.status, 429)
     assert.equal(first.headers['retry-after'], '1')
-    assert.equal((await ask(RIGHT, { agent })).status, 200, 'on the connection that is known')
+    assert.equal((await ask(RIGHT, { agent })).status, 200, 'on the connection that had access before')
     if (ANOTHER !== undefined) assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200, 'from another address')
     const statuses = (await Promise.all(guesses)).map(({ status }) => status)
-    assert.equal(statuses.filter((status) => status === 401).length, 8, 'so many were looked at')
-    assert.equal((await ask(RIGHT)).status, 200, 'when they have been answered')
+    assert.equal(statuses.filter((status) => status === 401).length, 8, 'the number of guesses that were checked')
+    assert.equal((await ask(RIGHT)).status, 200, 'after all guesses were answered')
   } finally {
     agent.destroy()
   }
 })
 
-test('auth: stop() does not wait for guesses that wait', async () => {
+test('auth: stop() does not wait for delayed responses', async () => {
   const traceFunction = start({ port: 0, host: '127.0.0.1', auth: BASIC })
   const { port } = traceFunction.address()
   const ask = () => get({ port, host: '127.0.0.1', headers: { authorization: 'Basic x' } })
   for (let i = 0; i < 6; i++) await ask()
   const waiting = ask().catch(() => 'cut')
-  // Answered after the guess was sent: the guess waits by now.
+  // Answered after the guess was sent, so the guess is delayed by now.
   assert.equal((await get({ port, host: '127.0.0.1', headers: { authorization: RIGHT } })).status, 200)
   await traceFunction.stop()
-  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'it got its answer, or none')
+  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'either answered or cut')
 })
 
-test('auth: Python\'s own client is let in and kept out', { skip: lacks('python3') }, () => {
+test('auth: the client of Python\'s standard library gets access with the right password only', { skip: lacks('python3') }, () => {
   const { port } = serve({ auth: { username: 'prometheus', password: 'pass word' } })
   const script = `
 import sys, urllib.error, urllib.request as r
@@ -182,7 +182,7 @@ print(ask('pass word'), ask('nope'))
   assert.equal(stdout.trim(), '200 401', stderr)
 })
 
-test('auth: a real Prometheus is let in by basic_auth and authorization', { skip: lacks('prometheus'), timeout: 60_000 }, async (t) => {
+test('auth: a real Prometheus gets access by basic_auth and by authorization', { skip: lacks('prometheus'), timeout: 60_000 }, async (t) => {
   const one = serve({ auth: BASIC })
   const two = serve({ auth: { bearer: TOKEN } })
   const prometheus = await startPrometheus(t, {
@@ -197,7 +197,7 @@ test('auth: a real Prometheus is let in by basic_auth and authorization', { skip
 })
 
 const refused = [
-  // auth, named, code, what must not be told
+  // auth, the option that is named, code, the secret that must not be in the error
   ['user:secret-1', 'auth', 'ERR_INVALID_ARG_TYPE', /secret/],
   [['user', 'secret-1'], 'auth', 'ERR_INVALID_ARG_TYPE', /secret/],
   [true, 'auth', 'ERR_INVALID_ARG_TYPE', /true/],
@@ -219,7 +219,7 @@ const refused = [
 ]
 
 for (const [auth, named, code, secret] of refused) {
-  test(`auth: ${inspect(auth)} is refused at the call, and not told`, () => {
+  test(`auth: ${inspect(auth)} is refused at the call, and not in the error`, () => {
     assert.throws(() => HypertracePrometheus({ port: 0, auth }), (error) => {
       assert.ok(error instanceof TypeError)
       assert.equal(error.code, code)
@@ -241,7 +241,7 @@ for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.exam
   })
 }
 
-test('headers: each answer is not to be sniffed, stored or embedded', async () => {
+test('headers: every response forbids sniffing, storing and embedding', async () => {
   const { port, ask } = serve({ auth: BASIC })
   const browser = { host: 'evil.example', 'sec-fetch-site': 'same-origin' }
   const answers = {
@@ -259,7 +259,7 @@ test('headers: each answer is not to be sniffed, stored or embedded', async () =
   }
 })
 
-test('a page that other machines can read without auth warns once for each port, and says what to do', async (t) => {
+test('a page that other machines can read without auth warns once for each port, with a remedy', async (t) => {
   const occupied = [await occupy(0, '127.0.0.1'), await occupy(0, '127.0.0.1')]
   const ports = occupied.map(({ port }) => port)
   await Promise.all(occupied.map(({ free }) => free()))
@@ -271,7 +271,7 @@ test('a page that other machines can read without auth warns once for each port,
   assert.match(stderr, /auth/)
 })
 
-test('a page that is this machine\'s alone, or has auth, does not warn; secrets are nowhere', async (t) => {
+test('a page on a loopback address or with auth gives no warning, and no secret is printed', async (t) => {
   const secret = 'secret-of-this-test'
   const list = [{}, { host: '127.0.0.1' }, { host: '127.0.0.2' }, { host: '0.0.0.0', auth: { username: 'u', password: secret } }, { host: '0.0.0.0', auth: { bearer: secret } }]
   const { code, stderr } = await startProgram(t, OPENER, [JSON.stringify(list)]).ended()
@@ -279,31 +279,31 @@ test('a page that is this machine\'s alone, or has auth, does not warn; secrets 
   assert.equal(stderr, '')
 })
 
-test('auth: a worker thread that joins has the same auth, or leaves it out', async () => {
+test('auth: a worker thread that joins has the same auth or none', async () => {
   const { port, ask } = serve({ auth: BASIC })
   const script = `
     const { workerData, parentPort } = require('node:worker_threads')
     const HypertracePrometheus = require(${JSON.stringify(ROOT)})
-    let told
+    let result
     try {
       const traceFunction = HypertracePrometheus({ host: '127.0.0.1', collectDefaults: false, ...workerData })
-      told = 'joined'
+      result = 'joined'
       traceFunction.stop()
     } catch (error) {
-      told = error.code + ' ' + require('node:util').inspect(error)
+      result = error.code + ' ' + require('node:util').inspect(error)
     }
-    parentPort.postMessage(told)`
+    parentPort.postMessage(result)`
   const join = async (options) => {
     const worker = new Worker(script, { eval: true, workerData: { port, ...options } })
-    const [[told]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
-    return told
+    const [[result]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+    return result
   }
   assert.equal(await join({}), 'joined')
   assert.equal(await join({ auth: BASIC }), 'joined')
   for (const auth of [{ username: 'prometheus', password: 'secret-2' }, { bearer: 'secret-2' }]) {
-    const told = await join({ auth })
-    assert.match(told, /^ERR_INVALID_ARG_VALUE .*"auth"/)
-    assert.doesNotMatch(told, /secret-2|staple/)
+    const result = await join({ auth })
+    assert.match(result, /^ERR_INVALID_ARG_VALUE .*"auth"/)
+    assert.doesNotMatch(result, /secret-2|staple/)
   }
   assert.match(await join({ allowedHosts: ['a.example'] }), /^ERR_INVALID_ARG_VALUE .*"allowedHosts"/)
   assert.equal((await ask(RIGHT)).status, 200)

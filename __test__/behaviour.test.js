@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * What the package of this name did at 1.0.0 and what people's applications hold on to: the endpoint, the page, and the labels of
- * calls through hypertrace. `labels.test.js` has the label rules one by one.
+ * The behaviour of 1.0.0 that applications rely on: the endpoint, the page, and the labels of calls through hypertrace.
+ * `labels.test.js` has the label rules in detail.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -19,7 +19,7 @@ const TYPE = '# TYPE trace_counter counter'
 
 const { start, stopAll } = createExporters()
 
-/** An exporter that hypertrace calls, on a port of its own. */
+/** Starts an exporter that hypertrace calls, on a free port. */
 function startTracing (options) {
   const traceFunction = start({ port: 0, ...options })
   setTraceFunction(traceFunction)
@@ -52,7 +52,7 @@ describe('the endpoint', () => {
     assert.ok(body.startsWith(`${HELP}\n${TYPE}\n`))
   })
 
-  test('answers nothing more once stop() is called', async () => {
+  test('does not answer after stop()', async () => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     assert.equal((await get({ port })).status, 200)
@@ -70,7 +70,7 @@ describe('the endpoint', () => {
     assert.equal((await get({ port })).status, 200)
   })
 
-  test('is not there without a port, and metrics() gives the page all the same', async () => {
+  test('does not exist without a port, and metrics() returns the page', async () => {
     const traceFunction = start({})
     assert.equal(traceFunction.address(), null)
     traceFunction(payload())
@@ -78,7 +78,7 @@ describe('the endpoint', () => {
     assert.ok(text.startsWith(`${HELP}\n${TYPE}\ntrace_counter{`))
   })
 
-  test('serves what metrics() gives', async () => {
+  test('serves the page that metrics() returns', async () => {
     const traceFunction = start({ port: 0 })
     for (let id = 0; id < 20; id++) traceFunction(payload({ object: { id } }))
     assert.equal(await page(traceFunction), await traceFunction.metrics())
@@ -86,12 +86,12 @@ describe('the endpoint', () => {
 })
 
 describe('the page', () => {
-  test('is exactly three lines on \\n without series and defaults', async () => {
+  test('is exactly three lines without series and default metrics', async () => {
     const body = await page(start({ port: 0 }))
     assert.deepEqual(body.split('\n'), [HELP, TYPE, ''])
   })
 
-  test('has the default metrics, after the counter, when they are asked for or nothing is said', async () => {
+  test('has the default metrics after the counter, by default and with collectDefaults: true', async () => {
     for (const collectDefaults of [true, undefined]) {
       const traceFunction = start({ port: 0, collectDefaults })
       traceFunction(payload())
@@ -107,7 +107,7 @@ describe('the page', () => {
     assert.deepEqual([...parse(body).keys()], ['trace_counter'])
   })
 
-  test('has its first series on the third line, the count at its end, without a point', async () => {
+  test('has its first series on the third line, which ends in a whole number', async () => {
     const traceFunction = startTracing({ collectDefaults: true })
     const child = new Child()
     child.work()
@@ -116,7 +116,7 @@ describe('the page', () => {
     assert.match((await page(traceFunction)).split('\n')[2], /^trace_counter\{.*\} 2$/)
   })
 
-  test('shows every call that was made before it was asked for', async () => {
+  test('shows every call that was made before', async () => {
     const traceFunction = start({ port: 0 })
     for (let calls = 1; calls <= 30; calls++) {
       traceFunction(payload())
@@ -126,7 +126,7 @@ describe('the page', () => {
 })
 
 describe('the labels of a call through hypertrace', () => {
-  test('say which object was called, by which function of which file, under which id', async () => {
+  test('name the object, the calling function and file, and the id', async () => {
     const traceFunction = startTracing()
     new Child().work('some-id')
     const [labels] = await labelSets(traceFunction)
@@ -138,14 +138,14 @@ describe('the labels of a call through hypertrace', () => {
     assert.equal(labels.id, 'some-id')
   })
 
-  test('name no parent where there is none', async () => {
+  test('name no parent if there is none', async () => {
     const traceFunction = startTracing()
     new Child().work()
     const [labels] = await labelSets(traceFunction)
     assert.deepEqual(Object.keys(labels).filter((name) => name.startsWith('parent')), [])
   })
 
-  test('name the parent where there is one', async () => {
+  test('name the parent', async () => {
     const traceFunction = startTracing()
     const parent = new Parent()
     new Child(parent).work()
@@ -171,7 +171,7 @@ describe('the labels of a call through hypertrace', () => {
     ])
   })
 
-  test('have the allowed props of the call, the object and the parent, each under its own name', async () => {
+  test('have the allowed props of the call, the object and the parent, each with its prefix', async () => {
     const traceFunction = startTracing({ allowedProps: ['foo'] })
     new Child(new Parent({ foo: 'of the parent' }), { foo: 'of the object' }).work({ foo: 42 })
     const [labels] = await labelSets(traceFunction)
@@ -187,7 +187,7 @@ describe('the labels of a call through hypertrace', () => {
     assert.deepEqual(Object.keys(labels).filter((name) => name.includes('props')), ['object_props_allowed'])
   })
 
-  test('see a prop of the object that changes', async () => {
+  test('follow a prop of the object that changes', async () => {
     const traceFunction = startTracing({ allowedProps: ['state'] })
     const props = { state: 'opening' }
     const child = new Child(null, props)
@@ -197,7 +197,7 @@ describe('the labels of a call through hypertrace', () => {
     assert.deepEqual((await labelSets(traceFunction)).map((labels) => labels.object_props_state), ['opening', 'open'])
   })
 
-  test('tell two call sites in one function of one object apart by nothing: they are one series', async () => {
+  test('are the same for two call sites in one function: one series', async () => {
     const traceFunction = startTracing()
     const child = new Child()
     function here () { child.tracer.trace(); child.tracer.trace() }
@@ -205,7 +205,7 @@ describe('the labels of a call through hypertrace', () => {
     assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [2])
   })
 
-  test('of two classes of one name are the same, and so is their series', async () => {
+  test('are the same for two classes of one name: one series', async () => {
     const traceFunction = startTracing()
     const copies = [0, 1].map(() => class Twin {
       constructor () { this.tracer = createTracer(this) }
@@ -216,7 +216,7 @@ describe('the labels of a call through hypertrace', () => {
   })
 })
 
-describe('options of before', () => {
+describe('the options', () => {
   test('may be left out altogether', async () => {
     const traceFunction = start()
     traceFunction(payload())

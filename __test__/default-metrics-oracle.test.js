@@ -11,7 +11,7 @@ const SAMPLE = /^nodejs_active_resources_total (\d+)$/m
 async function page (config) {
   const register = new Registry()
   collectDefaultMetrics({ register, ...config })
-  await register.metrics() // the first page lacks the figures of a loop that has not turned yet
+  await register.metrics() // the first page lacks the delay of the event loop
   return register.metrics()
 }
 
@@ -23,20 +23,20 @@ test('prom-client declares the 31 families that this package promises', async ()
   assert.deepEqual(families.get('nodejs_version_info').labelNames, ['major', 'minor', 'patch', 'version'])
 })
 
-test('the comparison passes prom-client\'s own pages', async () => {
+test('the comparison accepts the pages of prom-client', async () => {
   await assertDefaultFamilies(await page())
   await assertDefaultFamilies(await page({ prefix: 'app_', labels: { app: 'a' } }), { prefix: 'app_', labelNames: ['app'] })
 })
 
-test('the comparison sees every difference', async () => {
+test('the comparison finds every difference', async () => {
   const good = await page()
   const changed = {
     'a help text': good.replace('Total number of active resources.', 'Total number of active resources'),
     'a type': good.replace('nodejs_active_resources_total gauge', 'nodejs_active_resources_total counter'),
-    'a label more': good.replace(SAMPLE, 'nodejs_active_resources_total{x="1"} $1'),
-    'a label less': good.replace(/,patch="\d+"/, ''),
-    'a family less': good.replace(/^.*nodejs_active_resources_total .*\n/gm, ''),
-    'a family more': good + '# HELP nodejs_x x\n# TYPE nodejs_x gauge\n',
+    'an additional label': good.replace(SAMPLE, 'nodejs_active_resources_total{x="1"} $1'),
+    'a missing label': good.replace(/,patch="\d+"/, ''),
+    'a missing family': good.replace(/^.*nodejs_active_resources_total .*\n/gm, ''),
+    'an additional family': good + '# HELP nodejs_x x\n# TYPE nodejs_x gauge\n',
     'another order': good.replace(/^([^]*)(# HELP nodejs_version_info [^]*\n\n)([^]*)$/, '$2$1$3')
   }
   for (const [what, text] of Object.entries(changed)) {

@@ -4,19 +4,19 @@ const test = require('node:test')
 const HypertracePrometheus = require('..')
 const { assertDefaultFamilies } = require('./support/default-metrics')
 
-test('the page has prom-client\'s default families, all and alike', async (t) => {
+test('the page has all default families of prom-client, declared alike', async (t) => {
   const trace = HypertracePrometheus()
   t.after(() => trace.stop())
   await assertDefaultFamilies(await trace.metrics())
 })
 
-test('a prefix and default labels reach every default family', async (t) => {
+test('a prefix and default labels apply to every default family', async (t) => {
   const trace = HypertracePrometheus({ prefix: 'app_', defaultLabels: { region: 'north' } })
   t.after(() => trace.stop())
   await assertDefaultFamilies(await trace.metrics(), { prefix: 'app_', labelNames: ['region'] })
 })
 
-test('the default families also come over HTTP', async (t) => {
+test('the page over HTTP has the default families', async (t) => {
   const trace = HypertracePrometheus({ port: 0 })
   t.after(() => trace.stop())
   const response = await fetch(`http://localhost:${trace.address().port}/metrics`)

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The label rules of `trace_counter`, one by one, by payloads made by hand: dashboards hold on to each of them.
+ * The label rules of `trace_counter`, each by payloads made by hand. Dashboards rely on every one of them.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -15,7 +15,7 @@ const { start, stopAll } = createExporters()
 
 afterEach(stopAll)
 
-/** The labels of the one series that these payloads make. */
+/** Returns the labels of the one series that these payloads create. */
 async function labelsOf (options, ...payloads) {
   const traceFunction = start(options)
   for (const each of payloads) traceFunction(each)
@@ -29,7 +29,7 @@ describe('a payload', () => {
     object_classname: 'Thing', object_id: '1', caller_functionname: 'work', caller_filename: '/app/thing.js'
   }
 
-  test('always gives class, object id, function and file, even where they are undefined or null', async () => {
+  test('always has class, object id, function and file, even if they are undefined or null', async () => {
     assert.deepEqual(await labelsOf({}, payload()), base)
     assert.deepEqual(
       await labelsOf({}, payload({
@@ -39,7 +39,7 @@ describe('a payload', () => {
     )
   })
 
-  test('gives an id only where it is truthy', async () => {
+  test('has an id only if it is truthy', async () => {
     for (const id of [null, undefined, '', 0, -0, NaN, false, 0n]) {
       assert.deepEqual(await labelsOf({}, payload({ id })), base, `id ${String(id)}`)
     }
@@ -49,7 +49,7 @@ describe('a payload', () => {
     }
   })
 
-  test('gives a parent\'s class and id each where it is truthy', async () => {
+  test('has the class and the id of a parent, each if it is truthy', async () => {
     const labels = async (parentObject) => {
       const all = await labelsOf({}, payload({ parentObject }))
       return [all.parent_object_classname, all.parent_object_id]
@@ -63,7 +63,7 @@ describe('a payload', () => {
     assert.deepEqual(await labels({ className: 'P', id: '5' }), ['P', '5'])
   })
 
-  test('gives a prop where it is not undefined, null included', async () => {
+  test('has a prop if it is not undefined, also null', async () => {
     const props = async (props) => {
       const labels = await labelsOf({ allowedProps: ['x'] }, payload({ caller: { props } }))
       return labels.caller_props_x
@@ -79,7 +79,7 @@ describe('a payload', () => {
     assert.equal(await props(Object.create({ x: 'inherited' })), 'inherited')
   })
 
-  test('gives values as JavaScript writes them, and those that are written alike are one series', async () => {
+  test('has values as String() writes them; values that are written alike are one series', async () => {
     const traceFunction = start({ allowedProps: ['x'] })
     for (const x of [1, '1', 1n, [1], { toString: () => 1 }, 1.0]) traceFunction(payload({ caller: { props: { x } } }))
     for (const x of [{}, '[object Object]', null, 'null']) traceFunction(payload({ caller: { props: { x } } }))
@@ -97,7 +97,7 @@ describe('a payload', () => {
     assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [3])
   })
 
-  test('of hypertrace 1.0.0 has no id key, and props that live on in the parent', async () => {
+  test('of hypertrace 1.0.0 has no id key, and the props of its parent may change', async () => {
     const traceFunction = start({ allowedProps: ['x'] })
     const parentObject = { className: 'P', id: 1, props: { x: 1 }, ctx: {} }
     const { id, ...old } = payload({ parentObject })
@@ -116,7 +116,7 @@ describe('a payload', () => {
     assert.deepEqual(await labelsOf({ allowedProps: ['x'] }, bare, bare, bare), base)
   })
 
-  test('of two calls that share line and column keeps function and file apart', async () => {
+  test('of two calls with the same line and column differs by function and file', async () => {
     const traceFunction = start({})
     for (const functionName of ['a', 'b']) {
       for (const filename of ['/x.js', '/y.js']) {
@@ -126,7 +126,7 @@ describe('a payload', () => {
     assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [3, 3, 3, 3])
   })
 
-  test('keeps the props of the object, the parent and the call apart, whichever come together', async () => {
+  test('distinguishes the props of object, parent and call in every combination', async () => {
     const traceFunction = start({ allowedProps: ['x', 'y'] })
     const choices = [undefined, { x: 1 }, { y: 1 }, { x: 1, y: 1 }, { x: 'x' }]
     let combinations = 0
@@ -148,7 +148,7 @@ describe('a payload', () => {
     assert.ok([...counts.values()].every((count) => count === 3))
   })
 
-  test('keeps objects apart by any number or text that is an id', async () => {
+  test('distinguishes objects by any number or string as their id', async () => {
     const ids = [
       0, 1, 2, 3, 1.5, 0.5, -1, -2, -3, -4, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32, 2 ** 32 + 1, -(2 ** 31), 1e21, 1e22, NaN,
       Infinity, -Infinity, 'a', 'b', '1.0', '01', '0x1', ' 1', true, null, undefined
@@ -165,7 +165,7 @@ describe('a payload', () => {
     ])
   })
 
-  test('is never taken for another whose values, put together, read the same', async () => {
+  test('differs from another whose concatenated values are the same', async () => {
     const pairs = [
       [{ object: { className: 'Foo', id: '12' } }, { object: { className: 'Foo1', id: '2' } }],
       [{ id: 'x,object_classname:Thing' }, { id: 'x' }],
@@ -177,7 +177,7 @@ describe('a payload', () => {
     ]
     for (const [first, second] of pairs) {
       const traceFunction = start({})
-      for (const parts of [first, second, first]) traceFunction(payload(parts))
+      for (const given of [first, second, first]) traceFunction(payload(given))
       assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [2, 1], JSON.stringify([first, second]))
     }
   })
@@ -199,7 +199,7 @@ describe('allowedProps', () => {
     }
   })
 
-  test('that become the same name share a label, which the later one has', async () => {
+  test('that become the same name share a label with the value of the later one', async () => {
     assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1, 'a.b': 2 }), { caller_props_a_b: '2' })
     assert.deepEqual(await named(['a.b', 'a-b'], { 'a-b': 1, 'a.b': 2 }), { caller_props_a_b: '1' })
     assert.deepEqual(await named(['a-b', 'a.b'], { 'a-b': 1 }), { caller_props_a_b: '1' })
@@ -229,7 +229,7 @@ describe('counts', () => {
     for (const count of counts.values()) assert.ok(count === 28 || count === 29)
   })
 
-  test('are the instance\'s own', async () => {
+  test('belong to one instance', async () => {
     const [first, second] = [start({}), start({})]
     first(payload())
     first(payload())
@@ -238,7 +238,7 @@ describe('counts', () => {
     assert.equal(total(countsOf(await second.metrics())), 1)
   })
 
-  test('are the same when asked again', async () => {
+  test('are the same on the next page', async () => {
     const traceFunction = start({})
     traceFunction(payload())
     assert.equal(await traceFunction.metrics(), await traceFunction.metrics())

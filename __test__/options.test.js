@@ -64,21 +64,21 @@ function describe (value) {
   return typeof value === 'object' ? JSON.stringify(value) : `${typeof value} ${String(value)}`
 }
 
-test('options that are no object are refused', () => {
+test('options of a type other than object are refused', () => {
   for (const value of [1, 'x', true]) {
     assert.throws(() => HypertracePrometheus(value), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
   }
 })
 
-test('an unknown label of omitLabels is named, with the known ones', () => {
+test('the error for an unknown label of omitLabels names it and lists the valid ones', () => {
   assert.throws(() => HypertracePrometheus({ omitLabels: ['object_idd'] }), (error) => {
     assert.match(error.message, /"object_idd"/)
-    assert.match(error.message, /object_classname, object_id, caller_functionname, caller_filename, id, parent_object_classname, parent_object_id/)
+    assert.match(error.message, /object_classname, caller_functionname, caller_filename, id, parent_object_classname, object_id, parent_object_id/)
     return true
   })
 })
 
-test('no argument, null and unknown options are taken', async () => {
+test('no argument, null and unknown options are accepted', async () => {
   for (const value of [undefined, null, {}, { unknown: 1 }, { port: null, register: null, allowedProps: null }]) {
     const traceFunction = HypertracePrometheus(value)
     assert.equal(traceFunction.address(), null)
@@ -86,13 +86,13 @@ test('no argument, null and unknown options are taken', async () => {
   }
 })
 
-test('a port may be digits, as an environment variable has it', async () => {
+test('a port may be the digits of an environment variable', async () => {
   const traceFunction = HypertracePrometheus({ port: '0', collectDefaults: false })
   assert.ok(traceFunction.address().port > 0)
   await traceFunction.stop()
 })
 
-test('a wrong option leaves nothing behind', () => {
+test('nothing stays open after an option was refused', () => {
   const before = process.getActiveResourcesInfo().length
   for (let i = 0; i < 10; i++) {
     assert.throws(() => HypertracePrometheus({ port: 0, host: 'no.such.host.invalid' }), { code: 'ENOTFOUND', syscall: 'getaddrinfo' })

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The tests that came with 1.0.0, unchanged but for their ports, pointed at ours.
+ * The tests of 1.0.0, unchanged except for their ports, run against this package.
  */
 
 const { test } = require('node:test')
@@ -15,7 +15,7 @@ const path = require('node:path')
 const suite = require.resolve('hypertrace-prometheus-reference/test/test.js')
 const FIXED_PORTS = ['4343', '4342']
 
-/** Ports that nothing listens on, on any interface: taken all at once, so that they differ, and let go. */
+/** Returns ports that nothing listens on, on any interface: opened at the same time, so that they differ, and closed. */
 async function freePorts (count) {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0))
   await Promise.all(servers.map((server) => once(server, 'listening')))
@@ -25,7 +25,7 @@ async function freePorts (count) {
 }
 
 /**
- * @param {string} subject the module that the file is to test
+ * @param {string} subject the module to test
  */
 async function runSuite (subject) {
   const free = await freePorts(FIXED_PORTS.length)
@@ -42,8 +42,8 @@ async function runSuite (subject) {
 }
 
 const subjects = {
-  'every test that 1.0.0 came with passes against ours': path.resolve(__dirname, '..'),
-  'every test that 1.0.0 came with passes against 1.0.0 itself, run the same way': 'hypertrace-prometheus-reference'
+  'every test of 1.0.0 passes against this package': path.resolve(__dirname, '..'),
+  'every test of 1.0.0 passes against 1.0.0, run in the same way': 'hypertrace-prometheus-reference'
 }
 
 for (const [name, subject] of Object.entries(subjects)) {

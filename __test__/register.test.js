@@ -1,8 +1,7 @@
 'use strict'
 
 /*
- * A registry of the user's own, proved against each package that people use: they are the judges
- * here, ours only puts its metrics in.
+ * The option `register`, with the real registries of each package that people use.
  */
 
 const assert = require('node:assert/strict')
@@ -19,7 +18,7 @@ const clients = ['prom-client-14', 'prom-client']
 if (Number(process.versions.node.split('.')[0]) >= 22) {
   clients.push('@prometheus-io/client')
 } else {
-  // Which loads on Node.js 22 and newer only.
+  // It loads on Node.js 22 and newer only.
   test('@prometheus-io/client: the same, on Node.js 22', { skip: lacks('node22'), timeout: 60_000 }, () => {
     const { status, stdout } = spawnSync(findRuntime('node22'), ['--test', '--test-reporter=tap', __filename],
       { encoding: 'utf8', env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
@@ -40,7 +39,7 @@ const sampleLines = (page) => page.split('\n').filter((line) => line.startsWith(
 for (const name of clients) {
   const client = require(name)
 
-  test(`${name}: metrics() carries the counts and the default families`, async (t) => {
+  test(`${name}: metrics() has the counts and the default families`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, allowedProps: ['p'] })
     t.after(traceFunction.stop)
@@ -60,7 +59,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: getMetricsAsJSON() and getSingleMetric() give the counter`, async (t) => {
+  test(`${name}: getMetricsAsJSON() and getSingleMetric() return the counter`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
     t.after(traceFunction.stop)
@@ -77,7 +76,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: setDefaultLabels() adds labels, and ours win`, async (t) => {
+  test(`${name}: setDefaultLabels() adds labels, and the counter's own labels win`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
     t.after(traceFunction.stop)
@@ -97,7 +96,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: resetMetrics() starts the counts anew`, async (t) => {
+  test(`${name}: resetMetrics() resets the counts`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register })
     t.after(traceFunction.stop)
@@ -112,7 +111,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: stop() takes out all that was put in, and only that`, async (t) => {
+  test(`${name}: stop() removes the metrics of the exporter, and no others`, async (t) => {
     const register = new client.Registry()
     const own = new client.Gauge({ name: 'own', help: 'own', registers: [register] })
     own.set(1)
@@ -126,7 +125,7 @@ for (const name of clients) {
     await again.stop()
   })
 
-  test(`${name}: default families that are there already stay their owner's`, async (t) => {
+  test(`${name}: default families that the register has already stay their owner's`, async (t) => {
     const register = new client.Registry()
     client.collectDefaultMetrics({ register })
     const held = register.getMetricsAsArray()
@@ -138,7 +137,7 @@ for (const name of clients) {
     assert.deepEqual(register.getMetricsAsArray(), held)
   })
 
-  test(`${name}: a trace_counter that is there already is an error that leaves nothing behind`, async (t) => {
+  test(`${name}: a register that has a trace_counter is refused, and nothing stays open`, async (t) => {
     const register = new client.Registry()
     const first = HypertracePrometheus({ register, collectDefaults: false })
     t.after(first.stop)
@@ -152,7 +151,7 @@ for (const name of clients) {
     assert.equal(register.getMetricsAsArray().length, 0)
   })
 
-  test(`${name}: Registry.merge() takes ours with others`, async (t) => {
+  test(`${name}: Registry.merge() merges the counter with others`, async (t) => {
     const register = new client.Registry()
     const other = new client.Registry()
     new client.Counter({ name: 'others_total', help: 'o', registers: [other] }).inc()
@@ -164,7 +163,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: with a port as well, the page is the register's`, async (t) => {
+  test(`${name}: with a port, the page is the register's`, async (t) => {
     const register = new client.Registry()
     const own = new client.Gauge({ name: 'own', help: 'own', registers: [register], collect () { own.set(42) } })
     const traceFunction = HypertracePrometheus({ register, port: 0, collectDefaults: false })
@@ -179,7 +178,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: a register that cannot render gives what Rust owns, marked incomplete`, async (t) => {
+  test(`${name}: the page of a register that cannot render has the families of Rust and is marked incomplete`, async (t) => {
     const register = new client.Registry()
     register.registerMetric({ name: 'own', get: async () => { throw new Error('no figure') } })
     const traceFunction = HypertracePrometheus({ register, port: 0 })

@@ -57,6 +57,39 @@ for (const [runtime, { title, args = [] }] of Object.entries(TESTED)) {
       results.get(runtime)?.set(kind, families)
     })
   }
+
+  test(`runtimes: an open server keeps ${title} alive`, { skip, timeout: LIMIT_MS }, async (t) => {
+    const { child, closed, firstLine } = startApplication(t, runtime, [...args, 'stays.cjs'])
+    const port = Number(await firstLine())
+    for (let scrape = 0; scrape < 5; scrape++) assert.equal((await get({ port, host: '127.0.0.1' })).status, 200)
+    child.kill('SIGKILL')
+    assert.deepEqual(await closed, [null, 'SIGKILL'])
+  })
+
+  test(`runtimes: after unref() the server does not keep ${title} alive`, { skip, timeout: LIMIT_MS }, async (t) => {
+    const { closed, firstLine } = startApplication(t, runtime, [...args, 'ends.cjs'])
+    assert.match(await firstLine(), /^\d+$/)
+    assert.deepEqual(await closed, [0, null])
+  })
+}
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string} runtime
+ * @param {string[]} args
+ */
+function startApplication (t, runtime, args) {
+  const child = spawn(/** @type {string} */ (findRuntime(runtime)), args, { cwd: project, stdio: ['pipe', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
+  const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const firstLine = async () => {
+    const line = await lines.next()
+    assert.ok(!line.done, `no line was written; stderr: ${stderr}`)
+    return line.value
+  }
+  return { child, lines, firstLine, closed: once(child, 'close'), errors: () => stderr }
 }
 
 /**
@@ -68,16 +101,8 @@ for (const [runtime, { title, args = [] }] of Object.entries(TESTED)) {
 async function testApplication (t, runtime, args) {
   const stdin = runtime === 'bare' ? `require(${JSON.stringify(findRuntime('bare-process'))})` : "require('node:process')"
   fs.writeFileSync(path.join(project, 'stdin.cjs'), `module.exports = ${stdin}.stdin\n`)
-  const child = spawn(/** @type {string} */ (findRuntime(runtime)), args, { cwd: project, stdio: ['pipe', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  const closed = once(child, 'close')
-  const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-
-  const first = await lines.next()
-  assert.ok(!first.done, `no line was written; stderr: ${stderr}`)
-  const { port, page } = JSON.parse(first.value)
+  const { child, lines, firstLine, closed, errors } = startApplication(t, runtime, args)
+  const { port, page } = JSON.parse(await firstLine())
   const { status, headers, body } = await get({ port, host: '127.0.0.1' })
   assert.equal(status, 200)
   assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
@@ -89,7 +114,7 @@ async function testApplication (t, runtime, args) {
   assert.equal((await lines.next()).value, 'stopped')
   await assert.rejects(get({ port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' })
   const [code, signal] = await closed
-  assert.equal(signal ?? code, 0, stderr)
+  assert.equal(signal ?? code, 0, errors())
   return [...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)
 }
 

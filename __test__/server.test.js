@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The server as JavaScript sees it: how it starts, what it says when it cannot, how it ends. Its
- * protocol is tested on raw sockets, in tests/.
+ * Start, errors and end of the server, through the public API. The protocol is tested on raw sockets,
+ * in tests/.
  */
 
 const assert = require('node:assert/strict')
@@ -31,14 +31,14 @@ function start (t, options) {
   return traceFunction
 }
 
-/** What this process holds when the servers of earlier tests are gone: threads end just after they have told so. */
+/** Returns the holdings of this process after the servers of earlier tests have ended: a thread ends just after its notice. */
 async function settledHoldings () {
   await until(() => (serverThreads() ?? []).length === 0, 'every server thread has ended')
-  await new Promise((resolve) => setImmediate(resolve)) // Node closes its own handles in between
+  await new Promise((resolve) => setImmediate(resolve)) // Node.js closes its own handles in between
   return holdings()
 }
 
-/** The answer to one request, its body still to be read. */
+/** Sends one request and resolves to the response, whose body is not read yet. */
 function ask (port, { path = '/metrics', method = 'GET', agent } = {}) {
   return new Promise((resolve, reject) => {
     const request = http.request({ host: '127.0.0.1', port, path, method, agent: agent ?? false, timeout: 10_000 })
@@ -49,14 +49,14 @@ function ask (port, { path = '/metrics', method = 'GET', agent } = {}) {
   })
 }
 
-/** The body of an answer; rejects where it is cut. */
+/** Reads the body of a response; rejects if it is cut. */
 async function bodyOf (response) {
   const chunks = []
   for await (const chunk of response) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
 }
 
-/** Series whose lines make a page of so many megabytes: more than the sockets' buffers hold. */
+/** Counts so many series that the page has this size: more than the buffers of the sockets. */
 function fill (traceFunction, megabytes) {
   const filename = '/' + 'x'.repeat(1000)
   const series = megabytes * 950
@@ -66,14 +66,14 @@ function fill (traceFunction, megabytes) {
 
 const factsOf = ({ name, message, code, errno, syscall, address, port }) => ({ name, message, code, errno, syscall, address, port })
 
-/** What Node's own server says of the same port. */
+/** Returns the error of a Node.js server on the same port. */
 async function nodesError (port, host) {
   const error = await occupy(port, host).then(() => null, (error) => error)
-  assert.notEqual(error, null, 'Node has the port')
+  assert.notEqual(error, null, 'a Node.js server could listen')
   return error
 }
 
-test('the first answers come right after the call, on any free port', LIMIT, async (t) => {
+test('the server answers when the call returns, on any free port', LIMIT, async (t) => {
   const traceFunction = start(t)
   const { address, family, port } = traceFunction.address()
   assert.equal(address, '127.0.0.1')
@@ -90,12 +90,12 @@ test('the first answers come right after the call, on any free port', LIMIT, asy
   assert.equal(traceFunction.address(), null)
 })
 
-test('a port may come as the digits of an environment variable', LIMIT, async (t) => {
+test('a port may be the digits of an environment variable', LIMIT, async (t) => {
   const traceFunction = start(t, { port: '0' })
   assert.equal((await get({ port: traceFunction.address().port })).status, 200)
 })
 
-test('many requests share one connection of Node\'s own client, whatever they ask for', LIMIT, async (t) => {
+test('many requests share one connection of the Node.js client, whatever their path and method', LIMIT, async (t) => {
   const { port } = start(t).address()
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())
@@ -122,11 +122,11 @@ test('many requests share one connection of Node\'s own client, whatever they as
     if (method === 'HEAD') assert.equal(body, '', what)
     if (method === 'GET') assert.notEqual(body, '', what)
     if (status === 405) assert.equal(response.headers.allow, 'GET, HEAD')
-    assert.equal(request.reusedSocket, requests++ > 0, `${what} comes on the connection of those before`)
+    assert.equal(request.reusedSocket, requests++ > 0, `${what} uses the connection of the requests before`)
   }
 })
 
-test('case 35: a port in use throws what Node says, leaves nothing behind, and a retry works', LIMIT, async (t) => {
+test('case 35: a port in use throws the error of Node.js, nothing stays open, and a retry works', LIMIT, async (t) => {
   for (const host of hasIPv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
     const other = await occupy(0, host)
     t.after(other.free)
@@ -151,7 +151,7 @@ test('case 35: a port in use throws what Node says, leaves nothing behind, and a
   }
 })
 
-test('case 35: two of ours do not share a port', LIMIT, async (t) => {
+test('case 35: two exporters of one thread do not share a port', LIMIT, async (t) => {
   const first = start(t)
   const { port } = first.address()
   assert.throws(() => HypertracePrometheus({ port }), { code: 'EADDRINUSE', syscall: 'listen', port })
@@ -161,7 +161,7 @@ test('case 35: two of ours do not share a port', LIMIT, async (t) => {
   assert.equal((await get({ port })).status, 200)
 })
 
-test('case 35: a registry is as it was when the port is in use', LIMIT, async (t) => {
+test('case 35: a register is unchanged when the port is in use', LIMIT, async (t) => {
   const { Registry } = require('prom-client')
   const register = new Registry()
   const { port } = start(t).address()
@@ -170,16 +170,16 @@ test('case 35: a registry is as it was when the port is in use', LIMIT, async (t
 })
 
 const freePorts = isLinux ? Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) : 0
-const anyPort = freePorts > 80 ? false : 'this machine gives port 80 to anybody'
+const anyPort = freePorts > 80 ? false : 'on this machine every user may open port 80'
 
-test('case 35: a port that needs privilege throws what Node says, and leaves nothing behind', { skip: anyPort, ...LIMIT }, () => {
+test('case 35: a privileged port throws the error of Node.js, and nothing stays open', { skip: anyPort, ...LIMIT }, () => {
   const { ours, theirs, before, after } = run('listen.js', ['localhost', '80'])
   assert.equal(ours.code, 'EACCES')
   assert.deepEqual(ours, theirs)
   assert.deepEqual(after, before)
 })
 
-test('case 36: a host that cannot be had throws, and leaves nothing behind', LIMIT, async () => {
+test('case 36: a host that cannot be listened on throws, and nothing stays open', LIMIT, async () => {
   const before = await settledHoldings()
   const notFound = (host) => ({
     name: 'Error', message: `getaddrinfo ENOTFOUND ${host}`, code: 'ENOTFOUND', errno: -3008, syscall: 'getaddrinfo', hostname: host
@@ -224,11 +224,11 @@ test('case 37: 0.0.0.0 answers on IPv4, 127.0.0.1 on nothing else', LIMIT, async
   }
 })
 
-// A network of its own, without IPv6.
+// A network namespace without IPv6.
 const WITHOUT_IPV6 = ['unshare', '-n', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec "$@"', 'sh']
 const noNetwork = spawnSync(WITHOUT_IPV6[0], [...WITHOUT_IPV6.slice(1), 'true']).status === 0
   ? false
-  : 'a network without IPv6 takes root on Linux, unshare and ip'
+  : 'a network without IPv6 needs root on Linux, unshare and ip'
 
 test('case 37: without IPv6 localhost and :: answer on IPv4', { skip: noNetwork, ...LIMIT }, () => {
   for (const host of ['localhost', '::']) {
@@ -238,7 +238,7 @@ test('case 37: without IPv6 localhost and :: answer on IPv4', { skip: noNetwork,
   }
 })
 
-test('case 38: a scrape under way when stop() is called comes whole', LIMIT, async (t) => {
+test('case 38: a scrape in progress when stop() is called is complete', LIMIT, async (t) => {
   const traceFunction = start(t, { collectDefaults: false })
   const { port } = traceFunction.address()
   const series = fill(traceFunction, 3)
@@ -250,7 +250,7 @@ test('case 38: a scrape under way when stop() is called comes whole', LIMIT, asy
   await assertFree(port)
 })
 
-test('case 38: a scrape whose client does not read is cut, and its client can tell', LIMIT, async (t) => {
+test('case 38: a scrape whose client does not read is cut, with an error for the client', LIMIT, async (t) => {
   const traceFunction = start(t, { collectDefaults: false })
   const { port } = traceFunction.address()
   fill(traceFunction, 4)
@@ -260,7 +260,7 @@ test('case 38: a scrape whose client does not read is cut, and its client can te
   await assert.rejects(bodyOf(response), { code: 'ECONNRESET' })
 })
 
-test('case 38: stop() twice, and at once, is one stop', LIMIT, async (t) => {
+test('case 38: simultaneous and repeated calls of stop() are one stop', LIMIT, async (t) => {
   const traceFunction = start(t)
   const { port } = traceFunction.address()
   const first = traceFunction.stop()
@@ -277,7 +277,7 @@ test('case 38: stop() twice, and at once, is one stop', LIMIT, async (t) => {
   for (const port of ports) await assertFree(port)
 })
 
-test('case 38: no request that comes after stop() is answered', LIMIT, async (t) => {
+test('case 38: no request after stop() is answered', LIMIT, async (t) => {
   const traceFunction = start(t)
   const { port } = traceFunction.address()
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
@@ -329,7 +329,7 @@ for (const [words, keepsAlive] of LIFE) {
   })
 }
 
-/** What a child program of this file's tells. */
+/** Runs a child program of this file and returns its result. */
 function run (name, args, under = []) {
   return JSON.parse(runText(name, args, under))
 }

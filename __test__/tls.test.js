@@ -1,6 +1,6 @@
 'use strict'
 
-// The page over TLS, with the clients that people have.
+// The page over TLS, with clients that people use.
 
 const assert = require('node:assert/strict')
 const { spawn, spawnSync } = require('node:child_process')
@@ -42,7 +42,7 @@ before(() => {
 })
 after(() => certificates?.remove())
 
-/** A server over TLS, its port, and one GET of it. */
+/** Starts a server with TLS; `ask` sends one GET. */
 function serve (options, more) {
   const traceFunction = start({ port: 0, host: '127.0.0.1', tls: { cert: server.cert, key: server.key, ...options }, ...more })
   const { port } = traceFunction.address()
@@ -50,14 +50,14 @@ function serve (options, more) {
   return { traceFunction, port, ask }
 }
 
-/** A connection whose handshake is done, with the certificate that was shown. */
+/** Opens a connection and completes the handshake. */
 async function connect (port, how) {
   const socket = tls.connect({ port, host: '127.0.0.1', ca: authority.cert, servername: 'localhost', ...how })
   await once(socket, 'secureConnect', { signal: AbortSignal.timeout(LIMIT_MS) })
   return socket
 }
 
-/** One scrape on an open connection. */
+/** Scrapes once on an open connection. */
 async function scrape (socket) {
   socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n')
   let text = ''
@@ -69,7 +69,7 @@ async function scrape (socket) {
 }
 
 for (const version of ['TLSv1.2', 'TLSv1.3']) {
-  test(`tls: Node's client reads the page over ${version}, with strings or Buffers`, { skip }, async () => {
+  test(`tls: the client of Node.js reads the page over ${version}, with strings or Buffers`, { skip }, async () => {
     for (const read of [String, Buffer.from, (pem) => new Uint8Array(Buffer.from(pem))]) {
       const { ask, port } = serve({ cert: read(server.cert), key: read(server.key) })
       const { status, body } = await ask({ minVersion: version, maxVersion: version })
@@ -90,7 +90,7 @@ for (const kind of ['ec', 'rsa', 'ed25519']) {
   })
 }
 
-test('tls: a page of many parts comes whole', { skip }, async () => {
+test('tls: a page of many chunks is complete', { skip }, async () => {
   const { traceFunction, ask } = serve()
   const count = 30_000
   for (let i = 0; i < count; i++) {
@@ -100,14 +100,14 @@ test('tls: a page of many parts comes whole', { skip }, async () => {
   assert.equal(body.match(/^trace_counter\{/gm).length, count)
 })
 
-test('tls: versions before minVersion are refused, and 1.1 always', { skip }, async () => {
+test('tls: versions before minVersion are refused, and version 1.1 always', { skip }, async () => {
   const { port } = serve({ minVersion: 'TLSv1.3' })
   await assert.rejects(connect(port, { maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }
   await assert.rejects(connect(serve().port, old), { message: /alert (protocol version|handshake failure)/ })
 })
 
-test('tls: a client that does not know the authority ends the handshake, and one without TLS gets a 400', { skip }, async () => {
+test('tls: a client that does not trust the authority disconnects, and one without TLS gets a 400', { skip }, async () => {
   const { port, ask } = serve()
   await assert.rejects(ask({ ca: clients.cert }), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
   const { status, body } = await get({ port, host: '127.0.0.1' })
@@ -132,7 +132,7 @@ test('tls: a client certificate that is its own authority, or of version 1, is a
   }
 })
 
-test('tls: with ca, only clients with a certificate of that authority are let in', { skip }, async () => {
+test('tls: with ca, only clients with a certificate of that authority have access', { skip }, async () => {
   const { ask } = serve({ ca: clients.cert })
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     assert.equal((await ask({ maxVersion, cert: client.cert, key: client.key })).status, 200)
@@ -144,7 +144,7 @@ test('tls: with ca, only clients with a certificate of that authority are let in
   assert.equal((await both.ask({ cert: stranger.cert, key: stranger.key })).status, 200)
 })
 
-test('tls: credentials are asked for behind it', { skip }, async () => {
+test('tls: credentials are required after the handshake', { skip }, async () => {
   const { ask } = serve({}, { auth: { bearer: 'token' } })
   assert.equal((await ask()).status, 401)
   assert.equal((await ask({ headers: { authorization: 'Bearer token' } })).status, 200)
@@ -168,7 +168,7 @@ test('tls: openssl s_client verifies it and reads the page', { skip }, async () 
   }
 })
 
-test('tls: Python\'s own client reads the page, with a certificate and a password', { skip: skip || lacks('python3') }, () => {
+test('tls: the client of Python\'s standard library reads the page, with a certificate and a password', { skip: skip || lacks('python3') }, () => {
   const { port } = serve({ ca: clients.cert }, { auth: { username: 'u', password: 'p' } })
   const script = `
 import base64, ssl, sys, urllib.request as r
@@ -205,7 +205,7 @@ test('tls: a real Prometheus scrapes over https, with basic auth and with a clie
   assert.equal(await prometheus.value('up{job="certified"}'), 1)
 })
 
-test('tls: setSecureContext changes what is shown, and open connections go on', { skip }, async () => {
+test('tls: setSecureContext replaces the certificate, and open connections stay open', { skip }, async () => {
   const { traceFunction, port, ask } = serve()
   const open = await connect(port)
   const serial = (socket) => socket.getPeerCertificate().fingerprint256
@@ -214,7 +214,7 @@ test('tls: setSecureContext changes what is shown, and open connections go on', 
   assert.equal(traceFunction.setSecureContext({ cert: other.cert, key: other.key }), undefined)
   const second = await connect(port)
   assert.notEqual(serial(second), first)
-  // A session of before does not bring the old certificate back.
+  // An earlier session does not bring the old certificate back.
   const resumed = await connect(port, { session: open.getSession() })
   assert.equal(resumed.isSessionReused(), false)
   assert.match(await scrape(open), /^HTTP\/1\.1 200 OK/)
@@ -223,7 +223,7 @@ test('tls: setSecureContext changes what is shown, and open connections go on', 
   const wrong = [{ cert: server.cert, key: other.key }, { cert: 'x', key: 'y' }, { cert: server.cert }, null, undefined, 'x']
   for (const context of wrong) assert.throws(() => traceFunction.setSecureContext(context), { code: /^ERR_INVALID_ARG_/ })
   const third = await connect(port)
-  assert.equal(serial(third), serial(second), 'what is wrong changes nothing')
+  assert.equal(serial(third), serial(second), 'a context that is refused changes nothing')
 
   traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: clients.cert, minVersion: 'TLSv1.3' })
   await assert.rejects(ask(), { message: /alert certificate required/ })
@@ -263,16 +263,16 @@ test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeou
   }
   times.sort((a, b) => a - b)
   t.diagnostic(`a scrape with its handshake during it, ms: median ${times[25].toFixed(1)}, slowest ${times[49].toFixed(1)}`)
-  await until(() => ended >= 1500, 'those that hold places lose them')
+  await until(() => ended >= 1500, 'unfinished handshakes are ended')
 })
 
-test('tls: a handshake that is not finished does not hold up stop()', { skip }, async () => {
+test('tls: an unfinished handshake does not delay stop()', { skip }, async () => {
   const { traceFunction, port } = serve()
   const socket = net.connect({ port, host: '127.0.0.1' })
   socket.on('error', () => {})
   await once(socket, 'connect')
   const closed = once(socket, 'close')
-  await connect(port).then((known) => known.destroy())
+  await connect(port).then((complete) => complete.destroy())
   await traceFunction.stop()
   socket.resume()
   await closed
@@ -295,8 +295,8 @@ const refused = {
   'an unreadable key in a Buffer': [() => ({ ...server, key: Buffer.from(anything) }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'half a key': [() => ({ ...server, key: server.key.slice(0, 150) }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'an encrypted key': [() => ({ ...server, key: certificates.encrypted(server) }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
-  'the key of another': [() => ({ ...server, key: other.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
-  'the key of another of the same kind': [() => ({ ...server, key: client.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
+  'the key of another certificate': [() => ({ ...server, key: other.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
+  'the key of another certificate of the same kind': [() => ({ ...server, key: client.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the two exchanged': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a path': [() => ({ ...server, cert: '/etc/cert.pem' }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a cert of version 1': [() => certificates.version1(), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
@@ -304,7 +304,7 @@ const refused = {
 }
 
 for (const [name, [make, named, code]] of Object.entries(refused)) {
-  test(`tls: ${name} is refused at the call, and no key is told`, { skip }, () => {
+  test(`tls: ${name} is refused at the call, and no key is in the error`, { skip }, () => {
     const options = { tls: make() }
     for (const port of [0, undefined]) {
       assert.throws(() => HypertracePrometheus({ port, ...options }), (error) => {
@@ -312,15 +312,15 @@ for (const [name, [make, named, code]] of Object.entries(refused)) {
         assert.equal(error.code, code)
         assert.ok(error.message.includes(`"${named}"`), error.message)
         assert.match(error.message, / must be .+ Received /)
-        const told = inspect(error, { showHidden: true, depth: null }).replace(/^ +at .*$/gm, '')
-        assert.doesNotMatch(told, /secret-|4711|BEGIN|MI[A-Z]/)
+        const printed = inspect(error, { showHidden: true, depth: null }).replace(/^ +at .*$/gm, '')
+        assert.doesNotMatch(printed, /secret-|4711|BEGIN|MI[A-Z]/)
         return true
       })
     }
   })
 }
 
-test('tls: no key is in what the process prints, and a page that asks for certificates does not warn', { skip }, async (t) => {
+test('tls: no key is printed, and a page that requires client certificates gives no warning', { skip }, async (t) => {
   const { cert, key } = server
   const options = { tls: { cert, key, ca: clients.cert }, auth: { username: 'u', password: anything } }
   const list = [options, { host: '0.0.0.0', ...options, auth: undefined }]
@@ -329,7 +329,7 @@ test('tls: no key is in what the process prints, and a page that asks for certif
   assert.equal(stderr, '')
 })
 
-test('tls: a worker thread that joins shows the same, or leaves it out', { skip }, async () => {
+test('tls: a worker thread that joins has the same certificate or none', { skip }, async () => {
   const { traceFunction, port, ask } = serve()
   const script = `
     const { workerData, parentPort } = require('node:worker_threads')
@@ -342,15 +342,15 @@ test('tls: a worker thread that joins shows the same, or leaves it out', { skip 
     }`
   const join = async (tls) => {
     const worker = new Worker(script, { eval: true, workerData: { port, tls } })
-    const [[told]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
-    return told
+    const [[result]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+    return result
   }
   const pair = ({ cert, key }) => ({ cert, key })
   assert.equal(await join(undefined), 'joined')
   assert.equal(await join(pair(server)), 'joined')
-  const told = await join(pair(other))
-  assert.match(told, /^ERR_INVALID_ARG_VALUE .*"tls"/)
-  assert.doesNotMatch(told, /BEGIN/)
+  const result = await join(pair(other))
+  assert.match(result, /^ERR_INVALID_ARG_VALUE .*"tls"/)
+  assert.doesNotMatch(result, /BEGIN/)
   traceFunction.setSecureContext(pair(other))
   assert.equal(await join(pair(other)), 'joined', 'the newest')
   assert.equal(await join(pair(server)), 'joined', 'the first')

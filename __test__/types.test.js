@@ -30,7 +30,7 @@ for (const [setting, compilers] of Object.entries(SETTINGS)) {
   }
 }
 
-test('types: the JavaScript holds to its JSDoc and to index.d.ts', async () => {
+test('types: the JavaScript conforms to its JSDoc and to index.d.ts', async () => {
   const { code, output } = await compile('TypeScript 7', path.join('..', '..', 'tsconfig.json'))
   assert.equal(output, '')
   assert.equal(code, 0)

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * No value of any type throws into the application, loses a count or breaks the page, wherever in a payload it stands.
+ * No value of any type in any field of a payload throws into the application, loses a count or breaks the page.
  */
 
 const { test, describe } = require('node:test')
@@ -12,8 +12,8 @@ const { parse } = require('./support/exposition')
 const { countsOf, total } = require('./support/differences')
 const HypertracePrometheus = require('..')
 
-/** Where a value can stand, and the payload with it there. */
-const places = {
+/** The fields of a payload, each with a function that puts a value into it. */
+const fields = {
   id: (id) => ({ id }),
   'object.className': (className) => ({ object: { className } }),
   'object.id': (id) => ({ object: { id } }),
@@ -41,11 +41,11 @@ async function withTraceFunction (options, use) {
   }
 }
 
-/** The one label of this name that these calls made. */
-function labelOf (options, name, parts) {
+/** Returns the value of one label, after two calls that make one series. */
+function labelOf (options, name, given) {
   return withTraceFunction({ allowedProps: ['x'], ...options }, async (traceFunction) => {
-    traceFunction(payload(parts))
-    traceFunction(payload(parts))
+    traceFunction(payload(given))
+    traceFunction(payload(given))
     const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
     assert.deepEqual(samples.map(({ value }) => value), [2])
     return samples[0].labels[name]
@@ -54,29 +54,29 @@ function labelOf (options, name, parts) {
 
 const propLabel = (x, options) => labelOf(options, 'caller_props_x', { caller: { props: { x } } })
 
-for (const [place, partsWith] of Object.entries(places)) {
-  test(`any value as ${place} is one count a call and leaves the page valid`, async () => {
+for (const [field, fieldWith] of Object.entries(fields)) {
+  test(`any value as ${field} counts once for each call, and the page stays valid`, async () => {
     await withTraceFunction({ allowedProps: ['x'] }, async (traceFunction) => {
       let calls = 0
       for (const [what, make] of [...plainValues, ...throwingValues]) {
         for (let again = 0; again < 3; again++, calls++) {
-          const parts = partsWith(make())
-          assert.doesNotThrow(() => traceFunction(payload(parts)), what)
+          const given = fieldWith(make())
+          assert.doesNotThrow(() => traceFunction(payload(given)), what)
         }
-        // The parser's own checks come with each page: escapes, UTF-8, no series twice.
+        // The parser checks escapes, UTF-8 and that no series is there twice.
         assert.equal(total(countsOf(Buffer.from(await traceFunction.metrics()))), calls, what)
       }
     })
   })
 }
 
-test('a prop that throws when read is one count a call, and the others are read', async () => {
+test('a call with a prop that throws when read counts, with the other props', async () => {
   const props = { get x () { throw new Error('read') }, y: 'kept' }
   const label = await labelOf({ allowedProps: ['x', 'y'] }, 'caller_props_y', { caller: { props } })
   assert.equal(label, 'kept')
 })
 
-test('a payload that is none is one count a call', async () => {
+test('a payload of any other type counts once for each call', async () => {
   await withTraceFunction({}, async (traceFunction) => {
     const payloads = [undefined, null, 1, 'text', Symbol('s'), {}, { object: null, caller: null }, new Proxy({}, { get () { throw new Error() } })]
     for (const each of payloads) assert.doesNotThrow(() => traceFunction(each))
@@ -84,7 +84,7 @@ test('a payload that is none is one count a call', async () => {
   })
 })
 
-test('an odd payload does not disturb the counts of the ones after it', async () => {
+test('an odd payload does not change the counts of later ones', async () => {
   await withTraceFunction({ allowedProps: ['x'] }, async (traceFunction) => {
     for (const [, make] of [...throwingValues, ...plainValues]) {
       traceFunction(payload({ caller: { props: { x: make() } } }))
@@ -97,7 +97,7 @@ test('an odd payload does not disturb the counts of the ones after it', async ()
 })
 
 describe('a value is written', () => {
-  test('as it is, whatever characters it has', async () => {
+  test('unchanged, with any characters', async () => {
     const everyUnit = []
     for (let from = 0; from < 0x10000; from += 512) {
       everyUnit.push(String.fromCharCode(...Array.from({ length: 512 }, (_, i) => from + i)))
@@ -107,13 +107,13 @@ describe('a value is written', () => {
     }
   })
 
-  test('with U+FFFD for half of a character', async () => {
+  test('with U+FFFD in place of a lone surrogate', async () => {
     assert.equal(await propLabel('x\ud83dy'), 'x\ufffdy')
     assert.equal(await propLabel('\ude00\ud83d'), '\ufffd\ufffd')
     assert.equal(await propLabel('\ud83d\ude00'), '\u{1f600}')
   })
 
-  test('as text where a Buffer is text, in hex where it is not', async () => {
+  test('as text if it is a Buffer of text, in hex if it is another Buffer', async () => {
     assert.equal(await propLabel(Buffer.from('hello "core"\n')), 'hello "core"\n')
     assert.equal(await propLabel(Buffer.from('Grüße 😀 \ufffd')), 'Grüße 😀 \ufffd')
     assert.equal(await propLabel(Buffer.from('ff00fe', 'hex')), 'ff00fe')
@@ -122,14 +122,14 @@ describe('a value is written', () => {
     assert.equal(await propLabel(Buffer.from('efbfbdff', 'hex')), 'efbfbdff')
   })
 
-  test('so that two keys are two series', async () => {
+  test('so that two binary keys are two series', async () => {
     await withTraceFunction({ allowedProps: ['key'] }, async (traceFunction) => {
       for (const byte of [0xf0, 0xf1, 0xf2]) traceFunction(payload({ caller: { props: { key: Buffer.alloc(32, byte) } } }))
       assert.deepEqual([...countsOf(await traceFunction.metrics()).values()], [1, 1, 1])
     })
   })
 
-  test('as what it was at the call, not what it became', async () => {
+  test('as it was at the call, even if it changes later', async () => {
     const list = [1, 2]
     const key = Buffer.from('abc')
     await withTraceFunction({ allowedProps: ['x'] }, async (traceFunction) => {
@@ -166,7 +166,7 @@ describe('a long value', () => {
     assert.equal(await propLabel(value, { maxLabelValueLength: 21 }), 'x'.repeat(18) + '😀…')
   })
 
-  test('is cut wherever it stands', async () => {
+  test('is cut in every label', async () => {
     const value = long(2000)
     const cut = long(1023) + '…'
     const labels = {
@@ -181,10 +181,10 @@ describe('a long value', () => {
       parent_object_props_x: { parentObject: { className: 'P', id: 1, props: { x: value } } },
       caller_props_x: { caller: { props: { x: value } } }
     }
-    for (const [name, parts] of Object.entries(labels)) assert.equal(await labelOf({}, name, parts), cut, name)
+    for (const [name, given] of Object.entries(labels)) assert.equal(await labelOf({}, name, given), cut, name)
   })
 
-  test('of an array or a Buffer is cut the same', async () => {
+  test('of an array or a Buffer is cut alike', async () => {
     const array = (length) => Array.from({ length }, (_, i) => i % 10)
     assert.equal(await propLabel(array(2000)), array(2000).join().slice(0, 1023) + '…')
     assert.equal(await propLabel(new Array(2000)), ','.repeat(1023) + '…')
@@ -194,7 +194,7 @@ describe('a long value', () => {
     assert.equal(await propLabel(Buffer.alloc(5000, 0xfe)), 'fe'.repeat(512).slice(0, 1023) + '…')
   })
 
-  test('of 10 MB is taken from every kind of value', async () => {
+  test('of 10 MB is cut for every type of value', async () => {
     const size = 10 * 1024 * 1024
     assert.equal((await propLabel('"'.repeat(size))).length, 1024)
     assert.equal((await propLabel(Buffer.alloc(size, 'x'))).length, 1024)

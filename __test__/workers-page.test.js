@@ -85,7 +85,7 @@ describe('the metrics of Node.js', () => {
     const { port } = start({ port: 0, ...options }).address()
     await assert.rejects(joined(t, port, options), {
       code: 'ERR_INVALID_ARG_VALUE',
-      message: 'The "defaultLabels" option must be without "worker", which tells threads apart, in a thread that joins another at port ' +
+      message: 'The "defaultLabels" option must be without "worker", the label of worker threads, in a thread that joins another at port ' +
         `${port}. Received an array`
     })
     assert.equal((await pageAt(port)).get('nodejs_version_info').samples[0].labels.worker, '1')

@@ -2,7 +2,7 @@
 'use strict'
 
 // `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
-// without a prebuilt binary. Never run by an installation. Needs Rust and a linker, nothing of npm.
+// without a prebuilt binary. An installation never runs it. It needs Rust and a linker, no npm package.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -38,15 +38,17 @@ function build () {
 }
 
 /**
+ * Compiles the library into a scratch folder and returns its path; `undefined` if cargo failed.
+ *
  * @param {string} scratch
- * @returns {string | undefined} the library
+ * @returns {string | undefined}
  */
 function compile (scratch) {
-  // What a newer compiler warns of is no error here.
+  // A warning that only a newer compiler has must not be an error here.
   const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
   /** @type {NodeJS.ProcessEnv} */
   const env = { CARGO_TARGET_DIR: scratch, ...process.env }
-  // On musl an addon has to use the C library of the program that loads it.
+  // On musl an addon must use the C library of the program that loads it.
   if (isMusl()) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
   const { status, stdout } = spawnSync('cargo', args, {
     cwd: ROOT, env, encoding: 'utf8', maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'inherit']

@@ -1,11 +1,16 @@
 'use strict'
 
 /*
- * Errors in Node's manner: a class, a `code`, and a message that names the option, says what it got
- * and what it takes. Written here because not every runtime that loads the addon has Node's own.
+ * Errors in the form of Node.js: a class, a `code`, and a message that names the option, what it takes
+ * and what it received. Not every runtime that loads the addon has the ones of Node.js.
  */
 
-/** How a value is told in a message: short, and never by running its code. */
+/**
+ * Formats a value for an error message, without running its code.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
 function received (value) {
   switch (typeof value) {
     case 'undefined': return 'undefined'
@@ -17,19 +22,33 @@ function received (value) {
     case 'function': return 'a function'
   }
   if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : 'an object'
+  try {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  } catch {
+    return 'an object' // a revoked proxy
+  }
 }
 
-/** The same of what may be secret: no more than what kind of thing it is. */
+/**
+ * Formats a value that may be secret: only its type.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
 function receivedSecret (value) {
   if (value === '') return 'an empty string'
   if (typeof value === 'object' || value === undefined) return received(value)
   return `type ${typeof value}`
 }
 
+/**
+ * @template {Error} E
+ * @param {E} error
+ * @param {string} code
+ * @returns {E & { code: string }}
+ */
 function withCode (error, code) {
-  error.code = code
-  return error
+  return Object.assign(error, { code })
 }
 
 /**
@@ -53,7 +72,7 @@ function invalidValue (option, expected, value) {
 }
 
 /**
- * An error of an option whose value is never to be seen, in a log or anywhere.
+ * An error whose message does not contain the value of the option.
  *
  * @param {string} option
  * @param {string} expected completes "must be …"
@@ -82,13 +101,13 @@ function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
 }
 
 /**
- * The error of a failed listen, as Node's `net.Server` emits it.
+ * The error of a listen that failed, with the fields that `net.Server` of Node.js sets.
  *
- * @param {{ message: string, code: string, errno?: number, syscall: string, address: string, port: number, hostname?: string }} failure
+ * @param {import('../binding').Failure} failure
  */
-function systemError ({ message, ...facts }) {
-  if (facts.syscall === 'getaddrinfo') facts.hostname = facts.address
-  return Object.assign(new Error(message), facts)
+function systemError ({ message, ...fields }) {
+  const hostname = fields.syscall === 'getaddrinfo' ? { hostname: fields.address } : {}
+  return Object.assign(new Error(message), fields, hostname)
 }
 
 module.exports = { invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }

@@ -1,13 +1,11 @@
 'use strict'
 
 /*
- * Finds the addon: one that was built here comes before the one of the platform's package.
- * Hand-written in place of the napi CLI's loader, which needs Node's `fs` and `process` (Bare has
- * neither) and says little when it fails. Each name is a literal inside a `try`, so that bundlers can
- * follow it and forgive what is not installed.
+ * Loads the addon: one that was built here, or else the one of the platform's package. The loader of
+ * the napi CLI needs `fs` and `process` of Node.js, which Bare does not have, and its errors do not say
+ * what helps. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is
+ * not installed.
  */
-
-const builtin = require('./builtin')
 
 /** @typedef {typeof import('../binding')} Binding */
 /** @typedef {{ name: string, error: any }} Attempt */
@@ -16,53 +14,43 @@ const SUPPORTED = ['linux (glibc and musl)', 'macOS (darwin)', 'Windows (win32)'
 
 /**
  * @returns {Binding}
- * @throws {Error} `ERR_NO_BINARY`, saying what was tried and what helps
+ * @throws {Error} `ERR_NO_BINARY`, which lists what was tried and what helps
  */
 function loadBinding () {
   /** @type {Attempt[]} */
   const tried = []
   const own = loadOwnBuild(tried)
   if (own !== undefined) return own
-  const targets = targetsOfHost()
-  for (const target of targets) {
+  const current = host()
+  for (const target of targetsOf(current)) {
     const binding = loadCheckoutBuild(target, tried) ?? loadPackage(target, tried)
     if (binding !== undefined) return binding
   }
-  throw noBinary(targets[0], tried)
+  throw noBinary(`${current.platform}-${current.arch}`, tried)
 }
 
-/** @returns {{ platform: string, arch: string, process: any }} */
+/** @returns {{ platform: string, arch: string }} */
 function host () {
   const { process, Bare } = /** @type {any} */ (globalThis)
   const { platform = 'unknown', arch = 'unknown' } = process ?? Bare ?? {}
-  return { platform, arch, process }
+  return { platform, arch }
 }
 
 /**
- * The name of this platform's binary. Two on Linux, the C library's that was found first: a binary
- * for the other one refuses to load, and what was found may be wrong.
+ * Returns the names of the binaries to try. The C library of a Linux is not looked up: `process.report`
+ * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
+ * musl never loads with glibc, whereas one for glibc may load with musl, so that musl comes first.
+ *
+ * @param {{ platform: string, arch: string }} host
  */
-function targetsOfHost () {
-  const { platform, arch, process } = host()
+function targetsOf ({ platform, arch }) {
   if (platform === 'win32') return [`win32-${arch}-msvc`]
-  if (platform !== 'linux') return [`${platform}-${arch}`]
-  const targets = [`linux-${arch}-gnu`, `linux-${arch}-musl`]
-  return isMusl(process) ? targets.reverse() : targets
-}
-
-function isMusl (process) {
-  try {
-    const fs = builtin('fs', process)
-    return fs.readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
-  } catch {}
-  try {
-    return process.report.getReport().header.glibcVersionRuntime === undefined
-  } catch {}
-  return false
+  if (platform === 'linux') return [`linux-${arch}-musl`, `linux-${arch}-gnu`]
+  return [`${platform}-${arch}`]
 }
 
 /**
- * What `npx hypertrace-prometheus build` has made.
+ * Loads the result of `npx hypertrace-prometheus build`.
  *
  * @param {Attempt[]} tried
  * @returns {Binding | undefined}
@@ -76,7 +64,7 @@ function loadOwnBuild (tried) {
 }
 
 /**
- * What `npm run build` has made in a git checkout. There is none in the published package.
+ * Loads the result of `npm run build` in a git checkout. The published package has none.
  *
  * @param {string} target
  * @param {Attempt[]} tried
@@ -100,6 +88,8 @@ function loadCheckoutBuild (target, tried) {
 }
 
 /**
+ * Loads the package of a platform.
+ *
  * @param {string} target
  * @param {Attempt[]} tried
  * @returns {Binding | undefined}
@@ -121,34 +111,50 @@ function loadPackage (target, tried) {
   }
 }
 
+/** @param {any} error */
 function isMissing (error) {
   return error?.code === 'MODULE_NOT_FOUND'
 }
 
 /**
- * @param {string} target the likeliest
+ * @param {string} target platform and architecture
  * @param {Attempt[]} tried
  */
 function noBinary (target, tried) {
-  const isSupported = tried.some(({ name }) => name.startsWith('hypertrace-prometheus-'))
+  const cause = tried.find(({ error }) => !isMissing(error))?.error
+  const disabled = tried.find(({ error }) => error?.code === 'ERR_DLOPEN_DISABLED')?.error
   const lines = tried.map(({ name, error }) => {
     return `  ${name}: ${isMissing(error) ? 'not there' : String(error?.message ?? error).split('\n')[0]}`
   })
-  const install = isSupported
+  const error = new Error(disabled !== undefined
     ? [
-        '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
-        '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
-      ]
-    : [`- Run on a platform that has one: ${SUPPORTED}.`]
-  const error = new Error([
-    `hypertrace-prometheus has no binary that works on this platform, ${target}. Tried:`,
-    ...lines,
-    'Either of these helps:',
-    ...install,
+        'hypertrace-prometheus cannot load its binary: this process does not load addons.',
+        'Add --allow-addons to the options of node, beside --permission; or remove --no-addons.'
+      ].join('\n')
+    : [
+        `hypertrace-prometheus has no binary that works on this platform, ${target}. Tried:`,
+        ...lines,
+        'One of these helps:',
+        ...remedies(tried)
+      ].join('\n'))
+  return Object.assign(error, { code: 'ERR_NO_BINARY', target, cause: disabled ?? cause })
+}
+
+/** @param {Attempt[]} tried */
+function remedies (tried) {
+  const isSupported = tried.some(({ name }) => name.startsWith('hypertrace-prometheus-'))
+  // The sentence of esbuild, in a bundle of ES modules.
+  const isBundled = tried.some(({ error }) => /dynamic require/i.test(String(error?.message)))
+  return [
+    ...isBundled ? ["- Leave the package out of the bundle, as an external of the bundler: external: ['hypertrace-prometheus']."] : [],
+    ...isSupported
+      ? [
+          '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
+          '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
+        ]
+      : [`- Run on a platform that has one: ${SUPPORTED}.`],
     '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
-  ].join('\n'))
-  const broken = tried.find(({ error }) => !isMissing(error))
-  return Object.assign(error, { code: 'ERR_NO_BINARY', target, cause: broken?.error })
+  ]
 }
 
 module.exports = loadBinding

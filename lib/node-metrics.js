@@ -1,74 +1,59 @@
 'use strict'
 
+/*
+ * Samples of the JavaScript thread: the figures of V8 and libuv, read when a scrape requests them.
+ *
+ * Nothing here throws: a figure that the runtime does not have is left out of the sample.
+ */
+
 const builtin = require('./builtin')
 
 /**
- * V8's and libuv's own figures, read on the JavaScript thread when a scrape asks for them.
+ * @typedef {import('../binding').NodeSample} Sample
+ * @typedef {import('../binding').NodeGcKind} GcKind
  *
- * What a runtime cannot tell is left out of the sample: nothing here throws, at loading or later.
- */
-
-/** @typedef {{ types: string[], counts: number[], total: number }} Tally */
-/** @typedef {{ kind: string, buckets: number[], sum: number }} GcKind */
-
-/**
- * Everything is optional; bytes and seconds. The addon reads it field by field.
+ * @typedef {object} Sampler
+ * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow` the window of
+ *   event-loop delay is left to the next one
+ * @property {() => void} stop ends both observers; `sample` may still be called
  *
- * @typedef {object} Sample
- * @property {string} [version] as `process.version`
- * @property {number[]} [heap] total, used, external
- * @property {string[]} [spaceNames]
- * @property {number[]} [spaceSizes] total, used, available of each space in turn
- * @property {Tally} [resources]
- * @property {Tally} [handles]
- * @property {Tally} [requests]
- * @property {number[]} [eventLoopDelay] min, max, mean, stddev, p50, p90, p99; empty as long as
- *   nothing has been recorded
- * @property {GcKind[]} [gc] the kinds seen so far
- * @property {number[]} [process] user CPU, system CPU, resident memory, start time; only where the
- *   addon cannot read them itself
+ * @typedef {{ process?: any, load?: (name: string) => any }} Host
  */
 
 /**
- * Reads one part into the sample. May throw: then that part is missing this once.
+ * Reads some figures into the sample. If it throws, they are missing in this one.
  *
- * @typedef {(sample: Sample, peek: boolean) => void} Reader
+ * @typedef {(sample: Sample, keepsWindow: boolean) => void} Reader
  */
 
-// Upper bounds of the histogram `nodejs_gc_duration_seconds`; the last bucket is +Inf. The addon
-// holds the same list.
-const GC_BOUNDS = [0.001, 0.01, 0.1, 1, 2, 5]
-
-// V8's GCType bits. 2 is the minor mark-sweep, which `perf_hooks.constants` has no name for.
+// The bits of V8's GCType. 2 is the minor mark-sweep, which `perf_hooks.constants` does not name.
 const GC_KINDS = new Map([[1, 'minor'], [2, 'minor'], [4, 'major'], [8, 'incremental'], [16, 'weakcb']])
 
 const DELAY_RESOLUTION_MS = 10
 
-// Reading the delay histogram starts it anew, as in prom-client, but at most this often: of two
-// scrapes at about the same time the second must not find an empty window.
+// A sample restarts the delay histogram, as in prom-client, but at most this often: the second of two
+// scrapes at about the same time must not find an empty window.
 const DELAY_WINDOW_MS = 1000
 
-/** @typedef {{ process?: any, load?: (name: string) => any }} Host */
-
 /**
- * Starts to observe the garbage collector and the event loop. Neither keeps the process alive.
+ * Starts to observe the garbage collector and the event loop. Neither observer keeps the process alive.
  *
- * @param {Host} [host] what the runtime offers; for tests
- * @returns {{ sample: (peek?: boolean) => Sample, stop: () => void }} `peek`: leaves what is told of the
- *   time since the last sample to the next one; `stop` ends both observers; `sample` may
- *   still be called then
+ * @param {number[]} gcBounds upper bounds of the buckets of garbage collections, in seconds
+ * @param {Host} [host] replaces parts of the runtime, for tests
+ * @returns {Sampler}
  */
-function createSampler (host = {}) {
-  const proc = 'process' in host ? host.process : /** @type {any} */ (globalThis).process
+function createSampler (gcBounds, host = {}) {
+  const proc = Object.hasOwn(host, 'process') ? host.process : globalThis.process
   const load = host.load ?? ((name) => builtin(name, proc))
   const perfHooks = attempt(() => load('perf_hooks'))
+  const v8 = attempt(() => load('v8'))
   const delay = attempt(() => observeDelay(perfHooks))
-  const gc = attempt(() => observeGc(perfHooks))
+  const gc = attempt(() => observeGc(perfHooks, gcBounds))
 
   const readers = [
     attempt(() => versionReader(proc)),
-    attempt(() => heapReader(proc)),
-    attempt(() => spacesReader(load('v8'))),
+    heapReader(proc, v8),
+    attempt(() => spacesReader(v8)),
     tallyReader(proc, 'getActiveResourcesInfo', 'resources', String),
     tallyReader(proc, '_getActiveHandles', 'handles', constructorName),
     tallyReader(proc, '_getActiveRequests', 'requests', constructorName),
@@ -78,12 +63,13 @@ function createSampler (host = {}) {
   ].filter((reader) => reader !== undefined)
 
   return {
-    sample (peek = false) {
+    sample (keepsWindow = false) {
+      // Without a prototype: a field that is left out must not be found on `Object.prototype`.
       /** @type {Sample} */
-      const sample = {}
+      const sample = Object.create(null)
       for (const read of readers) {
         try {
-          read(sample, peek)
+          read(sample, keepsWindow)
         } catch {}
       }
       return sample
@@ -119,13 +105,20 @@ function versionReader ({ version }) {
 
 /**
  * @param {any} proc
+ * @param {any} v8
  * @returns {Reader | undefined}
  */
-function heapReader (proc) {
-  if (typeof proc.memoryUsage !== 'function') return undefined
+function heapReader (proc, v8) {
+  if (typeof proc?.memoryUsage !== 'function') return undefined
   return (sample) => {
-    const { heapTotal, heapUsed, external } = proc.memoryUsage()
-    sample.heap = external === undefined ? [heapTotal, heapUsed] : [heapTotal, heapUsed, external]
+    const usage = attempt(() => proc.memoryUsage())
+    if (usage !== undefined) {
+      sample.heap = { total: usage.heapTotal, used: usage.heapUsed, external: usage.external }
+    } else {
+      // On Linux memoryUsage() opens a file of /proc, which may be hidden, for the resident memory.
+      const heap = v8.getHeapStatistics()
+      sample.heap = { total: heap.total_heap_size, used: heap.used_heap_size, external: heap.external_memory }
+    }
   }
 }
 
@@ -134,22 +127,22 @@ function heapReader (proc) {
  * @returns {Reader | undefined}
  */
 function spacesReader (v8) {
-  v8.getHeapSpaceStatistics() // older versions of Bun have the function, and it throws
+  v8.getHeapSpaceStatistics() // throws in older versions of Bun
   return (sample) => {
-    const names = []
-    const sizes = []
-    for (const space of v8.getHeapSpaceStatistics()) {
-      names.push(space.space_name.replace(/_space.*/, ''))
-      sizes.push(space.space_size, space.space_used_size, space.space_available_size)
-    }
-    sample.spaceNames = names
-    sample.spaceSizes = sizes
+    /** @type {any[]} */
+    const spaces = v8.getHeapSpaceStatistics()
+    sample.spaces = spaces.map((space) => ({
+      name: space.space_name.replace(/_space.*/, ''),
+      total: space.space_size,
+      used: space.space_used_size,
+      available: space.space_available_size
+    }))
   }
 }
 
 /**
  * @param {any} proc
- * @param {string} method what lists them
+ * @param {string} method lists the objects to count
  * @param {'resources' | 'handles' | 'requests'} field
  * @param {(item: any) => string | undefined} typeOf
  * @returns {Reader | undefined}
@@ -169,7 +162,8 @@ function tallyReader (proc, method, field, typeOf) {
 }
 
 /**
- * A handle can be any object of the application's: one without a name counts in the total only.
+ * Returns the name of a handle's class. A handle can be any object of the application; one without a
+ * name counts in the total only.
  *
  * @param {any} item
  */
@@ -179,17 +173,18 @@ function constructorName (item) {
 }
 
 /**
- * On Linux the addon reads these from /proc, with the JavaScript thread blocked or not.
+ * On Linux the addon reads these figures from /proc, also while the JavaScript thread is blocked. Those
+ * of the sample are shown where /proc is hidden or no file can be opened.
  *
  * @param {any} proc
  * @returns {Reader | undefined}
  */
 function processReader (proc) {
-  if (proc.platform === 'linux') return undefined
-  const startTime = Math.round(Date.now() / 1000 - proc.uptime())
+  const readsMemory = proc.platform !== 'linux' // from /proc as well
   return (sample) => {
     const { user, system } = proc.cpuUsage()
-    sample.process = [user / 1e6, system / 1e6, proc.memoryUsage().rss, startTime]
+    const residentMemory = readsMemory ? proc.memoryUsage().rss : undefined
+    sample.process = { cpuUser: user / 1e6, cpuSystem: system / 1e6, residentMemory, uptime: proc.uptime() }
   }
 }
 
@@ -198,22 +193,26 @@ function observeDelay (perfHooks) {
   const histogram = perfHooks.monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
   histogram.enable()
   let windowStart = perfHooks.performance.now()
-  /** @type {number[]} */
-  let figures = []
+  /** @type {import('../binding').NodeDelay} */
+  let figures = Object.create(null)
 
   return {
     /** @type {Reader} */
-    read (sample, peek) {
+    read (sample, keepsWindow) {
       const { mean } = histogram
-      // Nothing recorded since the last reset: the figures before stay true until there are newer.
+      // If nothing was recorded since the last reset, the previous figures remain.
       if (mean > 0) {
-        figures = [
-          histogram.min, histogram.max, mean, histogram.stddev,
-          histogram.percentile(50), histogram.percentile(90), histogram.percentile(99)
-        ].map((nanoseconds) => nanoseconds / 1e9)
-
+        figures = {
+          min: histogram.min / 1e9,
+          max: histogram.max / 1e9,
+          mean: mean / 1e9,
+          stddev: histogram.stddev / 1e9,
+          p50: histogram.percentile(50) / 1e9,
+          p90: histogram.percentile(90) / 1e9,
+          p99: histogram.percentile(99) / 1e9
+        }
         const now = perfHooks.performance.now()
-        if (!peek && now - windowStart >= DELAY_WINDOW_MS) {
+        if (!keepsWindow && now - windowStart >= DELAY_WINDOW_MS) {
           histogram.reset()
           windowStart = now
         }
@@ -226,23 +225,26 @@ function observeDelay (perfHooks) {
   }
 }
 
-/** @param {any} perfHooks */
-function observeGc ({ PerformanceObserver }) {
+/**
+ * @param {any} perfHooks
+ * @param {number[]} bounds
+ */
+function observeGc ({ PerformanceObserver }, bounds) {
   if (!PerformanceObserver.supportedEntryTypes.includes('gc')) return undefined
   /** @type {Map<string, GcKind>} */
   const kinds = new Map()
-  const observer = new PerformanceObserver((/** @type {any} */ list) => add(list.getEntries()))
+  const observer = new PerformanceObserver((/** @type {any} */ list) => attempt(() => add(list.getEntries())))
   observer.observe({ entryTypes: ['gc'] })
 
-  /** @param {any[]} entries a batch; the collector often runs several times before it comes */
+  /** @param {any[]} entries a batch: the collector often runs several times before it is delivered */
   function add (entries) {
     for (const { detail, duration } of entries) {
       const kind = GC_KINDS.get(detail?.kind)
       if (kind === undefined) continue
       const seconds = duration / 1000
-      const histogram = kinds.get(kind) ?? { kind, buckets: Array(GC_BOUNDS.length + 1).fill(0), sum: 0 }
-      const bucket = GC_BOUNDS.findIndex((bound) => seconds <= bound)
-      histogram.buckets[bucket === -1 ? GC_BOUNDS.length : bucket]++
+      const histogram = kinds.get(kind) ?? { kind, buckets: Array(bounds.length + 1).fill(0), sum: 0 }
+      const bucket = bounds.findIndex((bound) => seconds <= bound)
+      histogram.buckets[bucket === -1 ? bounds.length : bucket]++
       histogram.sum += seconds
       kinds.set(kind, histogram)
     }

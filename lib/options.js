@@ -1,24 +1,40 @@
 'use strict'
 
 /*
- * The options: their defaults, and an error at the call for what cannot be meant. Options that are
- * not known are ignored, as in the JavaScript package of this name.
+ * Reads and checks the options, and sets their defaults. Unknown options are ignored, as in 1.0.0.
  */
 
 const { readAllowedHosts, readAuth, readTls } = require('./access')
+const { constants } = require('./binding')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
 
-/** The labels that every trace can have; the rest are properties' and the user's own. */
-const RESERVED_LABELS = [
-  'object_classname',
-  'object_id',
-  'caller_functionname',
-  'caller_filename',
-  'id',
-  'parent_object_classname',
-  'parent_object_id'
-]
+const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
 
+/**
+ * @typedef {object} Options
+ * @property {number | null} port `null`: no server
+ * @property {string} host
+ * @property {import('../index').Registry | null} register
+ * @property {boolean} collectDefaults
+ * @property {boolean} startAtZero shows scrapers each new series at 0 once
+ * @property {string[]} allowedProps
+ * @property {string} metricName
+ * @property {[name: string, value: string][]} defaultLabels
+ * @property {string} prefix
+ * @property {string[]} omitLabels
+ * @property {number} maxSeries
+ * @property {number} seriesIdleTimeout in milliseconds; 0: never
+ * @property {number} maxLabelValueLength
+ * @property {import('./access').Auth | null} auth
+ * @property {import('./access').Tls | null} tls
+ * @property {string[]} allowedHosts
+ */
+
+/**
+ * Options that threads of one port must share.
+ *
+ * @type {(keyof Options)[]}
+ */
 const SHARED_OPTIONS = [
   'metricName',
   'allowedProps',
@@ -32,75 +48,46 @@ const SHARED_OPTIONS = [
   'prefix'
 ]
 
-const IN_ANY_ORDER = ['omitLabels', 'defaultLabels']
+/** Shared options that are lists whose order has no meaning. */
+const UNORDERED = ['omitLabels', 'defaultLabels']
 
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-const PROPS_LABEL = /^(object|parent_object|caller)_props_/
 
 /**
- * @typedef {object} Options
- * @property {number | null} port `null`: no server
- * @property {string} host
- * @property {any} register
- * @property {boolean} collectDefaults
- * @property {boolean} startAtZero shows scrapers each new series at 0 once
- * @property {string[]} allowedProps
- * @property {string} metricName
- * @property {[string, string][]} defaultLabels
- * @property {string} prefix
- * @property {string[]} omitLabels
- * @property {number} maxSeries
- * @property {number} seriesIdleTimeout in milliseconds; 0: none
- * @property {number} maxLabelValueLength
- * @property {import('./access').Auth | null} auth
- * @property {import('./access').Tls | null} tls
- * @property {string[]} allowedHosts
- *
- * @param {any} given
+ * @param {unknown} given
  * @returns {Options}
  * @throws {TypeError | RangeError}
  */
 function readOptions (given) {
   if (given === undefined || given === null) given = {}
   if (typeof given !== 'object') throw invalidType('options', 'an object', given)
-  const { host, register, collectDefaults, metricName, prefix } = given
-  const options = {
-    port: readPort(given.port),
-    host: optional('host', host, 'localhost', isFilledString, 'a host name or address'),
-    register: readRegister(register),
-    collectDefaults: optional('collectDefaults', collectDefaults, true, isBoolean, 'a boolean'),
-    startAtZero: optional('startAtZero', given.startAtZero, true, isBoolean, 'a boolean'),
-    allowedProps: readStrings('allowedProps', given.allowedProps),
-    metricName: readName('metricName', metricName, 'trace_counter'),
-    defaultLabels: readLabels(given.defaultLabels),
-    prefix: prefix === '' ? '' : readName('prefix', prefix, ''),
-    omitLabels: readStrings('omitLabels', given.omitLabels),
-    maxSeries: readWhole('maxSeries', given.maxSeries, 50_000, 1, 100_000_000),
-    seriesIdleTimeout: readWhole('seriesIdleTimeout', given.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
-    maxLabelValueLength: readWhole('maxLabelValueLength', given.maxLabelValueLength, 1024, 1, 65_535),
-    auth: readAuth(given.auth),
-    tls: readTls(given.tls),
-    allowedHosts: readAllowedHosts(given.allowedHosts)
+  const options = /** @type {Record<string, unknown>} */ (given)
+  return {
+    port: readPort(options.port),
+    host: readHost(options.host),
+    register: readRegister(options.register),
+    collectDefaults: readBoolean('collectDefaults', options.collectDefaults, true),
+    startAtZero: readBoolean('startAtZero', options.startAtZero, true),
+    allowedProps: readStrings('allowedProps', options.allowedProps),
+    metricName: readName('metricName', options.metricName, 'trace_counter'),
+    defaultLabels: readLabels(options.defaultLabels),
+    prefix: readPrefix(options.prefix),
+    omitLabels: readOmitLabels(options.omitLabels),
+    maxSeries: readInteger('maxSeries', options.maxSeries, 50_000, 1, 100_000_000),
+    seriesIdleTimeout: readInteger('seriesIdleTimeout', options.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
+    maxLabelValueLength: readInteger('maxLabelValueLength', options.maxLabelValueLength, 1024, 1, 65_535),
+    auth: readAuth(options.auth),
+    tls: readTls(options.tls),
+    allowedHosts: readAllowedHosts(options.allowedHosts)
   }
-  for (const label of options.omitLabels) {
-    if (!RESERVED_LABELS.includes(label)) {
-      throw invalidValue('omitLabels', `an array of any of ${RESERVED_LABELS.join(', ')}`, label)
-    }
-  }
-  return options
 }
 
-const isBoolean = (value) => typeof value === 'boolean'
-const isFilledString = (value) => typeof value === 'string' && value !== ''
-
-function optional (name, value, fallback, isValid, expected) {
-  if (value === undefined || value === null) return fallback
-  if (!isValid(value)) throw invalidType(name, expected, value)
-  return value
-}
-
-/** A number, or its digits as an environment variable has them, which Node's `listen` takes too. */
+/**
+ * Reads a number, or the digits of an environment variable, as `listen` of Node.js does.
+ *
+ * @param {unknown} port
+ */
 function readPort (port) {
   if (port === undefined || port === null || port === false) return null
   const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port
@@ -111,34 +98,102 @@ function readPort (port) {
   return number
 }
 
-function readWhole (name, value, fallback, least, most) {
+/** @param {unknown} host */
+function readHost (host) {
+  if (host === undefined || host === null) return 'localhost'
+  if (typeof host !== 'string' || host === '') throw invalidType('host', 'a host name or address', host)
+  return host
+}
+
+/**
+ * @param {unknown} register
+ * @returns {import('../index').Registry | null}
+ */
+function readRegister (register) {
+  if (register === undefined || register === null) return null
+  const methods = /** @type {Record<string, unknown>} */ (register)
+  for (const method of ['registerMetric', 'getSingleMetric', 'removeSingleMetric', 'metrics']) {
+    if (typeof methods[method] !== 'function') {
+      throw invalidType('register', `a prom-client style registry (it has no ${method}())`, register)
+    }
+  }
+  return /** @type {import('../index').Registry} */ (register)
+}
+
+/**
+ * @param {string} option
+ * @param {unknown} value
+ * @param {boolean} fallback
+ */
+function readBoolean (option, value, fallback) {
   if (value === undefined || value === null) return fallback
-  if (typeof value !== 'number') throw invalidType(name, 'a number', value)
+  if (typeof value !== 'boolean') throw invalidType(option, 'a boolean', value)
+  return value
+}
+
+/**
+ * @param {string} option
+ * @param {unknown} value
+ * @param {number} fallback
+ * @param {number} least
+ * @param {number} most
+ */
+function readInteger (option, value, fallback, least, most) {
+  if (value === undefined || value === null) return fallback
+  if (typeof value !== 'number') throw invalidType(option, 'a number', value)
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw outOfRange(name, `a whole number >= ${least} and <= ${most}`, value)
+    throw outOfRange(option, `a whole number >= ${least} and <= ${most}`, value)
   }
   return value
 }
 
-function readStrings (name, value) {
+/**
+ * @param {string} option
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+function readStrings (option, value) {
   if (value === undefined || value === null) return []
-  if (!Array.isArray(value)) throw invalidType(name, 'an array of strings', value)
-  for (const item of value) {
-    if (typeof item !== 'string') throw invalidType(name, 'an array of strings', item)
-  }
-  return [...value]
+  if (!Array.isArray(value)) throw invalidType(option, 'an array of strings', value)
+  return Array.from(value, (item) => {
+    if (typeof item !== 'string') throw invalidType(option, 'an array of strings', item)
+    return item
+  })
 }
 
-function readName (name, value, fallback) {
+/** @param {unknown} value */
+function readOmitLabels (value) {
+  const labels = readStrings('omitLabels', value)
+  const unknown = labels.find((label) => !reservedLabels.includes(label))
+  if (unknown !== undefined) {
+    throw invalidValue('omitLabels', `an array of any of ${reservedLabels.join(', ')}`, unknown)
+  }
+  return labels
+}
+
+/**
+ * @param {string} option
+ * @param {unknown} value
+ * @param {string} fallback
+ */
+function readName (option, value, fallback) {
   if (value === undefined || value === null) return fallback
-  if (typeof value !== 'string') throw invalidType(name, 'a string', value)
+  if (typeof value !== 'string') throw invalidType(option, 'a string', value)
   if (!METRIC_NAME.test(value)) {
-    throw invalidValue(name, 'made of letters, digits, _ and :, not led by a digit', value)
+    throw invalidValue(option, 'made of letters, digits, _ and :, and must not start with a digit', value)
   }
   return value
 }
 
-/** @returns {[string, string][]} */
+/** @param {unknown} prefix */
+function readPrefix (prefix) {
+  return prefix === '' ? '' : readName('prefix', prefix, '')
+}
+
+/**
+ * @param {unknown} value
+ * @returns {[string, string][]}
+ */
 function readLabels (value) {
   if (value === undefined || value === null) return []
   if (typeof value !== 'object' || Array.isArray(value)) {
@@ -146,10 +201,10 @@ function readLabels (value) {
   }
   return Object.entries(value).map(([name, labelValue]) => {
     if (!LABEL_NAME.test(name) || name.startsWith('__')) {
-      throw invalidValue('defaultLabels', 'an object whose names are made of letters, digits and _, not led by a digit or __', name)
+      throw invalidValue('defaultLabels', 'an object whose names are made of letters, digits and _, and do not start with a digit or __', name)
     }
-    if (RESERVED_LABELS.includes(name) || PROPS_LABEL.test(name) || name === 'hypertrace_overflow') {
-      throw invalidValue('defaultLabels', 'an object without the names that the trace counter sets itself', name)
+    if (isCounterLabel(name)) {
+      throw invalidValue('defaultLabels', 'an object without the names of the trace counter\'s own labels', name)
     }
     if (typeof labelValue !== 'string' && typeof labelValue !== 'number') {
       throw invalidType(`defaultLabels.${name}`, 'a string or a number', labelValue)
@@ -158,40 +213,35 @@ function readLabels (value) {
   })
 }
 
-function readRegister (register) {
-  if (register === undefined || register === null) return null
-  for (const method of ['registerMetric', 'getSingleMetric', 'removeSingleMetric', 'metrics']) {
-    if (typeof register[method] !== 'function') {
-      throw invalidType('register', `a prom-client style registry (it has no ${method}())`, register)
-    }
-  }
-  return register
+/** @param {string} name */
+function isCounterLabel (name) {
+  return reservedLabels.includes(name) || name === overflowLabel || propsPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /**
- * What threads that share a port must have the same: names and values, as text to be compared.
+ * Returns the names of the shared options, and their values in a canonical form.
  *
  * @param {Options} options
- * @returns {[string, string][]}
+ * @returns {[name: string, value: string][]}
  */
 function sharedOptions (options) {
   return SHARED_OPTIONS.map((name) => {
     const value = options[name]
-    return [name, JSON.stringify(IN_ANY_ORDER.includes(name) ? [...value].sort() : value)]
+    return [name, JSON.stringify(UNORDERED.includes(name) && Array.isArray(value) ? [...value].sort() : value)]
   })
 }
 
 /**
- * The option that keeps a thread from joining another, and what it would have to be.
+ * Returns the option that prevents a thread from joining another, and what it must be instead.
  *
  * @param {Options} options
- * @returns {{ option: string, expected: string } | null}
+ * @returns {{ option: keyof Options, expected: string } | null}
  */
 function joinBlocker ({ register, collectDefaults, defaultLabels }) {
   if (register !== null) return { option: 'register', expected: 'left out' }
-  // Of two threads the samples of one would have the other's labels.
-  if (collectDefaults && defaultLabels.some(([name]) => name === 'worker')) {
-    return { option: 'defaultLabels', expected: 'without "worker", which tells threads apart,' }
+  // The samples of one thread would have the label of another.
+  if (collectDefaults && defaultLabels.some(([name]) => name === workerLabel)) {
+    return { option: 'defaultLabels', expected: `without "${workerLabel}", the label of worker threads,` }
   }
   return null
 }

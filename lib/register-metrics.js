@@ -1,153 +1,182 @@
 'use strict'
 
 /*
- * The exporter's metrics in a registry of the user's own. A registry of prom-client (14, 15), of
- * @prometheus-io/client or of a fork touches only a metric's `name`, `get`, `getForPromString` and
- * `reset`, and the fields of what `get` resolves to, so plain objects of that shape are registered
- * and none of these packages is depended on.
+ * Puts the exporter's metrics into a register of the user. A registry of prom-client (14, 15), of
+ * @prometheus-io/client or of a fork reads only a metric's `name`, `get`, `getForPromString` and
+ * `reset`, and the fields of what `get` resolves to. So objects of that shape are registered, and none
+ * of these packages is a dependency.
  *
- * Runs on the JavaScript thread, when the registry is rendered.
+ * Runs on the JavaScript thread, when the register is rendered. The exporter is held by closures, so
+ * that it cannot be reached from a metric.
  */
 
 const { invalidValue } = require('./errors')
 
 /**
- * @typedef {{ name: string, help: string, type: string, aggregator: string, samples: FamilySample[] }} Family
- * @typedef {{ name: string, labels: string[], value: number }} FamilySample `labels` are names and
- *   values in turn
+ * @typedef {import('../binding').Exporter} Exporter
+ * @typedef {import('../binding').JsFamily} Family
+ * @typedef {import('../index').Registry} Registry
+ * @typedef {Record<string, string>} Labels
+ * @typedef {{ value: number, labels: Labels, sharedLabels?: Labels, metricName?: string }} Value
  *
- * @typedef {object} CounterSource
- * @property {(from: number) => string[][]} labelsFrom the labels of the series from a slot on
- * @property {() => Float64Array} values by slot
- * @property {number} reusedSlots how often a slot has been given to another series
+ * @typedef {object} Metric
+ * @property {string} name
+ * @property {string} help
+ * @property {string} type
+ * @property {string} aggregator
+ * @property {() => Promise<object>} get
+ * @property {() => Promise<object>} [getForPromString]
  * @property {() => void} reset
  */
 
 const NO_LABELS = Object.freeze({})
 
-/** The trace counter as a registry sees it. */
-class CounterMetric {
-  /**
-   * @param {string} name
-   * @param {string} help
-   * @param {CounterSource} source
-   */
-  constructor (name, help, source) {
-    this.name = name
-    this.help = help
-    this.type = 'counter'
-    this.aggregator = 'sum'
-    this._source = source
-    /** @type {Record<string, string>[]} by slot; the same object each time, as registries cache by it */
-    this._labels = []
-    this._reusedSlots = source.reusedSlots
-  }
+/**
+ * The trace counter as a registry reads it.
+ *
+ * @param {string} name
+ * @param {string} help
+ * @param {Pick<Exporter, 'values' | 'labelsFrom' | 'reusedSlots' | 'reset'>} exporter
+ * @param {() => void} sweep expires idle series
+ * @returns {Metric}
+ */
+function counterMetric (name, help, exporter, sweep) {
+  let reusedSlots = exporter.reusedSlots
+  /** @type {Labels[]} by slot; the same objects at each scrape, as registries cache by them */
+  let labelsOfSlots = []
 
-  async get () {
-    return this._collect((labels, value) => ({ value, labels }))
-  }
-
-  /** Labels that are `sharedLabels` are written out once and not again at each scrape. */
-  async getForPromString () {
-    return this._collect((sharedLabels, value) => ({ value, labels: NO_LABELS, sharedLabels }))
-  }
-
-  reset () {
-    this._source.reset()
-  }
-
-  _collect (toValue) {
-    const { reusedSlots } = this._source
-    if (this._reusedSlots !== reusedSlots) this._labels = []
-    this._reusedSlots = reusedSlots
-    const counts = this._source.values()
-    if (this._labels.length < counts.length) {
-      for (const labels of this._source.labelsFrom(this._labels.length)) {
-        this._labels.push(labelObject(labels))
-      }
+  /** @param {(labels: Labels, value: number) => Value} toValue */
+  const collect = (toValue) => {
+    sweep()
+    // Slots that were reused have other labels now.
+    if (reusedSlots !== exporter.reusedSlots) labelsOfSlots = []
+    reusedSlots = exporter.reusedSlots
+    const counts = exporter.values()
+    if (labelsOfSlots.length < counts.length) {
+      for (const labels of exporter.labelsFrom(labelsOfSlots.length)) labelsOfSlots.push(labelObject(labels))
     }
     const values = []
     for (let slot = 0; slot < counts.length; slot++) {
-      if (counts[slot] !== 0) values.push(toValue(this._labels[slot], counts[slot]))
+      if (counts[slot] !== 0) values.push(toValue(labelsOfSlots[slot], counts[slot]))
     }
-    const { name, help, type, aggregator } = this
-    return { name, help, type, aggregator, values }
-  }
-}
-
-/** One family of the default metrics as a registry sees it. */
-class DefaultMetric {
-  /**
-   * @param {Family} family
-   * @param {() => Map<string, Family>} collect
-   */
-  constructor (family, collect) {
-    this.name = family.name
-    this.help = family.help
-    this.type = family.type
-    this.aggregator = family.aggregator
-    this._family = family.name
-    this._collect = collect
+    return { ...headerOf(metric), values }
   }
 
-  async get () {
-    const family = this._collect().get(this._family)
-    const { name, help, type, aggregator } = this
-    const values = family === undefined ? [] : family.samples.map((sample) => toValue(sample, family))
-    return { name, help, type, aggregator, values }
+  /** @type {Metric} */
+  const metric = {
+    name,
+    help,
+    type: 'counter',
+    aggregator: 'sum',
+    get: async () => collect((labels, value) => ({ value, labels })),
+    // A registry formats `sharedLabels` once and not at each scrape.
+    getForPromString: async () => collect((sharedLabels, value) => ({ value, labels: NO_LABELS, sharedLabels })),
+    reset: () => exporter.reset()
   }
-
-  /** Figures of the runtime cannot be set back. */
-  reset () {}
+  return metric
 }
 
-function toValue (sample, family) {
-  const value = { value: sample.value, labels: labelObject(sample.labels) }
-  return sample.name === family.name ? value : { ...value, metricName: sample.name }
+/**
+ * Returns what a registry reads of a metric besides its values. In OpenMetrics mode a registry changes
+ * the name of a metric.
+ *
+ * @param {Metric} metric
+ */
+function headerOf ({ name, help, type, aggregator }) {
+  return { name, help, type, aggregator }
 }
 
-/** @returns {Record<string, string>} */
+/**
+ * One family of the default metrics as a registry reads it.
+ *
+ * @param {Family} family
+ * @param {() => Map<string, Family>} collect
+ * @returns {Metric}
+ */
+function defaultMetric ({ name, help, type, aggregator }, collect) {
+  /** @type {Metric} */
+  const metric = {
+    name,
+    help,
+    type,
+    aggregator,
+    get: async () => {
+      const family = collect().get(name)
+      return { ...headerOf(metric), values: family === undefined ? [] : family.samples.map((sample) => toValue(sample, name)) }
+    },
+    // The figures of the runtime cannot be reset.
+    reset: () => {}
+  }
+  return metric
+}
+
+/**
+ * @param {import('../binding').JsSample} sample
+ * @param {string} familyName
+ * @returns {Value}
+ */
+function toValue ({ name, labels, value }, familyName) {
+  const sample = { value, labels: labelObject(labels) }
+  return name === familyName ? sample : { ...sample, metricName: name }
+}
+
+/**
+ * @param {string[]} flat names and values, alternating
+ * @returns {Labels}
+ */
 function labelObject (flat) {
-  /** @type {Record<string, string>} */
+  /** @type {Labels} */
   const labels = {}
   for (let i = 0; i < flat.length; i += 2) labels[flat[i]] = flat[i + 1]
   return labels
 }
 
 /**
- * Registers the counter and the default families.
- *
- * @param {any} register
- * @param {object} metrics
- * @param {string} metrics.name of the counter
- * @param {string} metrics.help
- * @param {CounterSource} metrics.source
- * @param {(() => Family[]) | null} metrics.families reads the default families; null for none
- * @returns {() => void} removes all that was registered
+ * @param {Registry} register
+ * @param {string} name of the trace counter
+ * @throws {TypeError} if the register has a metric of that name
  */
-function registerMetrics (register, { name, help, source, families }) {
-  const registered = []
+function checkRegister (register, name) {
+  if (register.getSingleMetric(name) === undefined) return
+  throw invalidValue('register', `a registry that does not hold a metric named ${name} yet (see the option "metricName")`, register)
+}
+
+/**
+ * Registers the trace counter and the default families.
+ *
+ * @param {Registry} register
+ * @param {object} metrics
+ * @param {string} metrics.name of the trace counter
+ * @param {string} metrics.help of the trace counter
+ * @param {Exporter} metrics.exporter
+ * @param {() => void} metrics.sweep expires idle series
+ * @param {(() => Family[]) | null} metrics.families reads the default families; `null` for none
+ * @returns {() => void} removes all that was registered; does not throw
+ */
+function registerMetrics (register, { name, help, exporter, sweep, families }) {
+  /** @type {Map<string, Metric>} */
+  const registered = new Map()
+  /** @param {Metric} metric */
   const add = (metric) => {
     const { name } = metric
     register.registerMetric(metric)
-    registered.push({ name, metric })
+    registered.set(name, metric)
   }
   const remove = () => {
-    for (const { name, metric } of registered.splice(0)) {
-      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+    for (const [name, metric] of registered) {
+      try {
+        if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+      } catch {} // the end of the exporter does not depend on the register
     }
-  }
-  if (register.getSingleMetric(name) !== undefined) {
-    throw invalidValue('register', `a registry that does not hold a metric named ${name} yet (see the option "metricName")`, register)
+    registered.clear()
   }
   try {
-    add(new CounterMetric(name, help, source))
+    add(counterMetric(name, help, exporter, sweep))
     if (families !== null) {
       const collect = oncePerTurn(() => new Map(families().map((family) => [family.name, family])))
       for (const family of collect().values()) {
-        // What the registry holds already is left to its owner.
-        if (register.getSingleMetric(family.name) !== undefined) continue
-        add(new DefaultMetric(family, collect))
+        // A family that the register has already stays its owner's.
+        if (register.getSingleMetric(family.name) === undefined) add(defaultMetric(family, collect))
       }
     }
   } catch (error) {
@@ -158,7 +187,7 @@ function registerMetrics (register, { name, help, source, families }) {
 }
 
 /**
- * A registry asks every metric in one turn: they share one reading.
+ * Shares one reading among all metrics: a registry collects them in one turn of the event loop.
  *
  * @template T
  * @param {() => T} read
@@ -176,4 +205,4 @@ function oncePerTurn (read) {
   }
 }
 
-module.exports = { registerMetrics }
+module.exports = { checkRegister, registerMetrics }

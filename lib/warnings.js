@@ -11,19 +11,25 @@ const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 const emitted = new Set()
 
 /**
+ * Emits a warning. An application may have replaced `process.emitWarning`, so that its errors are
+ * caught: a warning must not end what it warns of.
+ *
  * @param {string} key identifies the warning in this process
  * @param {string} code
  * @param {string} message
  * @param {string} detail
  */
 function warnOnce (key, code, message, detail) {
-  if (emitted.has(key) || typeof globalThis.process?.emitWarning !== 'function') return
-  emitted.add(key)
-  process.emitWarning(message, { type: 'HypertraceWarning', code, detail })
+  if (emitted.has(key)) return
+  try {
+    if (typeof globalThis.process?.emitWarning !== 'function') return
+    emitted.add(key)
+    process.emitWarning(message, { type: 'HypertraceWarning', code, detail })
+  } catch {}
 }
 
 /**
- * Warns that the number of series is near its bound.
+ * Warns that the number of series is near its limit.
  *
  * @param {number} maxSeries
  */
@@ -37,12 +43,12 @@ function warnOfBound (maxSeries) {
 /**
  * Warns that other machines can read the page without credentials.
  *
- * @param {{ address: string, port: number } | null} at the address that the server listens on
+ * @param {{ address: string, port: number } | null} served the address that the server listens on
  */
-function warnOfOpenPage (at) {
-  if (at === null || LOOPBACK.test(at.address)) return
-  warnOnce(`open page ${at.port}`, 'HYPERTRACE_OPEN_PAGE',
-    `The metrics page on ${at.address} port ${at.port} can be read by anybody who can reach that port: ` +
+function warnOfOpenPage (served) {
+  if (served === null || LOOPBACK.test(served.address)) return
+  warnOnce(`open page ${served.port}`, 'HYPERTRACE_OPEN_PAGE',
+    `The metrics page on ${served.address} port ${served.port} can be read by everyone who can reach that port: ` +
     'it shows file paths and names from this program.',
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
 }

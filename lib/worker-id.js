@@ -3,7 +3,8 @@
 const builtin = require('./builtin')
 
 /**
- * The number of this worker thread; `undefined` on the main thread, and where there are none.
+ * Returns the number of this worker thread; `undefined` on the main thread, and in runtimes without
+ * worker threads.
  *
  * @returns {number | undefined}
  */

@@ -1,6 +1,6 @@
 'use strict'
 
-// Opens a port for each of the options that it is given, in turn, and ends.
+// Opens and stops an exporter for each of the given options, one after the other.
 
 const HypertracePrometheus = require('../..')
 

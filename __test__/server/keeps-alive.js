@@ -1,7 +1,6 @@
 'use strict'
 
-// Ends by itself as soon as nothing keeps it alive, and tells whether the server did: only then does
-// a timer that keeps nothing alive get its turn.
+// Prints whether the server keeps the process alive: only then does an unreferenced timer fire.
 
 const HypertracePrometheus = require('../..')
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Listens on a host and port, perhaps as another user, and tells what came of it, and then the same
-// of Node's own server.
+// Listens on a host and port, as an unprivileged user if it can, and prints the result, beside that of
+// a Node.js server.
 
 const HypertracePrometheus = require('../..')
 const { get } = require('../support/http')
@@ -9,7 +9,7 @@ const { holdings } = require('../support/left-behind')
 const { occupy } = require('../support/ports')
 
 const [host, port, ...addresses] = process.argv.slice(2)
-// Every interface without auth warns, which is another test's: here stderr is for what goes wrong.
+// The warning of an open page is tested elsewhere; here stderr is for failures only.
 process.removeAllListeners('warning')
 const NOBODY = 65_534
 
@@ -21,7 +21,7 @@ async function main () {
     process.setuid(NOBODY)
   }
   const theirs = await occupy(Number(port), '127.0.0.1').then(({ free }) => free(), facts)
-  await new Promise((resolve) => setImmediate(resolve)) // Node closes what it opened
+  await new Promise((resolve) => setImmediate(resolve)) // Node.js closes its handles
   const before = holdings()
   let traceFunction
   try {

@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * The default metrics of the installed prom-client as the oracle for ours: names, order, help texts, types,
- * aggregators and label names.
+ * Compares the default metrics with those of prom-client: names, order, help texts, types, aggregators
+ * and label names, as its metric objects declare them at run time.
  */
 
 const assert = require('node:assert/strict')
@@ -15,7 +15,7 @@ const { parse, shape } = require('./exposition')
 let declared
 
 /**
- * The declarations of prom-client, collected once because its observers cannot be stopped.
+ * Returns the declarations of prom-client, collected once: its observers cannot be stopped.
  *
  * @returns {Promise<Map<string, Declared>>} by name, in its order
  */
@@ -33,11 +33,11 @@ async function defaultFamilies () {
 }
 
 /**
- * Fails unless the page has every default family of prom-client, in the same order with the same declarations,
- * and no other process_ or nodejs_ family.
+ * Fails unless the page has every default family of prom-client, in its order, declared alike, and
+ * no process_ or nodejs_ family beside them.
  *
  * @param {string | Uint8Array} page
- * @param {{ prefix?: string, labelNames?: string[] }} [opts] the options of the page's exporter
+ * @param {{ prefix?: string, labelNames?: string[] }} [opts] the options that the page was made with
  */
 async function assertDefaultFamilies (page, { prefix = '', labelNames = [] } = {}) {
   const oracle = await defaultFamilies()

@@ -59,10 +59,10 @@ HypertracePrometheus({ auth: { bearer: 'token' }, tls: null })
 const changed: void = traceFunction.setSecureContext({ cert: '', key: '' })
 console.log(changed)
 
-// What has to be refused.
-// @ts-expect-error half a pair
+// Mistakes that the compiler must refuse.
+// @ts-expect-error a username without a password
 HypertracePrometheus({ auth: { username: 'a' } })
-// @ts-expect-error one or the other
+// @ts-expect-error both kinds of credentials
 HypertracePrometheus({ auth: { username: 'a', password: 'b', bearer: 'c' } })
 // @ts-expect-error a certificate has a key
 traceFunction.setSecureContext({ cert: '' })
@@ -77,7 +77,7 @@ HypertracePrometheus({ port: process.env.PORT })
 HypertracePrometheus({ omitLabels: ['object_props_foo'] })
 // @ts-expect-error one name is not a list of names
 HypertracePrometheus({ omitLabels: 'object_id' })
-// @ts-expect-error the word for on is true
+// @ts-expect-error not a boolean
 HypertracePrometheus({ collectDefaults: 'yes' })
 // @ts-expect-error a registry has registerMetric
 HypertracePrometheus({ register: { metrics: async () => '', contentType: '' } })
@@ -85,7 +85,7 @@ HypertracePrometheus({ register: { metrics: async () => '', contentType: '' } })
 HypertracePrometheus({ prot: 4343 })
 // @ts-expect-error it is a function, not a class
 console.log(new HypertracePrometheus())
-// @ts-expect-error a payload tells the caller
+// @ts-expect-error a payload has a caller
 traceFunction({ object: { className: 'A', id: 1 } })
 // @ts-expect-error null without a server
 console.log(traceFunction.address().port)

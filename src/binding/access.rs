@@ -1,5 +1,5 @@
-//! Who is let in, as JavaScript tells it. It has been checked there (`lib/access.js`), but for what
-//! certificates and keys say. Never printed.
+//! The access options as JavaScript passes them. `lib/access.js` has checked them, except for the
+//! contents of certificates and keys. None of these types can be printed.
 
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
@@ -9,10 +9,10 @@ use crate::server::{
     tls::{Pem, SecureContext, Unusable, Version},
 };
 
-/// A bearer token, or a name and a password.
+/// Credentials: a bearer token, or a name and a password.
 #[napi(object, object_to_js = false)]
 pub struct Auth {
-    /// The token; then there is nothing else.
+    /// The token. With it, name and password are ignored.
     pub bearer: Option<String>,
     /// The name.
     pub username: Option<String>,
@@ -30,33 +30,36 @@ impl From<Auth> for Credentials {
     }
 }
 
-/// A text in PEM form, or its bytes.
-type Text = Either<String, Uint8Array>;
+/// PEM data: a string or its bytes.
+type PemData = Either<String, Uint8Array>;
 
-fn bytes(text: &Text) -> &[u8] {
-    match text {
+fn bytes(pem: &PemData) -> &[u8] {
+    match pem {
         Either::A(text) => text.as_bytes(),
         Either::B(bytes) => bytes,
     }
 }
 
-/// What a server shows and asks for, in PEM form.
+/// The certificate, key and client authorities of a server, in PEM form.
 #[napi(object, object_to_js = false)]
 pub struct TlsOptions {
-    /// Its certificate, and those between it and its authority's.
-    pub cert: Text,
+    /// The server's certificate, followed by the intermediate ones.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub cert: PemData,
     /// The private key.
-    pub key: Text,
-    /// The authorities of clients' certificates.
-    pub ca: Option<Text>,
-    /// Whether nothing older than TLS 1.3 is spoken.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub key: PemData,
+    /// The authorities of client certificates.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub ca: Option<PemData>,
+    /// TLS 1.2 is refused.
     pub only_13: bool,
 }
 
-impl TryFrom<TlsOptions> for SecureContext {
+impl TryFrom<&TlsOptions> for SecureContext {
     type Error = Unusable;
 
-    fn try_from(options: TlsOptions) -> Result<Self, Unusable> {
+    fn try_from(options: &TlsOptions) -> Result<Self, Unusable> {
         Self::new(Pem {
             cert: bytes(&options.cert),
             key: bytes(&options.key),
@@ -66,10 +69,11 @@ impl TryFrom<TlsOptions> for SecureContext {
     }
 }
 
-/// Which of them cannot be used, and what it has to be.
+/// The TLS option that cannot be used.
 #[napi(object, object_from_js = false)]
 pub struct UnusableTls {
     /// `cert`, `key` or `ca`.
+    #[napi(ts_type = "'cert' | 'key' | 'ca'")]
     pub option: &'static str,
     /// Completes "must be …".
     pub expected: &'static str,

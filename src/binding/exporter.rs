@@ -1,16 +1,17 @@
-//! One exporter: a shard of a counter, and the server that shows it.
+//! One exporter: a JavaScript thread that counts, and the server that shows its page.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use napi::{
     Env, Error, Result,
-    bindgen_prelude::{AsyncTask, Either, Float64Array, Null},
+    bindgen_prelude::{AsyncTask, Float64Array, FunctionRef},
 };
 use napi_derive::napi;
 
@@ -19,150 +20,216 @@ use super::{
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
     listen::{Address, ListenOptions, Listening},
-    options::{ExporterOptions, HELP},
+    options::ExporterOptions,
     render_task::RenderTask,
-    requests::{Asker, notice},
+    requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
     sample::NodeSample,
-    thread_call::NumberFunction,
+    thread_call::{Callback, ThreadCall},
 };
 use crate::{
     exposition::Format,
     gather::{Gatherer, GathererSource, JsThread, RegisterPage, RegisterSource, RenderRequests},
     server::{Source, tls::SecureContext},
-    shared_server::{self, ListenConfig, OpenError, Opened, SharedServer},
+    shared_server::{self, OpenError, Opened, Served, SharedServer},
 };
 
-/// How long the end of a JavaScript thread may wait for the server's.
+/// The longest time between two sweeps: one looks at every series.
+const LONGEST_SWEEP: Duration = Duration::from_secs(60);
+
+/// How long the end of a JavaScript thread may wait for the end of the server thread.
 const EXIT_GRACE: Duration = Duration::from_millis(100);
 
-/// What `HypertracePrometheus()` holds of Rust.
+/// The Rust side of one `HypertracePrometheus()`.
 #[napi]
 pub struct Exporter {
     pub(super) inner: Arc<Inner>,
-    /// Keeps the pages that Rust reads alive; dropped after the shard is closed.
-    pub(super) pages: Vec<Float64Array>,
-    /// The certificate to show, until there is a server that does.
-    tls: Option<SecureContext>,
+    /// Keeps the process alive while this thread's server is open. It is the one handle that every
+    /// runtime can reference, and that no test puts under a fake clock.
+    keep_alive: Option<ThreadCall<bool>>,
+    /// Called when the bound shortens a label set for the first time.
+    pub(super) on_bound: Option<FunctionRef<(), ()>>,
+    /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
+    pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
 
-/// What the end of the JavaScript thread has to reach.
+/// The state that the end of the JavaScript thread has to reach.
 pub(super) struct Inner {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) thread: Arc<JsThread>,
-    questions: Arc<RenderRequests>,
+    render_requests: Arc<RenderRequests>,
     server: Option<Arc<SharedServer>>,
-    /// Whether it was opened, and not joined.
-    opened: bool,
+    /// This thread started the server.
+    started: bool,
     stopped: AtomicBool,
+    sweeps: Sweeps,
+}
+
+/// The sweeps of one thread: they expire idle series. Pages drive them, as a series expires only after a
+/// page has shown its last value, so that no timer is needed.
+struct Sweeps {
+    /// The least time between two; `None` if series do not expire.
+    interval: Option<Duration>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Sweeps {
+    fn new(options: &ExporterOptions) -> Self {
+        let interval = options.idle_timeout().map(|timeout| timeout.min(LONGEST_SWEEP * 4) / 4);
+        Self { interval, last: Mutex::default() }
+    }
+
+    /// Returns whether a sweep is due, and takes it as begun.
+    fn are_due(&self, now: Instant) -> bool {
+        let Some(interval) = self.interval else { return false };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= interval);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
 }
 
 #[napi]
 impl Exporter {
-    /// An exporter that serves nothing yet.
+    /// Creates an exporter without a server.
+    ///
+    /// # Errors
+    ///
+    /// If the options do not describe a counter, or the environment is ending.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, options: ExporterOptions) -> Result<Self> {
-        let gatherer = Gatherer::new(Arc::new(options.counter()?), options.default_metrics());
-        let inner = Arc::new(Inner {
-            thread: gatherer.join(options.worker),
-            gatherer: Arc::new(gatherer),
-            questions: Arc::default(),
+        let gatherer = Arc::new(options.gatherer().map_err(reason)?);
+        let thread = gatherer.join(options.worker);
+        let inner = Inner {
+            gatherer,
+            thread,
+            render_requests: Arc::default(),
             server: None,
-            opened: false,
+            started: false,
             stopped: AtomicBool::default(),
-        });
-        end_with_thread(&env, &inner)?;
-        Ok(Self { inner, pages: Vec::new(), tls: None })
+            sweeps: Sweeps::new(&options),
+        };
+        Self::with(&env, inner, None)
     }
 
-    /// The trace counter's name.
-    #[napi(getter)]
-    pub fn metric_name(&self) -> String {
-        self.inner.gatherer.counter().name().to_owned()
-    }
-
-    /// The trace counter's help text.
-    #[napi(getter)]
-    pub fn help(&self) -> &str {
-        HELP
-    }
-
-    /// The content type of the page.
-    #[napi(getter)]
-    pub fn content_type(&self) -> &str {
-        Format::Text.content_type()
-    }
-
-    /// For each allowed property, the config of its label among its owner's: two that become the same
-    /// label name have the same config.
-    #[napi(getter)]
-    pub fn places(&self) -> Vec<u32> {
-        self.inner.gatherer.counter().schema().columns().to_vec()
-    }
-
-    /// Takes the certificate to show: for the server that `listen` starts, or from now on for the one
-    /// that it has started. Gives what is wrong with it, and takes nothing then.
-    #[napi(catch_unwind)]
-    pub fn secure(&mut self, options: TlsOptions) -> Option<UnusableTls> {
-        match (SecureContext::try_from(options), &self.inner.server) {
-            (Err(unusable), _) => return Some(unusable.into()),
-            (Ok(context), None) => self.tls = Some(context),
-            (Ok(context), Some(server)) => {
-                server.server().set_secure_context(context);
-            }
-        }
-        None
-    }
-
-    /// Serves a port, or joins the thread of this process that does, or says why not. To be called
-    /// before anything is counted.
+    /// Creates an exporter that serves a port, or counts for the page of the thread of this process
+    /// that does.
     ///
-    /// `ask_sample` is called for each scrape and answers with `deliver` or `decline`; `ask_page`, if
-    /// there is one, gets a number and answers with `deliverPage`.
-    #[napi(catch_unwind)]
+    /// `request_sample` is called for each scrape; it answers with `deliver` or `decline`.
+    /// Its argument is true where the window of event-loop delay must not end. `request_page`, which
+    /// only a register needs, is called with a number and answers with `deliverPage`.
+    ///
+    /// # Errors
+    ///
+    /// If the options do not describe a counter, or the environment is ending.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "options: ExporterOptions, listen: ListenOptions, requestSample: (keepsWindow: boolean) => void, requestPage: ((request: number) => void) | null"
+    )]
     pub fn listen(
-        &mut self,
         env: Env,
-        at: ListenOptions,
-        ask_sample: NumberFunction<'_>,
-        ask_page: Either<NumberFunction<'_>, Null>,
+        options: ExporterOptions,
+        listen: ListenOptions,
+        request_sample: SampleCallback<'_>,
+        request_page: Option<RenderCallback<'_>>,
     ) -> Result<Listening> {
-        let Inner { gatherer, thread, questions, .. } = &*self.inner;
-        let asker = match ask_page {
-            Either::A(ask) => Some(Arc::new(Asker::new(&ask)?)),
-            Either::B(Null) => None,
-        };
-        let source = || -> Arc<dyn Source> {
-            match asker {
-                Some(asker) => Arc::new(RegisterSource {
-                    gatherer: Arc::clone(gatherer),
-                    thread: Arc::clone(thread),
-                    requester: asker,
-                    requests: Arc::clone(questions),
-                }),
-                None => Arc::new(GathererSource(Arc::clone(gatherer))),
+        let config = match listen.into_config(options.worker) {
+            Ok(config) => config,
+            Err(unusable) => {
+                let unusable_tls = Some(unusable.into());
+                return Ok(Listening { unusable_tls, ..Listening::default() });
             }
         };
-        let sampler = Arc::new(Asker::new(&ask_sample)?);
-        let worker = at.worker;
-        let mut config = ListenConfig::from(at);
-        config.door.tls = self.tls.take();
-        let inner = match shared_server::open(config, worker, gatherer, source) {
-            Ok(Opened::Served(server)) => self.inner.at(server, None),
-            Ok(Opened::Joined(server, thread)) => self.inner.at(server, Some(thread)),
-            Ok(Opened::Differs(option)) => return Ok(Listening::differs(option)),
-            Err(OpenError::Bind(error)) => return Ok(Listening::failed(error)),
+        let samples = Arc::new(SampleRequests::new(&request_sample)?);
+        let keep_alive = ThreadCall::new(&request_sample, true)?;
+        let pages = request_page.as_ref().map(PageRequests::new).transpose()?.map(Arc::new);
+        let render_requests = Arc::<RenderRequests>::default();
+        let create = || {
+            let gatherer = Arc::new(options.gatherer()?);
+            let thread = gatherer.join(options.worker);
+            let source: Arc<dyn Source> = match pages {
+                Some(pages) => Arc::new(RegisterSource {
+                    gatherer: Arc::clone(&gatherer),
+                    thread: Arc::clone(&thread),
+                    requester: pages,
+                    requests: Arc::clone(&render_requests),
+                }),
+                None => Arc::new(GathererSource(Arc::clone(&gatherer))),
+            };
+            Ok::<_, prometheus::Error>(Served { gatherer, thread, source })
+        };
+        let (server, thread, started) = match shared_server::open(config, create) {
+            Ok(Opened::Started(server, thread)) => (server, thread, true),
+            Ok(Opened::Joined(server, thread)) => (server, thread, false),
+            Ok(Opened::Differs(option)) => {
+                return Ok(Listening { differs: Some(option), ..Listening::default() });
+            }
+            Err(OpenError::Bind(error)) => {
+                return Ok(Listening { failure: Some(error.into()), ..Listening::default() });
+            }
             Err(OpenError::Thread(error)) => {
                 return Err(Error::from_reason(format!("the server's thread: {error}")));
             }
+            Err(OpenError::Page(error)) => return Err(reason(error)),
         };
-        inner.thread.node.set_sampler(sampler);
-        let joined = !inner.opened;
-        self.inner = Arc::new(inner);
-        end_with_thread(&env, &self.inner)?;
-        Ok(Listening { joined, ..Listening::default() })
+        thread.node.set_requester(samples);
+        let inner = Inner {
+            gatherer: Arc::clone(&server.gatherer),
+            thread,
+            render_requests,
+            server: Some(server),
+            started,
+            stopped: AtomicBool::default(),
+            sweeps: Sweeps::new(&options),
+        };
+        let exporter = Some(Self::with(&env, inner, started.then_some(keep_alive))?);
+        Ok(Listening { exporter, joined: !started, ..Listening::default() })
     }
 
-    /// Where the page is served.
+    fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
+        let inner = Arc::new(inner);
+        end_with_thread(env, &inner)?;
+        Ok(Self { inner, keep_alive, on_bound: None, cell_blocks: HashMap::new() })
+    }
+
+    /// Sets whether the open server keeps the process alive.
+    #[napi]
+    pub fn set_keeps_alive(&self, env: Env, keeps_alive: bool) {
+        if let Some(keep_alive) = &self.keep_alive {
+            keep_alive.set_keeps_alive(&env, keeps_alive);
+        }
+    }
+
+    /// Returns for each allowed property the column of its label among those of its owner. Properties
+    /// that become the same label name have the same column.
+    #[napi(getter)]
+    pub fn prop_columns(&self) -> Vec<u32> {
+        self.inner.gatherer.counter().schema().columns().to_vec()
+    }
+
+    /// Returns the TLS option that cannot be used.
+    #[napi(catch_unwind)]
+    pub fn check_tls(options: TlsOptions) -> Option<UnusableTls> {
+        SecureContext::try_from(&options).err().map(Into::into)
+    }
+
+    /// Replaces the certificate of the server, from the next handshake on. Returns the option that
+    /// cannot be used, and changes nothing then.
+    #[napi(catch_unwind)]
+    pub fn set_secure_context(&self, options: TlsOptions) -> Option<UnusableTls> {
+        match SecureContext::try_from(&options) {
+            Ok(context) => {
+                if let Some(server) = &self.inner.server {
+                    server.server().set_secure_context(context);
+                }
+                None
+            }
+            Err(unusable) => Some(unusable.into()),
+        }
+    }
+
+    /// Returns the address that the page is served on; `null` without a server and after `stop`.
     #[napi]
     pub fn address(&self) -> Option<Address> {
         let server = self.inner.server.as_ref().filter(|server| !server.is_closed())?;
@@ -172,73 +239,100 @@ impl Exporter {
         server.server().addresses().first().map(Into::into)
     }
 
-    /// Takes a sample of the JavaScript thread's figures.
+    /// Takes a sample of this thread, and sweeps if that is due. `true`: the trace path must drop its
+    /// cache before it counts again.
     #[napi(catch_unwind)]
-    pub fn deliver(&self, sample: NodeSample) {
+    pub fn deliver(&self, sample: NodeSample) -> bool {
+        let forget = self.sweep();
         self.inner.thread.node.deliver(sample.into());
+        forget
     }
 
-    /// Answers a question for a sample without one.
+    /// Expires idle series if a sweep is due. `true`: the trace path must drop its cache before it
+    /// counts again.
+    #[napi(catch_unwind)]
+    pub fn sweep(&self) -> bool {
+        let Inner { gatherer, thread, stopped, sweeps, .. } = &*self.inner;
+        let now = Instant::now();
+        !stopped.load(Ordering::Relaxed)
+            && sweeps.are_due(now)
+            && gatherer.counter().sweep(thread.shard, now)
+    }
+
+    /// Answers a request for a sample without one.
     #[napi]
     pub fn decline(&self) {
         self.inner.thread.node.decline();
     }
 
-    /// Answers a question for the register's page; `null` where that could not be rendered.
+    /// Answers a request for the page of the register; `null` if it could not be rendered.
     #[napi(catch_unwind)]
-    pub fn deliver_page(&self, question: u32, text: Option<String>, content_type: String) {
-        let page = text.map(|text| RegisterPage { text, content_type });
-        self.inner.questions.respond(question, page);
+    pub fn deliver_page(&self, request: u32, page: Option<JsPage>) {
+        let page = page.map(|JsPage { text, content_type }| RegisterPage { text, content_type });
+        self.inner.render_requests.respond(request, page);
     }
 
-    /// The default families as they are now.
+    /// Returns the default families as they are now.
     #[napi(catch_unwind)]
     pub fn families(&self) -> Vec<JsFamily> {
         self.inner.gatherer.families().iter().map(Into::into).collect()
     }
 
-    /// The page, written on a thread of libuv's pool.
+    /// Renders the page on a thread of libuv's pool.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn metrics(&self) -> AsyncTask<RenderTask> {
         AsyncTask::new(RenderTask::new(self.inner.gatherer.page(Format::Text, None)))
     }
 
-    /// Stops the server or leaves it, then calls `done`: the port is free then, if this thread opened
-    /// it. To be called once, where series expire after the cache was dropped for good.
+    /// Stops the server or leaves it, then calls `done`. If this thread started the server, its port
+    /// is free by then. To be called once, after the cache of the trace path was dropped for good.
     ///
-    /// Not a promise of napi's: its deferred takes a cleanup hook back when it is done, which ends
-    /// Bare with a fatal error.
-    #[napi(catch_unwind)]
-    pub fn stop(&self, done: NumberFunction<'_>) -> Result<()> {
+    /// It returns no promise: napi's deferred removes a cleanup hook, which ends Bare with a fatal
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// If the environment is ending.
+    #[napi(catch_unwind, ts_args_type = "done: () => void")]
+    pub fn stop(&mut self, done: Callback<'_, ()>) -> Result<()> {
+        self.keep_alive = None;
         self.inner.stopped.store(true, Ordering::Relaxed);
         self.inner.gatherer.counter().end_cache(self.inner.thread.shard);
         if let Some(server) = &self.inner.server {
-            server.stop(&self.inner.thread, self.inner.opened, notice(&done)?);
+            server.stop(&self.inner.thread, self.inner.started, notice(&done)?);
         } else {
             self.inner.thread.node.stop();
-            done.call(0)?;
+            done.call(())?;
         }
         Ok(())
     }
+
+    /// Ends the exporter and waits for the end of its server, for at most 100 ms: where an exporter
+    /// could not be completed.
+    #[napi(catch_unwind)]
+    pub fn abort(&mut self) {
+        self.keep_alive = None;
+        self.inner.stopped.store(true, Ordering::Relaxed);
+        self.inner.end();
+    }
+}
+
+/// A page as a register rendered it.
+#[napi(object, object_to_js = false)]
+pub struct JsPage {
+    /// The page.
+    pub text: String,
+    /// The content type of the register.
+    pub content_type: String,
+}
+
+fn reason(error: impl std::fmt::Display) -> Error {
+    Error::from_reason(error.to_string())
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.inner.end();
-    }
-}
-
-impl Inner {
-    /// The same at an server: the one that this thread has opened, or joined as this thread.
-    fn at(&self, server: Arc<SharedServer>, joined: Option<Arc<JsThread>>) -> Self {
-        Self {
-            opened: joined.is_none(),
-            thread: joined.unwrap_or_else(|| Arc::clone(&self.thread)),
-            gatherer: Arc::clone(&server.gatherer),
-            questions: Arc::clone(&self.questions),
-            server: Some(server),
-            stopped: AtomicBool::default(),
-        }
     }
 }
 

@@ -1,21 +1,21 @@
-//! The default families as JavaScript takes them, for a registry of the user's own.
+//! The default families in the form that JavaScript registers in the user's register.
 
 use napi_derive::napi;
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};
 
 use crate::default_metrics::descriptors;
 
-/// A family and its samples.
+/// One family and its samples.
 #[napi(object, object_from_js = false)]
 pub struct JsFamily {
     /// The family's name.
     pub name: String,
     /// Its help text.
     pub help: String,
-    /// `counter`, `gauge` or `histogram`.
-    #[napi(js_name = "type")]
+    /// Its type.
+    #[napi(js_name = "type", ts_type = "'counter' | 'gauge' | 'histogram'")]
     pub kind: &'static str,
-    /// How prom-client's cluster aggregation joins its values.
+    /// How prom-client aggregates its values over the processes of a cluster.
     pub aggregator: &'static str,
     /// Its samples.
     pub samples: Vec<JsSample>,
@@ -24,9 +24,9 @@ pub struct JsFamily {
 /// One line of a family.
 #[napi(object, object_from_js = false)]
 pub struct JsSample {
-    /// The name on the line: the family's, or with a suffix for a histogram.
+    /// The name on the line: the family's, with a suffix for a histogram.
     pub name: String,
-    /// Names and values in turn.
+    /// Names and values, alternating.
     pub labels: Vec<String>,
     /// The value.
     pub value: f64,

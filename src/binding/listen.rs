@@ -1,85 +1,91 @@
-//! Where a server listens, or why it does not, as JavaScript knows it from Node's own servers.
+//! Listening: its options, its result, and its errors in the form of Node.js' own servers.
 
 use std::net::SocketAddr;
 
 use napi_derive::napi;
 
-use super::access::Auth;
+use super::{
+    access::{Auth, TlsOptions, UnusableTls},
+    exporter::Exporter,
+};
 use crate::{
-    server::{access::AccessPolicy, listen::BindError},
+    server::{
+        access::AccessPolicy,
+        listen::BindError,
+        tls::{SecureContext, Unusable},
+    },
     shared_server::ListenConfig,
 };
 
-/// Where to serve the page.
+/// The address to serve the page on, and the access to it.
 #[napi(object, object_to_js = false)]
 pub struct ListenOptions {
-    /// The host's name or address.
+    /// A host name or address.
     pub host: String,
-    /// The port; 0 for any.
+    /// The port; 0 for any free one.
     pub port: u16,
-    /// The number of this worker thread; missing on the main thread.
-    pub worker: Option<u32>,
-    /// Options that threads at one port have to share: names and values in some fixed form.
+    /// Options that threads of one port must share: names, and values in a canonical form.
+    #[napi(ts_type = "[name: string, value: string][]")]
     pub shared_options: Vec<Vec<String>>,
-    /// An option that keeps this thread from joining any other.
+    /// The option that prevents this thread from joining any other.
     pub join_blocker: Option<String>,
-    /// What each request has to carry.
+    /// The credentials that each request must have.
     pub auth: Option<Auth>,
-    /// Names that browsers may know this server by.
+    /// The certificate of the server; without one it serves plain HTTP.
+    pub tls: Option<TlsOptions>,
+    /// Host names that browsers may use for this server.
     pub allowed_hosts: Vec<String>,
 }
 
-impl From<ListenOptions> for ListenConfig {
-    fn from(options: ListenOptions) -> Self {
+impl ListenOptions {
+    /// Converts the options.
+    ///
+    /// # Errors
+    ///
+    /// If certificate, key or authorities cannot be used.
+    pub fn into_config(self, worker: Option<u32>) -> Result<ListenConfig, Unusable> {
         let pair = |option: Vec<String>| <[String; 2]>::try_from(option).ok();
         let shared_options =
-            options.shared_options.into_iter().filter_map(pair).map(Into::into).collect();
-        let door = AccessPolicy {
-            credentials: options.auth.map(Into::into),
-            allowed_hosts: options.allowed_hosts,
-            tls: None,
+            self.shared_options.into_iter().filter_map(pair).map(Into::into).collect();
+        let access = AccessPolicy {
+            credentials: self.auth.map(Into::into),
+            allowed_hosts: self.allowed_hosts,
+            tls: self.tls.as_ref().map(SecureContext::try_from).transpose()?,
         };
-        Self {
-            host: options.host,
-            port: options.port,
+        Ok(ListenConfig {
+            host: self.host,
+            port: self.port,
+            worker,
             shared_options,
-            join_blocker: options.join_blocker,
-            door,
-        }
+            join_blocker: self.join_blocker,
+            access,
+        })
     }
 }
 
-/// What came of it.
+/// The result of listening: an exporter, or one of the reasons why there is none.
 #[derive(Default)]
 #[napi(object, object_from_js = false)]
 pub struct Listening {
-    /// Another thread serves the port, and this one counts for its page.
+    /// The exporter, which serves the port or has joined the thread that does.
+    pub exporter: Option<Exporter>,
+    /// Another thread serves the port.
     pub joined: bool,
-    /// The option that keeps this thread from joining the one at the port: nothing is served or
-    /// joined.
+    /// The TLS option that cannot be used.
+    pub unusable_tls: Option<UnusableTls>,
+    /// The option that prevents this thread from joining the one that serves the port.
     pub differs: Option<String>,
-    /// Why nothing is served.
+    /// The error of the system.
     pub failure: Option<Failure>,
 }
 
-impl Listening {
-    /// This option keeps the thread from joining the one at the port.
-    pub fn differs(option: String) -> Self {
-        Self { differs: Some(option), ..Self::default() }
-    }
-
-    /// The port cannot be had.
-    pub fn failed(error: BindError) -> Self {
-        Self { failure: Some(error.into()), ..Self::default() }
-    }
-}
-
-/// What `server.address()` of Node's gives.
+/// An address in the form of Node.js' `server.address()`.
 #[napi(object, object_from_js = false)]
 pub struct Address {
     /// The IP address.
     pub address: String,
     /// `IPv4` or `IPv6`.
+    #[napi(ts_type = "'IPv4' | 'IPv6'")]
     pub family: &'static str,
     /// The port.
     pub port: u16,
@@ -95,20 +101,20 @@ impl From<&SocketAddr> for Address {
     }
 }
 
-/// The facts of an error of Node's.
+/// The message and the fields of a system error in Node.js.
 #[napi(object, object_from_js = false)]
 pub struct Failure {
     /// The whole message.
     pub message: String,
     /// The error's name, as `EADDRINUSE`.
     pub code: &'static str,
-    /// Its number, negative as in Node.
+    /// The error's number, negative as in Node.js.
     pub errno: i32,
-    /// What failed.
+    /// The call that failed.
     pub syscall: &'static str,
-    /// The address or host name that was asked for.
+    /// The address or host name of the option.
     pub address: String,
-    /// The port that was asked for.
+    /// The port of the option.
     pub port: u16,
 }
 

@@ -1,16 +1,16 @@
-//! The addon's face to JavaScript: the only place that names `napi`.
+//! The interface of the addon to JavaScript: the only room that names `napi`.
 //!
-//! Every function here runs on the JavaScript thread of its environment, except where it says so.
+//! Every function here runs on the JavaScript thread of its environment, unless it says otherwise.
 
 #![expect(
     clippy::needless_pass_by_value,
     clippy::trivially_copy_pass_by_ref,
-    clippy::unused_self,
     clippy::struct_field_names,
-    reason = "napi's shapes: arguments by value, getters on an object, Node's names of fields"
+    reason = "napi's shapes: arguments by value, getters on an object, Node.js' names of fields"
 )]
 
 mod access;
+mod constants;
 mod counting;
 mod exporter;
 mod families;

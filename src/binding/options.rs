@@ -1,4 +1,4 @@
-//! What JavaScript hands over at the start. It has been checked there (`lib/options.js`).
+//! The options of an exporter as JavaScript passes them. `lib/options.js` has checked them.
 
 use std::time::Duration;
 
@@ -6,65 +6,77 @@ use napi_derive::napi;
 
 use crate::{
     counter::{CounterOptions, TraceCounter},
-    gather::DefaultMetricsOptions,
+    gather::{DefaultMetricsOptions, Gatherer},
     labels::Schema,
 };
 
-/// What `trace_counter` is for, on the page.
-pub const HELP: &str = "Counts how many times a function has been traced";
+/// The help text of the trace counter.
+pub const COUNTER_HELP: &str = "Counts how many times a function has been traced";
 
 /// The options of an exporter.
 #[napi(object, object_to_js = false)]
 pub struct ExporterOptions {
-    /// The trace counter's name.
+    /// The name of the trace counter.
     pub metric_name: String,
     /// The properties that become labels.
     pub allowed_props: Vec<String>,
-    /// Labels of every series: names and values.
+    /// Names and values of the labels that every series has.
+    #[napi(ts_type = "[name: string, value: string][]")]
     pub default_labels: Vec<Vec<String>>,
-    /// The bound on series.
+    /// The limit on the number of series.
     pub max_series: u32,
     /// Scrapers are shown each new series at 0 once.
     pub start_at_zero: bool,
-    /// How long a series may be idle, in milliseconds; 0: for ever.
+    /// The time in milliseconds after which an idle series expires; 0 for never.
     pub series_idle_timeout: u32,
-    /// The number of this worker thread; missing on the main thread.
+    /// The number of this worker thread; `undefined` on the main thread.
     pub worker: Option<u32>,
-    /// Whether the default metrics are on the page.
+    /// The page carries the default metrics.
     pub collect_defaults: bool,
-    /// Put before the default metrics' names.
+    /// The prefix of the names of the default metrics.
     pub prefix: String,
 }
 
 impl ExporterOptions {
-    /// The labels of every series, as pairs.
-    pub fn default_labels(&self) -> Vec<(String, String)> {
+    /// Creates what these options describe: a counter, and the families beside it.
+    ///
+    /// # Errors
+    ///
+    /// If the metric's name is not valid.
+    pub fn gatherer(&self) -> Result<Gatherer, prometheus::Error> {
+        Ok(Gatherer::new(self.counter()?.into(), self.default_metrics()))
+    }
+
+    /// Returns the time after which an idle series expires; `None` for never.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.series_idle_timeout > 0)
+            .then(|| Duration::from_millis(self.series_idle_timeout.into()))
+    }
+
+    fn counter(&self) -> Result<TraceCounter, prometheus::Error> {
+        TraceCounter::new(CounterOptions {
+            name: self.metric_name.clone(),
+            help: COUNTER_HELP.to_owned(),
+            schema: Schema::new(&self.allowed_props),
+            default_labels: self.default_labels(),
+            max_series: self.max_series,
+            start_at_zero: self.start_at_zero,
+            idle_timeout: self.idle_timeout(),
+        })
+    }
+
+    fn default_metrics(&self) -> Option<DefaultMetricsOptions> {
+        self.collect_defaults.then(|| DefaultMetricsOptions {
+            prefix: self.prefix.clone(),
+            default_labels: self.default_labels(),
+        })
+    }
+
+    fn default_labels(&self) -> Vec<(String, String)> {
         let pair = |label: &Vec<String>| match &label[..] {
             [name, value] => Some((name.clone(), value.clone())),
             _ => None,
         };
         self.default_labels.iter().filter_map(pair).collect()
-    }
-
-    /// What the default metrics are given, if they are collected.
-    pub fn default_metrics(&self) -> Option<DefaultMetricsOptions> {
-        let default_labels = self.default_labels();
-        self.collect_defaults
-            .then(|| DefaultMetricsOptions { prefix: self.prefix.clone(), default_labels })
-    }
-
-    /// The counter that these options describe.
-    pub fn counter(&self) -> napi::Result<TraceCounter> {
-        TraceCounter::new(CounterOptions {
-            name: self.metric_name.clone(),
-            help: HELP.to_owned(),
-            schema: Schema::new(&self.allowed_props),
-            default_labels: self.default_labels(),
-            max_series: self.max_series,
-            start_at_zero: self.start_at_zero,
-            idle_timeout: (self.series_idle_timeout > 0)
-                .then(|| Duration::from_millis(self.series_idle_timeout.into())),
-        })
-        .map_err(|error| napi::Error::from_reason(error.to_string()))
     }
 }

@@ -1,12 +1,12 @@
-//! Values packed into one string by `lib/trace.js`, so that one string crosses Node-API: each is closed
-//! by U+001F; within a value, U+001E `0` stands for U+001E and U+001E `1` for U+001F. Pure.
+//! Unpacks the values that the trace path packs into one string, so that one string crosses Node-API:
+//! U+001F ends each value; within a value, U+001E `0` stands for U+001E and U+001E `1` for U+001F. Pure.
 
 use std::borrow::Cow;
 
 const SEPARATOR: char = '\u{1f}';
 const ESCAPE: char = '\u{1e}';
 
-/// Takes them apart.
+/// Returns the values of a packed string.
 pub fn unpack(packed: &str) -> Vec<Cow<'_, str>> {
     packed.split_terminator(SEPARATOR).map(unescape).collect()
 }
@@ -15,12 +15,12 @@ fn unescape(value: &str) -> Cow<'_, str> {
     if !value.contains(ESCAPE) {
         return Cow::Borrowed(value);
     }
-    let mut parts = value.split(ESCAPE);
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (escaped, rest) = match part.strip_prefix('1') {
+    let mut pieces = value.split(ESCAPE);
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (escaped, rest) = match piece.strip_prefix('1') {
             Some(rest) => (SEPARATOR, rest),
-            None => (ESCAPE, part.strip_prefix('0').unwrap_or(part)),
+            None => (ESCAPE, piece.strip_prefix('0').unwrap_or(piece)),
         };
         plain.push(escaped);
         plain.push_str(rest);
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_come_apart_as_they_were_packed() {
+    fn packed_values_are_unpacked_unchanged() {
         let table: [(&str, &[&str]); 7] = [
             ("", &[]),
             ("\u{1f}", &[""]),

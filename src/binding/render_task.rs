@@ -1,14 +1,14 @@
-//! Writes a page off the JavaScript thread, and hands it over as a string.
+//! Renders a page off the JavaScript thread and passes it on as a string.
 
 use napi::{Env, JsString, Result, ScopedTask};
 
 use crate::exposition::Page;
 
-/// Writes a page on a thread of libuv's pool.
+/// Renders a page on a thread of libuv's pool.
 pub struct RenderTask(Option<Page>);
 
 impl RenderTask {
-    /// Writes this page.
+    /// Renders this page.
     pub fn new(page: Page) -> Self {
         Self(Some(page))
     }
@@ -22,7 +22,7 @@ impl<'task> ScopedTask<'task> for RenderTask {
         Ok(self.0.take().map(Page::into_bytes).unwrap_or_default())
     }
 
-    /// ASCII is Latin-1 too, which V8 copies without decoding it.
+    /// An ASCII page is passed as Latin-1, which V8 copies without decoding.
     fn resolve(&mut self, env: &'task Env, page: Vec<u8>) -> Result<JsString<'task>> {
         if page.is_ascii() {
             env.create_string_latin1(page)

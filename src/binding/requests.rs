@@ -1,41 +1,55 @@
-//! Questions and notices to the JavaScript thread, put from the server thread.
+//! Requests and notices from the server thread to the JavaScript thread.
 
-use super::thread_call::{NumberFunction, ThreadCall};
-use crate::{default_metrics::node::Sampler, gather::RenderRequester};
+use super::thread_call::{Callback, ThreadCall};
+use crate::{
+    default_metrics::node::{DelayWindow, SampleRequester},
+    gather::RenderRequester,
+};
 
-/// Asks JavaScript by calling a function of its with the question's number. Keeps no process alive.
-pub struct Asker(ThreadCall);
+/// Takes a sample. The argument: the current window of event-loop delay goes on.
+pub type SampleCallback<'a> = Callback<'a, bool>;
 
-impl Asker {
-    /// Asks by this function.
-    pub fn new(function: &NumberFunction<'_>) -> napi::Result<Self> {
+/// Renders the register's page. The argument: the number of the request.
+pub type RenderCallback<'a> = Callback<'a, u32>;
+
+/// Requests samples by a JavaScript function. Does not keep the process alive.
+pub struct SampleRequests(ThreadCall<bool>);
+
+impl SampleRequests {
+    /// Requests samples by this function.
+    pub fn new(function: &SampleCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }
 }
 
-impl Sampler for Asker {
-    fn ask(&self) -> bool {
-        self.0.call(0)
-    }
-
-    fn peek(&self) -> bool {
-        self.0.call(1)
+impl SampleRequester for SampleRequests {
+    fn request(&self, window: DelayWindow) -> bool {
+        self.0.call(window == DelayWindow::Keep)
     }
 }
 
-impl RenderRequester for Asker {
+/// Requests pages of a register by a JavaScript function. Does not keep the process alive.
+pub struct PageRequests(ThreadCall<u32>);
+
+impl PageRequests {
+    /// Requests pages by this function.
+    pub fn new(function: &RenderCallback<'_>) -> napi::Result<Self> {
+        ThreadCall::new(function, false).map(Self)
+    }
+}
+
+impl RenderRequester for PageRequests {
     fn request_page(&self, request: u32) -> bool {
         self.0.call(request)
     }
 }
 
-/// What calls this function, once, from any thread. The process is kept alive until then.
-pub fn notice(
-    function: &NumberFunction<'_>,
-) -> napi::Result<impl FnOnce() + Send + 'static + use<>> {
+/// Returns a closure that calls a JavaScript function once, from any thread. The process is kept alive
+/// until then.
+pub fn notice(function: &Callback<'_, ()>) -> napi::Result<impl FnOnce() + Send + 'static + use<>> {
     let function = ThreadCall::new(function, true)?;
-    // It fails where the environment is going away, with nobody left to hear of it.
+    // A call fails in an environment that is ending: nothing waits for the notice then.
     Ok(move || {
-        function.call(0);
+        function.call(());
     })
 }

@@ -1,48 +1,95 @@
-//! A sample as `lib/node-metrics.js` hands it over.
+//! A sample as `lib/node-metrics.js` passes it.
 //!
-//! JavaScript thread. Every field may be missing, and a list that is too short for its job counts
-//! as missing: a runtime that knows less is no error.
+//! JavaScript thread. Every field may be missing: a runtime that has fewer figures is no error.
+
+use std::time::SystemTime;
 
 use napi_derive::napi;
 
 use crate::default_metrics::node::{EventLoopDelay, GcKind, ProcessSample, Sample, Space, Tally};
 
-/// V8's and libuv's figures at one moment, in seconds and bytes.
+/// The figures of V8 and libuv at one moment, in seconds and bytes.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct NodeSample {
     /// `process.version`.
     pub version: Option<String>,
-    /// Total, used, external.
-    pub heap: Option<Vec<f64>>,
-    /// Names of the heap spaces.
-    pub space_names: Option<Vec<String>>,
-    /// Total, used, available of each space in turn.
-    pub space_sizes: Option<Vec<f64>>,
-    /// What keeps the event loop alive.
+    /// The heap of V8.
+    pub heap: Option<NodeHeap>,
+    /// The heap spaces of V8.
+    pub spaces: Option<Vec<NodeSpace>>,
+    /// The resources that keep the event loop alive.
     pub resources: Option<NodeTally>,
-    /// libuv's handles.
+    /// The handles of libuv.
     pub handles: Option<NodeTally>,
-    /// libuv's requests.
+    /// The requests of libuv.
     pub requests: Option<NodeTally>,
-    /// Min, max, mean, stddev, p50, p90, p99; empty as long as nothing has been recorded.
-    pub event_loop_delay: Option<Vec<f64>>,
-    /// Garbage collections by kind.
+    /// The delay of the event loop, where it is monitored.
+    pub event_loop_delay: Option<NodeDelay>,
+    /// The garbage collections since the start, by kind.
     pub gc: Option<Vec<NodeGcKind>>,
-    /// User CPU, system CPU, resident memory, start time.
-    pub process: Option<Vec<f64>>,
+    /// The figures of the process.
+    pub process: Option<NodeProcess>,
+    /// Calls that could not be counted.
+    pub lost_calls: Option<f64>,
 }
 
-/// Things counted by their type.
+/// The heap of V8.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct NodeHeap {
+    /// Its size.
+    pub total: f64,
+    /// The memory in use.
+    pub used: f64,
+    /// The memory of objects outside of the heap.
+    pub external: Option<f64>,
+}
+
+/// One heap space of V8.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct NodeSpace {
+    /// Its name without `_space`.
+    pub name: String,
+    /// Its size.
+    pub total: f64,
+    /// The memory in use.
+    pub used: f64,
+    /// The memory that is free.
+    pub available: f64,
+}
+
+/// Objects counted by type.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct NodeTally {
     /// The types.
-    pub types: Option<Vec<String>>,
-    /// The number of each.
-    pub counts: Option<Vec<f64>>,
-    /// All of them.
-    pub total: Option<f64>,
+    pub types: Vec<String>,
+    /// The number of objects of each type.
+    pub counts: Vec<f64>,
+    /// The number of all objects, with those that have no type.
+    pub total: f64,
+}
+
+/// The delay of the event loop in one window. No figure is there until something was recorded.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct NodeDelay {
+    /// The shortest delay.
+    pub min: Option<f64>,
+    /// The longest delay.
+    pub max: Option<f64>,
+    /// The mean.
+    pub mean: Option<f64>,
+    /// The standard deviation.
+    pub stddev: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 90th percentile.
+    pub p90: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
 }
 
 /// The garbage collections of one kind.
@@ -50,98 +97,128 @@ pub struct NodeTally {
 #[derive(Default)]
 pub struct NodeGcKind {
     /// `major`, `minor`, `incremental` or `weakcb`.
-    pub kind: Option<String>,
-    /// How many fell into each bucket; the last is +Inf.
-    pub buckets: Option<Vec<f64>>,
-    /// Seconds spent.
-    pub sum: Option<f64>,
+    pub kind: String,
+    /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
+    pub buckets: Vec<f64>,
+    /// The time spent.
+    pub sum: f64,
+}
+
+/// The figures of the process.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct NodeProcess {
+    /// User CPU time.
+    pub cpu_user: f64,
+    /// System CPU time.
+    pub cpu_system: f64,
+    /// Resident memory.
+    pub resident_memory: Option<f64>,
+    /// The time since the start.
+    pub uptime: f64,
 }
 
 impl From<NodeSample> for Sample {
     fn from(sample: NodeSample) -> Self {
         Self {
             version: sample.version,
-            heap: sample.heap,
-            spaces: sample.space_names.zip(sample.space_sizes).map(spaces),
+            heap: sample.heap.map(heap),
+            spaces: sample.spaces.map(|spaces| spaces.into_iter().map(space).collect()),
             resources: sample.resources.map(Tally::from),
             handles: sample.handles.map(Tally::from),
             requests: sample.requests.map(Tally::from),
-            event_loop_delay: sample.event_loop_delay.and_then(delay),
+            event_loop_delay: sample.event_loop_delay.as_ref().map(delay),
             gc: sample.gc.map(|kinds| kinds.into_iter().filter_map(gc_kind).collect()),
-            process: sample.process.and_then(process),
+            process: sample.process.map(process),
+            lost_calls: sample.lost_calls.unwrap_or_default(),
         }
     }
 }
 
-fn spaces((names, sizes): (Vec<String>, Vec<f64>)) -> Vec<Space> {
-    let (sizes, _) = sizes.as_chunks();
-    names.into_iter().zip(sizes).map(|(name, &sizes)| Space { name, sizes }).collect()
+fn heap(NodeHeap { total, used, external }: NodeHeap) -> Vec<f64> {
+    [Some(total), Some(used), external].into_iter().flatten().collect()
+}
+
+fn space(NodeSpace { name, total, used, available }: NodeSpace) -> Space {
+    Space { name, sizes: [total, used, available] }
 }
 
 impl From<NodeTally> for Tally {
-    fn from(tally: NodeTally) -> Self {
-        let types = tally.types.unwrap_or_default();
-        let counts = tally.counts.unwrap_or_default();
-        let total = tally.total.unwrap_or_else(|| counts.iter().sum());
+    fn from(NodeTally { types, counts, total }: NodeTally) -> Self {
         Self { by_type: types.into_iter().zip(counts).collect(), total }
     }
 }
 
-fn delay(figures: Vec<f64>) -> Option<EventLoopDelay> {
-    if figures.is_empty() {
-        return Some(EventLoopDelay::Empty);
+fn delay(&NodeDelay { min, max, mean, stddev, p50, p90, p99 }: &NodeDelay) -> EventLoopDelay {
+    match (min, max, mean, stddev, p50, p90, p99) {
+        (Some(min), Some(max), Some(mean), Some(stddev), Some(p50), Some(p90), Some(p99)) => {
+            EventLoopDelay::Recorded([min, max, mean, stddev, p50, p90, p99])
+        }
+        _ => EventLoopDelay::Empty,
     }
-    figures.try_into().ok().map(EventLoopDelay::Recorded)
 }
 
-fn gc_kind(entry: NodeGcKind) -> Option<GcKind> {
+/// Returns `None` where the number of buckets is not that of this crate.
+fn gc_kind(NodeGcKind { kind, buckets, sum }: NodeGcKind) -> Option<GcKind> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "JavaScript counts from 0 by one; a cast saturates where it does not"
+        reason = "JavaScript counts up from 0 by one; a cast saturates where it does not"
     )]
     let whole = |count: f64| count as u64;
-    let buckets: [f64; 7] = entry.buckets?.try_into().ok()?;
-    Some(GcKind { kind: entry.kind?, buckets: buckets.map(whole), sum: entry.sum? })
+    let buckets: [f64; 7] = buckets.try_into().ok()?;
+    Some(GcKind { kind, buckets: buckets.map(whole), sum })
 }
 
-fn process(figures: Vec<f64>) -> Option<ProcessSample> {
-    let [cpu_user, cpu_system, resident_memory, start_time] = figures.try_into().ok()?;
-    Some(ProcessSample { cpu_user, cpu_system, resident_memory, start_time })
+/// Converts the figures of the process. The start time is computed here, as a test can replace the
+/// clock of JavaScript, and has whole seconds, as in prom-client.
+fn process(process: NodeProcess) -> ProcessSample {
+    let NodeProcess { cpu_user, cpu_system, resident_memory, uptime } = process;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let start_time = (now.as_secs_f64() - uptime).round();
+    ProcessSample { cpu_user, cpu_system, resident_memory, start_time }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::default_metrics::node::Sample;
-
-    fn texts(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|&text| text.to_owned()).collect()
-    }
 
     #[test]
-    fn a_sample_keeps_all_it_says() {
+    fn a_sample_keeps_every_figure() {
         let tally = || NodeTally {
-            types: Some(texts(&["Socket", "Server"])),
-            counts: Some(vec![2.0, 1.0]),
-            total: Some(4.0),
+            types: vec!["Socket".to_owned(), "Server".to_owned()],
+            counts: vec![2.0, 1.0],
+            total: 4.0,
         };
         let gc = NodeGcKind {
-            kind: Some("major".to_owned()),
-            buckets: Some(vec![1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0]),
-            sum: Some(0.5),
+            kind: "major".to_owned(),
+            buckets: vec![1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0],
+            sum: 0.5,
         };
+        let space = NodeSpace { name: "new".to_owned(), total: 1.0, used: 2.0, available: 3.0 };
+        let delay = NodeDelay {
+            min: Some(1.0),
+            max: Some(2.0),
+            mean: Some(3.0),
+            stddev: Some(4.0),
+            p50: Some(5.0),
+            p90: Some(6.0),
+            p99: Some(7.0),
+        };
+        let process =
+            NodeProcess { cpu_user: 1.0, cpu_system: 2.0, resident_memory: Some(3.0), uptime: 4.0 };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         let sample = Sample::from(NodeSample {
             version: Some("v1.2.3".to_owned()),
-            heap: Some(vec![3.0, 2.0, 1.0]),
-            space_names: Some(texts(&["new", "old"])),
-            space_sizes: Some(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            heap: Some(NodeHeap { total: 3.0, used: 2.0, external: Some(1.0) }),
+            spaces: Some(vec![space]),
             resources: Some(tally()),
             handles: Some(tally()),
             requests: Some(tally()),
-            event_loop_delay: Some(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]),
+            event_loop_delay: Some(delay),
             gc: Some(vec![gc]),
-            process: Some(vec![1.0, 2.0, 3.0, 4.0]),
+            process: Some(process),
+            lost_calls: Some(8.0),
         });
         let tally = Some(Tally {
             by_type: vec![("Socket".to_owned(), 2.0), ("Server".to_owned(), 1.0)],
@@ -150,10 +227,7 @@ mod tests {
         let expected = Sample {
             version: Some("v1.2.3".to_owned()),
             heap: Some(vec![3.0, 2.0, 1.0]),
-            spaces: Some(vec![
-                Space { name: "new".to_owned(), sizes: [1.0, 2.0, 3.0] },
-                Space { name: "old".to_owned(), sizes: [4.0, 5.0, 6.0] },
-            ]),
+            spaces: Some(vec![Space { name: "new".to_owned(), sizes: [1.0, 2.0, 3.0] }]),
             resources: tally.clone(),
             handles: tally.clone(),
             requests: tally,
@@ -163,47 +237,36 @@ mod tests {
                 buckets: [1, 0, 0, 0, 0, 0, 2],
                 sum: 0.5,
             }]),
-            process: Some(ProcessSample {
-                cpu_user: 1.0,
-                cpu_system: 2.0,
-                resident_memory: 3.0,
-                start_time: 4.0,
-            }),
+            process: sample.process,
+            lost_calls: 8.0,
         };
         assert_eq!(sample, expected);
+        let process = sample.process.expect("the process");
+        let figures = (process.cpu_user, process.cpu_system, process.resident_memory);
+        assert_eq!(figures, (1.0, 2.0, Some(3.0)));
+        assert!((now.as_secs_f64() - 4.0 - process.start_time).abs() < 2.0);
     }
 
     #[test]
-    fn an_empty_sample_says_nothing() {
+    fn an_empty_sample_has_no_figures() {
         assert_eq!(Sample::from(NodeSample::default()), Sample::default());
     }
 
     #[test]
-    fn a_list_that_is_too_short_counts_as_missing() {
+    fn a_missing_part_of_a_group_is_left_out() {
         let sample = Sample::from(NodeSample {
-            space_names: Some(texts(&["new", "old"])),
-            space_sizes: Some(vec![1.0, 2.0, 3.0, 4.0]),
-            handles: Some(NodeTally { counts: Some(vec![2.0]), ..NodeTally::default() }),
-            event_loop_delay: Some(vec![1.0]),
-            gc: Some(vec![NodeGcKind::default()]),
-            process: Some(vec![1.0]),
+            heap: Some(NodeHeap { total: 3.0, used: 2.0, external: None }),
+            gc: Some(vec![NodeGcKind { buckets: vec![1.0], ..NodeGcKind::default() }]),
             ..NodeSample::default()
         });
-        let first = Space { name: "new".to_owned(), sizes: [1.0, 2.0, 3.0] };
-        assert_eq!(
-            sample,
-            Sample {
-                spaces: Some(vec![first]),
-                handles: Some(Tally { by_type: vec![], total: 2.0 }),
-                gc: Some(vec![]),
-                ..Sample::default()
-            }
-        );
+        let expected = Sample { heap: Some(vec![3.0, 2.0]), gc: Some(vec![]), ..Sample::default() };
+        assert_eq!(sample, expected);
     }
 
     #[test]
-    fn no_delay_yet_is_not_no_monitor() {
-        let sample = NodeSample { event_loop_delay: Some(vec![]), ..NodeSample::default() };
-        assert_eq!(Sample::from(sample).event_loop_delay, Some(EventLoopDelay::Empty));
+    fn a_monitor_that_has_recorded_nothing_differs_from_no_monitor() {
+        let event_loop_delay = Some(NodeDelay { min: Some(1.0), ..NodeDelay::default() });
+        let sample = Sample::from(NodeSample { event_loop_delay, ..NodeSample::default() });
+        assert_eq!(sample.event_loop_delay, Some(EventLoopDelay::Empty));
     }
 }

@@ -1,37 +1,95 @@
 //! Calls a JavaScript function from any thread.
 //!
-//! In place of napi's own `ThreadsafeFunction` and `JsDeferred`, as Bare hands the finalizer of a
-//! threadsafe function its two pointers the other way round, which those take for one another: a
-//! crash. Here both are the same pointer. With `counter::pages`, the only `unsafe` there is.
+//! napi's own `ThreadsafeFunction` and `JsDeferred` crash on Bare, which passes the finalizer of a
+//! threadsafe function its two pointers in the other order. Here both pointers are the same one.
 //!
-//! Invariant: the raw function in `Shared` is alive as long as it is there. Whoever uses it holds the
-//! lock; the finalizer, which runs on the JavaScript thread before the memory goes, takes it out.
+//! Invariant: the raw function in `Shared` is alive as long as it is there. Its users hold the lock;
+//! the finalizer, which runs on the JavaScript thread before the memory is freed, takes it out.
 
 use std::{
     ffi::c_void,
+    marker::PhantomData,
     ptr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use napi::{
-    Result, Status,
-    bindgen_prelude::{Function, JsValue, check_status, retain_current_module_for_unload_safety},
+    Env, Result, Status,
+    bindgen_prelude::{
+        Function, JsValue, JsValuesTupleIntoVec, check_status,
+        retain_current_module_for_unload_safety,
+    },
     sys,
     threadsafe_function::UnknownReturnValue,
 };
 
-/// A JavaScript function that takes a number, and whose result is of no interest.
-pub type NumberFunction<'a> = Function<'a, u32, UnknownReturnValue>;
+/// A JavaScript function with one argument, whose result is ignored.
+pub type Callback<'a, A> = Function<'a, A, UnknownReturnValue>;
 
-/// Calls a JavaScript function on its thread.
-pub struct ThreadCall(Arc<Shared>);
+/// An argument that fits into the data pointer of a threadsafe function, so that a call allocates
+/// nothing.
+pub trait Argument: JsValuesTupleIntoVec {
+    /// Packs the argument into the data of a call.
+    fn pack(self) -> usize;
+
+    /// Creates the JavaScript value of packed data.
+    ///
+    /// # Safety
+    ///
+    /// `env` must be the live environment of the current thread, inside a handle scope.
+    #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
+    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32;
+}
+
+impl Argument for () {
+    fn pack(self) -> usize {
+        0
+    }
+
+    #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
+    unsafe fn create(env: sys::napi_env, _: usize, value: &mut sys::napi_value) -> i32 {
+        // SAFETY: the caller's contract.
+        unsafe { sys::napi_get_undefined(env, value) }
+    }
+}
+
+impl Argument for bool {
+    fn pack(self) -> usize {
+        self.into()
+    }
+
+    #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
+    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32 {
+        // SAFETY: the caller's contract.
+        unsafe { sys::napi_get_boolean(env, data != 0, value) }
+    }
+}
+
+impl Argument for u32 {
+    fn pack(self) -> usize {
+        self as usize
+    }
+
+    #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
+    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32 {
+        let number = Self::try_from(data).unwrap_or_default();
+        // SAFETY: the caller's contract.
+        unsafe { sys::napi_create_uint32(env, number, value) }
+    }
+}
+
+/// Calls one JavaScript function on its thread.
+pub struct ThreadCall<A> {
+    shared: Arc<Shared>,
+    argument: PhantomData<fn(A)>,
+}
 
 struct Shared(Mutex<Option<Raw>>);
 
 struct Raw(sys::napi_threadsafe_function);
 
-// SAFETY: to be used from any thread is what a threadsafe function is for.
-#[expect(unsafe_code, reason = "vouches for a pointer of Node-API's")]
+// SAFETY: a threadsafe function may be used from any thread.
+#[expect(unsafe_code, reason = "sends a pointer of Node-API to other threads")]
 unsafe impl Send for Raw {}
 
 impl Shared {
@@ -40,10 +98,16 @@ impl Shared {
     }
 }
 
-impl ThreadCall {
-    /// For calls of this function. With `keeps_alive`, the process does not end before this is dropped.
-    pub fn new(function: &NumberFunction<'_>, keeps_alive: bool) -> Result<Self> {
-        // Another thread runs this library's code from here on, maybe longer than the environment lives.
+impl<A: Argument> ThreadCall<A> {
+    /// Makes a function callable from any thread. With `keeps_alive` the process does not end before
+    /// this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If Node-API refuses, as it does in an environment that is ending.
+    pub fn new(function: &Callback<'_, A>, keeps_alive: bool) -> Result<Self> {
+        // From here on another thread runs this library's code, maybe for longer than the environment
+        // lives.
         retain_current_module_for_unload_safety();
         let value = function.value();
         let shared = Arc::new(Shared(Mutex::new(None)));
@@ -70,7 +134,7 @@ impl ThreadCall {
                 pointer,
                 Some(finalize),
                 pointer,
-                Some(call),
+                Some(call::<A>),
                 &raw mut raw,
             );
             if status != sys::Status::napi_ok {
@@ -82,21 +146,37 @@ impl ThreadCall {
         };
         check_status!(status, "the threadsafe function was not made")?;
         *shared.raw() = Some(Raw(raw));
-        Ok(Self(shared))
+        Ok(Self { shared, argument: PhantomData })
     }
 
-    /// Has the function called with this number, soon; tells whether it will be.
-    pub fn call(&self, number: u32) -> bool {
-        let mut guard = self.0.raw();
+    /// Sets whether the process is kept alive. JavaScript thread.
+    pub fn set_keeps_alive(&self, env: &Env, keeps_alive: bool) {
+        let guard = self.shared.raw();
+        let Some(Raw(raw)) = *guard else { return };
+        // SAFETY: `raw` is alive, as it is there and the lock is held; `env` is that of the running call.
+        #[expect(unsafe_code, reason = "changes a threadsafe function through Node-API")]
+        unsafe {
+            if keeps_alive {
+                sys::napi_ref_threadsafe_function(env.raw(), raw);
+            } else {
+                sys::napi_unref_threadsafe_function(env.raw(), raw);
+            }
+        }
+    }
+
+    /// Queues a call of the function and returns at once. `false`: the environment is ending, and the
+    /// function will not be called.
+    pub fn call(&self, argument: A) -> bool {
+        let mut guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return false };
-        let data = ptr::without_provenance_mut(number as usize);
+        let data = ptr::without_provenance_mut(argument.pack());
         // SAFETY: `raw` is alive, as it is there and the lock is held.
         #[expect(unsafe_code, reason = "calls a threadsafe function through Node-API")]
         let status = unsafe {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
             sys::napi_call_threadsafe_function(raw, data, mode)
         };
-        // That answer has let go of it for us as well.
+        // With this status Node-API has released our reference.
         if Status::from(status) == Status::Closing {
             *guard = None;
         }
@@ -104,12 +184,12 @@ impl ThreadCall {
     }
 }
 
-impl Drop for ThreadCall {
+impl<A> Drop for ThreadCall<A> {
     fn drop(&mut self) {
-        let mut guard = self.0.raw();
+        let mut guard = self.shared.raw();
         if let Some(Raw(raw)) = guard.take() {
-            // SAFETY: `raw` is alive, as it was there and the lock is held; nobody uses it after this.
-            #[expect(unsafe_code, reason = "lets go of a threadsafe function through Node-API")]
+            // SAFETY: `raw` is alive, as it was there and the lock is held; it is not used after this.
+            #[expect(unsafe_code, reason = "releases a threadsafe function through Node-API")]
             unsafe {
                 let mode = sys::ThreadsafeFunctionReleaseMode::release;
                 sys::napi_release_threadsafe_function(raw, mode);
@@ -118,16 +198,16 @@ impl Drop for ThreadCall {
     }
 }
 
-/// Runs on the JavaScript thread, once, when the threadsafe function is about to go.
+/// Runs on the JavaScript thread, once, when the threadsafe function is about to be freed.
 extern "C" fn finalize(_: sys::napi_env, pointer: *mut c_void, _: *mut c_void) {
-    // SAFETY: whichever of the two pointers it is, it is that of `Arc::into_raw` in `new`.
-    #[expect(unsafe_code, reason = "takes back what was lent to Node-API")]
+    // SAFETY: either of the two pointers is the one that `Arc::into_raw` gave in `new`.
+    #[expect(unsafe_code, reason = "takes back the owner that Node-API held")]
     let shared = unsafe { Arc::from_raw(pointer.cast::<Shared>()) };
     shared.raw().take();
 }
 
-/// Runs on the JavaScript thread, for each call; without an environment when that is going away.
-extern "C" fn call(
+/// Runs on the JavaScript thread, for each call; without an environment when that is ending.
+extern "C" fn call<A: Argument>(
     env: sys::napi_env,
     function: sys::napi_value,
     _: *mut c_void,
@@ -136,16 +216,22 @@ extern "C" fn call(
     if env.is_null() || function.is_null() {
         return;
     }
-    let number = u32::try_from(data.addr()).unwrap_or_default();
-    // SAFETY: Node-API hands over a live environment and function, inside a handle scope. What the
-    // function throws is left pending, which is the runtime's to report.
+    // SAFETY: Node-API passes a live environment and function, inside a handle scope.
     #[expect(unsafe_code, reason = "calls a JavaScript function through Node-API")]
     unsafe {
         let (mut this, mut argument) = (ptr::null_mut(), ptr::null_mut());
-        if sys::napi_get_undefined(env, &raw mut this) == sys::Status::napi_ok
-            && sys::napi_create_uint32(env, number, &raw mut argument) == sys::Status::napi_ok
+        if sys::napi_get_undefined(env, &raw mut this) != sys::Status::napi_ok
+            || A::create(env, data.addr(), &mut argument) != sys::Status::napi_ok
         {
+            return;
+        }
+        let status =
             sys::napi_call_function(env, this, function, 1, &raw const argument, ptr::null_mut());
+        if status == sys::Status::napi_pending_exception {
+            // The functions catch what user code throws. What is left (a full stack, a worker that is
+            // being terminated) must not become an uncaught exception of the application.
+            let mut exception = ptr::null_mut();
+            sys::napi_get_and_clear_last_exception(env, &raw mut exception);
         }
     }
 }

@@ -1,19 +1,19 @@
-//! The default families as a contract: names, help texts, types and aggregators of prom-client 15,
-//! which existing dashboards hold on to, and the one builder that makes families of them.
+//! Descriptors of the default families, and the builder of families. Names, help texts, types and
+//! aggregators are those of prom-client 15, which existing dashboards rely on.
 //!
 //! Pure data and functions; any thread.
 
 use prometheus::proto::MetricType;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
 
-/// What is fixed about one family.
+/// The fixed properties of one family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// Its name, without any prefix.
     pub name: &'static str,
     /// Its help text.
     pub help: &'static str,
-    /// How prom-client's cluster aggregation joins the values of several processes.
+    /// How prom-client aggregates its values over the processes of a cluster.
     pub aggregator: &'static str,
     kind: Kind,
 }
@@ -110,7 +110,7 @@ pub static RESOURCES: Descriptor = gauge(
     "Number of active resources that are currently keeping the event loop alive, grouped by async \
      resource type.",
 );
-/// A gauge, whatever its name says.
+/// A gauge, despite its name.
 pub static RESOURCES_TOTAL: Descriptor =
     gauge("nodejs_active_resources_total", "Total number of active resources.");
 /// By label `type`.
@@ -118,7 +118,7 @@ pub static HANDLES: Descriptor = gauge(
     "nodejs_active_handles",
     "Number of active libuv handles grouped by handle type. Every handle type is C++ class name.",
 );
-/// A gauge, whatever its name says.
+/// A gauge, despite its name.
 pub static HANDLES_TOTAL: Descriptor =
     gauge("nodejs_active_handles_total", "Total number of active handles.");
 /// By label `type`.
@@ -127,7 +127,7 @@ pub static REQUESTS: Descriptor = gauge(
     "Number of active libuv requests grouped by request type. Every request type is C++ class \
      name.",
 );
-/// A gauge, whatever its name says.
+/// A gauge, despite its name.
 pub static REQUESTS_TOTAL: Descriptor =
     gauge("nodejs_active_requests_total", "Total number of active requests.");
 
@@ -163,7 +163,7 @@ pub static GC: Descriptor = Descriptor {
     kind: Kind::Histogram,
 };
 
-/// Ours, beside the 31 of prom-client.
+/// Of this exporter, as all that follow.
 pub static SAMPLE_AGE: Descriptor = aggregated(
     "hypertrace_sample_age_seconds",
     "Seconds since the JavaScript thread last gave the nodejs_ figures.",
@@ -175,27 +175,30 @@ pub static CALLS: Descriptor = counter(
     "hypertrace_calls_total",
     "Calls counted since the start, those of expired series included.",
 );
-/// Series in use, the overflow series among them.
+/// Series in use, with the overflow series.
 pub static SERIES: Descriptor =
     gauge("hypertrace_series", "Series that the trace counter has in use.");
-/// The bound on them.
+/// The option `maxSeries`.
 pub static SERIES_LIMIT: Descriptor =
     gauge("hypertrace_series_limit", "The most series that the trace counter may have.");
-/// Each label set counts at least once; again when a thread has dropped it from its cache.
+/// A label set counts at least once, and again after a thread has dropped it from its cache.
 pub static COLLAPSED: Descriptor = counter(
     "hypertrace_collapsed_total",
     "Label sets that were counted without object ids and properties, as series neared their bound.",
 );
-/// As above.
+/// Counted as [`COLLAPSED`] is.
 pub static OVERFLOWED: Descriptor = counter(
     "hypertrace_overflowed_total",
     "Label sets that were counted in the overflow series, as series had reached their bound.",
 );
-/// Only with an idle time-out does it grow.
+/// Grows only with the option `seriesIdleTimeout`.
 pub static EXPIRED: Descriptor = counter(
     "hypertrace_expired_total",
-    "Series that left the page because they had not been counted for the idle time-out.",
+    "Series that expired because they had not been counted for the idle timeout.",
 );
+/// Calls.
+pub static LOST: Descriptor =
+    counter("hypertrace_lost_total", "Calls that were not counted because the stack was full.");
 /// 1 or 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",
@@ -203,7 +206,7 @@ pub static INCOMPLETE: Descriptor = aggregated(
     "max",
 );
 
-/// The 31 families of prom-client 15, in its order.
+/// Returns the 31 families of prom-client 15, in its order.
 pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     [
         &CPU_USER,
@@ -225,19 +228,18 @@ pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     .chain([&VERSION, &GC])
 }
 
-/// How prom-client's cluster aggregation joins the values of the family of this name, whatever its
-/// prefix.
+/// Returns the aggregator of the family with this name, with or without a prefix.
 #[must_use]
 pub fn aggregator(name: &str) -> &'static str {
     defaults()
         .chain([&SAMPLE_AGE, &INCOMPLETE])
-        .find(|known| name.ends_with(known.name))
-        .map_or("sum", |known| known.aggregator)
+        .find(|descriptor| name.ends_with(descriptor.name))
+        .map_or("sum", |descriptor| descriptor.aggregator)
 }
 
 impl Descriptor {
-    /// A family of this kind with one sample per label set, in the given order. A sample whose
-    /// value is not finite is left out: what it would say is that there is nothing to say.
+    /// Returns a family with one sample for each label set, in the given order. Samples whose value is
+    /// not finite are dropped.
     #[must_use]
     pub fn family(&self, samples: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
         let samples = samples.into_iter().filter(|(_, value)| value.is_finite());
@@ -256,8 +258,8 @@ impl Descriptor {
         }))
     }
 
-    /// A histogram family; each item has its labels, bounds with *cumulative* counts, and the sum
-    /// and number of all observations.
+    /// Returns a histogram family. Each item has its labels, bounds with *cumulative* counts, and the
+    /// sum and number of all observations.
     #[must_use]
     pub fn histogram(
         &self,
@@ -296,13 +298,4 @@ impl Descriptor {
         family.set_metric(metrics.collect());
         family
     }
-}
-
-/// One label.
-#[must_use]
-pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
-    let mut pair = LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.into());
-    pair
 }

@@ -1,4 +1,4 @@
-//! prom-client's default metrics: the families that describe the process and its JavaScript threads.
+//! The default metrics of prom-client: the families of the process and its JavaScript threads.
 //!
 //! - [`descriptors`]: name, help text and type of each family.
 //! - [`process`]: the `process_*` families, read by this crate.

@@ -1,8 +1,11 @@
 //! The `process_*` families, from any thread and without JavaScript.
 //!
-//! On Linux they are read from /proc at each call, so they stay live while the event loop is
-//! blocked. Elsewhere the figures of the last sample serve (CPU, start time, resident memory),
-//! which is all that prom-client has there. What cannot be read is left out; nothing here fails.
+//! On Linux they are read from /proc at each call, so that they stay current while the event loop is
+//! blocked. A figure that cannot be read now (no file descriptor left, a restricted /proc, another
+//! system) comes from the last sample of a JavaScript thread, else from the last reading: an alert on
+//! `process_open_fds` must not end when no file can be opened. Nothing here fails.
+
+use std::sync::{Mutex, PoisonError};
 
 use prometheus::proto::MetricFamily;
 
@@ -11,43 +14,76 @@ use crate::{
     default_metrics::node::ProcessSample,
 };
 
-/// What is known of this process. Seconds and bytes.
+/// The figures of this process, in seconds and bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// CPU time spent in the program.
+    /// CPU time in user mode.
     pub cpu_user: Option<f64>,
-    /// CPU time spent in the kernel for it.
+    /// CPU time in the kernel.
     pub cpu_system: Option<f64>,
-    /// When it started, since the epoch.
+    /// The start time, since the epoch.
     pub start_time: Option<f64>,
-    /// Memory in RAM.
+    /// Resident memory.
     pub resident_memory: Option<f64>,
-    /// Memory mapped.
+    /// Virtual memory.
     pub virtual_memory: Option<f64>,
-    /// Data and stack (`VmData`).
+    /// The data segment (`VmData`).
     pub heap: Option<f64>,
     /// Open file descriptors.
     pub open_fds: Option<f64>,
-    /// The limit on them.
+    /// The soft limit on open file descriptors.
     pub max_fds: Option<f64>,
 }
 
-/// The figures themselves, here and now.
+/// Returns the current figures. `sampled` are those of the last sample of a JavaScript thread.
 #[must_use]
 pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
-    read(sampled)
+    static LAST: Mutex<Option<Figures>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let sampled = sampled.map(from_sample).unwrap_or_default();
+    let figures = complete(read(), sampled, last.take().unwrap_or_default());
+    last.insert(figures).clone()
 }
 
-/// The families that can be told here and now. `sampled` is what the JavaScript thread said last;
-/// Linux needs none of it.
+/// Returns the families of the current figures.
 #[must_use]
 pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
-    render(&read(sampled))
+    render(&figures(sampled))
+}
+
+/// Completes the figures that were read by those of a sample and of the last reading.
+fn complete(read: Figures, sampled: Figures, last: Figures) -> Figures {
+    // Two sources of CPU time differ by some milliseconds, and a counter must never fall.
+    let counter = |value: Option<f64>, last: Option<f64>| match (value, last) {
+        (Some(value), Some(last)) => Some(value.max(last)),
+        (value, last) => value.or(last),
+    };
+    Figures {
+        cpu_user: counter(read.cpu_user.or(sampled.cpu_user), last.cpu_user),
+        cpu_system: counter(read.cpu_system.or(sampled.cpu_system), last.cpu_system),
+        // A start time that varies looks like a restart.
+        start_time: last.start_time.or(read.start_time).or(sampled.start_time),
+        resident_memory: read.resident_memory.or(sampled.resident_memory).or(last.resident_memory),
+        virtual_memory: read.virtual_memory.or(last.virtual_memory),
+        heap: read.heap.or(last.heap),
+        open_fds: read.open_fds.or(last.open_fds),
+        max_fds: read.max_fds,
+    }
+}
+
+fn from_sample(sample: &ProcessSample) -> Figures {
+    Figures {
+        cpu_user: Some(sample.cpu_user),
+        cpu_system: Some(sample.cpu_system),
+        start_time: Some(sample.start_time),
+        resident_memory: sample.resident_memory,
+        ..Figures::default()
+    }
 }
 
 fn render(figures: &Figures) -> Vec<MetricFamily> {
     let cpu = figures.cpu_user.zip(figures.cpu_system).map(|(user, system)| user + system);
-    let known: [(&Descriptor, Option<f64>); 9] = [
+    let table: [(&Descriptor, Option<f64>); 9] = [
         (&descriptors::CPU_USER, figures.cpu_user),
         (&descriptors::CPU_SYSTEM, figures.cpu_system),
         (&descriptors::CPU, cpu),
@@ -58,99 +94,108 @@ fn render(figures: &Figures) -> Vec<MetricFamily> {
         (&descriptors::OPEN_FDS, figures.open_fds),
         (&descriptors::MAX_FDS, figures.max_fds),
     ];
-    known
+    table
         .into_iter()
         .filter_map(|(descriptor, value)| Some(descriptor.family([(Vec::new(), value?)])))
         .collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read(sampled: Option<&ProcessSample>) -> Figures {
-    sampled.map_or_else(Figures::default, from_sample)
-}
-
-#[cfg(any(test, not(target_os = "linux")))]
-fn from_sample(sample: &ProcessSample) -> Figures {
-    Figures {
-        cpu_user: Some(sample.cpu_user),
-        cpu_system: Some(sample.cpu_system),
-        start_time: Some(sample.start_time),
-        resident_memory: Some(sample.resident_memory),
-        ..Figures::default()
-    }
+fn read() -> Figures {
+    Figures::default()
 }
 
 #[cfg(target_os = "linux")]
-fn read(_sampled: Option<&ProcessSample>) -> Figures {
-    procfs::process::Process::myself().map_or_else(|_| Figures::default(), |own| linux::read(&own))
+fn read() -> Figures {
+    linux::read("/proc/self")
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{fs, sync::OnceLock};
+    use std::{fs, io, time::SystemTime};
 
-    use procfs::process::{LimitValue, Process};
+    use rustix::{
+        io::Errno,
+        param::clock_ticks_per_second,
+        process::{Resource, getrlimit},
+        time::{ClockId, clock_gettime},
+    };
 
     use super::Figures;
 
-    /// Each file on its own: a sandbox may hide some of them.
-    pub(super) fn read(own: &Process) -> Figures {
-        let stat = own.stat().ok();
-        let status = fs::read_to_string(format!("/proc/{}/status", own.pid)).unwrap_or_default();
+    /// Reads the figures of a process from its folder in /proc. Each file is read separately: a sandbox
+    /// may hide some of them.
+    pub(super) fn read(folder: &str) -> Figures {
+        let file = |name| fs::read_to_string(format!("{folder}/{name}")).unwrap_or_default();
+        let (stat, status) = (file("stat"), file("status"));
+        let ticks = |field| stat_field(&stat, field).map(seconds);
         let bytes = |name| kibibytes(&status, name).map(|kib| float(kib * 1024));
+        let max_fds = getrlimit(Resource::Nofile).current.map(float);
         Figures {
-            cpu_user: stat.as_ref().map(|stat| seconds(stat.utime)),
-            cpu_system: stat.as_ref().map(|stat| seconds(stat.stime)),
-            start_time: stat.as_ref().and_then(|stat| start_time(stat.starttime)),
+            cpu_user: ticks(Field::UserTime),
+            cpu_system: ticks(Field::SystemTime),
+            start_time: ticks(Field::StartTime).and_then(start_time),
             resident_memory: bytes("VmRSS:"),
             virtual_memory: bytes("VmSize:"),
             heap: bytes("VmData:"),
-            open_fds: open_fds(own),
-            max_fds: max_fds(own),
+            open_fds: open_fds(folder, max_fds),
+            max_fds,
         }
     }
 
-    /// One figure of `status`. Read here, for the three that are wanted: the crate's own reading of all
-    /// fifty is as large in the binary as the rest of what is used of it.
+    /// Fields of `stat`, by their number in proc_pid_stat(5).
+    enum Field {
+        UserTime = 14,
+        SystemTime = 15,
+        StartTime = 22,
+    }
+
+    /// Returns a field of `stat`. The second field is the name, which may have spaces and parentheses.
+    fn stat_field(stat: &str, field: Field) -> Option<u64> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        after_name.split_ascii_whitespace().nth(field as usize - 3)?.parse().ok()
+    }
+
+    /// Returns a figure of `status`.
     fn kibibytes(status: &str, name: &str) -> Option<u64> {
         let value = status.lines().find_map(|line| line.strip_prefix(name))?;
         value.strip_suffix("kB")?.trim().parse().ok()
     }
 
-    /// What the reading itself holds open is not counted: `own`, and the directory where it has to
-    /// be listed. `Process::fd_count` would count `.` and `..` on the kernels that list.
-    fn open_fds(own: &Process) -> Option<f64> {
-        let folder = format!("/proc/{}/fd", own.pid);
-        // Linux 6.2 and later tell the number without a walk, which takes long at 100,000 sockets.
-        let told = fs::metadata(&folder).ok()?.len();
-        let open = if told > 0 {
-            told.saturating_sub(1)
-        } else {
-            (fs::read_dir(&folder).ok()?.count() as u64).saturating_sub(2)
-        };
-        Some(float(open))
-    }
-
-    /// Left out when there is no limit: no number tells that.
-    fn max_fds(own: &Process) -> Option<f64> {
-        match own.limits().ok()?.max_open_files.soft_limit {
-            LimitValue::Value(limit) => Some(float(limit)),
-            LimitValue::Unlimited => None,
+    /// Returns the number of open descriptors, without the one that lists them.
+    fn open_fds(folder: &str, max_fds: Option<f64>) -> Option<f64> {
+        let folder = format!("{folder}/fd");
+        // Since Linux 6.2 the size of the folder is the number: no descriptor is needed, nor a walk over
+        // 100,000 sockets.
+        let size = fs::metadata(&folder).ok()?.len();
+        if size > 0 {
+            return Some(float(size));
+        }
+        match fs::read_dir(&folder) {
+            Ok(entries) => Some(float((entries.count() as u64).saturating_sub(1))),
+            // No descriptor is left for the list: the limit is reached.
+            Err(error) if is_out_of_descriptors(&error) => max_fds,
+            Err(_) => None,
         }
     }
 
-    /// Read once: the kernel works its boot time out anew each time, and a start time that wavers
-    /// looks like a restart.
-    fn start_time(ticks_after_boot: u64) -> Option<f64> {
-        static START_TIME: OnceLock<Option<f64>> = OnceLock::new();
-        *START_TIME.get_or_init(|| {
-            let boot = procfs::boot_time_secs().ok()?;
-            Some(float(boot) + seconds(ticks_after_boot))
-        })
+    fn is_out_of_descriptors(error: &io::Error) -> bool {
+        Errno::from_io_error(error) == Some(Errno::MFILE)
+    }
+
+    /// Returns the start time since the epoch, from the one since the boot. /proc/stat has the time of
+    /// the boot too, and is hidden where /proc shows only processes.
+    fn start_time(after_boot: f64) -> Option<f64> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let since_boot = clock_gettime(ClockId::Boottime);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let since_boot = since_boot.tv_sec as f64 + since_boot.tv_nsec as f64 / 1e9;
+        let start = now.as_secs_f64() - since_boot + after_boot;
+        Some((start * 100.0).round() / 100.0)
     }
 
     fn seconds(ticks: u64) -> f64 {
-        float(ticks) / float(procfs::ticks_per_second())
+        float(ticks) / float(clock_ticks_per_second())
     }
 
     #[expect(
@@ -171,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_not_known_has_no_family() {
+    fn a_missing_figure_has_no_family() {
         assert!(render(&Figures::default()).is_empty());
         let figures = Figures { cpu_user: Some(1.0), open_fds: Some(3.0), ..Figures::default() };
         assert_eq!(
@@ -180,15 +225,17 @@ mod tests {
         );
     }
 
+    const SAMPLE: ProcessSample = ProcessSample {
+        cpu_user: 1.5,
+        cpu_system: 0.25,
+        resident_memory: Some(7000.0),
+        start_time: 1_700_000_000.0,
+    };
+
     #[test]
-    fn elsewhere_than_on_linux_the_sample_gives_five_families() {
-        let sample = ProcessSample {
-            cpu_user: 1.5,
-            cpu_system: 0.25,
-            resident_memory: 7000.0,
-            start_time: 1_700_000_000.0,
-        };
-        let families = render(&from_sample(&sample));
+    fn a_sample_alone_gives_five_families() {
+        let none = Figures::default;
+        let families = render(&complete(none(), from_sample(&SAMPLE), none()));
         assert_eq!(
             names(&families),
             [
@@ -202,6 +249,43 @@ mod tests {
         assert_eq!(families[2].get_metric()[0].get_counter().get_value(), 1.75);
     }
 
+    #[test]
+    fn figures_that_cannot_be_read_come_from_the_sample_and_from_the_last_reading() {
+        let last = Figures {
+            cpu_user: Some(1.0),
+            cpu_system: Some(0.5),
+            start_time: Some(1_600_000_000.0),
+            resident_memory: Some(1.0),
+            virtual_memory: Some(2.0),
+            heap: Some(3.0),
+            open_fds: Some(4.0),
+            max_fds: Some(5.0),
+        };
+        let read = Figures { open_fds: Some(9.0), max_fds: Some(10.0), ..Figures::default() };
+        let expected = Figures {
+            cpu_user: Some(1.5),
+            cpu_system: Some(0.5),
+            start_time: Some(1_600_000_000.0),
+            resident_memory: Some(7000.0),
+            virtual_memory: Some(2.0),
+            heap: Some(3.0),
+            open_fds: Some(9.0),
+            max_fds: Some(10.0),
+        };
+        assert_eq!(complete(read, from_sample(&SAMPLE), last.clone()), expected);
+        let without_sample = complete(Figures::default(), Figures::default(), last.clone());
+        assert_eq!(without_sample, Figures { max_fds: None, ..last });
+    }
+
+    #[test]
+    fn cpu_time_never_falls() {
+        let cpu = |cpu_user| Figures { cpu_user: Some(cpu_user), ..Figures::default() };
+        let none = Figures::default;
+        assert_eq!(complete(cpu(1.0), none(), cpu(2.0)).cpu_user, Some(2.0));
+        assert_eq!(complete(cpu(3.0), none(), cpu(2.0)).cpu_user, Some(3.0));
+        assert_eq!(complete(none(), cpu(1.0), cpu(2.0)).cpu_user, Some(2.0));
+    }
+
     #[cfg(target_os = "linux")]
     mod on_linux {
         use std::{
@@ -212,18 +296,18 @@ mod tests {
         use super::*;
 
         fn figures() -> Figures {
-            read(None)
+            super::figures(None)
         }
 
         #[test]
-        fn all_nine_families_come_in_prom_clients_order() {
+        fn all_nine_families_are_in_prom_clients_order() {
             let expected: Vec<_> =
-                descriptors::defaults().take(9).map(|known| known.name).collect();
+                descriptors::defaults().take(9).map(|descriptor| descriptor.name).collect();
             assert_eq!(names(&families(None)), expected);
         }
 
         #[test]
-        fn work_shows_as_cpu_seconds_from_any_thread() {
+        fn work_on_another_thread_shows_as_cpu_seconds() {
             let before = figures();
             let deadline = Instant::now() + Duration::from_secs(20);
             let spent = thread::spawn(move || {
@@ -241,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn the_start_time_is_in_the_near_past_and_stays() {
+        fn the_start_time_is_in_the_near_past_and_does_not_change() {
             let start = figures().start_time.unwrap();
             let now =
                 SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
@@ -260,7 +344,7 @@ mod tests {
 
         #[test]
         fn an_open_file_is_one_more_descriptor() {
-            // Other tests open files at the same time: enough of them to stand out.
+            // 200 stand out from the files that other tests open at the same time.
             let before = figures().open_fds.unwrap();
             let files: Vec<_> =
                 (0..200).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
@@ -278,13 +362,23 @@ mod tests {
         }
 
         #[test]
-        fn a_process_that_is_gone_has_no_families() {
-            let child = std::process::Command::new("sleep").arg("60").spawn();
-            let mut child = child.unwrap();
-            let theirs = procfs::process::Process::new(child.id().cast_signed()).unwrap();
-            child.kill().unwrap();
-            child.wait().unwrap();
-            assert!(render(&linux::read(&theirs)).is_empty());
+        fn a_folder_that_is_hidden_leaves_the_limit_alone() {
+            let figures = linux::read("/proc/nothing");
+            assert_eq!(Figures { max_fds: None, ..figures.clone() }, Figures::default());
+            assert!(figures.max_fds.is_some());
+        }
+
+        #[test]
+        fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
+            let name = "a) R 1 2 (b";
+            let named = thread::Builder::new().spawn(move || {
+                fs::write("/proc/thread-self/comm", name).unwrap();
+                linux::read("/proc/thread-self")
+            });
+            let figures = named.unwrap().join().unwrap();
+            let start = figures.start_time.unwrap();
+            let process = read().start_time.unwrap();
+            assert!(start >= process && start - process < 3600.0, "{start} {process}");
         }
     }
 }

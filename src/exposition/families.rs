@@ -9,7 +9,15 @@ use prometheus::{
 };
 
 use super::{Format, protobuf, text::write_header};
-use crate::default_metrics::descriptors::label;
+
+/// Returns a label of a small family.
+#[must_use]
+pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.into());
+    pair
+}
 
 /// Adds `prefix` to the name of each family, and to each sample the default labels that it does not
 /// have itself: a sample's own label has precedence, as in prom-client.

@@ -6,7 +6,7 @@ mod protobuf;
 mod text;
 
 pub use self::{
-    families::{apply_options, write_families},
+    families::{apply_options, label, write_families},
     page::{Page, RenderedPage},
 };
 

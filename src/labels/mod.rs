@@ -26,7 +26,7 @@ pub const OVERFLOW: &str = "hypertrace_overflow";
 pub const SITE_LABELS: usize = 5;
 
 /// The prefixes of the labels of properties, in the order of [`Schema`]'s values.
-const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
+pub const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
 
 /// The label names of one counter: the reserved ones, then those of the allowed properties, owner by
 /// owner.

@@ -1,20 +1,22 @@
-//! Endpoints: a port that this process serves, and the JavaScript threads that share it.
+//! Servers that the JavaScript threads of this process share.
 //!
-//! The thread that opens a port makes an server; other threads of the process that ask for the same
-//! port join it, so that one page shows the whole process. The list of open endpoints is the one
-//! thing here that is the process's.
+//! The thread that opens a port starts a server. Other threads of the process that open the same port
+//! join that server, so that one page shows the whole process. The list of open servers is the only
+//! state here that belongs to the process.
 //!
 //! # Invariants
 //!
-//! - A port is opened and joined under the list's lock: of two threads that ask at once, one opens
-//!   and the other joins.
-//! - The thread that opened an server closes it by stopping; else the last one out does.
-//! - A port that the end of a thread closes is free when the lock is: whoever asks next gets it.
-//! - Nothing slow happens under the lock (a name is looked up before), as the ends of threads wait
-//!   for it. The server's thread never takes it.
-//! - A thread that has left is not asked for its figures any more, but what it counted stays.
+//! - A port is opened and joined under the lock of the list: of two threads that open a port at the
+//!   same time, one starts the server and the other joins it.
+//! - The thread that started a server closes it with `stop`; otherwise the last thread to leave does.
+//! - A port that is closed by the end of a thread is free when the lock is released, so that the next
+//!   thread gets it, unless the server thread takes longer than the limit of [`SharedServer::end`].
+//! - Nothing slow happens under the lock, as the ends of threads wait for it; names are resolved
+//!   before. The server thread never takes the lock.
+//! - A thread that has left is no longer asked for samples. Its counts stay on the page.
 
 use std::{
+    error::Error,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -31,63 +33,86 @@ use crate::{
     },
 };
 
-/// The options that threads of one server have to share: names and values in some fixed form.
+/// The options that threads of one server must share: names, and values in a canonical form.
 pub type SharedOptions = Vec<(String, String)>;
 
-/// Where to listen, and with which options.
+/// The address to listen on, and the options of the thread that opens it.
 #[derive(Clone, Debug)]
 pub struct ListenConfig {
-    /// The host as it was given.
+    /// The host as the user wrote it.
     pub host: String,
-    /// The port; 0 for any, which nobody joins by that number.
+    /// The port. With 0 the system chooses one, and no thread joins.
     pub port: u16,
-    /// What a thread that joins must have the same.
+    /// The number that Node.js gives a worker thread; `None` on the main thread.
+    pub worker: Option<u32>,
+    /// Options that a thread which joins must share.
     pub shared_options: SharedOptions,
-    /// Who is let in. A thread that joins has the same, or leaves it to the one that opened the port.
-    pub door: AccessPolicy,
-    /// The option that keeps this thread from joining any other.
+    /// The access policy. A thread that joins has the same one or none.
+    pub access: AccessPolicy,
+    /// The option that prevents this thread from joining any server.
     pub join_blocker: Option<String>,
 }
 
-/// A port that is served, and those who count for its page.
+/// An open server and the gatherer of its page.
 pub struct SharedServer {
-    /// What the page is made of.
+    /// The gatherer of the page.
     pub gatherer: Arc<Gatherer>,
     server: Server,
     config: ListenConfig,
     closed: AtomicBool,
 }
 
-static OPEN: Mutex<Open> = Mutex::new(Vec::new());
+static OPEN_SERVERS: Mutex<ServerList> = Mutex::new(Vec::new());
 
-/// What came of asking for a port.
+type ServerList = Vec<Weak<SharedServer>>;
+
+/// What a new server serves.
+pub struct Served {
+    /// The gatherer of the page.
+    pub gatherer: Arc<Gatherer>,
+    /// The calling thread.
+    pub thread: Arc<JsThread>,
+    /// The page.
+    pub source: Arc<dyn Source>,
+}
+
+/// The result of opening a port.
 pub enum Opened {
-    /// This thread serves it.
-    Served(Arc<SharedServer>),
-    /// Another thread of this process serves it, and this one has joined.
+    /// The calling thread has started a server.
+    Started(Arc<SharedServer>, Arc<JsThread>),
+    /// Another thread of this process serves the port, and the calling thread has joined.
     Joined(Arc<SharedServer>, Arc<JsThread>),
-    /// Another thread serves it, and this option keeps the calling one from joining.
+    /// Another thread serves the port, and this option prevents the calling thread from joining.
     Differs(String),
 }
 
-/// Opens a port for this gatherer, or joins the server of another thread that has it; `worker` is
-/// the number that Node.js gives a worker thread.
+/// The reason why a port was not opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The address cannot be listened on.
+    Bind(BindError),
+    /// The server thread was not started.
+    Thread(std::io::Error),
+    /// The page was not created.
+    Page(Box<dyn Error + Send + Sync>),
+}
+
+/// Starts a server for a port, or joins the server of another thread. `create` is called if a server
+/// is started.
 ///
 /// # Errors
 ///
-/// If the port cannot be had: also when this very thread has it.
-pub fn open(
+/// If the port cannot be opened, also when the calling thread itself serves it. Nothing stays open.
+pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     config: ListenConfig,
-    worker: Option<u32>,
-    gatherer: &Arc<Gatherer>,
-    source: impl FnOnce() -> Arc<dyn Source>,
+    create: impl FnOnce() -> Result<Served, E>,
 ) -> Result<Opened, OpenError> {
-    if let Some(joined) = join(&open_servers(), &config, worker) {
+    if let Some(joined) = join(&open_servers(), &config) {
         return Ok(joined);
     }
     let target = Target::resolve(&config.host, config.port).map_err(OpenError::Bind)?;
     let mut open = open_servers();
-    if let Some(joined) = join(&open, &config, worker) {
+    if let Some(joined) = join(&open, &config) {
         return Ok(joined);
     }
     let listeners = match target.bind() {
@@ -97,35 +122,31 @@ pub fn open(
         }
         Err(error) => return Err(OpenError::Bind(error)),
     };
+    let Served { gatherer, thread, source } =
+        create().map_err(|error| OpenError::Page(error.into()))?;
     let server =
-        Server::start_with_access(config.door.clone(), listeners, source(), Limits::default())
+        Server::start_with_access(config.access.clone(), listeners, source, Limits::default())
             .map_err(OpenError::Thread)?;
-    let server = Arc::new(SharedServer {
-        gatherer: Arc::clone(gatherer),
-        server,
-        config,
-        closed: AtomicBool::new(false),
-    });
-    open.retain(|known| known.strong_count() > 0);
+    let closed = AtomicBool::new(false);
+    let server = Arc::new(SharedServer { gatherer, server, config, closed });
+    open.retain(|other| other.strong_count() > 0);
     open.push(Arc::downgrade(&server));
-    Ok(Opened::Served(server))
+    Ok(Opened::Started(server, thread))
 }
 
-type Open = Vec<Weak<SharedServer>>;
-
-fn join(open: &Open, config: &ListenConfig, worker: Option<u32>) -> Option<Opened> {
-    let at = |other: &Arc<SharedServer>| other.config.host.eq_ignore_ascii_case(&config.host);
-    let server = others(open, config.port).find(at)?;
+fn join(open: &ServerList, config: &ListenConfig) -> Option<Opened> {
+    let has_host = |other: &Arc<SharedServer>| other.config.host.eq_ignore_ascii_case(&config.host);
+    let server = others(open, config.port).find(has_host)?;
     let differing = config.join_blocker.clone().or_else(|| server.differing(config));
     if let Some(option) = differing {
         return Some(Opened::Differs(option));
     }
-    let thread = server.gatherer.join(worker);
+    let thread = server.gatherer.join(config.worker);
     Some(Opened::Joined(server, thread))
 }
 
-/// The open endpoints at a port that the calling thread has no part in.
-fn others(open: &Open, port: u16) -> impl Iterator<Item = Arc<SharedServer>> {
+/// Returns the open servers of a port that the calling thread does not count for.
+fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer>> {
     open.iter().filter_map(Weak::upgrade).filter(move |server| {
         !server.is_closed()
             && server.has_port(port)
@@ -133,16 +154,7 @@ fn others(open: &Open, port: u16) -> impl Iterator<Item = Arc<SharedServer>> {
     })
 }
 
-/// Why a port could not be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// It could not be listened at.
-    Bind(BindError),
-    /// The server's thread could not be started.
-    Thread(std::io::Error),
-}
-
-/// The first option of these that is not the same.
+/// Returns the first of our options whose value is not theirs.
 fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<String> {
     let differs = |(name, value): &&(String, String)| {
         theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
@@ -151,48 +163,53 @@ fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<String> {
 }
 
 impl SharedServer {
-    /// The server.
+    /// Returns the server.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Whether it has been closed.
+    /// Returns whether the server has been closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Takes a thread out that stops: the one that opened the port closes it, any other only leaves.
-    /// `on_left` runs when that is done.
+    /// Removes a thread that stops. The thread that `started` the server closes it; any other thread
+    /// only leaves. `on_left` runs when that is done.
     pub fn stop(
         &self,
         thread: &Arc<JsThread>,
-        opened: bool,
+        started: bool,
         on_left: impl FnOnce() + Send + 'static,
     ) {
-        if self.leave(thread, opened, &open_servers()) {
+        if self.leave(thread, started, &open_servers()) {
             self.server.stop(on_left);
         } else {
             on_left();
         }
     }
 
-    /// Takes a thread out that ends, keeps what it counted, and closes the port after the last one:
-    /// then for at most `limit`. Runs on that thread.
+    /// Removes a thread that ends, keeps its counts, and closes the port after the last thread. Waits
+    /// for the close for at most `limit`. Runs on that thread.
     pub fn end(&self, thread: &Arc<JsThread>, limit: Duration) {
         let open = open_servers();
         if self.leave(thread, false, &open) {
-            // A thread that does not make it is left to the end of the process.
+            // Past the limit the server thread finishes by itself.
             let _ = self.server.stop_within(limit);
         }
         drop(open);
         self.gatherer.counter().close_shard(thread.shard);
     }
 
-    /// Takes a thread out, and tells whether the port is to be closed now. With the list locked, so
-    /// that nobody joins an server that is about to close.
-    fn leave(&self, thread: &Arc<JsThread>, closes: bool, _open: &MutexGuard<'_, Open>) -> bool {
+    /// Removes a thread, and returns whether the server must close now. The list is locked, so that no
+    /// thread joins a server that is about to close.
+    fn leave(
+        &self,
+        thread: &Arc<JsThread>,
+        closes: bool,
+        _open: &MutexGuard<'_, ServerList>,
+    ) -> bool {
         let is_last = !self.gatherer.leave(thread);
         let closes = closes || is_last;
         if closes {
@@ -201,13 +218,13 @@ impl SharedServer {
         closes
     }
 
-    /// The first option that a thread which asks for this config has otherwise.
+    /// Returns the first option whose value in `config` is not that of this server.
     fn differing(&self, config: &ListenConfig) -> Option<String> {
         differing(&self.config.shared_options, &config.shared_options).or_else(|| {
-            let first = &self.config.door;
-            // The certificate may have been changed: the first and the newest are both right.
+            let first = &self.config.access;
+            // The certificate may have been replaced: the first and the current one both match.
             let now = AccessPolicy { tls: self.server.secure_context(), ..first.clone() };
-            first.differing(&config.door).and(now.differing(&config.door)).map(str::to_owned)
+            first.differing(&config.access).and(now.differing(&config.access)).map(str::to_owned)
         })
     }
 
@@ -217,8 +234,8 @@ impl SharedServer {
     }
 }
 
-fn open_servers() -> MutexGuard<'static, Open> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn open_servers() -> MutexGuard<'static, ServerList> {
+    OPEN_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

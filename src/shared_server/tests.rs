@@ -1,6 +1,7 @@
-//! Who opens a port, who joins, and when it is free again, with real threads and ports.
+//! Threads that open, join and leave a port, with real threads and ports.
 
 use std::{
+    convert::Infallible,
     net::{Ipv4Addr, TcpListener},
     thread,
 };
@@ -13,26 +14,32 @@ const LIMIT: Duration = Duration::from_secs(10);
 fn config(port: u16) -> ListenConfig {
     let shared_options =
         [("a", "1"), ("b", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let host = "localhost".to_owned();
     ListenConfig {
-        host,
+        host: "localhost".to_owned(),
         port,
+        worker: Some(7),
         shared_options: shared_options.to_vec(),
         join_blocker: None,
-        door: AccessPolicy::default(),
+        access: AccessPolicy::default(),
     }
 }
 
-/// What one JavaScript thread has of it.
-struct Part {
+/// One JavaScript thread of a server.
+struct Participant {
     server: Arc<SharedServer>,
     thread: Arc<JsThread>,
-    opened: bool,
+    started: bool,
 }
 
-impl Part {
+impl Participant {
     fn port(&self) -> u16 {
         self.server.server().addresses()[0].port()
+    }
+
+    fn stop(&self) {
+        let (sender, stopped) = std::sync::mpsc::channel();
+        self.server.stop(&self.thread, self.started, move || sender.send(()).unwrap());
+        stopped.recv_timeout(LIMIT).unwrap();
     }
 
     fn end(&self) {
@@ -40,28 +47,28 @@ impl Part {
     }
 }
 
-fn ask(config: ListenConfig) -> Result<Part, String> {
+fn served() -> Served {
     let gatherer = Arc::new(Gatherer::new(Arc::new(counter_with(&[], 100)), None));
-    let own = gatherer.join(None);
-    let source = || -> Arc<dyn Source> { Arc::new(GathererSource(Arc::clone(&gatherer))) };
-    match open(config, Some(7), &gatherer, source) {
-        Ok(Opened::Served(server)) => Ok(Part { server, thread: own, opened: true }),
-        Ok(Opened::Joined(server, thread)) => Ok(Part { server, thread, opened: false }),
+    let thread = gatherer.join(None);
+    let source = Arc::new(GathererSource(Arc::clone(&gatherer)));
+    Served { gatherer, thread, source }
+}
+
+/// Opens the port on the calling thread. The error is the differing option or the code.
+fn open_here(config: ListenConfig) -> Result<Participant, String> {
+    match open(config, || Ok::<_, Infallible>(served())) {
+        Ok(Opened::Started(server, thread)) => Ok(Participant { server, thread, started: true }),
+        Ok(Opened::Joined(server, thread)) => Ok(Participant { server, thread, started: false }),
         Ok(Opened::Differs(option)) => Err(option),
         Err(OpenError::Bind(error)) => Err(error.code.to_owned()),
         Err(OpenError::Thread(error)) => Err(error.to_string()),
+        Err(OpenError::Page(error)) => Err(error.to_string()),
     }
 }
 
-/// Asks on a thread of its own, as another JavaScript thread would.
-fn ask_elsewhere(config: ListenConfig) -> Result<Part, String> {
-    thread::spawn(|| ask(config)).join().unwrap()
-}
-
-fn stop(part: &Part) {
-    let (sender, stopped) = std::sync::mpsc::channel();
-    part.server.stop(&part.thread, part.opened, move || sender.send(()).unwrap());
-    stopped.recv_timeout(LIMIT).unwrap();
+/// Opens the port on a new thread, as another JavaScript thread would.
+fn open_elsewhere(config: ListenConfig) -> Result<Participant, String> {
+    thread::spawn(|| open_here(config)).join().unwrap()
 }
 
 fn is_free(port: u16) -> bool {
@@ -69,24 +76,24 @@ fn is_free(port: u16) -> bool {
 }
 
 #[test]
-fn another_thread_joins_and_the_same_one_does_not() {
-    let opener = ask(config(0)).unwrap_or_else(|error| panic!("{error}"));
-    let port = opener.port();
-    assert!(opener.opened);
-    assert_eq!(ask(config(port)).err().as_deref(), Some("EADDRINUSE"));
+fn another_thread_joins_and_the_same_thread_does_not() {
+    let starter = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = starter.port();
+    assert!(starter.started);
+    assert_eq!(open_here(config(port)).err().as_deref(), Some("EADDRINUSE"));
 
-    let joined = ask_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
-    assert!(!joined.opened && Arc::ptr_eq(&joined.server, &opener.server));
+    let joined = open_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!joined.started && Arc::ptr_eq(&joined.server, &starter.server));
     let other_case = ListenConfig { host: "LocalHost".to_owned(), ..config(port) };
-    assert!(ask_elsewhere(other_case).is_ok());
-    stop(&opener);
+    assert!(open_elsewhere(other_case).is_ok());
+    starter.stop();
     assert!(is_free(port));
 }
 
 #[test]
-fn what_keeps_a_thread_from_joining_is_named_and_nothing_joins() {
-    let opener = ask(config(0)).unwrap_or_else(|error| panic!("{error}"));
-    let port = opener.port();
+fn an_option_that_prevents_joining_is_named_and_nothing_joins() {
+    let starter = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = starter.port();
     let mut shared_options = config(port).shared_options;
     shared_options[1].1 = "3".to_owned();
     let table = [
@@ -96,66 +103,78 @@ fn what_keeps_a_thread_from_joining_is_named_and_nothing_joins() {
         (ListenConfig { join_blocker: Some("register".to_owned()), ..config(port) }, "register"),
     ];
     for (config, option) in table {
-        assert_eq!(ask_elsewhere(config).err().as_deref(), Some(option));
+        assert_eq!(open_elsewhere(config).err().as_deref(), Some(option));
     }
-    assert_eq!(opener.server.gatherer.threads().all().len(), 1);
-    stop(&opener);
+    assert_eq!(starter.server.gatherer.threads().all().len(), 1);
+    starter.stop();
 }
 
 #[test]
-fn a_port_of_somebody_else_is_in_use() {
+fn the_port_of_another_program_is_in_use() {
     let foreign = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = foreign.local_addr().unwrap().port();
-    assert_eq!(ask_elsewhere(config(port)).err().as_deref(), Some("EADDRINUSE"));
+    assert_eq!(open_elsewhere(config(port)).err().as_deref(), Some("EADDRINUSE"));
 }
 
 #[test]
-fn the_last_one_out_closes_the_port_where_the_opener_only_ended() {
-    let opener = ask_elsewhere(config(0)).unwrap_or_else(|error| panic!("{error}"));
-    let port = opener.port();
-    let stays = ask_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
-    let leaves = ask_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
-    opener.end();
-    stop(&leaves);
+fn a_page_that_cannot_be_created_leaves_the_port_free() {
+    let port = {
+        let one = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
+        one.end();
+        one.port()
+    };
+    let failed = open(config(port), || Err::<Served, _>("no page"));
+    assert!(matches!(failed, Err(OpenError::Page(error)) if error.to_string() == "no page"));
+    assert!(is_free(port));
+}
+
+#[test]
+fn the_last_thread_closes_the_port_if_the_starter_ended_without_stop() {
+    let starter = open_elsewhere(config(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = starter.port();
+    let stays = open_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
+    let leaves = open_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
+    starter.end();
+    leaves.stop();
     leaves.end();
     assert!(!stays.server.is_closed() && !is_free(port));
     stays.end();
     assert!(stays.server.is_closed() && is_free(port));
     stays.end();
-    opener.end();
-    assert!(is_free(port), "an end may come twice");
+    starter.end();
+    assert!(is_free(port), "ending twice changes nothing");
 }
 
 #[test]
-fn the_opener_closes_it_by_stopping_and_nobody_joins_after() {
-    let opener = ask(config(0)).unwrap_or_else(|error| panic!("{error}"));
-    let port = opener.port();
-    let joined = ask_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
-    stop(&opener);
+fn stop_of_the_starter_closes_the_port_and_later_threads_do_not_join() {
+    let starter = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
+    let port = starter.port();
+    let joined = open_elsewhere(config(port)).unwrap_or_else(|error| panic!("{error}"));
+    starter.stop();
     assert!(joined.server.is_closed());
-    let next = ask(config(port)).unwrap_or_else(|error| panic!("{error}"));
-    assert!(next.opened && !Arc::ptr_eq(&next.server, &joined.server));
+    let next = open_here(config(port)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(next.started && !Arc::ptr_eq(&next.server, &joined.server));
     joined.end();
-    assert!(!next.server.is_closed() && !is_free(port), "the old one's end is not the new one's");
-    stop(&next);
+    assert!(!next.server.is_closed() && !is_free(port), "the end of the first is not the second's");
+    next.stop();
 }
 
 #[test]
-fn threads_that_come_and_go_at_one_port_never_find_it_in_use() {
+fn threads_that_open_and_end_at_one_port_never_find_it_in_use() {
     let port = {
-        let one = ask(config(0)).unwrap_or_else(|error| panic!("{error}"));
+        let one = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
         one.end();
         one.port()
     };
-    // Both at once, and again: the end of the one meets the beginning of the other.
+    // Two threads, so that the end of one meets the start of the other.
     thread::scope(|scope| {
-        for at in 0..2 {
+        for parity in 0..2 {
             scope.spawn(move || {
                 for round in 0..300 {
-                    if round % 2 == at {
+                    if round % 2 == parity {
                         thread::yield_now();
                     }
-                    let one = ask(config(port)).unwrap_or_else(|error| panic!("{error}"));
+                    let one = open_here(config(port)).unwrap_or_else(|error| panic!("{error}"));
                     one.end();
                 }
             });

@@ -1,18 +1,21 @@
-//! A sample as families. Pure.
+//! Renders a sample as families. Pure.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::sample::{EventLoopDelay, GC_BOUNDS, GcKind, Sample, Space, Tally};
-use crate::default_metrics::descriptors::{self, Descriptor, label};
+use crate::{
+    default_metrics::descriptors::{self, Descriptor},
+    exposition::label,
+};
 
-/// The own labels of a sample, then those given for all.
+/// Returns the own labels of a sample line, followed by the common ones.
 pub(super) fn pairs(common: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<LabelPair> {
     own.iter().chain(common).map(|&(name, value)| label(name, value)).collect()
 }
 
-/// The lag, and what the sample tells, in prom-client's order.
+/// Returns the lag and the families of the sample, in prom-client's order.
 pub(super) fn render(
     lag: Duration,
     sample: Option<&Sample>,
@@ -58,8 +61,8 @@ pub(super) fn render(
     out
 }
 
-/// Two types can come under one name (strings that differ in lone surrogates only): still one
-/// sample.
+/// Types whose names are equal are added up: two strings that differ in lone surrogates only become
+/// the same UTF-8.
 fn tally_family(descriptor: &Descriptor, tally: &Tally, labels: &[(&str, &str)]) -> MetricFamily {
     let mut counts = BTreeMap::new();
     for (kind, count) in &tally.by_type {
@@ -122,6 +125,7 @@ mod tests {
             requests: Some(tally("FSReqCallback")),
             event_loop_delay: Some(EventLoopDelay::Recorded(delay)),
             gc: Some(vec![GcKind { kind: "minor".to_owned(), buckets, sum: 6.5 }]),
+            lost_calls: 0.0,
             process: None,
         }
     }
@@ -139,13 +143,14 @@ mod tests {
     #[test]
     fn a_full_sample_gives_all_families_of_prom_client_in_its_order() {
         let families = render(Duration::ZERO, Some(&full()), &[]);
-        let expected: Vec<_> = descriptors::defaults().skip(9).map(|known| known.name).collect();
+        let expected: Vec<_> =
+            descriptors::defaults().skip(9).map(|descriptor| descriptor.name).collect();
         assert_eq!(families.iter().map(MetricFamily::name).collect::<Vec<_>>(), expected);
         assert_eq!(descriptors::defaults().count(), 31);
     }
 
     #[test]
-    fn a_samples_figures_stand_in_their_families() {
+    fn each_figure_of_a_sample_is_in_its_family() {
         let page = text(Some(&full()), &[]);
         let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = "nodejs_eventloop_lag_seconds 1.5
@@ -182,7 +187,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn what_the_runtime_cannot_tell_is_left_out() {
+    fn a_figure_that_the_runtime_lacks_has_no_family() {
         let sample = Sample { heap: Some(vec![3.0, 2.0]), ..Sample::default() };
         let families = render(Duration::ZERO, Some(&sample), &[]);
         let expected = [
@@ -194,7 +199,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn what_has_not_happened_yet_keeps_its_header() {
+    fn a_family_without_samples_keeps_its_header() {
         let sample = Sample {
             event_loop_delay: Some(EventLoopDelay::Empty),
             requests: Some(Tally::default()),
@@ -212,7 +217,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn labels_for_all_follow_a_samples_own() {
+    fn common_labels_follow_the_own_ones() {
         let page = text(Some(&full()), &[("worker", "3")]);
         for line in page.lines().filter(|line| !line.starts_with('#')) {
             assert!(line.contains("worker=\"3\""), "{line}");
@@ -221,7 +226,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn types_of_one_name_are_one_sample() {
+    fn types_with_equal_names_are_added_up() {
         let by_type = vec![("\u{fffd}".to_owned(), 1.0), ("\u{fffd}".to_owned(), 2.0)];
         let handles = Some(Tally { by_type, total: 3.0 });
         let page = text(Some(&Sample { handles, ..Sample::default() }), &[]);
@@ -229,7 +234,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn a_version_of_another_build_has_its_three_numbers() {
+    fn a_version_is_split_into_its_three_numbers() {
         let line = |version: &str| {
             let version = Some(version.to_owned());
             let page = text(Some(&Sample { version, ..Sample::default() }), &[]);

@@ -1,14 +1,14 @@
-//! The `nodejs_*` families: V8's and libuv's figures, which only the JavaScript thread can read.
+//! The `nodejs_*` families: the figures of V8 and libuv, which only the JavaScript thread can read.
 //!
-//! A scrape puts a question to the JavaScript thread and waits for the answer, but never past its
-//! timeout: then the last sample stands in, with its age. The time a question waits *is* the lag
-//! of the event loop, so a stall shows while it lasts.
+//! A scrape requests a sample from the JavaScript thread and waits for the answer, but never past its
+//! timeout: then the page has the last sample, with its age. The time for which a request is pending
+//! *is* the lag of the event loop, so that a stall shows while it lasts.
 //!
 //! # Invariants
 //!
-//! - At most one question is open; scrapes that come meanwhile wait for the same answer.
-//! - The lock is held for copies and comparisons only, never while asking, waiting or rendering.
-//! - After [`NodeMetrics::stop`] nothing is asked, nobody waits and no answer is taken.
+//! - At most one request is pending; scrapes that come meanwhile wait for the same answer.
+//! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
+//! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
 //!
 //! Any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
 
@@ -32,172 +32,178 @@ pub use sample::{EventLoopDelay, GC_BOUNDS, GcKind, ProcessSample, Sample, Space
 
 use crate::default_metrics::descriptors;
 
-/// A way to ask the JavaScript thread for a sample.
-pub trait Sampler: Send + Sync {
-    /// Puts the question and returns at once; [`NodeMetrics::deliver`] takes the answer, or
-    /// [`NodeMetrics::decline`]. `false`: there is no JavaScript thread to ask any more.
+/// Requests samples from one JavaScript thread.
+pub trait SampleRequester: Send + Sync {
+    /// Requests a sample and returns at once. The thread answers with [`NodeMetrics::deliver`] or
+    /// [`NodeMetrics::decline`]. `false`: the thread has ended and will not answer.
     ///
-    /// Called from the thread that scrapes, without a lock held.
-    fn ask(&self) -> bool;
-
-    /// As [`Sampler::ask`], for somebody who looks on: what is told of the time since the last
-    /// scrape is not to start anew.
-    fn peek(&self) -> bool {
-        self.ask()
-    }
+    /// Called on the scraping thread, without a lock held.
+    fn request(&self, window: DelayWindow) -> bool;
 }
 
-/// The last sample of one JavaScript thread, and the question that is open.
+/// What a sample does to the window that the event-loop delay is recorded in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DelayWindow {
+    /// The window ends with the sample, for a scrape: the next page shows the time after it.
+    Restart,
+    /// The window goes on, for a reader beside the scrapers.
+    Keep,
+}
+
+/// The last sample of one JavaScript thread, and the pending request.
 #[derive(Default)]
 pub struct NodeMetrics {
     state: Mutex<State>,
-    /// Changes with every end of a question.
-    ends: watch::Sender<()>,
+    /// Changes whenever a pending request ends.
+    answers: watch::Sender<()>,
 }
 
 #[derive(Default)]
 struct State {
-    sampler: Option<Arc<dyn Sampler>>,
+    requester: Option<Arc<dyn SampleRequester>>,
     sample: Option<(Arc<Sample>, Instant)>,
-    open_since: Option<Instant>,
-    last_wait: Duration,
+    pending_since: Option<Instant>,
+    last_lag: Duration,
     stopped: bool,
 }
 
 impl NodeMetrics {
-    /// Has nobody to ask yet: knows what is delivered.
+    /// Creates the metrics of a thread without a requester: they have the samples that are delivered.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks this sampler from now on.
-    pub fn set_sampler(&self, sampler: Arc<dyn Sampler>) {
+    /// Requests samples by this requester from now on.
+    pub fn set_requester(&self, requester: Arc<dyn SampleRequester>) {
         let mut state = self.state();
         if !state.stopped {
-            state.sampler = Some(sampler);
+            state.requester = Some(requester);
         }
     }
 
-    /// Asks for a sample, unless a question is open already, and waits until one has come that is
-    /// newer than this call. Returns in any case when `js_timeout` is over, and tells whether the
-    /// JavaScript thread has answered: if not, the last sample and its age are what there is.
+    /// Requests a sample, unless a request is pending, and waits for one that is newer than this call,
+    /// for at most `js_timeout`. Returns whether the JavaScript thread has answered; otherwise the
+    /// last sample remains, with its age.
     pub async fn refresh(&self, js_timeout: Duration) -> bool {
-        self.refresh_by(|sampler| sampler.ask(), js_timeout).await
+        self.request_within(DelayWindow::Restart, js_timeout).await
     }
 
-    /// As [`NodeMetrics::refresh`], and takes nothing away from the next scrape.
+    /// As [`NodeMetrics::refresh`], and leaves the window of event-loop delay to the next scrape.
     pub async fn peek(&self, js_timeout: Duration) -> bool {
-        self.refresh_by(|sampler| sampler.peek(), js_timeout).await
+        self.request_within(DelayWindow::Keep, js_timeout).await
     }
 
-    async fn refresh_by(&self, put: fn(&dyn Sampler) -> bool, js_timeout: Duration) -> bool {
-        let Some(mut end) = self.question(put) else { return false };
-        timeout(js_timeout, end.changed()).await.is_ok_and(|ended| ended.is_ok())
+    async fn request_within(&self, window: DelayWindow, js_timeout: Duration) -> bool {
+        let Some(mut answer) = self.request(window) else { return false };
+        timeout(js_timeout, answer.changed()).await.is_ok_and(|changed| changed.is_ok())
     }
 
-    /// Makes sure that a question is open. Its end changes the receiver; `None`: nobody to ask.
-    fn question(&self, put: fn(&dyn Sampler) -> bool) -> Option<watch::Receiver<()>> {
-        let (sampler, end) = {
+    /// Ensures that a request is pending. The receiver changes when it ends. `None`: there is no
+    /// JavaScript thread.
+    fn request(&self, window: DelayWindow) -> Option<watch::Receiver<()>> {
+        let (requester, answer) = {
             let mut state = self.state();
-            let sampler = state.sampler.clone()?;
-            // Before the question: an answer can be faster than this thread.
-            let end = self.ends.subscribe();
-            if state.open_since.is_some() {
-                return Some(end);
+            let requester = state.requester.clone()?;
+            // Subscribed before the request: an answer can come before `request` returns.
+            let answer = self.answers.subscribe();
+            if state.pending_since.is_some() {
+                return Some(answer);
             }
-            state.open_since = Some(Instant::now());
-            (sampler, end)
+            state.pending_since = Some(Instant::now());
+            (requester, answer)
         };
-        if put(&*sampler) {
-            return Some(end);
+        if requester.request(window) {
+            return Some(answer);
         }
-        self.state().open_since = None;
-        self.ends.send_replace(());
+        self.state().pending_since = None;
+        self.answers.send_replace(());
         None
     }
 
-    /// Takes the JavaScript thread's answer; also one that nobody waits for any more.
+    /// Takes a sample, also one that comes after the timeout.
     pub fn deliver(&self, sample: Sample) {
-        self.end_question(Some(sample));
+        self.end_request(Some(sample));
     }
 
-    /// Takes note that the JavaScript thread runs, but has no sample to give. The last one stays.
+    /// Ends the pending request without a sample: the JavaScript thread runs, and the last sample
+    /// remains.
     pub fn decline(&self) {
-        self.end_question(None);
+        self.end_request(None);
     }
 
-    fn end_question(&self, sample: Option<Sample>) {
+    fn end_request(&self, sample: Option<Sample>) {
         let now = Instant::now();
         {
             let mut state = self.state();
             if state.stopped {
                 return;
             }
-            if let Some(since) = state.open_since.take() {
-                state.last_wait = now.saturating_duration_since(since);
+            if let Some(since) = state.pending_since.take() {
+                state.last_lag = now.saturating_duration_since(since);
             }
             if let Some(sample) = sample {
                 state.sample = Some((Arc::new(sample), now));
             }
         }
-        self.ends.send_replace(());
+        self.answers.send_replace(());
     }
 
-    /// Ends asking, wakes who waits, and lets go of the sampler. What was known stays readable.
+    /// Ends the pending request and all later ones, and drops the requester. The last sample stays
+    /// readable.
     pub fn stop(&self) {
-        let sampler = {
+        let requester = {
             let mut state = self.state();
             state.stopped = true;
-            state.open_since = None;
-            state.sampler.take()
+            state.pending_since = None;
+            state.requester.take()
         };
-        // Outside the lock: letting go of a threadsafe function runs code that is not ours.
-        drop(sampler);
-        self.ends.send_replace(());
+        // Outside the lock: releasing a threadsafe function runs code of the runtime.
+        drop(requester);
+        self.answers.send_replace(());
     }
 
-    /// The last sample.
+    /// Returns the last sample.
     #[must_use]
     pub fn sample(&self) -> Option<Arc<Sample>> {
         self.state().sample.as_ref().map(|(sample, _)| Arc::clone(sample))
     }
 
-    /// How long ago the last sample came.
+    /// Returns the age of the last sample.
     #[must_use]
     pub fn sample_age(&self) -> Option<Duration> {
         self.state().sample.as_ref().map(|(_, taken)| taken.elapsed())
     }
 
-    /// How long the event loop keeps, or kept, the last question waiting.
+    /// Returns how long the pending request has waited, or how long the last one did.
     #[must_use]
     pub fn lag(&self) -> Duration {
         let state = self.state();
-        state.open_since.map_or(state.last_wait, |since| since.elapsed())
+        state.pending_since.map_or(state.last_lag, |since| since.elapsed())
     }
 
-    /// How long the open question has been waiting; `None` when none is open: the loop answers.
+    /// Returns how long the pending request has waited; `None` if the event loop has answered.
     #[must_use]
     pub fn waiting(&self) -> Option<Duration> {
-        self.state().open_since.map(|since| since.elapsed())
+        self.state().pending_since.map(|since| since.elapsed())
     }
 
-    /// The `nodejs_*` families in prom-client's order, `labels` on each sample. Without a sample
-    /// there is only the lag.
+    /// Returns the `nodejs_*` families in prom-client's order, with `labels` on each sample. Without a
+    /// sample there is only the lag.
     #[must_use]
     pub fn families(&self, labels: &[(&str, &str)]) -> Vec<MetricFamily> {
         families::render(self.lag(), self.sample().as_deref(), labels)
     }
 
-    /// `hypertrace_sample_age_seconds`, once there is a sample. Apart from the others, as a prefix
-    /// for the default metrics does not concern it.
+    /// Returns `hypertrace_sample_age_seconds`, if there is a sample. It is apart from the others, as
+    /// it gets no prefix.
     #[must_use]
     pub fn age_family(&self, labels: &[(&str, &str)]) -> Option<MetricFamily> {
         let age = self.sample_age()?.as_secs_f64();
         Some(descriptors::SAMPLE_AGE.family([(families::pairs(labels, &[]), age)]))
     }
 
-    /// Every critical section leaves the state whole, so that a panic elsewhere spoils nothing.
+    /// Locks the state. Every critical section leaves it whole, so that a panic elsewhere does no harm.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

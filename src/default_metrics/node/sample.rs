@@ -1,32 +1,35 @@
-//! One sample: what the JavaScript thread read of V8 and libuv at one moment.
+//! One sample: the figures of V8 and libuv that the JavaScript thread read at one moment.
 //!
-//! Plain data without napi. `None` is what a runtime cannot tell; its families are left out.
+//! Plain data without napi. `None` is a figure that the runtime does not have; its families are left
+//! out.
 
-/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, +Inf aside. The
+/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf. The
 /// JavaScript side sorts by the same list.
 pub const GC_BOUNDS: [f64; 6] = [0.001, 0.01, 0.1, 1.0, 2.0, 5.0];
 
-/// Seconds and bytes throughout.
+/// The figures of one JavaScript thread, in seconds and bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     /// `process.version`.
     pub version: Option<String>,
-    /// V8's heap: total, used, external; the last may be missing.
+    /// The heap of V8: total, used, external; the last may be missing.
     pub heap: Option<Vec<f64>>,
-    /// V8's heap spaces.
+    /// The heap spaces of V8.
     pub spaces: Option<Vec<Space>>,
-    /// What keeps the event loop alive.
+    /// The resources that keep the event loop alive.
     pub resources: Option<Tally>,
-    /// libuv's handles.
+    /// The handles of libuv.
     pub handles: Option<Tally>,
-    /// libuv's requests.
+    /// The requests of libuv.
     pub requests: Option<Tally>,
-    /// How late the event loop has been, where that is monitored.
+    /// The delay of the event loop, where it is monitored.
     pub event_loop_delay: Option<EventLoopDelay>,
-    /// Garbage collections since the start, by the kinds seen so far.
+    /// The garbage collections since the start, by the kinds seen so far.
     pub gc: Option<Vec<GcKind>>,
-    /// The process's own figures, where this crate cannot read them (not Linux).
+    /// The figures of the process, for systems where this crate cannot read them.
     pub process: Option<ProcessSample>,
+    /// Calls that this thread could not count.
+    pub lost_calls: f64,
 }
 
 /// One heap space.
@@ -38,16 +41,16 @@ pub struct Space {
     pub sizes: [f64; 3],
 }
 
-/// Things counted by their type.
+/// Objects counted by type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     /// Type and number.
     pub by_type: Vec<(String, f64)>,
-    /// All of them, also those without a type.
+    /// The number of all objects, with those that have no type.
     pub total: f64,
 }
 
-/// How late the event loop has been.
+/// The delay of the event loop in one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EventLoopDelay {
     /// Nothing has been recorded yet.
@@ -56,18 +59,18 @@ pub enum EventLoopDelay {
     Recorded([f64; 7]),
 }
 
-/// The collections of one kind.
+/// The garbage collections of one kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GcKind {
     /// `major`, `minor`, `incremental` or `weakcb`.
     pub kind: String,
-    /// How many fell into each bucket, not cumulative; the last is +Inf.
+    /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
     pub buckets: [u64; GC_BOUNDS.len() + 1],
     /// Seconds spent.
     pub sum: f64,
 }
 
-/// The process's own figures.
+/// The figures of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessSample {
     /// User CPU seconds.
@@ -75,7 +78,7 @@ pub struct ProcessSample {
     /// System CPU seconds.
     pub cpu_system: f64,
     /// Bytes.
-    pub resident_memory: f64,
+    pub resident_memory: Option<f64>,
     /// Seconds since the epoch.
     pub start_time: f64,
 }

@@ -1,5 +1,5 @@
-//! The questions and answers, on a clock that the test moves. What a sample looks like as text is
-//! tested beside the families.
+//! Requests and answers, on a clock that the test moves. The text of a sample is tested beside the
+//! families.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -11,27 +11,26 @@ use tokio::task::{JoinHandle, yield_now};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MAX_ACCEPT_FAILURES: Duration = Duration::from_millis(100);
+const JS_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A JavaScript thread as the test wants it.
+/// A JavaScript thread that the test drives.
 #[derive(Default)]
 struct Js {
-    asked: AtomicUsize,
-    gone: AtomicBool,
+    requests: AtomicUsize,
+    ended: AtomicBool,
 }
 
-impl Sampler for Js {
-    fn ask(&self) -> bool {
-        self.asked.fetch_add(1, SeqCst);
-        !self.gone.load(SeqCst)
+impl SampleRequester for Js {
+    fn request(&self, _: DelayWindow) -> bool {
+        self.requests.fetch_add(1, SeqCst);
+        !self.ended.load(SeqCst)
     }
 }
 
 fn setup() -> (Arc<Js>, Arc<NodeMetrics>) {
     let js = Arc::new(Js::default());
-    let sampler: Arc<dyn Sampler> = Arc::<Js>::clone(&js);
     let metrics = NodeMetrics::new();
-    metrics.set_sampler(sampler);
+    metrics.set_requester(Arc::<Js>::clone(&js));
     (js, Arc::new(metrics))
 }
 
@@ -39,11 +38,11 @@ fn version(version: &str) -> Sample {
     Sample { version: Some(version.to_owned()), ..Sample::default() }
 }
 
-fn asked(js: &Js) -> usize {
-    js.asked.load(SeqCst)
+fn requests(js: &Js) -> usize {
+    js.requests.load(SeqCst)
 }
 
-/// Starts a refresh and lets it come as far as waiting.
+/// Starts a refresh, which waits for its sample when this returns.
 async fn waiting(metrics: &Arc<NodeMetrics>, js_timeout: Duration) -> JoinHandle<bool> {
     let metrics = Arc::clone(metrics);
     let task = tokio::spawn(async move { metrics.refresh(js_timeout).await });
@@ -52,65 +51,62 @@ async fn waiting(metrics: &Arc<NodeMetrics>, js_timeout: Duration) -> JoinHandle
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_ends_the_wait_and_its_time_is_the_lag() {
+async fn a_sample_ends_the_wait_and_its_delay_is_the_lag() {
     let (js, metrics) = setup();
-    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
+    let scrape = waiting(&metrics, JS_TIMEOUT).await;
     tokio::time::advance(Duration::from_millis(30)).await;
     assert!(!scrape.is_finished());
-    assert_eq!(metrics.lag(), Duration::from_millis(30), "grows while the question is open");
+    assert_eq!(metrics.lag(), Duration::from_millis(30), "grows while the request is pending");
 
     metrics.deliver(version("v1.0.0"));
     scrape.await.unwrap();
     tokio::time::advance(SECOND).await;
 
-    assert_eq!(asked(&js), 1);
-    assert_eq!(metrics.lag(), Duration::from_millis(30), "and stays when it is answered");
+    assert_eq!(requests(&js), 1);
+    assert_eq!(metrics.lag(), Duration::from_millis(30), "and stays when it has ended");
     assert_eq!(metrics.sample_age(), Some(SECOND));
     assert_eq!(metrics.sample().as_deref(), Some(&version("v1.0.0")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_the_wait_ends_with_the_patience() {
+async fn without_an_answer_the_wait_ends_with_the_timeout() {
     let (_js, metrics) = setup();
     let start = Instant::now();
-    metrics.refresh(MAX_ACCEPT_FAILURES).await;
+    metrics.refresh(JS_TIMEOUT).await;
     let waited = start.elapsed();
     // The timer counts whole milliseconds.
-    assert!(
-        waited >= MAX_ACCEPT_FAILURES && waited <= MAX_ACCEPT_FAILURES + Duration::from_millis(1),
-        "{waited:?}"
-    );
+    assert!(waited >= JS_TIMEOUT && waited <= JS_TIMEOUT + Duration::from_millis(1), "{waited:?}");
     assert_eq!(metrics.sample(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_javascript_is_blocked_the_lag_is_the_time_since_the_oldest_question() {
+async fn while_javascript_is_blocked_the_lag_is_the_time_since_the_request() {
     let (js, metrics) = setup();
     let start = Instant::now();
     metrics.deliver(version("v1.0.0"));
     for _ in 0..5 {
-        metrics.refresh(MAX_ACCEPT_FAILURES).await;
+        metrics.refresh(JS_TIMEOUT).await;
         assert_eq!(metrics.lag(), start.elapsed());
         tokio::time::advance(SECOND).await;
     }
     assert!(metrics.lag() > SECOND * 5);
-    assert_eq!(asked(&js), 1, "an open question is not put again");
-    assert_eq!(metrics.sample_age(), Some(start.elapsed()), "the last sample serves");
+    assert_eq!(requests(&js), 1, "a pending request is not repeated");
+    assert_eq!(metrics.sample_age(), Some(start.elapsed()), "the last sample remains");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_answer_is_taken_and_the_next_scrape_asks_anew() {
+async fn a_late_sample_is_taken_and_the_next_scrape_requests_another() {
     let (js, metrics) = setup();
     let start = Instant::now();
-    metrics.refresh(MAX_ACCEPT_FAILURES).await;
+    metrics.refresh(JS_TIMEOUT).await;
     tokio::time::advance(SECOND).await;
     metrics.deliver(version("v1.0.0"));
     assert_eq!(metrics.lag(), start.elapsed());
     tokio::time::advance(SECOND).await;
 
-    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
-    assert!(!scrape.is_finished(), "the late answer is older than this scrape");
-    assert_eq!(asked(&js), 2);
+    let scrape = waiting(&metrics, JS_TIMEOUT).await;
+    assert!(!scrape.is_finished(), "the late sample is older than this scrape");
+    assert_eq!(requests(&js), 2);
     metrics.deliver(version("v2.0.0"));
     scrape.await.unwrap();
     assert_eq!(metrics.sample_age(), Some(Duration::ZERO));
@@ -118,37 +114,37 @@ async fn a_late_answer_is_taken_and_the_next_scrape_asks_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scrapes_at_once_share_one_question() {
+async fn simultaneous_scrapes_share_one_request() {
     let (js, metrics) = setup();
     let first = waiting(&metrics, SECOND).await;
     let second = waiting(&metrics, SECOND).await;
-    waiting(&metrics, MAX_ACCEPT_FAILURES).await.await.unwrap();
-    assert!(!first.is_finished() && !second.is_finished(), "one that gives up ends no other");
+    waiting(&metrics, JS_TIMEOUT).await.await.unwrap();
+    assert!(!first.is_finished() && !second.is_finished(), "the timeout of one ends no other");
 
     metrics.deliver(Sample::default());
     let answered = Instant::now();
     first.await.unwrap();
     second.await.unwrap();
     assert_eq!(answered.elapsed(), Duration::ZERO);
-    assert_eq!(asked(&js), 1);
+    assert_eq!(requests(&js), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scrape_that_is_dropped_leaves_the_question_to_the_next() {
+async fn the_request_of_a_dropped_scrape_serves_the_next() {
     let (js, metrics) = setup();
     waiting(&metrics, SECOND).await.abort();
     let scrape = waiting(&metrics, SECOND).await;
     metrics.deliver(Sample::default());
     scrape.await.unwrap();
-    assert_eq!(asked(&js), 1);
+    assert_eq!(requests(&js), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_without_a_sample_ends_the_wait_and_keeps_the_last() {
+async fn an_answer_without_a_sample_ends_the_wait_and_keeps_the_last_sample() {
     let (_js, metrics) = setup();
     metrics.deliver(version("v1.0.0"));
     tokio::time::advance(SECOND).await;
-    let scrape = waiting(&metrics, MAX_ACCEPT_FAILURES).await;
+    let scrape = waiting(&metrics, JS_TIMEOUT).await;
     metrics.decline();
     scrape.await.unwrap();
     assert_eq!(metrics.lag(), Duration::ZERO);
@@ -156,24 +152,24 @@ async fn an_answer_without_a_sample_ends_the_wait_and_keeps_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_javascript_thread_that_is_gone() {
+async fn a_javascript_thread_that_has_ended_is_not_waited_for() {
     let (js, metrics) = setup();
     metrics.deliver(version("v1.0.0"));
-    js.gone.store(true, SeqCst);
+    js.ended.store(true, SeqCst);
     let start = Instant::now();
-    metrics.refresh(MAX_ACCEPT_FAILURES).await;
-    metrics.refresh(MAX_ACCEPT_FAILURES).await;
+    metrics.refresh(JS_TIMEOUT).await;
+    metrics.refresh(JS_TIMEOUT).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     tokio::time::advance(SECOND).await;
-    assert_eq!(metrics.lag(), Duration::ZERO, "no question, no stall");
+    assert_eq!(metrics.lag(), Duration::ZERO, "without a request there is no lag");
     assert!(metrics.sample().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_wakes_who_waits_and_ends_asking() {
+async fn stop_ends_every_wait_and_all_requests() {
     let (js, metrics) = setup();
     let scrape = waiting(&metrics, SECOND).await;
-    tokio::time::advance(MAX_ACCEPT_FAILURES).await;
+    tokio::time::advance(JS_TIMEOUT).await;
     metrics.stop();
     let start = Instant::now();
     scrape.await.unwrap();
@@ -181,48 +177,46 @@ async fn stop_wakes_who_waits_and_ends_asking() {
     metrics.stop();
 
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(asked(&js), 1);
+    assert_eq!(requests(&js), 1);
     assert_eq!(metrics.lag(), Duration::ZERO);
-    assert_eq!(Arc::strong_count(&js), 1, "the sampler is let go of");
+    assert_eq!(Arc::strong_count(&js), 1, "the requester is dropped");
     metrics.deliver(Sample::default());
-    assert_eq!(metrics.sample(), None, "an answer after the stop is not taken");
+    assert_eq!(metrics.sample(), None, "a sample after the stop is not taken");
 }
 
-/// Counts how it was asked: for a scrape, for somebody who looks on.
+/// Counts the requests that restart the window, and those that keep it.
 #[derive(Default)]
-struct Kinds([AtomicUsize; 2]);
+struct ByWindow([AtomicUsize; 2]);
 
-impl Sampler for Kinds {
-    fn ask(&self) -> bool {
-        self.0[0].fetch_add(1, SeqCst) < 9
-    }
-
-    fn peek(&self) -> bool {
-        self.0[1].fetch_add(1, SeqCst) < 9
+impl SampleRequester for ByWindow {
+    fn request(&self, window: DelayWindow) -> bool {
+        let index = usize::from(window == DelayWindow::Keep);
+        self.0[index].fetch_add(1, SeqCst);
+        true
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_looks_on_asks_another_question_and_waits_for_one_that_is_open() {
-    let kinds = Arc::new(Kinds::default());
+async fn a_peek_keeps_the_window_and_shares_a_pending_request() {
+    let js = Arc::new(ByWindow::default());
     let metrics = NodeMetrics::new();
-    metrics.set_sampler(Arc::<Kinds>::clone(&kinds));
-    let counts = || [kinds.0[0].load(SeqCst), kinds.0[1].load(SeqCst)];
-    assert!(!metrics.peek(MAX_ACCEPT_FAILURES).await);
+    metrics.set_requester(Arc::<ByWindow>::clone(&js));
+    let counts = || [js.0[0].load(SeqCst), js.0[1].load(SeqCst)];
+    assert!(!metrics.peek(JS_TIMEOUT).await);
     assert_eq!(counts(), [0, 1]);
-    assert!(!metrics.refresh(MAX_ACCEPT_FAILURES).await, "the open question is not put again");
+    assert!(!metrics.refresh(JS_TIMEOUT).await, "the pending request is not repeated");
     assert_eq!(counts(), [0, 1]);
     metrics.decline();
-    assert!(!metrics.refresh(MAX_ACCEPT_FAILURES).await);
+    assert!(!metrics.refresh(JS_TIMEOUT).await);
     assert_eq!(counts(), [1, 1]);
 }
 
-/// Answers before `ask` returns, as a thread that is faster can.
+/// Answers before `request` returns, as a faster thread can.
 #[derive(Default)]
 struct Prompt(Mutex<Option<Arc<NodeMetrics>>>);
 
-impl Sampler for Prompt {
-    fn ask(&self) -> bool {
+impl SampleRequester for Prompt {
+    fn request(&self, _: DelayWindow) -> bool {
         let metrics = self.0.lock().unwrap().take().unwrap();
         thread::spawn(move || metrics.deliver(version("v1.0.0"))).join().unwrap();
         true
@@ -230,11 +224,10 @@ impl Sampler for Prompt {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_faster_than_the_asking_thread_is_not_missed() {
+async fn a_sample_that_comes_before_the_wait_is_not_missed() {
     let prompt = Arc::new(Prompt::default());
-    let sampler: Arc<dyn Sampler> = Arc::<Prompt>::clone(&prompt);
     let metrics = Arc::new(NodeMetrics::new());
-    metrics.set_sampler(sampler);
+    metrics.set_requester(Arc::<Prompt>::clone(&prompt));
     *prompt.0.lock().unwrap() = Some(Arc::clone(&metrics));
     let start = Instant::now();
     metrics.refresh(SECOND).await;
@@ -243,7 +236,7 @@ async fn an_answer_faster_than_the_asking_thread_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_age_grows_from_sample_to_sample() {
+async fn the_age_of_a_sample_grows_until_the_next() {
     let (_js, metrics) = setup();
     assert_eq!(metrics.age_family(&[]), None);
     metrics.deliver(Sample::default());

@@ -1,0 +1,1 @@
+export default { test: { include: ['exporter.vitest.mjs'] } }

@@ -1,0 +1,170 @@
+'use strict'
+
+/*
+ * Opens exporters: without a server, with a port of their own, or at the port of another thread of this
+ * process. Requests of scrapers are answered by Rust; it calls JavaScript for samples and for the page
+ * of a register.
+ */
+
+const { invalidTls } = require('./access')
+const { Exporter, constants } = require('./binding')
+const { invalidValue, systemError } = require('./errors')
+const { joinBlocker, sharedOptions } = require('./options')
+const { warnOfOpenPage } = require('./warnings')
+const workerId = require('./worker-id')
+
+/**
+ * @typedef {import('../binding').Exporter} ExporterHandle
+ * @typedef {import('./options').Options} Options
+ * @typedef {import('./node-metrics').Sampler} Sampler
+ * @typedef {Pick<import('./trace').TracePath, 'dropCache' | 'lostCalls'>} Path
+ *
+ * @typedef {(keepsWindow?: boolean) => void} TakeSample passes a sample of this thread to the exporter, and
+ *   drops the cache of the trace path if series expire; does not throw
+ */
+
+/**
+ * @param {Options} options
+ * @param {Sampler | null} sampler
+ * @param {Path} path
+ * @returns {{ exporter: ExporterHandle, sample: TakeSample }}
+ * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
+ */
+function openExporter (options, sampler, path) {
+  const { port, auth, tls } = options
+  if (port === null) {
+    if (tls !== null) checkTls(tls)
+    const exporter = new Exporter(exporterOptions(options))
+    return { exporter, sample: samplesOf(exporter, sampler, path) }
+  }
+  const { exporter, joined, sample } = listen(options, port, sampler, path)
+  // Client certificates count as authentication.
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
+  return { exporter, sample }
+}
+
+/** @param {import('./access').Tls} tls */
+function checkTls (tls) {
+  const unusable = Exporter.checkTls(tls)
+  if (unusable !== null) throw invalidTls(tls, unusable)
+}
+
+/**
+ * @param {Options} options
+ * @returns {import('../binding').ExporterOptions & { __proto__: null }}
+ */
+function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix }) {
+  const worker = workerId()
+  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix, worker }
+}
+
+/**
+ * @param {ExporterHandle} exporter
+ * @param {Sampler | null} sampler
+ * @param {Path} path
+ * @returns {TakeSample}
+ */
+function samplesOf (exporter, sampler, path) {
+  return (keepsWindow = false) => {
+    try {
+      const sample = sampler === null ? {} : sampler.sample(keepsWindow)
+      sample.lostCalls = path.lostCalls()
+      if (exporter.deliver(sample)) path.dropCache()
+    } catch {
+      // An application may have changed what the sampler reads. The page keeps the last sample.
+      exporter.decline()
+    }
+  }
+}
+
+/**
+ * @param {Options} options
+ * @param {number} port
+ * @param {Sampler | null} sampler
+ * @param {Path} path
+ * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
+ */
+function listen (options, port, sampler, path) {
+  const { host, register, auth, tls, allowedHosts } = options
+  const blocker = joinBlocker(options)
+  const listenOptions = {
+    __proto__: null,
+    host,
+    port,
+    sharedOptions: sharedOptions(options),
+    joinBlocker: blocker?.option,
+    auth: auth ?? undefined,
+    tls: tls ?? undefined,
+    allowedHosts
+  }
+
+  // Rust calls these functions outside of the application's code, where an error or a rejection would
+  // end the process: neither may fail.
+  /** @param {boolean} keepsWindow */
+  const requestSample = (keepsWindow) => sample?.(keepsWindow)
+  /** @param {number} request */
+  const requestPage = async (request) => {
+    listening.exporter?.deliverPage(request, await renderRegister(register))
+  }
+
+  /** @type {import('../binding').Listening} */
+  const listening = Exporter.listen(exporterOptions(options), listenOptions, requestSample, register === null ? null : requestPage)
+  const { exporter, joined } = listening
+  const sample = exporter && samplesOf(exporter, sampler, path)
+  if (exporter !== undefined && sample !== undefined) return { exporter, joined, sample }
+  throw listenError(listening, options, blocker)
+}
+
+/**
+ * Renders a register. Everything is read from it at this moment, and checked.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not give a page; then the server
+ *   answers with the families that Rust has. Does not reject.
+ */
+async function renderRegister (register) {
+  try {
+    const text = await register?.metrics()
+    return typeof text === 'string' ? { text, contentType: contentTypeOf(register) } : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Returns the content type of a register; the one of this package if the register has none.
+ *
+ * @param {import('../index').Registry | null} register
+ * @returns {string}
+ */
+function contentTypeOf (register) {
+  try {
+    const contentType = register?.contentType
+    if (typeof contentType === 'string') return contentType
+  } catch {}
+  return constants.contentType
+}
+
+/**
+ * @param {import('../binding').Listening} listening
+ * @param {Options} options
+ * @param {ReturnType<typeof joinBlocker>} blocker
+ * @returns {Error}
+ */
+function listenError ({ unusableTls, differs, failure }, options, blocker) {
+  const { port, tls } = options
+  if (tls !== null && unusableTls !== undefined) return invalidTls(tls, unusableTls)
+  if (failure !== undefined) {
+    const hint = failure.code === 'EADDRINUSE' ? HINT : ''
+    return systemError({ ...failure, message: failure.message + hint })
+  }
+  const option = /** @type {keyof Options} */ (differs)
+  const expected = blocker !== null && blocker.option === option
+    ? `${blocker.expected} in a thread that joins another at port ${port}`
+    : `what it is in the thread that serves port ${port}`
+  return invalidValue(option, expected, options[option])
+}
+
+const HINT = '. Other threads of the process that serves it may join it, from a worker thread of their own'
+
+module.exports = { contentTypeOf, openExporter }

@@ -1,0 +1,52 @@
+//! Values that both languages need: defined in Rust, read by JavaScript once, when it loads.
+
+use napi_derive::napi;
+
+use super::{exporter::Exporter, options::COUNTER_HELP};
+use crate::{
+    counter::CELLS,
+    default_metrics::node::GC_BOUNDS,
+    exposition::Format,
+    gather::WORKER_LABEL,
+    labels::{OVERFLOW, PROP_OWNERS, RESERVED},
+};
+
+/// Names, texts and bounds of the page that JavaScript needs.
+#[napi(object, object_from_js = false)]
+pub struct Constants {
+    /// The content type of the page.
+    pub content_type: &'static str,
+    /// A cell block has 2 to this power cells.
+    pub cell_bits: u32,
+    /// The help text of the trace counter.
+    pub counter_help: &'static str,
+    /// The labels of the trace counter that are not properties, in the order of the page.
+    pub reserved_labels: Vec<&'static str>,
+    /// The label of the overflow series.
+    pub overflow_label: &'static str,
+    /// The prefixes of the labels of properties, one for each owner.
+    pub props_prefixes: Vec<&'static str>,
+    /// The label of the figures of a worker thread.
+    pub worker_label: &'static str,
+    /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
+    pub gc_bounds: Vec<f64>,
+}
+
+#[napi]
+impl Exporter {
+    /// Returns the values that both languages need.
+    #[napi]
+    #[must_use]
+    pub fn constants() -> Constants {
+        Constants {
+            content_type: Format::Text.content_type(),
+            cell_bits: CELLS.trailing_zeros(),
+            counter_help: COUNTER_HELP,
+            reserved_labels: RESERVED.to_vec(),
+            overflow_label: OVERFLOW,
+            props_prefixes: PROP_OWNERS.to_vec(),
+            worker_label: WORKER_LABEL,
+            gc_bounds: GC_BOUNDS.to_vec(),
+        }
+    }
+}
