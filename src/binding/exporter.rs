@@ -16,7 +16,7 @@ use napi::{
 use napi_derive::napi;
 
 use super::{
-    access::{TlsOptions, UnusableTls},
+    access::{TlsOptions, TlsRenewal, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
     listen::{Address, ListenOptions, Listening},
@@ -214,15 +214,14 @@ impl Exporter {
         SecureContext::try_from(&options).err().map(Into::into)
     }
 
-    /// Replaces the certificate of the server, from the next handshake on. Returns the option that
-    /// cannot be used, and changes nothing then.
+    /// Renews the certificate of the server, from the next handshake on. Returns the option that cannot
+    /// be used, and changes nothing then.
     #[napi(catch_unwind)]
-    pub fn set_secure_context(&self, options: TlsOptions) -> Option<UnusableTls> {
-        match SecureContext::try_from(&options) {
+    pub fn set_secure_context(&self, renewal: TlsRenewal) -> Option<UnusableTls> {
+        let server = self.inner.server.as_ref()?.server();
+        match renewal.renew(&server.secure_context()?) {
             Ok(context) => {
-                if let Some(server) = &self.inner.server {
-                    server.server().set_secure_context(context);
-                }
+                server.set_secure_context(context);
                 None
             }
             Err(unusable) => Some(unusable.into()),

@@ -19,14 +19,12 @@ pub struct Limits {
     pub stall: Duration,
     /// From the end of a request to the end of its response, however steadily the peer reads. 60 s.
     pub response: Duration,
-    /// Open connections; one more ends a silent one. 1,024: far more than the
+    /// Open connections; one more ends one on which no request is being answered. 1,024: far more than the
     /// scrapers, agents and people of one process, and at most 16 MiB if each has sent half a request.
     pub connections: usize,
     /// Open connections of one network. 768: three quarters, so that the clients of one network leave
     /// some to the others.
     pub connections_per_network: usize,
-    /// The time without a request after which a connection that was admitted may end for a new one. 1 s.
-    pub silence: Duration,
     /// From the acceptance of a connection to the end of its TLS handshake. 10 s.
     pub handshake: Duration,
     /// TLS handshakes under way; one more ends another. 128: a handshake takes a few
@@ -38,7 +36,7 @@ pub struct Limits {
     /// Scrapes under way of one network. 96: three quarters, so that the clients of one network leave
     /// some to the others.
     pub scrapes_per_network: usize,
-    /// Summaries under way. 2: each takes memory and time in proportion to the number of series.
+    /// Summaries under way. 1: each takes memory and time in proportion to the number of series.
     pub summaries: usize,
     /// Requests that wait for the permit of a summary; one more gets a 503. 64.
     pub waiting_summaries: usize,
@@ -75,12 +73,11 @@ impl Default for Limits {
             response: Duration::from_secs(60),
             connections: 1024,
             connections_per_network: 768,
-            silence: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             handshakes: 128,
             scrapes: 128,
             scrapes_per_network: 96,
-            summaries: 2,
+            summaries: 1,
             waiting_summaries: 64,
             buffered_pages: 2,
             cache_bytes: 7 * 1024 * 1024,
