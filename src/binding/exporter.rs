@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use napi::{
-    Env, Error, Result,
-    bindgen_prelude::{AsyncTask, Float64Array},
-};
+use napi::{Env, Error, Result, bindgen_prelude::Float64Array};
 use napi_derive::napi;
 
 use super::{
@@ -21,7 +18,7 @@ use super::{
     lifetime::{Ends, end_with_thread},
     listen::{Address, ListenOptions, Listening},
     options::ExporterOptions,
-    render_task::RenderTask,
+    renderer::Renderer,
     requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
     sample::NodeSample,
     thread_call::{Callback, ThreadCall},
@@ -45,6 +42,7 @@ pub struct Exporter {
     /// Keeps the process alive while this thread's server is open. It is the one handle that every
     /// runtime can reference, and that no test puts under a fake clock.
     keep_alive: Option<ThreadCall<bool>>,
+    renderer: Renderer,
     /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
     pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
@@ -187,7 +185,7 @@ impl Exporter {
     fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, keep_alive, cell_blocks: HashMap::new() })
+        Ok(Self { inner, keep_alive, renderer: Renderer::default(), cell_blocks: HashMap::new() })
     }
 
     /// Sets whether the open server keeps the process alive.
@@ -275,10 +273,16 @@ impl Exporter {
         self.inner.gatherer.families().iter().map(Into::into).collect()
     }
 
-    /// Renders the page on a thread of libuv's pool.
-    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-    pub fn metrics(&self) -> AsyncTask<RenderTask> {
-        AsyncTask::new(RenderTask::new(self.inner.gatherer.page()))
+    /// Renders the page off the JavaScript thread, and passes it to `done`; `undefined` if it is too
+    /// long for a string.
+    ///
+    /// # Errors
+    ///
+    /// If the environment is ending.
+    #[napi(catch_unwind, ts_args_type = "done: (page: string | undefined) => void")]
+    pub fn render(&self, done: Callback<'_, String>) -> Result<()> {
+        self.renderer.render(self.inner.gatherer.page(), ThreadCall::new(&done, true)?);
+        Ok(())
     }
 
     /// Stops the server or leaves it, then calls `done`. If this thread started the server, its port
