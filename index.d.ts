@@ -81,6 +81,16 @@ declare namespace HypertracePrometheus {
     collectDefaults?: boolean | null
 
     /**
+     * Shows scrapers each new series at 0 once and at its value from then on, so that Prometheus counts its first
+     * calls in `rate()` and `increase()`. A scraper is a client that sends `X-Prometheus-Scrape-Timeout-Seconds`,
+     * as Prometheus, its agent, Grafana Alloy and vmagent do; every other reader, and `metrics()`, gets exact values.
+     *
+     * @default true
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a boolean
+     */
+    startAtZero?: boolean | null
+
+    /**
      * The properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
      * `caller_props_foo`, each only where the property exists. A character outside `[A-Za-z0-9_]`
      * becomes `_`; if two properties get the same name, the later one is shown. Each value is a series of

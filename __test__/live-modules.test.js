@@ -32,17 +32,41 @@ function summary (uptimeSeconds, counts, more = {}) {
 
 const valuesOf = (points) => points.map(({ v }) => v)
 const rowOf = (past, name) => past.rows.get(history.keyOf({ object_classname: name }))
+/** The number of calls of a constant rate. */
+const calls = (seconds) => ({ A: 100 + 50 * seconds })
 
 test('rates start with the second summary and use the server\'s clock', () => {
   const past = new history.History()
   past.add(summary(10, { A: 100 }), 'v', 1)
   assert.deepEqual(valuesOf(past.points.calls), [])
-  assert.equal(history.meanRate(past.points.calls, 1), null)
+  assert.equal(history.lastOf(past.points.calls), null)
   past.add(summary(12, { A: 300 }), 'v', 3.7)
   assert.deepEqual(valuesOf(past.points.calls), [100])
   assert.deepEqual(valuesOf(past.points.cpu), [0.5])
   assert.deepEqual(valuesOf(rowOf(past, 'A').points), [100])
   assert.deepEqual(valuesOf(past.points.heap), [5, 5])
+})
+
+test('a rate is the mean of the last 5 seconds', () => {
+  const past = new history.History()
+  // 100 calls in the first second, then none.
+  for (let i = 0; i <= 10; i++) past.add(summary(i, { A: 100 + Math.min(i, 1) * 100 }), 'v', i)
+  assert.deepEqual(valuesOf(past.points.calls), [100, 50, 100 / 3, 25, 20, 0, 0, 0, 0, 0])
+  assert.deepEqual(past.points.calls.map(({ span }) => span), [1, 2, 3, 4, 5, 5, 5, 5, 5, 5])
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), valuesOf(past.points.calls))
+})
+
+test('a summary within half a second of the last point adds no point, and no call is missed', () => {
+  const past = new history.History()
+  past.add(summary(10, calls(0)), 'v', 1)
+  past.add(summary(11, calls(1)), 'v', 2)
+  past.add(summary(11.004, { A: 151 }), 'v', 2.01)
+  past.add(summary(11.3, { A: 151 }), 'v', 2.3)
+  assert.deepEqual(valuesOf(past.points.calls), [50])
+  assert.equal(past.points.lag.length, 2)
+  past.add(summary(12, calls(2)), 'v', 3)
+  assert.deepEqual(valuesOf(past.points.calls), [50, 50])
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [50, 50])
 })
 
 test('a new row has counted from 0, unless the last summary left rows out', () => {
@@ -53,6 +77,16 @@ test('a new row has counted from 0, unless the last summary left rows out', () =
   past.add(summary(14, { A: 1, B: 8 }, { other: { groups: 3, value: 9 } }), 'v', 5)
   past.add(summary(16, { A: 1, B: 8, C: 50 }), 'v', 7)
   assert.deepEqual(valuesOf(rowOf(past, 'C').points), [])
+})
+
+test('a search does not remove the history of other rows', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 1, B: 1 }), 'v', 1)
+  past.add(summary(11, { A: 1, B: 3 }), 'v', 2)
+  past.add(summary(12, { A: 1 }, { calls: { total: 6, matched: 6 } }), 'v', 3, false)
+  past.add(summary(13, { A: 1, B: 7, C: 5 }), 'v', 4)
+  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [2, 2])
+  assert.deepEqual(valuesOf(rowOf(past, 'C').points), [], 'the search may have excluded it before')
 })
 
 test('rows of different views are not compared', () => {
@@ -73,7 +107,7 @@ test('a restart adds a gap and a mark, and no negative rate', () => {
   assert.deepEqual(past.restarts, [3])
   assert.deepEqual(valuesOf(rowOf(past, 'A').points), [])
   assert.equal(past.add(summary(2, { A: 510 }, { startTimeSeconds: 2000 }), 'v', 4), false)
-  assert.equal(history.meanRate(past.points.calls, 4), 10)
+  assert.equal(history.lastOf(past.points.calls), 10)
 })
 
 test('a reset adds a mark, and series that expire add only a gap', () => {
@@ -88,15 +122,19 @@ test('a reset adds a mark, and series that expire add only a gap', () => {
   assert.deepEqual(past.restarts, [3])
 })
 
-test('a summary of the same time adds no point, and time without answers is a gap', () => {
+test('no rate covers a gap: neither the time without answers nor a pause', () => {
   const past = new history.History()
   past.add(summary(10, { A: 1 }), 'v', 1)
   past.add(summary(11, { A: 2 }), 'v', 2)
-  past.add(summary(11, { A: 2 }), 'v', 2.1)
-  assert.equal(past.points.calls.length, 1)
   past.gap(3)
   past.gap(4)
+  past.add(summary(60, { A: 1000, B: 5 }), 'v', 51)
   assert.deepEqual(valuesOf(past.points.calls), [1, null])
+  past.add(summary(61, { A: 1003, B: 5 }), 'v', 52)
+  assert.deepEqual(valuesOf(past.points.calls), [1, null, 3])
+  assert.deepEqual(valuesOf(past.points.lag), [0.001, 0.001, null, 0.001, 0.001])
+  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [1, null, 3])
+  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [0], 'a new row after a gap has not counted from 0 in one second')
 })
 
 test('the history is as long as the charts', () => {
@@ -123,7 +161,7 @@ test('numbers are formatted briefly', () => {
 test('a name is printed on one line and invisible characters are escaped', () => {
   const table = [
     ['Hypercore', 'Hypercore'],
-    ['a\n\t\0b', 'a\\u{a}\\u{9}\\u{0}b'],
+    ['a\n\t\r\0b', 'a\\n\\t\\r\\u{0}b'],
     ['\u202egnp.exe', '\\u{202e}gnp.exe'],
     ['a\u200bb\u2028\u2066\ufeff', 'a\\u{200b}b\\u{2028}\\u{2066}\\u{feff}'],
     ['עברית', 'עברית'],
@@ -140,7 +178,7 @@ test('drilling down adds filters until no label is left', () => {
   assert.deepEqual(first.map(({ id }) => id), ['function', 'site', 'object', 'parent', 'caller_props_index'])
 
   const second = view.drillDown(view.INITIAL, first[0].by, { object_classname: 'A', caller_functionname: 'f' }, labels)
-  assert.deepEqual(second, { view: 'site', filters: [['object_classname', 'A'], ['caller_functionname', 'f']] })
+  assert.deepEqual(second, { view: 'site', sort: view.INITIAL.sort, filters: [['object_classname', 'A'], ['caller_functionname', 'f']] })
   const [site] = view.viewsOf(labels, second, String)
   assert.deepEqual(site.by, ['caller_filename', 'id'], 'a label with a filter has no column')
 
@@ -155,15 +193,22 @@ test('drilling down adds filters until no label is left', () => {
     state = view.drillDown(state, by, {}, labels)
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
+  const withoutObjects = labels.filter((label) => label !== 'object_id')
+  assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'no view of objects without their ids')
   assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, labels), null)
   assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, labels), null)
 })
 
 test('the URL holds the state', () => {
-  const state = { view: 'site', filters: [['object_classname', 'A & "B"#\u202e'], ['id', '']] }
+  const state = { view: 'site', sort: { column: 'rate', descending: true }, filters: [['object_classname', 'A & "B"#\u202e'], ['id', '']] }
   assert.deepEqual(view.fromHash(view.toHash(state)), state)
   assert.equal(view.toHash(view.INITIAL), '#')
   assert.deepEqual(view.fromHash(''), view.INITIAL)
+  for (const [sort, hash] of [[{ column: 'id', descending: false }, '#?sort=id'], [{ column: 'value', descending: false }, '#?sort=value']]) {
+    const sorted = { ...view.INITIAL, sort }
+    assert.equal(view.toHash(sorted), hash)
+    assert.deepEqual(view.fromHash(hash), sorted)
+  }
   assert.equal(view.fromHash('#calls'), null)
   const query = new URLSearchParams(view.queryOf(['id'], state.filters, 100))
   assert.deepEqual([...query], [['by', 'id'], ['limit', '100'], ...state.filters])
@@ -178,7 +223,8 @@ test('a scale ends at the next round number', () => {
   for (const [max, end] of [[0, 1], [NaN, 1], [1, 1], [1.01, 1.5], [260, 300], [0.0012, 0.0015], [9.5, 10], [1e9, 1e9]]) {
     assert.ok(Math.abs(chart.scaleEnd(max) - end) < 1e-9 * end, `${max}: ${chart.scaleEnd(max)}`)
   }
-  assert.equal(chart.windowOf(0, 10), 60)
+  assert.equal(chart.windowOf(9.5, 10), 1, 'at least a second')
+  assert.equal(chart.windowOf(0, 10), 10, 'not more than there is')
   assert.equal(chart.windowOf(0, 100), 100)
   assert.equal(chart.windowOf(0, 1000), history.WINDOW)
 })
@@ -188,4 +234,12 @@ test('a line is interrupted at gaps, and a single point is a dot', () => {
   const { line, area } = chart.paths(points, (t) => t, (v) => v, 9)
   assert.equal(line, 'M0.0 1.0L1.0 2.0M3.0 4.0h0')
   assert.equal(area, 'M0.0 9L0.0 1.0L1.0 2.0L1.0 9ZM3.0 9L3.0 4.0L3.0 9Z')
+})
+
+test('the mean of a long time is a horizontal line, which does not cover a gap', () => {
+  const same = (value) => value
+  const afterPoint = [{ t: 0, v: 1, span: 5 }, { t: 10, v: 3, span: 10 }]
+  assert.equal(chart.paths(afterPoint, same, same, 9).line, 'M0.0 1.0L0.0 3.0L10.0 3.0')
+  const afterGap = [{ t: 0, v: 1, span: 5 }, { t: 4, v: null }, { t: 14, v: 3, span: 60 }]
+  assert.equal(chart.paths(afterGap, same, same, 9).line, 'M0.0 1.0h0M4.0 3.0L14.0 3.0h0')
 })

@@ -1,42 +1,18 @@
 'use strict'
 
-// Tests the live page in a real browser.
+// Tests the table of the live page in a real browser.
 
 const assert = require('node:assert/strict')
-const fs = require('node:fs')
 const { after, before, describe, test } = require('node:test')
 
-const { call, open, rowsOf, startApplication, startBrowser, until } = require('./live/browser')
-const { get } = require('./support/http')
+const { HYPERCORE, call, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until } = require('./live/browser')
 const { lacks } = require('./support/tools')
 
-const AXE = fs.readFileSync(require.resolve('axe-core'), 'utf8')
-// Chromium's messages on a request without a response.
-const NO_ANSWER = /net::ERR_|Failed to load resource/
-
-const HYPERCORE = [
-  [5, call('Hypercore', 'get', { object: { id: 1 }, caller: { filename: '/app/node_modules/hypercore/index.js', props: { index: 7 } } })],
-  [4, call('Hypercore', 'get', { object: { id: 2 }, caller: { filename: '/app/node_modules/hypercore/index.js', props: { index: 8 } } })],
-  [3, call('Hypercore', 'append', { object: { id: 1 }, caller: { filename: '/app/node_modules/hypercore/index.js' } })],
-  [20, call('Peer', 'send', { id: 'wire', parentObject: { className: 'Hypercore', id: 1, props: null } })]
-]
-
-describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
+describe('the table of the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
   /** @type {import('playwright-core').Browser} */
   let browser
   before(async () => { browser = await startBrowser() })
   after(() => browser?.close())
-
-  /** Starts an application and makes the calls above. */
-  async function startHypercore (t, options) {
-    const application = await startApplication(t, { allowedProps: ['index'], ...options })
-    for (const [times, fields] of HYPERCORE) await application.count(times, fields)
-    return application
-  }
-
-  const text = (page, id) => page.locator(`#${id}`).innerText()
-  const rowCount = (page, count) => until(page, (n) => document.querySelectorAll('#rows tr').length === n, count)
-  const state = (page, name) => until(page, (wanted) => document.getElementById('state').dataset.state === wanted, name)
 
   test('the table shows totals at once and rates with the second summary', async (t) => {
     const application = await startHypercore(t)
@@ -87,6 +63,15 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await application.count(100, call('Hypercore', 'append'))
     await until(page, () => document.getElementById('total').innerText === '132')
     assert.deepEqual(await names(), ['Peer send', 'Hypercore get', 'Hypercore append'], 'new values do not change the order')
+
+    await header('Calls/s').getByRole('button').click()
+    assert.match(page.url(), /#\?sort=-rate$/)
+    await page.reload()
+    await rowCount(page, 3)
+    assert.equal(await header('Calls/s').getAttribute('aria-sort'), 'descending', 'the order is still there after a reload')
+    await page.getByRole('button', { name: 'Objects' }).click()
+    await header('Object').waitFor()
+    assert.equal(await header('Calls/s').getAttribute('aria-sort'), 'descending', 'and in another view')
   })
 
   test('typing filters the rows, and Escape removes the filter', async (t) => {
@@ -100,6 +85,22 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.match(await text(page, 'rest'), /^1 of 3 rows/)
     await page.keyboard.press('Escape')
     await rowCount(page, 3)
+  })
+
+  test('a filter searches all rows, also those that are not shown', async (t) => {
+    const application = await startApplication(t)
+    for (let i = 1; i <= 130; i++) await application.count(i, call(`Class${i}`, 'f'))
+    const page = await open(t, browser, application.url)
+    await rowCount(page, 100)
+    assert.match(await text(page, 'rest'), /^30 more rows with 465 calls/)
+    await page.keyboard.press('/')
+    await page.keyboard.type('class7')
+    await rowCount(page, 11)
+    await page.keyboard.press('Escape')
+    await until(page, () => document.querySelectorAll('#rows tr').length === 100)
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await rowCount(page, 130)
+    assert.equal(await page.locator('#more').isVisible(), false)
   })
 
   test('rows lead from a function to its props, and Back returns', async (t) => {
@@ -149,52 +150,16 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await page.getByRole('columnheader', { name: 'File' }).waitFor()
   })
 
-  test('a restart of the process is shown as a restart, without negative rates', async (t) => {
-    const application = await startHypercore(t)
-    const page = await open(t, browser, application.url, { silence: NO_ANSWER })
-    await application.repeat(call('Hypercore', 'get', { object: { id: 1 } }))
-    await until(page, () => parseFloat(document.getElementById('rate-now').innerText) > 5)
-    await page.evaluate(() => {
-      window.negative = []
-      new window.MutationObserver(() => {
-        const shown = document.body.innerText
-        if (/[-−]\d/.test(shown)) window.negative.push(shown)
-      }).observe(document.body, { subtree: true, childList: true, characterData: true })
-    })
-    await application.end()
-    await state(page, 'silent')
-    assert.match(await text(page, 'banner-text'), /does not answer/)
-
-    const successor = await startApplication(t, { port: application.port })
-    await successor.count(3, call('Phoenix', 'rise'))
-    await state(page, 'live')
-    await until(page, () => document.querySelector('#rows tr')?.innerText.includes('Phoenix'))
-    assert.match(await text(page, 'note'), /^Counts restarted at 0 at /)
-    assert.equal(await page.locator('#banner').isVisible(), false)
-    assert.equal(await text(page, 'total'), '3')
-    await until(page, () => document.getElementById('rate-now').innerText === '0')
-    assert.match(await page.locator('#chart-calls .mark').getAttribute('d'), /^M/)
-    assert.deepEqual(await page.evaluate(() => window.negative), [])
-  })
-
-  test('the page works while the event loop is blocked, and shows the block', async (t) => {
-    const application = await startHypercore(t)
+  test('tabs exist only for labels that some series has', async (t) => {
+    const application = await startApplication(t, { allowedProps: ['index', 'unused'] })
+    await application.count(1, call('A', 'f'))
     const page = await open(t, browser, application.url)
-    await rowCount(page, 3)
-    await application.block(6000)
-    const late = await open(t, browser, application.url)
-    for (const one of [page, late]) {
-      await state(one, 'blocked')
-      assert.match(await text(one, 'banner-text'), /event loop is blocked/)
-      assert.match(await text(one, 'banner-time'), /^Blocked for [\d.]+ m?s$/)
-      assert.equal((await rowsOf(one)).length, 3, 'the table is filled')
-    }
-    await until(page, () => /^[1-9].* s$/.test(document.getElementById('lag-now').innerText))
-    await application.unblocked()
-    for (const one of [page, late]) {
-      await state(one, 'live')
-      assert.equal(await one.locator('#banner').isVisible(), false)
-    }
+    await rowCount(page, 1)
+    const tabs = () => page.locator('#views button').allInnerTexts()
+    assert.deepEqual(await tabs(), ['Functions', 'Call sites', 'Objects'])
+    await application.count(1, call('A', 'f', { parentObject: { className: 'B', id: 1, props: null }, caller: { props: { index: 1 } } }))
+    await until(page, () => document.querySelectorAll('#views button').length === 5)
+    assert.deepEqual(await tabs(), ['Functions', 'Call sites', 'Objects', 'Parents', 'index (call)'])
   })
 
   test('names with markup and control characters are shown as text', async (t) => {
@@ -240,38 +205,6 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.equal(await page.evaluate(() => window.ran), undefined)
   })
 
-  test('without calls the page explains how to trace, and copies the example', async (t) => {
-    const application = await startApplication(t)
-    const page = await open(t, browser, application.url, { permissions: ['clipboard-read', 'clipboard-write'] })
-    await page.getByRole('heading', { name: 'No call has been traced yet' }).waitFor()
-    assert.equal(await page.locator('#calls').isVisible(), false)
-    await page.getByRole('button', { name: 'Copy' }).click()
-    await page.getByRole('button', { name: 'Copied' }).waitFor()
-    const copied = await page.evaluate(() => navigator.clipboard.readText())
-    assert.match(copied, /^const \{ createTracer, setTraceFunction \} = require\('hypertrace'\)\n/)
-    new Function(copied) // eslint-disable-line no-new, no-new-func -- the example must be valid JavaScript
-
-    await application.count(1, call('A', 'f'))
-    await rowCount(page, 1)
-    assert.equal(await page.locator('#empty').isVisible(), false)
-  })
-
-  test('Pause stops the requests and Resume continues', async (t) => {
-    const application = await startHypercore(t)
-    const page = await open(t, browser, application.url)
-    await rowCount(page, 3)
-    await page.getByRole('button', { name: 'Pause' }).click()
-    await state(page, 'paused')
-    let requests = 0
-    page.on('request', () => requests++)
-    await application.count(100, HYPERCORE[0][1])
-    await get({ port: application.port, path: '/summary.json' })
-    assert.equal(await text(page, 'total'), '32')
-    assert.equal(requests, 0)
-    await page.getByRole('button', { name: 'Resume' }).click()
-    await until(page, () => document.getElementById('total').innerText === '132')
-  })
-
   test('at the maximum of series the overflow series has a row', async (t) => {
     const application = await startApplication(t, { maxSeries: 2 })
     await application.count(1, call('A', 'f'))
@@ -281,22 +214,9 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     await rowCount(page, 2)
     const rows = await rowsOf(page)
     assert.deepEqual(rows.map(([name,,, total]) => [name, total]), [['Overflow: maximum of series reached', '5'], ['A', '1']])
-    assert.match(await text(page, 'series'), /^2 of 2; 2 label sets shortened$/)
+    assert.equal(await text(page, 'series'), '2 of 2')
+    assert.match(await text(page, 'maximum'), /2 new label sets were counted with fewer labels.*omitLabels/s)
     assert.equal(await page.getByRole('row', { name: 'Overflow' }).getByRole('button').count(), 0)
-  })
-
-  test('a filter loads more rows', async (t) => {
-    const application = await startApplication(t)
-    for (let i = 1; i <= 130; i++) await application.count(i, call(`Class${i}`, 'f'))
-    const page = await open(t, browser, application.url)
-    await rowCount(page, 100)
-    assert.match(await text(page, 'rest'), /^30 more rows with 465 calls/)
-    await page.keyboard.press('/')
-    await page.keyboard.type('class7')
-    await rowCount(page, 11)
-    await page.keyboard.press('Escape')
-    await rowCount(page, 130)
-    assert.equal(await page.locator('#more').isVisible(), false)
   })
 
   test('a URL with a label that the server does not have leads to the initial view', async (t) => {
@@ -314,44 +234,4 @@ describe('the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
     assert.equal(await text(page, 'heap-now'), '–')
     assert.match(await text(page, 'lag-now'), /ms$/)
   })
-
-  test('on a narrow screen no column is cut off', async (t) => {
-    const application = await startHypercore(t)
-    const page = await open(t, browser, application.url, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
-    await rowCount(page, 3)
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 360))
-    for (const column of ['Class', 'Function', 'Calls/s', 'Total']) {
-      const box = await page.getByRole('columnheader', { name: column }).boundingBox()
-      assert.ok(box.x >= 0 && box.x + box.width <= 360, column)
-    }
-  })
-
-  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    test(`axe finds no violation (${colorScheme})`, async (t) => {
-      // The browser's driver injects axe, which the page's policy would block.
-      const options = { colorScheme, reducedMotion: /** @type {const} */ ('reduce'), bypassCSP: true, silence: NO_ANSWER }
-      const check = async (page, what) => {
-        await page.evaluate(AXE)
-        const { violations, passes } = await page.evaluate(() => window.axe.run())
-        const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`)
-        assert.deepEqual(found, [], what)
-        assert.ok(passes.some(({ id }) => id === 'color-contrast'), 'axe checked the contrast')
-      }
-      const empty = await startApplication(t)
-      const emptyPage = await open(t, browser, empty.url, options)
-      await emptyPage.locator('#empty').waitFor()
-      await check(emptyPage, 'empty')
-
-      const application = await startHypercore(t)
-      const page = await open(t, browser, application.url, options)
-      await rowCount(page, 3)
-      await check(page, 'filled')
-      await page.getByRole('row', { name: /Hypercore get/ }).getByRole('button').click()
-      await page.getByRole('columnheader', { name: 'File' }).waitFor()
-      await check(page, 'filtered')
-      await application.end()
-      await state(page, 'silent')
-      await check(page, 'without an answer')
-    })
-  }
 })

@@ -107,11 +107,29 @@ test('tls: versions before minVersion are refused, and version 1.1 always', { sk
   await assert.rejects(connect(serve().port, old), { message: /alert (protocol version|handshake failure)/ })
 })
 
-test('tls: a client that does not trust the authority disconnects, and plain HTTP is not answered', { skip }, async () => {
+test('tls: a client that does not trust the authority disconnects, and one without TLS gets a 400', { skip }, async () => {
   const { port, ask } = serve()
   await assert.rejects(ask({ ca: clients.cert }), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
-  await assert.rejects(get({ port, host: '127.0.0.1' }))
+  const { status, body } = await get({ port, host: '127.0.0.1' })
+  assert.deepEqual([status, body], [400, 'This is an HTTPS server. Use https:// in the URL.\n'])
   assert.equal((await ask()).status, 200)
+})
+
+test('tls: a client certificate that is its own authority, or of version 1, is accepted as Node.js accepts it', { skip }, async () => {
+  const own = certificates.authority('scraper')
+  const namesake = certificates.authority('clients')
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    for (const kind of ['ec', 'rsa']) {
+      const first = certificates.version1(clients, kind)
+      const accepted = [[own, own], [first, clients], [first, { cert: namesake.cert + clients.cert }], [certificates.version1(undefined, kind), undefined]]
+      for (const [{ cert, key }, ca] of accepted) {
+        const { ask } = serve({ ca: (ca ?? { cert }).cert })
+        assert.equal((await ask({ maxVersion, cert, key })).status, 200)
+      }
+      const { ask } = serve({ ca: namesake.cert })
+      for (const { cert, key } of [own, first]) await assert.rejects(ask({ maxVersion, cert, key }), { message: /alert/ })
+    }
+  }
 })
 
 test('tls: with ca, only clients with a certificate of that authority have access', { skip }, async () => {
@@ -280,6 +298,8 @@ const refused = {
   'the key of another certificate': [() => ({ ...server, key: other.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the key of another certificate of the same kind': [() => ({ ...server, key: client.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the two exchanged': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
+  'a path': [() => ({ ...server, cert: '/etc/cert.pem' }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
+  'a cert of version 1': [() => certificates.version1(), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'an unreadable ca': [() => ({ ...server, ca: 'nonsense' }), 'tls.ca', 'ERR_INVALID_ARG_VALUE']
 }
 

@@ -52,9 +52,9 @@ function checkTls (tls) {
  * @param {Options} options
  * @returns {import('../binding').ExporterOptions & { __proto__: null }}
  */
-function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, prefix }) {
+function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix }) {
   const worker = workerId()
-  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, prefix, worker }
+  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix, worker }
 }
 
 /**

@@ -16,6 +16,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
  * @property {string} host
  * @property {import('../index').Registry | null} register
  * @property {boolean} collectDefaults
+ * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
  * @property {[name: string, value: string][]} defaultLabels
@@ -43,6 +44,7 @@ const SHARED_OPTIONS = [
   'seriesIdleTimeout',
   'maxLabelValueLength',
   'collectDefaults',
+  'startAtZero',
   'prefix'
 ]
 
@@ -66,6 +68,7 @@ function readOptions (given) {
     host: readHost(options.host),
     register: readRegister(options.register),
     collectDefaults: readBoolean('collectDefaults', options.collectDefaults, true),
+    startAtZero: readBoolean('startAtZero', options.startAtZero, true),
     allowedProps: readStrings('allowedProps', options.allowedProps),
     metricName: readName('metricName', options.metricName, 'trace_counter'),
     defaultLabels: readLabels(options.defaultLabels),

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Process warnings: each is emitted once in a process and says what to do. Runtimes without
+ * Process warnings: each is emitted once in a process, or once for a port, and says what to do. Runtimes without
  * `process.emitWarning` get none.
  */
 
@@ -47,7 +47,7 @@ function warnOfBound (maxSeries) {
  */
 function warnOfOpenPage (served) {
   if (served === null || LOOPBACK.test(served.address)) return
-  warnOnce('open page', 'HYPERTRACE_OPEN_PAGE',
+  warnOnce(`open page ${served.port}`, 'HYPERTRACE_OPEN_PAGE',
     `The metrics page on ${served.address} port ${served.port} can be read by everyone who can reach that port: ` +
     'it shows file paths and names from this program.',
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')

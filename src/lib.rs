@@ -1,22 +1,37 @@
 //! Prometheus exporter for `hypertrace`, as a Node.js addon.
 //!
-//! Every `tracer.trace()` of an application is one increment of the counter `trace_counter`. The
-//! JavaScript side counts label sets it has seen in memory that it lends to this crate; a label set
-//! seen for the first time is interned here, where the series live. A thread of its own serves the
-//! page, so that a scrape never runs on the JavaScript thread.
+//! Every `tracer.trace()` of an application increments the counter `trace_counter`. JavaScript counts
+//! the label sets that it has cached, in memory that this crate reads; a new label set is interned in
+//! this crate, which holds the series. A thread of its own serves the page, so a scrape does not run on
+//! a JavaScript thread.
 //!
 //! # Terms
 //!
-//! - **label set**: the names and values that tell one series from another.
-//! - **series**: one label set and its value; its **slot** is its number, dense from 0.
-//! - **page**: 4,096 cells (`f64`) that one JavaScript thread owns and lends to this crate.
-//! - **shard**: the pages of one JavaScript thread. A series' value is the sum over the shards.
-//! - **sample**: V8's and libuv's own figures, read by the JavaScript thread when asked.
+//! - **label set**: the names and values that distinguish one series from another.
+//! - **call site**: class and parent class, id of the call, function and file.
+//! - **series**: one label set and its value. Its **slot** is its number, dense from 0; its **start** is
+//!   the time when it was interned.
+//! - **cell block**: 4,096 cells (`f64`) that one JavaScript thread counts in, one for each slot.
+//! - **shard**: the cell blocks of one JavaScript thread. The value of a series is the sum over the shards.
+//! - **page**: the text, or the protobuf messages, that a scrape returns.
+//! - **range**: 256 slots, the unit of a page that is cached. Its **version** identifies its text.
+//! - **scraper**: a client that announces itself as Prometheus does.
+//! - **sample**: figures of V8 and libuv, which a JavaScript thread reads on request.
 //!
-//! # Rooms
+//! # Modules
 //!
-//! Arrows point one way: `binding` → [`server`] → [`exposition`] → [`counter`] → [`labels`].
-//! Only `binding` names `napi`, only [`server`] names `hyper`.
+//! Dependencies point one way:
+//!
+//! ```text
+//! binding ─► shared_server ─► gather ─► server ─► live
+//!                               │          │
+//!                               ├─► summary, default_metrics
+//!                               ▼          ▼
+//!                               exposition ─► counter ─► labels
+//! ```
+//!
+//! Only `binding` names `napi`; only [`server`] names `hyper`, and it knows one read-only interface,
+//! [`server::Source`].
 
 mod binding;
 pub mod counter;

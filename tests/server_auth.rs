@@ -64,15 +64,15 @@ fn each_of_several_pipelined_requests_needs_credentials() {
 #[test]
 fn every_path_and_method_gets_the_same_401() {
     let requests = [
-        "GET /nope HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
         "GET /metrics HTTP/1.1\r\n\r\n",
-        "PUT /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
-        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-        "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET metrics HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET /summary.json?by=nonsense HTTP/1.1\r\nHost: a\r\n\r\n",
+        "PUT /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /summary.json?by=nonsense HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ];
     let running = with_auth(short_limits());
     for request in requests {
@@ -81,7 +81,7 @@ fn every_path_and_method_gets_the_same_401() {
         assert_unauthorized(&client.response());
     }
     let mut client = running.connect();
-    client.send("HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let response = client.response_to_head();
     assert_eq!(response.status, 401);
 }

@@ -32,7 +32,7 @@ const PIECES: [&str; 32] = [
     "\r",
     "\r\n\r\n",
     "0",
-    "Host: a\r\n",
+    "Host: localhost\r\n",
     "Connection: close\r\n",
     "Connection: keep-alive, upgrade\r\n",
     "Upgrade: websocket\r\n",

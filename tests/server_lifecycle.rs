@@ -157,11 +157,11 @@ fn case_38_stop_finishes_a_scrape_under_way_and_answers_no_new_request() {
     let running = start(source, limits);
     let mut idle = running.connect();
     let mut client = running.connect();
-    client.send([GET, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"].concat());
+    client.send([GET, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat());
     started.wait();
     let (sender, stopped) = mpsc::channel();
     running.server.stop(move || sender.send(()).unwrap());
-    idle.try_send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    idle.try_send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     idle.assert_closed();
     assert!(stopped.try_recv().is_err());
     resume.send(()).unwrap();
@@ -216,15 +216,15 @@ fn case_38_requests_that_wait_are_not_answered_after_stop() {
     let (source, started, resume) = blocking();
     let running = start(source, short_limits());
     let mut open = running.connect();
-    open.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    open.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(open.response().status, 200);
     let mut first = running.connect();
     first.send(GET);
     started.wait();
-    open.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    open.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut backlog: Vec<_> = (0..5).map(|_| running.connect()).collect();
     for client in &mut backlog {
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     let (sender, end) = mpsc::channel();
     running.server.stop(move || sender.send(()).unwrap());

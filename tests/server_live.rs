@@ -6,7 +6,7 @@ use hypertrace_prometheus::live::{ASSETS, SECURITY_POLICY};
 use support::*;
 
 fn get(client: &mut Client, target: &str) -> Response {
-    client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     client.response()
 }
 
@@ -45,7 +45,7 @@ fn a_summary_is_json_and_its_source_gets_the_query() {
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(response.header("access-control-allow-origin"), None);
     }
-    client.send("HEAD /summary.json HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("HEAD /summary.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let head = client.response_to_head();
     assert_eq!((head.status, head.header("content-length")), (200, Some("12")));
 }

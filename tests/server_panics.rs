@@ -42,14 +42,14 @@ fn a_panic_before_the_first_byte_is_a_500_and_the_server_goes_on() {
         let running = start(failing(fault), short_limits());
         let mut client = running.connect();
         for request in ["GET /metrics", "HEAD /metrics", "GET /metrics"] {
-            client.send(format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            client.send(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
             if request.starts_with("HEAD") {
                 assert_eq!(client.response_to_head().status, 500);
             } else {
                 client.response().assert_text(500);
             }
         }
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(client.response().status, 200);
         running.stop();
     }
@@ -61,12 +61,13 @@ fn a_panic_in_the_middle_of_a_page_makes_an_incomplete_response() {
         for chunk in [1, 2, 5] {
             let running = start(failing(Fault::Chunk(chunk)), short_limits());
             let mut client = running.connect();
-            let request =
-                format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {coding}\r\n\r\n");
+            let request = format!(
+                "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\n\r\n"
+            );
             client.send(request);
             assert!(client.try_response(false).is_none(), "{coding}, chunk {chunk}");
             let mut other = running.connect();
-            other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            other.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
             assert_eq!(other.response().status, 200);
         }
     }
@@ -85,8 +86,9 @@ fn an_empty_page_is_never_a_200() {
     for coding in ["identity", "gzip"] {
         let running = start(page_of(0), short_limits());
         let mut client = running.connect();
-        client
-            .send(format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {coding}\r\n\r\n"));
+        client.send(format!(
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\n\r\n"
+        ));
         client.response().assert_text(500);
     }
 }
@@ -95,7 +97,7 @@ fn an_empty_page_is_never_a_200() {
 fn an_invalid_content_type_is_a_500() {
     let source = FnSource(|_| -> ScrapeFuture {
         let content_type = "text/plain\r\nX: y".to_owned();
-        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)) } })
+        Box::pin(async { Scrape { content_type, page: Box::new(lines(5)), on_complete: None } })
     });
     start(Arc::new(source), short_limits()).scrape().assert_text(500);
 }
@@ -118,7 +120,7 @@ fn a_panic_in_the_drop_of_a_page_affects_only_its_connection() {
     let running = start(Arc::new(source), short_limits());
     for request in ["GET", "HEAD"] {
         let mut client = running.connect();
-        client.send(format!("{request} /metrics HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.send(format!("{request} /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         if request == "GET" {
             client.stream.set_read_timeout(Some(TIMEOUT)).unwrap();
             std::io::Read::read_exact(&mut client.stream, &mut [0; 10]).unwrap();
@@ -128,7 +130,7 @@ fn a_panic_in_the_drop_of_a_page_affects_only_its_connection() {
         }
     }
     let mut client = running.connect();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.response().status, 200);
 }
 

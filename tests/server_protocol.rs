@@ -55,7 +55,7 @@ fn case_01_a_large_page_comes_in_chunks() {
 #[test]
 fn case_02_the_query_is_ignored() {
     for query in ["?x=%00&name[]=a", "?", "?/nope", "?a=%ff%", "?x#y"] {
-        exchange(format!("GET /metrics{query} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        exchange(format!("GET /metrics{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
             .response
             .assert_page(SMALL);
     }
@@ -72,7 +72,7 @@ fn case_03_an_absolute_target_is_routed_by_its_path() {
 fn case_04_other_paths_are_not_found() {
     for path in ["/nope", "//metrics", "/%6detrics", "/metrics/", "/metrics%20"] {
         let Exchange { running: _running, mut client, response } =
-            exchange(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            exchange(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         response.assert_text(404);
         client.send(GET);
         client.response().assert_page(SMALL);
@@ -81,7 +81,7 @@ fn case_04_other_paths_are_not_found() {
 
 #[test]
 fn case_05_the_root_is_the_live_page() {
-    let response = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").response;
+    let response = exchange("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").response;
     assert_eq!(response.status, 200);
     assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(response.text().starts_with("<!doctype html>"), "{}", response.text());
@@ -92,7 +92,7 @@ fn case_06_head_has_the_headers_of_get_and_no_body() {
     for (count, coding) in [(SMALL, ""), (LARGE, ""), (SMALL, "gzip"), (LARGE, "gzip")] {
         let running = start(page_of(count), short_limits());
         let mut client = running.connect();
-        let headers = format!("Host: a\r\nAccept-Encoding: {coding}\r\n\r\n");
+        let headers = format!("Host: localhost\r\nAccept-Encoding: {coding}\r\n\r\n");
         client.send(format!("HEAD /metrics HTTP/1.1\r\n{headers}"));
         let head = client.response_to_head();
         client.send(format!("GET /metrics HTTP/1.1\r\n{headers}"));
@@ -109,9 +109,9 @@ fn case_06_head_has_the_headers_of_get_and_no_body() {
     }
     let running = start(small(), short_limits());
     let mut client = running.connect();
-    client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.response_to_head().status, 200);
-    client.send("HEAD /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    client.send("HEAD /nope HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert_eq!(client.response_to_head().status, 404);
     client.assert_closed();
 }
@@ -119,8 +119,9 @@ fn case_06_head_has_the_headers_of_get_and_no_body() {
 #[test]
 fn case_07_other_methods_than_get_and_head_are_not_allowed() {
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "Get", "BREW"] {
-        let Exchange { running: _running, mut client, response } =
-            exchange(format!("{method} /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"));
+        let Exchange { running: _running, mut client, response } = exchange(format!(
+            "{method} /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        ));
         response.assert_text(405);
         assert_eq!(response.header("allow"), Some("GET, HEAD"), "{method}");
         client.send(GET);
@@ -132,7 +133,7 @@ fn case_07_other_methods_than_get_and_head_are_not_allowed() {
 fn case_08_options_lists_the_methods() {
     for target in ["/metrics", "*", "/"] {
         let Exchange { running: _running, mut client, response } =
-            exchange(format!("OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            exchange(format!("OPTIONS {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         assert_eq!(response.status, 204);
         assert_eq!(response.header("allow"), Some("GET, HEAD"));
         client.send(GET);
@@ -152,7 +153,7 @@ fn case_09_connect_is_refused_and_the_connection_closed() {
 #[test]
 fn case_10_http_1_0_gets_a_length_and_the_connection_closes() {
     for count in [SMALL, LARGE] {
-        for headers in ["", "Host: a\r\n", "Accept-Encoding: gzip\r\n"] {
+        for headers in ["", "Host: localhost\r\n", "Accept-Encoding: gzip\r\n"] {
             let running = start(page_of(count), short_limits());
             let mut client = running.connect();
             client.send(format!("GET /metrics HTTP/1.0\r\n{headers}\r\n"));
@@ -200,7 +201,7 @@ fn case_13_close_is_echoed_and_the_connection_closes() {
 fn case_14_pipelined_requests_are_answered_in_order() {
     let running = start(page_of(LARGE), short_limits());
     let mut client = running.connect();
-    client.send([GET, b"GET /nope HTTP/1.1\r\nHost: a\r\n\r\n", GET].concat());
+    client.send([GET, b"GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n", GET].concat());
     client.response().assert_page(LARGE);
     client.response().assert_text(404);
     client.response().assert_page(LARGE);
@@ -210,7 +211,9 @@ fn case_14_pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn case_15_a_request_names_one_host() {
-    for headers in ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n"] {
+    for headers in
+        ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nhost: localhost\r\n"]
+    {
         let Exchange { running: _running, mut client, response } =
             exchange(format!("GET /metrics HTTP/1.1\r\n{headers}\r\n"));
         response.assert_text(400);
@@ -237,8 +240,8 @@ fn assert_refused(request: impl AsRef<[u8]>, statuses: &[u16]) {
 
 #[test]
 fn case_16_other_protocols_than_http_1_are_refused() {
-    assert_refused("GET /metrics HTTP/2.0\r\nHost: a\r\n\r\n", &[400]);
-    assert_refused("GET /metrics HTTP/9\r\nHost: a\r\n\r\n", &[400]);
+    assert_refused("GET /metrics HTTP/2.0\r\nHost: localhost\r\n\r\n", &[400]);
+    assert_refused("GET /metrics HTTP/9\r\nHost: localhost\r\n\r\n", &[400]);
     assert_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(), &[400]);
     assert_refused(b"\xff\xfe\xfd\x00 random bytes\r\n\r\n".as_slice(), &[400]);
     assert_refused("GET /metrics\r\n\r\n", &[400]);
@@ -271,7 +274,7 @@ fn case_18_two_equal_lengths_are_one_length() {
 
 #[test]
 fn case_19_a_length_beside_chunks_closes_the_connection() {
-    let body = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let body = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let headers = get_with("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n");
     let Exchange { running: _running, mut client, response } = exchange(headers + body);
     response.assert_page(SMALL);
@@ -285,7 +288,7 @@ fn case_20_a_posted_body_of_10_mb_is_not_read() {
     let mut sender = client.stream.try_clone().unwrap();
     let sending = std::thread::spawn(move || {
         use std::io::Write;
-        let head = "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n";
+        let head = "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n";
         sender.write_all(head.as_bytes()).and_then(|()| sender.write_all(&vec![b'x'; 10_000_000]))
     });
     let response = client.response();
@@ -382,7 +385,7 @@ fn case_26_a_head_that_is_too_large_is_refused() {
     assert_refused(get_with(&many(64)), &[431]);
     exchange(get_with(&many(63))).response.assert_page(SMALL);
     assert_refused(get_with(&format!("X: {}\r\n", "x".repeat(20_000))), &[431]);
-    let target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
+    let target = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(70_000));
     assert_refused(target, &[414, 431]);
 }
 
@@ -408,7 +411,7 @@ fn case_28_a_client_that_half_closes_during_a_scrape_gets_the_page() {
     client.stream.shutdown(Shutdown::Write).unwrap();
     // The response on another connection proves that the server has seen the half-close.
     let mut other = running.connect();
-    other.send("GET /nope HTTP/1.1\r\nHost: a\r\n\r\n");
+    other.send("GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n");
     other.response().assert_text(404);
     resume.send(()).unwrap();
     client.response().assert_page(LARGE);

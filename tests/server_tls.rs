@@ -19,8 +19,12 @@ use hypertrace_prometheus::server::{
 };
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring::default_provider,
-    pki_types::CertificateDer,
+    ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
+    client::ResolvesClientCert,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
 };
 use support::*;
 
@@ -31,14 +35,18 @@ struct Secure {
     root: CertificateDer<'static>,
 }
 
-fn certificate() -> (SecureContext, CertificateDer<'static>) {
+/// A self-signed certificate and its key.
+fn pem() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let cert = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let cert = cert.self_signed(&key).unwrap();
-    let (pem, key) = (cert.pem(), key.serialize_pem());
-    let (cert_pem, min_version) = (pem.as_bytes(), Version::default());
-    let pem = Pem { cert: cert_pem, key: key.as_bytes(), ca: None, min_version };
-    (SecureContext::new(pem).unwrap(), cert.der().clone())
+    (cert.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn certificate() -> (SecureContext, CertificateDer<'static>) {
+    let (cert, key) = pem();
+    let (cert, min_version) = (cert.as_bytes(), Version::default());
+    let pem = Pem { cert, key: key.as_bytes(), ca: None, min_version };
+    (SecureContext::new(pem).unwrap(), CertificateDer::from_pem_slice(cert).unwrap())
 }
 
 fn secure(source: Arc<dyn Source>, limits: Limits) -> Secure {
@@ -83,7 +91,9 @@ fn connect(
 fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
     let secure = secure(page_of(10_000), short_limits());
     let mut client = secure.connect();
-    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    client
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
     let mut all = Vec::new();
     // A close without `close_notify` would be an error.
     client.read_to_end(&mut all).unwrap();
@@ -143,13 +153,20 @@ fn an_unfinished_handshake_ends_at_its_limit() {
 }
 
 #[test]
-fn a_client_without_tls_gets_an_alert() {
+fn a_client_without_tls_gets_an_alert_or_a_400_if_it_speaks_http() {
     let secure = secure(small(), short_limits());
     let mut client = secure.running.connect();
-    client.send(GET);
+    client.send("no handshake, and no HTTP\r\n\r\n");
     client.stream.shutdown(std::net::Shutdown::Write).unwrap();
     let alert = client.read_to_close();
     assert_eq!(alert.first(), Some(&0x15), "an alert: {alert:?}");
+
+    let mut client = secure.running.connect();
+    client.send(GET);
+    let response = client.response();
+    response.assert_text(400);
+    assert!(response.text().contains("https://"), "{response:?}");
+    client.assert_closed();
     secure.assert_serves();
 }
 
@@ -202,6 +219,49 @@ fn a_new_certificate_is_used_from_the_next_handshake_on() {
     page();
     assert!(secure.connect().write_all(GET).is_err(), "the old certificate is no longer used");
     assert!(connect(&secure.running, &root).write_all(GET).is_ok());
+}
+
+/// A client with the certificate of somebody else.
+#[derive(Debug)]
+struct Impostor(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Impostor {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_client_certificate_of_version_1_is_refused_without_its_key() {
+    let stolen = include_bytes!("../src/server/tls/tests/version1.pem");
+    let (cert, key) = pem();
+    let (cert, key) = (cert.as_bytes(), key.as_bytes());
+    let pem = Pem { cert, key, ca: Some(stolen), min_version: Version::default() };
+    let tls = Some(SecureContext::new(pem).unwrap());
+    let policy = AccessPolicy { tls, ..AccessPolicy::default() };
+    let running = start_with_access(policy, small(), short_limits());
+    let stolen = CertificateDer::from_pem_slice(stolen).unwrap();
+    let own_key = PrivateKeyDer::from_pem_slice(key).unwrap();
+    let own_key = default_provider().key_provider.load_private_key(own_key).unwrap();
+    let impostor = Impostor(Arc::new(CertifiedKey::new(vec![stolen], own_key)));
+    for version in [&TLS12, &TLS13] {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(cert).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_cert_resolver(Arc::new(Impostor(Arc::clone(&impostor.0))));
+        let name = "localhost".try_into().unwrap();
+        let client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut client = StreamOwned::new(client, running.connect().stream);
+        let error = client.write_all(GET).and_then(|()| client.read_exact(&mut [0])).unwrap_err();
+        assert!(error.to_string().contains("DecryptError"), "{error}");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn counter(idle_timeout: Option<Duration>) -> Arc<TraceCounter> {
         schema: Schema::new::<&str>(&[]),
         default_labels: Vec::new(),
         max_series: 100_000,
+        start_at_zero: true,
         idle_timeout,
     };
     Arc::new(TraceCounter::new(options).expect("a valid counter"))
@@ -97,7 +98,7 @@ impl Drop for Thread<'_> {
 
 /// The values by label set, as a page shows them.
 fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
-    let text = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
+    let text = Page::text(Arc::clone(counter), Vec::new()).into_bytes();
     let text = String::from_utf8(text).expect("UTF-8");
     let mut values = HashMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

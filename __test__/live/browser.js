@@ -1,5 +1,6 @@
 'use strict'
 
+/* eslint-env browser */
 /*
  * Opens live pages in Debian's Chromium. A page fails its test after an error on the console, an
  * exception, a dialog, or a request to another server.
@@ -12,13 +13,20 @@ const { startProgram } = require('../support/program')
 
 const LIMIT_MS = 15_000
 
-/** Starts Chromium. One is enough for all tests of a file. */
-function startBrowser () {
+/** Chromium's messages on a request without a response. */
+const NO_ANSWER = /net::ERR_|Failed to load resource/
+
+/**
+ * Starts Chromium. One is enough for all tests of a file.
+ *
+ * @param {...string} args more arguments of the command line
+ */
+function startBrowser (...args) {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args
     ]
   })
 }
@@ -89,9 +97,9 @@ async function open (t, browser, url, { silence, ...options } = {}) {
   return page
 }
 
-/** Returns the text of the table's cells, row by row, without the trend. */
+/** Returns the text of the table's cells, row by row, without the trend and the arrow. */
 function rowsOf (page) {
-  return page.$$eval('#rows tr', (rows) => rows.map((row) => [...row.cells].slice(0, -1).map((cell) => cell.innerText.trim())))
+  return page.$$eval('#rows tr', (rows) => rows.map((row) => [...row.cells].slice(0, -2).map((cell) => cell.innerText.trim())))
 }
 
 /** Waits until a function that runs in the page returns a truthy value. */
@@ -99,4 +107,36 @@ function until (page, fn, arg) {
   return page.waitForFunction(fn, arg, { timeout: LIMIT_MS, polling: 50 })
 }
 
-module.exports = { call, open, rowsOf, startApplication, startBrowser, until }
+/** Calls of an application: how often, and the fields of the payload. */
+const HYPERCORE = [
+  [5, call('Hypercore', 'get', { object: { id: 1 }, caller: { filename: '/app/node_modules/hypercore/index.js', props: { index: 7 } } })],
+  [4, call('Hypercore', 'get', { object: { id: 2 }, caller: { filename: '/app/node_modules/hypercore/index.js', props: { index: 8 } } })],
+  [3, call('Hypercore', 'append', { object: { id: 1 }, caller: { filename: '/app/node_modules/hypercore/index.js' } })],
+  [20, call('Peer', 'send', { id: 'wire', parentObject: { className: 'Hypercore', id: 1, props: null } })]
+]
+
+/** Starts an application and makes these calls. */
+async function startHypercore (t, options) {
+  const application = await startApplication(t, { allowedProps: ['index'], ...options })
+  for (const [times, fields] of HYPERCORE) await application.count(times, fields)
+  return application
+}
+
+/** Returns the text of the element with this id. */
+const text = (page, id) => page.locator(`#${id}`).innerText()
+
+/** Waits until the table has this number of rows. */
+const rowCount = (page, count) => until(page, (n) => document.querySelectorAll('#rows tr').length === n, count)
+
+/** Waits until the page is in this state. */
+const state = (page, name) => until(page, (wanted) => document.getElementById('state').dataset.state === wanted, name)
+
+/** Returns true if the page shows its values as outdated. */
+const isDimmed = (page) => page.evaluate(() => {
+  const [value, title] = ['#rate-now', '#rate-title'].map((id) => window.getComputedStyle(document.querySelector(id)).color)
+  return value === title
+})
+
+module.exports = {
+  HYPERCORE, NO_ANSWER, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until
+}

@@ -45,8 +45,26 @@ function createCertificates () {
     return { cert: fs.readFileSync(files.cert, 'utf8'), key: fs.readFileSync(files.key, 'utf8'), files }
   }
 
+  /**
+   * Creates a client certificate of version 1, as `openssl x509 -req` does.
+   *
+   * @param {Pair} [by] the issuer; without it the certificate is self-signed
+   * @param {keyof typeof KEYS} [kind]
+   * @returns {Pair}
+   */
+  function version1 (by, kind = 'ec') {
+    const { key, files } = make('client', [], { kind })
+    const request = path.join(folder, `${count}.csr`)
+    const run = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    run('req', '-new', '-config', config, '-key', files.key, '-subj', '/CN=client', '-out', request)
+    const issuer = by === undefined ? ['-signkey', files.key] : ['-CA', by.files.cert, '-CAkey', by.files.key, '-CAcreateserial']
+    run('x509', '-req', '-in', request, ...issuer, '-days', '2', '-out', files.cert)
+    return { cert: fs.readFileSync(files.cert, 'utf8'), key, files }
+  }
+
   return {
     folder,
+    version1,
     authority: (name) => make(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'], {}),
     server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
     client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),

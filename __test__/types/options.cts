@@ -11,6 +11,7 @@ const options: HypertracePrometheus.Options = {
   host: '0.0.0.0',
   register: null,
   collectDefaults: true,
+  startAtZero: false,
   allowedProps: ['foo'] as const,
   metricName: 'my_trace_counter',
   defaultLabels: { app: 'one', shard: 1 },

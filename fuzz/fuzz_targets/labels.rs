@@ -33,6 +33,7 @@ fuzz_target!(|text: &str| {
         schema,
         default_labels: Vec::new(),
         max_series: 10,
+        start_at_zero: true,
         idle_timeout: None,
     };
     let counter = Arc::new(TraceCounter::new(options).expect("a good name"));
@@ -48,7 +49,7 @@ fuzz_target!(|text: &str| {
     counter.lend_cells(shard, 0, lent);
     counter.close_shard(shard);
 
-    let page = Page::new(Arc::clone(&counter), Vec::new()).into_bytes();
+    let page = Page::text(Arc::clone(&counter), Vec::new()).into_bytes();
     let page = String::from_utf8(page).expect("a page is UTF-8");
     assert_eq!(page.matches('\n').count(), 3, "HELP, TYPE and one line: {page:?}");
 

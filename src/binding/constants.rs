@@ -5,7 +5,7 @@ use napi_derive::napi;
 use super::{exporter::Exporter, options::COUNTER_HELP};
 use crate::{
     default_metrics::node::GC_BOUNDS,
-    exposition::CONTENT_TYPE,
+    exposition::Format,
     gather::WORKER_LABEL,
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
 };
@@ -36,7 +36,7 @@ impl Exporter {
     #[must_use]
     pub fn constants() -> Constants {
         Constants {
-            content_type: CONTENT_TYPE,
+            content_type: Format::Text.content_type(),
             counter_help: COUNTER_HELP,
             reserved_labels: RESERVED.to_vec(),
             overflow_label: OVERFLOW,

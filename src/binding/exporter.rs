@@ -24,6 +24,7 @@ use super::{
     thread_call::{Callback, ThreadCall},
 };
 use crate::{
+    exposition::Format,
     gather::{Gatherer, GathererSource, JsThread, RegisterPage, RegisterSource, RenderRequests},
     server::{Source, tls::SecureContext},
     shared_server::{self, OpenError, Opened, Served, SharedServer},
@@ -147,8 +148,8 @@ impl Exporter {
                 Some(pages) => Arc::new(RegisterSource {
                     gatherer: Arc::clone(&gatherer),
                     thread: Arc::clone(&thread),
-                    asker: pages,
-                    questions: Arc::clone(&render_requests),
+                    requester: pages,
+                    requests: Arc::clone(&render_requests),
                 }),
                 None => Arc::new(GathererSource(Arc::clone(&gatherer))),
             };
@@ -200,7 +201,7 @@ impl Exporter {
     /// that become the same label name have the same column.
     #[napi(getter)]
     pub fn prop_columns(&self) -> Vec<u32> {
-        self.inner.gatherer.counter().schema().places().to_vec()
+        self.inner.gatherer.counter().schema().columns().to_vec()
     }
 
     /// Returns the TLS option that cannot be used.
@@ -264,7 +265,7 @@ impl Exporter {
     #[napi(catch_unwind)]
     pub fn deliver_page(&self, request: u32, page: Option<JsPage>) {
         let page = page.map(|JsPage { text, content_type }| RegisterPage { text, content_type });
-        self.inner.render_requests.answer(request, page);
+        self.inner.render_requests.respond(request, page);
     }
 
     /// Returns the default families as they are now.
@@ -281,7 +282,8 @@ impl Exporter {
     /// If the environment is ending.
     #[napi(catch_unwind, ts_args_type = "done: (page: string | undefined) => void")]
     pub fn render(&self, done: Callback<'_, String>) -> Result<()> {
-        self.renderer.render(self.inner.gatherer.page(), ThreadCall::new(&done, true)?);
+        let page = self.inner.gatherer.page(Format::Text, None);
+        self.renderer.render(page, ThreadCall::new(&done, true)?);
         Ok(())
     }
 
@@ -298,7 +300,7 @@ impl Exporter {
     pub fn stop(&mut self, done: Callback<'_, ()>) -> Result<()> {
         self.keep_alive = None;
         self.inner.stopped.store(true, Ordering::Relaxed);
-        self.inner.gatherer.counter().remembers_no_more(self.inner.thread.shard);
+        self.inner.gatherer.counter().end_cache(self.inner.thread.shard);
         if let Some(server) = &self.inner.server {
             server.stop(&self.inner.thread, self.inner.started, notice(&done)?);
         } else {

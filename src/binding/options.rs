@@ -25,6 +25,8 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The limit on the number of series.
     pub max_series: u32,
+    /// Scrapers are shown each new series at 0 once.
+    pub start_at_zero: bool,
     /// The time in milliseconds after which an idle series expires; 0 for never.
     pub series_idle_timeout: u32,
     /// The number of this worker thread; `undefined` on the main thread.
@@ -58,6 +60,7 @@ impl ExporterOptions {
             schema: Schema::new(&self.allowed_props),
             default_labels: self.default_labels(),
             max_series: self.max_series,
+            start_at_zero: self.start_at_zero,
             idle_timeout: self.idle_timeout(),
         })
     }

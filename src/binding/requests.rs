@@ -39,7 +39,7 @@ impl PageRequests {
 }
 
 impl RenderRequester for PageRequests {
-    fn ask(&self, request: u32) -> bool {
+    fn request_page(&self, request: u32) -> bool {
         self.0.call(request)
     }
 }

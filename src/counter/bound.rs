@@ -1,22 +1,22 @@
-//! The bound on series: how much of a new label set is kept, by how many series there are. Pure.
+//! The bound on series: how much of a new label set its series shows, by the number of series. Pure.
 
 /// How much of a label set its series shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.
     Full,
-    /// The call site's labels only: id, class names, function and file. What makes a label set
-    /// unique (object ids and properties) is given up.
+    /// The call site's labels only: id, class names, function and file. Object ids and properties,
+    /// which make a label set unique, are dropped.
     Site,
-    /// None: the one overflow series counts it.
+    /// No label: the overflow series counts it.
     Overflow,
 }
 
-/// What a label set that has no series yet gets, with `series` of at most `limit` in use, the
-/// overflow series among them or not (`overflowing`).
+/// Decides the detail of a label set that has no series yet. `series` of at most `limit` are in use;
+/// `overflowing` tells that the overflow series is one of them.
 ///
-/// The last tenth of the places is a reserve for shortened label sets, and the last place of all is
-/// the overflow's, so the total is right at any number of label sets.
+/// The last tenth of the limit is reserved for shortened label sets, and the last series of all for
+/// the overflow, so that the total is right at any number of label sets.
 #[must_use]
 pub fn detail_for(series: u32, limit: u32, overflowing: bool) -> Detail {
     let reserve = (limit / 10).max(1);
@@ -36,7 +36,7 @@ mod tests {
     use Detail::{Full, Overflow, Site};
 
     #[test]
-    fn a_label_set_gives_up_detail_near_the_bound() {
+    fn a_label_set_loses_detail_near_the_bound() {
         let table = [
             // series, limit, overflowing, expected
             (0, 1, false, Overflow),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overflow_always_finds_a_place() {
+    fn the_overflow_series_is_always_possible() {
         for limit in 1..200 {
             let (mut series, mut overflowing) = (0, false);
             for _ in 0..300 {

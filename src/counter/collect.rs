@@ -1,4 +1,4 @@
-//! The counter as a collector of the `prometheus` crate, beside other metrics in a registry of its.
+//! The counter as a collector of the `prometheus` crate, for use in its registries.
 
 use std::ops::ControlFlow;
 

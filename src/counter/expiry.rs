@@ -1,114 +1,126 @@
-//! Which series have been idle for long enough to leave the page, and when that is safe.
+//! The expiry of idle series, and the moment at which a slot can be freed.
 //!
-//! A thread's cache may hold the slot of an idle series, so a slot is given up in two steps. It is
-//! *marked*; each thread then drops its cache at its next sweep; and once all have, whatever was not
-//! looked up or counted meanwhile is gone. Nothing of this is seen by the trace path.
+//! A thread's cache may contain the slot of an idle series, so a slot is freed in two steps. It is
+//! *marked*; each thread then drops its cache at its next sweep; after that, marked slots that were
+//! neither looked up nor counted meanwhile are freed. The trace path is not involved.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-use super::cells::ShardId;
+use super::{cells::ShardId, start::Start};
 
-/// The idleness of every slot.
+/// The idle times of all slots.
 #[derive(Debug)]
 pub struct Expiry {
     idle_timeout: Duration,
+    /// By slot.
     watches: Vec<Watch>,
-    /// Slots on their way out, with the value they had when they were marked.
+    /// Marked slots, with the values that they had then.
     marked: HashMap<u32, f64>,
-    /// Threads whose caches may still hold marked slots.
+    /// Threads whose caches may still contain marked slots.
     waiting: Vec<ShardId>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     value: f64,
-    changed: Instant,
-    /// The value that a page showed last.
-    shown: Option<f64>,
+    /// When the value was first noticed, or the slot was looked up after that.
+    used: Instant,
+    /// The number of pages that had been started when the value was first noticed.
+    pages: u64,
 }
 
-/// What a sweep asks for.
+/// The result of a sweep.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sweep {
-    /// The thread that sweeps has to drop its cache before it counts again.
-    pub forget: bool,
-    /// Slots that no thread can count in any more.
+    /// The thread that sweeps must drop its cache before it counts again.
+    pub drop_cache: bool,
+    /// Slots in which no thread can count any more.
     pub expired: Vec<u32>,
 }
 
+/// The counter, as a sweep sees it.
+pub trait Slots {
+    /// Returns start and value of a series that can expire; nothing for a free slot.
+    fn get(&self, slot: u32) -> Option<(Start, f64)>;
+
+    /// Returns the number of pages that have been started.
+    fn pages(&self) -> u64;
+
+    /// Returns whether the last value of a series has been shown, on a page after `pages` pages.
+    fn was_shown(&self, start: Start, pages: u64) -> bool;
+}
+
 impl Expiry {
-    /// Series expire that are not counted for `idle_timeout`.
+    /// Creates an expiry of series that are not counted for `idle_timeout`.
     #[must_use]
     pub fn new(idle_timeout: Duration) -> Self {
         Self { idle_timeout, watches: Vec::new(), marked: HashMap::new(), waiting: Vec::new() }
     }
 
-    /// A page has shown a slot with this value.
-    pub fn shown(&mut self, slot: u32, value: f64) {
-        if let Some(watch) = self.watches.get_mut(slot as usize) {
-            watch.shown = Some(value);
-        }
-    }
-
-    /// A slot has been looked up, to be counted in.
+    /// Records that a slot was looked up, to be counted in.
     pub fn used(&mut self, slot: u32, now: Instant) {
         self.marked.remove(&slot);
-        let at = slot as usize;
-        if self.watches.len() <= at {
-            self.watches.resize(at + 1, Watch { value: 0.0, changed: now, shown: None });
-        }
-        self.watches[at].changed = now;
+        self.watch(slot, now).used = now;
     }
 
-    /// A slot begins anew, with another series.
+    /// Records that a slot was given to a series.
     pub fn started(&mut self, slot: u32, now: Instant) {
-        self.used(slot, now);
-        self.watches[slot as usize] = Watch { value: 0.0, changed: now, shown: None };
+        self.marked.remove(&slot);
+        *self.watch(slot, now) = Watch { value: 0.0, used: now, pages: 0 };
     }
 
-    /// One step, taken now and then by each thread that counts: `shard` is its own, `open` are all
-    /// whose caches may hold slots.
-    /// `value` gives a live slot's value, and nothing for a slot that cannot expire. While pages are
-    /// being written (`reading`) no slot is given up, so that no page shows a series twice.
+    fn watch(&mut self, slot: u32, now: Instant) -> &mut Watch {
+        let slot = slot as usize;
+        if self.watches.len() <= slot {
+            self.watches.resize(slot + 1, Watch { value: 0.0, used: now, pages: 0 });
+        }
+        &mut self.watches[slot]
+    }
+
+    /// Does one step. Each thread that counts calls this regularly: `shard` is its own, `with_cache`
+    /// are all whose threads' caches may contain slots. No slot is freed while slots are `pinned`, so
+    /// that no page contains a series twice.
     pub fn sweep(
         &mut self,
         shard: ShardId,
-        open: &[ShardId],
-        reading: bool,
+        with_cache: &[ShardId],
+        pinned: bool,
         now: Instant,
-        value: impl Fn(u32) -> Option<f64>,
+        slots: &impl Slots,
     ) -> Sweep {
         let mut sweep = Sweep::default();
         if self.marked.is_empty() {
-            self.mark_idle(now, &value);
+            self.mark_idle(now, slots);
             if self.marked.is_empty() {
                 return sweep;
             }
-            self.waiting = open.iter().copied().filter(|other| *other != shard).collect();
-            sweep.forget = true;
+            self.waiting = with_cache.iter().copied().filter(|other| *other != shard).collect();
+            sweep.drop_cache = true;
         } else {
-            sweep.forget = self.waiting.contains(&shard);
-            self.waiting.retain(|other| *other != shard && open.contains(other));
+            sweep.drop_cache = self.waiting.contains(&shard);
+            self.waiting.retain(|other| *other != shard && with_cache.contains(other));
         }
-        if self.waiting.is_empty() && !reading {
-            let unchanged = |(slot, was): (u32, f64)| (value(slot) == Some(was)).then_some(slot);
+        if self.waiting.is_empty() && !pinned {
+            let unchanged = |(slot, value): (u32, f64)| {
+                slots.get(slot).is_some_and(|(_, now)| now == value).then_some(slot)
+            };
             sweep.expired = self.marked.drain().filter_map(unchanged).collect();
         }
         sweep
     }
 
-    fn mark_idle(&mut self, now: Instant, value: impl Fn(u32) -> Option<f64>) {
+    fn mark_idle(&mut self, now: Instant, slots: &impl Slots) {
         for (slot, watch) in (0..).zip(&mut self.watches) {
-            let Some(value) = value(slot) else { continue };
+            let Some((start, value)) = slots.get(slot) else { continue };
             if value != watch.value {
-                watch.value = value;
-                watch.changed = now;
+                *watch = Watch { value, used: now, pages: slots.pages() };
             }
-            let was_seen = value == 0.0 || watch.shown == Some(value);
-            if was_seen && now.saturating_duration_since(watch.changed) >= self.idle_timeout {
+            if now.saturating_duration_since(watch.used) >= self.idle_timeout
+                && (value == 0.0 || slots.was_shown(start, watch.pages))
+            {
                 self.marked.insert(slot, value);
             }
         }
@@ -125,44 +137,70 @@ mod tests {
     struct Fixture {
         expiry: Expiry,
         shards: Shards,
-        values: Vec<f64>,
-        start: Instant,
+        slots: Values,
+        begin: Instant,
+    }
+
+    /// Values by slot, and the number of pages.
+    struct Values {
+        values: Vec<Option<f64>>,
+        pages: u64,
+    }
+
+    impl Slots for Values {
+        fn get(&self, slot: u32) -> Option<(Start, f64)> {
+            let value = self.values.get(slot as usize).copied().flatten()?;
+            Some((Start::from_nanoseconds(1), value))
+        }
+
+        fn pages(&self) -> u64 {
+            self.pages
+        }
+
+        fn was_shown(&self, _: Start, pages: u64) -> bool {
+            self.pages > pages
+        }
     }
 
     impl Fixture {
         fn new(values: &[f64]) -> Self {
-            let start = Instant::now();
+            let begin = Instant::now();
             let mut expiry = Expiry::new(IDLE);
-            for slot in 0..values.len() {
-                expiry.started(u32::try_from(slot).expect("few"), start);
+            for (slot, _) in (0..).zip(values) {
+                expiry.started(slot, begin);
             }
-            Self { expiry, shards: Shards::default(), values: values.to_vec(), start }
+            let values = values.iter().copied().map(Some).collect();
+            let slots = Values { values, pages: 0 };
+            Self { expiry, shards: Shards::default(), slots, begin }
         }
 
-        fn sweep(&mut self, shard: ShardId, after: u64) -> Sweep {
-            self.sweep_while(shard, after, false)
+        fn show(&mut self) {
+            self.slots.pages += 1;
         }
 
-        fn sweep_while(&mut self, shard: ShardId, after: u64, reading: bool) -> Sweep {
-            let now = self.start + Duration::from_secs(after);
-            let values = &self.values;
-            let value = |slot: u32| values.get(slot as usize).copied();
-            self.expiry.sweep(shard, &self.shards.remembering(), reading, now, value)
+        fn sweep(&mut self, shard: ShardId, second: u64) -> Sweep {
+            self.sweep_pinned(shard, second, false)
+        }
+
+        fn sweep_pinned(&mut self, shard: ShardId, second: u64, pinned: bool) -> Sweep {
+            let now = self.begin + Duration::from_secs(second);
+            self.expiry.sweep(shard, &self.shards.with_cache(), pinned, now, &self.slots)
         }
     }
 
-    fn gone(slots: &[u32]) -> Sweep {
-        Sweep { forget: true, expired: slots.to_vec() }
+    fn expired(slots: &[u32]) -> Sweep {
+        Sweep { drop_cache: true, expired: slots.to_vec() }
     }
 
     #[test]
-    fn a_series_expires_when_it_was_shown_and_idle_for_long_enough() {
-        let mut f = Fixture::new(&[5.0, 6.0]);
+    fn a_series_expires_when_it_was_shown_and_is_idle_for_long_enough() {
+        let mut f = Fixture::new(&[5.0]);
         let shard = f.shards.open();
-        assert_eq!(f.sweep(shard, 0), Sweep::default());
-        f.expiry.shown(0, 5.0);
-        assert_eq!(f.sweep(shard, 59), Sweep::default());
-        assert_eq!(f.sweep(shard, 60), gone(&[0]), "the other has never been shown");
+        assert_eq!(f.sweep(shard, 1), Sweep::default());
+        assert_eq!(f.sweep(shard, 60), Sweep::default(), "59 s since the value was first seen");
+        assert_eq!(f.sweep(shard, 61), Sweep::default(), "not shown");
+        f.show();
+        assert_eq!(f.sweep(shard, 62), expired(&[0]));
     }
 
     #[test]
@@ -170,45 +208,37 @@ mod tests {
         let mut f = Fixture::new(&[5.0]);
         let shard = f.shards.open();
         f.sweep(shard, 0);
-        f.expiry.shown(0, 5.0);
-        f.values[0] = 6.0;
+        f.show();
+        f.slots.values[0] = Some(6.0);
         assert_eq!(f.sweep(shard, 100), Sweep::default());
-        assert_eq!(f.sweep(shard, 200), Sweep::default(), "idle, but its end was not seen");
-        f.expiry.shown(0, 6.0);
-        assert_eq!(f.sweep(shard, 201), gone(&[0]));
+        assert_eq!(f.sweep(shard, 200), Sweep::default(), "idle, but the last value is not shown");
+        f.show();
+        assert_eq!(f.sweep(shard, 201), expired(&[0]));
     }
 
     #[test]
-    fn every_thread_drops_its_cache_before_a_slot_is_given_up() {
+    fn every_thread_drops_its_cache_before_a_slot_is_freed() {
         let mut f = Fixture::new(&[5.0]);
         let (a, b) = (f.shards.open(), f.shards.open());
         f.sweep(a, 0);
-        f.expiry.shown(0, 5.0);
-        assert_eq!(f.sweep(a, 61), Sweep { forget: true, expired: vec![] });
+        f.show();
+        assert_eq!(f.sweep(a, 61), Sweep { drop_cache: true, expired: vec![] });
         assert_eq!(f.sweep(a, 62), Sweep::default(), "the other has not");
-        assert_eq!(f.sweep(b, 63), gone(&[0]));
+        assert_eq!(f.sweep(b, 63), expired(&[0]));
     }
 
     #[test]
-    fn a_thread_that_ended_is_not_waited_for() {
-        let mut f = Fixture::new(&[5.0]);
-        let (a, b) = (f.shards.open(), f.shards.open());
-        f.sweep(a, 0);
-        f.expiry.shown(0, 5.0);
-        f.sweep(a, 61);
-        f.shards.close(b);
-        assert_eq!(f.sweep(a, 62), Sweep { forget: false, expired: vec![0] });
-    }
-
-    #[test]
-    fn a_thread_that_remembers_nothing_is_not_waited_for() {
-        let mut f = Fixture::new(&[5.0]);
-        let (a, b) = (f.shards.open(), f.shards.open());
-        f.sweep(a, 0);
-        f.expiry.shown(0, 5.0);
-        f.sweep(a, 61);
-        f.shards.remembers_no_more(b);
-        assert_eq!(f.sweep(a, 62), Sweep { forget: false, expired: vec![0] });
+    fn a_thread_that_has_ended_or_has_no_cache_is_not_waited_for() {
+        let ends: [fn(&mut Shards, ShardId); 2] = [Shards::close, Shards::end_cache];
+        for end in ends {
+            let mut f = Fixture::new(&[5.0]);
+            let (a, b) = (f.shards.open(), f.shards.open());
+            f.sweep(a, 0);
+            f.show();
+            f.sweep(a, 61);
+            end(&mut f.shards, b);
+            assert_eq!(f.sweep(a, 62), Sweep { drop_cache: false, expired: vec![0] });
+        }
     }
 
     #[test]
@@ -216,22 +246,29 @@ mod tests {
         let mut f = Fixture::new(&[5.0, 6.0, 7.0]);
         let (a, b) = (f.shards.open(), f.shards.open());
         f.sweep(a, 0);
-        for (slot, value) in [(0, 5.0), (1, 6.0), (2, 7.0)] {
-            f.expiry.shown(slot, value);
-        }
+        f.show();
         f.sweep(a, 61);
-        f.expiry.used(0, f.start);
-        f.values[1] += 1.0;
-        assert_eq!(f.sweep(b, 62), gone(&[2]));
+        f.expiry.used(0, f.begin);
+        f.slots.values[1] = Some(7.0);
+        assert_eq!(f.sweep(b, 62), expired(&[2]));
     }
 
     #[test]
-    fn nothing_is_given_up_while_a_page_is_written() {
+    fn no_slot_is_freed_while_slots_are_pinned() {
         let mut f = Fixture::new(&[5.0]);
         let shard = f.shards.open();
         f.sweep(shard, 0);
-        f.expiry.shown(0, 5.0);
-        assert_eq!(f.sweep_while(shard, 61, true), Sweep { forget: true, expired: vec![] });
-        assert_eq!(f.sweep(shard, 62), Sweep { forget: false, expired: vec![0] });
+        f.show();
+        assert_eq!(f.sweep_pinned(shard, 61, true), Sweep { drop_cache: true, expired: vec![] });
+        assert_eq!(f.sweep(shard, 62), Sweep { drop_cache: false, expired: vec![0] });
+    }
+
+    #[test]
+    fn a_free_slot_does_not_expire() {
+        let mut f = Fixture::new(&[0.0]);
+        let shard = f.shards.open();
+        assert_eq!(f.sweep(shard, 60), expired(&[0]));
+        f.slots.values[0] = None;
+        assert_eq!(f.sweep(shard, 600), Sweep::default());
     }
 }

@@ -1,11 +1,13 @@
-//! Pieces of label text, each stored once however many series hold it.
+//! Pieces of label text, each stored once whatever the number of series that use it.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Interned pieces of written labels, numbered from 0. A number is free again once each use of it
-/// has been released.
+use crate::labels::protobuf;
+
+/// Interned pieces of labels in the text format, numbered from 0. A number is free again after the
+/// release of its last use.
 #[derive(Debug, Default)]
 pub struct Fragments {
     entries: Vec<Fragment>,
@@ -17,25 +19,27 @@ pub struct Fragments {
 #[derive(Debug, Default)]
 struct Fragment {
     text: Box<[u8]>,
-    /// The text's, so that the table grows without reading all texts.
+    /// The text's hash, so that the table grows without reading all texts.
     hash: u64,
     uses: u32,
+    /// The length of the same labels in the protobuf format.
+    protobuf_length: u32,
 }
 
 impl Fragments {
-    /// How many pieces there are.
+    /// Returns the number of pieces.
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// The number of a piece that is here already.
+    /// Returns the number of a piece that is stored.
     #[cfg(test)]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
         self.find_hashed(self.hasher.hash_one(text), text)
     }
 
-    /// The number of a piece, stored now if it is new. One more use of it.
+    /// Returns the number of a piece, which is stored if it is new, and adds a use.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(text);
         let number = self.find_hashed(hash, text).unwrap_or_else(|| self.insert(hash, text));
@@ -43,12 +47,12 @@ impl Fragments {
         number
     }
 
-    /// One more use of a piece.
+    /// Adds a use of a piece.
     pub fn hold(&mut self, number: u32) {
         self.entries[number as usize].uses += 1;
     }
 
-    /// Ends one use of a piece.
+    /// Ends a use of a piece.
     pub fn release(&mut self, number: u32) {
         let fragment = &mut self.entries[number as usize];
         fragment.uses -= 1;
@@ -56,17 +60,24 @@ impl Fragments {
             return;
         }
         fragment.text = Box::default();
-        if let Ok(entry) = self.numbers.find_entry(fragment.hash, |&known| known == number) {
+        if let Ok(entry) = self.numbers.find_entry(fragment.hash, |&other| other == number) {
             entry.remove();
         }
         self.free.push(number);
     }
 
-    /// A piece's text.
+    /// Returns the text of a piece.
     #[inline]
     #[must_use]
     pub fn text(&self, number: u32) -> &[u8] {
         &self.entries[number as usize].text
+    }
+
+    /// Returns the length of a piece's labels in the protobuf format.
+    #[inline]
+    #[must_use]
+    pub fn protobuf_length(&self, number: u32) -> u32 {
+        self.entries[number as usize].protobuf_length
     }
 
     fn find_hashed(&self, hash: u64, text: &[u8]) -> Option<u32> {
@@ -74,7 +85,8 @@ impl Fragments {
     }
 
     fn insert(&mut self, hash: u64, text: &[u8]) -> u32 {
-        let fragment = Fragment { text: text.into(), hash, uses: 0 };
+        let protobuf_length = u32::try_from(protobuf::labels_length(text)).unwrap_or(u32::MAX);
+        let fragment = Fragment { text: text.into(), hash, uses: 0, protobuf_length };
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = fragment;
             number
@@ -111,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_released_as_often_as_it_was_interned_is_gone(
+        fn a_piece_is_freed_with_its_last_use(
             texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3), 0..100)
         ) {
             let mut fragments = Fragments::default();

@@ -1,9 +1,9 @@
-//! A label set as it comes from JavaScript: values in the schema's order, made into parts.
+//! Conversion of a label set from JavaScript, values in the schema's order, to parts.
 
 use super::series::{NUMBERS_END, PARTS, Part, Parts, SITE};
 use crate::labels::{self, RESERVED, SITE_LABELS, Schema};
 
-/// A label set written out, to be looked up without holding the lock while it is escaped.
+/// A label set in the text format. It is escaped before the lock is taken.
 pub struct Written {
     text: Vec<u8>,
     ends: [usize; PARTS],
@@ -11,7 +11,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Writes the values out, which come in the order of [`Schema::names`], from the `first`th on.
+    /// Formats values, which are in the order of [`Schema::names`] and start with the `first`th.
     pub fn new<'v>(
         schema: &Schema,
         first: usize,
@@ -20,13 +20,13 @@ impl Written {
         let mut written =
             Self { text: Vec::with_capacity(256), ends: [0; PARTS], numbers: [None; PARTS] };
         let mut part = 0;
-        for ((at, name), value) in schema.names().iter().enumerate().skip(first).zip(values) {
-            let of = part_of(at, schema.props_per_owner());
+        for ((label, name), value) in schema.names().iter().enumerate().skip(first).zip(values) {
+            let of = part_of(label, schema.props_per_owner());
             while part < of {
                 written.ends[part] = written.text.len();
                 part += 1;
             }
-            match number(value).filter(|_| (SITE_LABELS..RESERVED.len()).contains(&at)) {
+            match number(value).filter(|_| (SITE_LABELS..RESERVED.len()).contains(&label)) {
                 Some(number) => written.numbers[part] = Some(number),
                 None => labels::write_label(&mut written.text, name, value),
             }
@@ -37,7 +37,7 @@ impl Written {
         written
     }
 
-    /// The label set, part by part.
+    /// Returns the label set, part by part.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
         let mut start = 0;
@@ -53,19 +53,20 @@ impl Written {
     }
 }
 
-/// Which of a series' [`PARTS`] the label at this place of the schema belongs to.
+/// Returns the index, among the [`PARTS`] of a series, of the part that contains a label of the schema.
 #[must_use]
-pub fn part_of(at: usize, props_per_owner: usize) -> usize {
-    if at < SITE_LABELS {
+pub fn part_of(label: usize, props_per_owner: usize) -> usize {
+    if label < SITE_LABELS {
         SITE
-    } else if at < RESERVED.len() {
-        at - SITE_LABELS + 1
+    } else if label < RESERVED.len() {
+        label - SITE_LABELS + 1
     } else {
-        3 + (at - RESERVED.len()) / props_per_owner
+        3 + (label - RESERVED.len()) / props_per_owner
     }
 }
 
-/// An id that is a number as it would be printed, so that no two texts are one number.
+/// Returns an id as a number if the number prints as the same text, so that two texts are never one
+/// number.
 fn number(value: &str) -> Option<u32> {
     let number = value.parse::<u32>().ok().filter(|&number| number < NUMBERS_END)?;
     (itoa::Buffer::new().format(number) == value).then_some(number)

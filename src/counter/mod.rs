@@ -2,16 +2,17 @@
 //!
 //! # Design
 //!
-//! `prometheus::CounterVec` is not used: it looks children up by a hash of their label values taken
-//! without a separator, so that ("Foo", "12") and ("Foo1", "2") become one series, and it prints a
-//! label that is not there as `x=""`. This type implements [`prometheus::core::Collector`] in its place.
+//! `prometheus::CounterVec` is not used: it finds children by a hash of their label values without
+//! separators, so that ("Foo", "12") and ("Foo1", "2") become one series, and it prints an absent
+//! label as `x=""`. This type implements [`prometheus::core::Collector`] instead.
 //!
 //! # Invariants
 //!
 //! - Two different label sets are never one series below the bound; one label set is never two.
-//! - A series keeps its slot as long as it is there.
+//! - A series keeps its slot until it expires.
 //! - The sum over all series is the number of calls, at the bound too.
-//! - The lock is held for one interning or for one chunk of a page, never across either.
+//! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
+//! - The lock is held for one interning or for one chunk of a page, never longer.
 
 mod bound;
 mod cells;
@@ -20,9 +21,13 @@ mod expiry;
 mod fragments;
 mod known;
 mod label_set;
+mod protobuf;
 mod reader;
+mod scrapers;
 mod series;
+mod start;
 mod state;
+mod view;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -31,46 +36,58 @@ use std::{
 
 use prometheus::core::Desc;
 
+use self::{
+    cells::Shards,
+    expiry::{Expiry, Slots},
+    label_set::Written,
+    scrapers::Scrapers,
+    series::SeriesTable,
+    state::State,
+    view::View,
+};
 pub use self::{
     cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
     known::KnownLabelSet,
     label_set::part_of,
-    reader::{PageReader, Series},
+    reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
+    scrapers::{PageRecord, ScraperId},
     series::{PARTS, SITE, Stored},
+    start::Start,
     state::Interned,
 };
-use self::{expiry::Expiry, label_set::Written, state::State};
 use crate::labels::{self, RESERVED, Schema};
 
-/// What a counter is made of.
+/// The options of a counter.
 #[derive(Clone, Debug)]
 pub struct CounterOptions {
     /// The metric's name.
     pub name: String,
     /// The metric's help text.
     pub help: String,
-    /// Its labels.
+    /// The labels.
     pub schema: Schema,
-    /// Labels that every series has besides: names and values.
+    /// Labels that every series has in addition: names and values.
     pub default_labels: Vec<(String, String)>,
-    /// The most series there may be at a time, at least 1.
+    /// The maximum number of series at a time, at least 1.
     pub max_series: u32,
-    /// How long a series may be idle before it leaves the page; `None`: for ever.
+    /// Shows scrapers each new series at 0 once.
+    pub start_at_zero: bool,
+    /// The idle time after which a series expires; `None`: never.
     pub idle_timeout: Option<Duration>,
 }
 
-/// How a counter stands, for the `hypertrace_*` families.
+/// The state of a counter, for the `hypertrace_*` families.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CounterStats {
-    /// Series in use.
+    /// The number of series.
     pub series: u32,
-    /// The most there may be.
+    /// The maximum number of series.
     pub limit: u32,
     /// Label sets that were shortened to their call site at the bound.
     pub collapsed: u64,
-    /// Label sets that the overflow series took.
+    /// Label sets that the overflow series counts.
     pub overflowed: u64,
-    /// Series that left the page because they were idle.
+    /// Series that have expired.
     pub expired: u64,
 }
 
@@ -79,16 +96,19 @@ pub struct CounterStats {
 pub struct TraceCounter {
     options: CounterOptions,
     desc: Desc,
+    /// The default labels in the text format.
     constant: Vec<u8>,
+    /// The default labels in the protobuf format.
+    constant_protobuf: Vec<u8>,
     state: Mutex<State>,
 }
 
 impl TraceCounter {
-    /// A counter without series.
+    /// Creates a counter without series.
     ///
     /// # Errors
     ///
-    /// If the name is not a metric name, or a label name of the options is not one or stands twice.
+    /// If the name is not a metric name, or if a label name of the options is invalid or occurs twice.
     pub fn new(options: CounterOptions) -> prometheus::Result<Self> {
         let constants =
             options.default_labels.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -102,33 +122,39 @@ impl TraceCounter {
         for (name, value) in &options.default_labels {
             labels::write_label(&mut constant, name, value);
         }
-        let expiry = options.idle_timeout.map(Expiry::new);
-        let state = Mutex::new(State { expiry, ..State::default() });
-        Ok(Self { options, desc, constant, state })
+        let mut constant_protobuf = Vec::new();
+        labels::protobuf::write_labels(&mut constant_protobuf, &constant);
+        let suffix = constant_protobuf.len() + protobuf::COUNTER_LENGTH;
+        let state = Mutex::new(State {
+            series: SeriesTable::new(suffix),
+            expiry: options.idle_timeout.map(Expiry::new),
+            ..State::default()
+        });
+        Ok(Self { options, desc, constant, constant_protobuf, state })
     }
 
-    /// The metric's name.
+    /// Returns the metric's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.options.name
     }
 
-    /// The metric's help text.
+    /// Returns the metric's help text.
     #[must_use]
     pub fn help(&self) -> &str {
         &self.options.help
     }
 
-    /// The labels.
+    /// Returns the labels.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.options.schema
     }
 
-    /// The slot of a label set, whose values come in the order of [`Schema::names`]; missing and
-    /// empty ones are no labels. The same label set always gets the same slot.
+    /// Returns the slot of a label set. The values are in the order of [`Schema::names`]; missing and
+    /// empty values are no labels. The same label set always has the same slot.
     ///
-    /// Runs on the JavaScript thread, once for a label set that its cache does not hold; takes the
+    /// Runs on the JavaScript thread, once for a label set that its cache does not contain; holds the
     /// lock for well under a microsecond, and waits for at most one chunk of a page.
     pub fn intern<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Interned {
         let written = Written::new(&self.options.schema, 0, values);
@@ -196,56 +222,64 @@ impl TraceCounter {
         known.forget(shard).for_each(|key| series.release(key));
     }
 
-    /// A shard for one more JavaScript thread.
+    /// Opens a shard for one more JavaScript thread.
     pub fn open_shard(&self) -> ShardId {
         self.state().shards.open()
     }
 
-    /// Takes the `index`th page of a shard: the cells of slots `index * CELLS` and up. `false` if
-    /// the shard is closed.
-    pub fn lend_cells(&self, shard: ShardId, index: usize, page: CellBlock) -> bool {
-        self.state().shards.lend(shard, index, page)
+    /// Adds a shard's cell block at an index: the cells of slots `index * CELLS` and up. Returns `false`
+    /// if the shard is closed.
+    pub fn lend_cells(&self, shard: ShardId, index: usize, block: CellBlock) -> bool {
+        self.state().shards.lend(shard, index, block)
     }
 
-    /// Ends a shard, keeping what it counted. After this its pages are not read again.
+    /// Closes a shard and keeps its counts. Its cell blocks are not read again.
     pub fn close_shard(&self, shard: ShardId) {
         self.forget(shard);
         self.state().shards.close(shard);
     }
 
-    /// A shard's thread has dropped its cache and fills it no more: it sweeps no more, and series are
-    /// let go without it. It may count on, with a slot that it has just looked up.
-    pub fn remembers_no_more(&self, shard: ShardId) {
-        self.state().shards.remembers_no_more(shard);
+    /// Records that a shard's thread has dropped its cache for good: series expire without its sweeps.
+    /// It may still count, in a slot that it has just looked up.
+    pub fn end_cache(&self, shard: ShardId) {
+        self.state().shards.end_cache(shard);
     }
 
-    /// Sets every series to 0. A series at 0 is not shown until it counts again.
+    /// Sets every series to 0. A series at 0 is not shown until it is counted again, except once to a
+    /// scraper.
     pub fn reset(&self) {
-        let mut state = self.state();
-        for slot in 0..state.series.slots() {
-            state.shards.zero(slot as usize);
-        }
+        self.state().reset();
     }
 
-    /// Lets series go that have been idle for long enough, if that was asked for. Each thread that
-    /// counts calls this now and then, with its shard; `true`: it has to drop its cache before it
+    /// Expires series that have been idle for long enough, if that is enabled. Each thread that counts
+    /// calls this regularly, with its shard. Returns whether the thread must drop its cache before it
     /// counts again.
     pub fn sweep(&self, shard: ShardId, now: Instant) -> bool {
         let mut guard = self.state();
         let state = &mut *guard;
         let Some(expiry) = &mut state.expiry else { return false };
-        let (shards, overflow) = (&state.shards, state.overflow);
-        let value = |slot| (Some(slot) != overflow).then(|| shards.value(slot as usize));
-        let sweep = expiry.sweep(shard, &shards.remembering(), state.readings > 0, now, value);
-        for &slot in &sweep.expired {
-            state.shards.zero(slot as usize);
-            state.series.remove(slot);
-        }
-        state.expired += sweep.expired.len() as u64;
-        sweep.forget
+        let slots = SweptSlots {
+            series: &state.series,
+            shards: &state.shards,
+            scrapers: &state.scrapers,
+            last_reset: state.last_reset,
+            pages: state.pages,
+            overflow: state.overflow,
+            now,
+        };
+        let with_cache = state.shards.with_cache();
+        let sweep = expiry.sweep(shard, &with_cache, state.slot_pins > 0, now, &slots);
+        state.expire(&sweep.expired);
+        sweep.drop_cache
     }
 
-    /// How the counter stands.
+    /// Records that a page was completed: its last byte was accepted by the scraper's socket, or it was
+    /// handed to the application.
+    pub fn complete(&self, page: &PageRecord, now: Instant) {
+        self.state().scrapers.complete(page, now);
+    }
+
+    /// Returns the state of the counter.
     #[must_use]
     pub fn stats(&self) -> CounterStats {
         let state = self.state();
@@ -258,22 +292,24 @@ impl TraceCounter {
         }
     }
 
-    /// The value of every series, by slot: what a page of somebody else's is about to show.
+    /// Returns the value of every series, by slot, for a page of a registry. Counts as a completed page.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
         let mut state = self.state();
-        let slots = 0..state.series.slots();
-        slots.map(|slot| state.show(slot)).collect()
+        state.pages += 1;
+        let page = PageRecord { scraper: None, view: View::EXACT, number: state.pages };
+        state.scrapers.complete(&page, Instant::now());
+        (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
     }
 
-    /// How often a slot has been given to another series: whoever keeps labels by slot has to read
-    /// them again when this has changed.
+    /// Returns the number of times that a slot was given to another series. When it has changed, labels
+    /// that were read before are out of date.
     #[must_use]
     pub fn reused_slots(&self) -> u64 {
         self.state().series.reused()
     }
 
-    /// The labels of the series from a slot on, as names and values in turn.
+    /// Returns the labels of the series from a slot on, each as names and values in turn.
     #[must_use]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
         let state = self.state();
@@ -291,10 +327,36 @@ impl TraceCounter {
         (slot..state.series.slots()).map(labels).collect()
     }
 
-    /// A thread that panicked with the lock has left nothing half-done that the next could see: every
-    /// change to the tables is made of pushes that stand by themselves.
+    /// Ignores poisoning: each change to the tables consists of steps that are complete by themselves,
+    /// so a thread that panicked with the lock left nothing inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a counter during a sweep.
+struct SweptSlots<'a> {
+    series: &'a SeriesTable,
+    shards: &'a Shards,
+    scrapers: &'a Scrapers,
+    last_reset: Start,
+    pages: u64,
+    overflow: Option<u32>,
+    now: Instant,
+}
+
+impl Slots for SweptSlots<'_> {
+    fn get(&self, slot: u32) -> Option<(Start, f64)> {
+        let start = self.series.start(slot).filter(|_| Some(slot) != self.overflow)?;
+        Some((start.max(self.last_reset), self.shards.value(slot as usize)))
+    }
+
+    fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    fn was_shown(&self, start: Start, pages: u64) -> bool {
+        self.scrapers.have_seen(start, pages, self.now)
     }
 }
 

@@ -1,43 +1,72 @@
-//! Reads the series: slot after slot, for as long as the reader wants to hold the lock.
+//! Reading the series, slot by slot or range by range.
 
 use std::{
     ops::{ControlFlow, Range},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
     TraceCounter,
-    cells::{RANGE, RangeVersion, Shards},
+    cells::{RANGE, RangeValues, RangeVersion},
+    protobuf,
+    scrapers::{PageRecord, ScraperId},
     series::{SeriesTable, Stored},
-    state::{State, shown},
+    start::Start,
+    state::State,
+    view::View,
 };
 
-/// One series as it is visited: its labels, to be written, and its value.
+/// The number of slots that [`TraceCounter::calls`] reads under one lock.
+const CHUNK: u32 = 16 * RANGE;
+
+/// A series during a visit: its labels, to be copied, and its value.
 pub struct Series<'a> {
     counter: &'a TraceCounter,
     table: &'a SeriesTable,
     /// The series' slot.
     pub slot: u32,
-    /// Its value, summed over the threads: a whole number.
+    /// The value to show, summed over the threads: a whole number.
     pub value: f64,
+    last_reset: Start,
 }
 
 impl Series<'_> {
-    /// Appends the labels, each led by a comma.
+    /// Appends the labels in the text format, each preceded by a comma.
     #[inline]
     pub fn write_labels(&self, out: &mut Vec<u8>) {
         self.table.write_labels(self.slot, out);
         out.extend_from_slice(&self.counter.constant);
     }
 
-    /// A part of the label set as it is stored, so that series can be told apart by numbers alone.
+    /// Returns the start of the series: when it was interned or reset.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        self.table.start(self.slot).unwrap_or_default().max(self.last_reset)
+    }
+
+    /// Returns the length of the series' `Metric` message in the protobuf format.
+    #[must_use]
+    pub fn message_length(&self) -> usize {
+        self.table.message_length(self.slot)
+    }
+
+    /// Appends the series' `Metric` message in the protobuf format. `site` appends the labels of the
+    /// call site, which are the fragment of this number and text: many series share one.
+    pub fn write_message(&self, out: &mut Vec<u8>, site: impl FnOnce(u32, &[u8], &mut Vec<u8>)) {
+        self.table.write_protobuf_labels(self.slot, out, site);
+        out.extend_from_slice(&self.counter.constant_protobuf);
+        protobuf::write_counter(out, self.value, self.start());
+    }
+
+    /// Returns a part of the label set as it is stored, so that series can be compared by numbers.
     #[inline]
     #[must_use]
     pub fn part(&self, part: usize) -> Stored {
         self.table.part(self.slot, part)
     }
 
-    /// The text of a fragment that a part names: labels, each led by a comma.
+    /// Returns the text of a fragment: labels, each preceded by a comma.
     #[must_use]
     pub fn fragment(&self, number: u32) -> &[u8] {
         self.table.fragment(number)
@@ -46,126 +75,304 @@ impl Series<'_> {
 
 impl TraceCounter {
     /// Visits the series with a value from slot `from` on, in the order of their slots, until
-    /// `visit` breaks: then the slot to go on from is returned, and `None` at the end.
+    /// `visit` breaks. Returns the slot to continue from, or nothing at the end.
     ///
     /// Holds the lock meanwhile: `visit` copies and returns.
     pub fn visit(
         &self,
         from: u32,
-        visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
-    ) -> Option<u32> {
-        let State { series, shards, .. } = &*self.state();
-        self.walk(series, shards, from..series.slots(), |_, _| {}, visit)
-    }
-
-    /// Goes through `slots`, range by range: `pass` gets each slot's value, `visit` those that are
-    /// not 0.
-    fn walk(
-        &self,
-        table: &SeriesTable,
-        shards: &Shards,
-        slots: Range<u32>,
-        mut pass: impl FnMut(u32, f64),
         mut visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
-        let mut from = slots.start;
-        while from < slots.end {
-            let range = from / RANGE;
+        let State { series: table, shards, .. } = &*self.state();
+        let end = table.slots();
+        let mut next = from;
+        while next < end {
+            let range = next / RANGE;
+            let slots = next..end.min((range + 1) * RANGE);
+            next = slots.end;
             let values = shards.range(range);
-            let end = slots.end.min((range + 1) * RANGE);
-            for (slot, &value) in (from..end).zip(values.iter().skip((from % RANGE) as usize)) {
-                pass(slot, value);
-                if value == 0.0 {
-                    continue;
+            let shown = |_, value: f64| (value != 0.0).then_some(value);
+            let last_reset = Start::NEVER;
+            let walk = Walk { counter: self, table, slots, values: &values, last_reset };
+            if let Some(slot) = walk.run(shown, &mut visit) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Returns the number of calls that have been counted, by series that have expired and before a
+    /// reset too: it never falls.
+    #[must_use]
+    pub fn calls(self: &Arc<Self>) -> f64 {
+        let _pin = SlotPin::new(Arc::clone(self));
+        loop {
+            let before = self.state().last_reset;
+            let mut sum = 0.0;
+            let mut from = 0;
+            loop {
+                let state = self.state();
+                let end = state.series.slots().min(from + CHUNK);
+                for range in from / RANGE..end.div_ceil(RANGE) {
+                    sum += state.shards.range(range).iter().sum::<f64>();
                 }
-                if visit(Series { counter: self, table, slot, value }).is_break() {
-                    return Some(slot + 1);
+                from = end;
+                if from == state.series.slots() {
+                    if state.last_reset == before {
+                        return sum + state.past_calls;
+                    }
+                    // A reset moved values between two steps.
+                    break;
                 }
             }
-            from = end;
+        }
+    }
+}
+
+/// The slots of one range that are visited.
+struct Walk<'a> {
+    counter: &'a TraceCounter,
+    table: &'a SeriesTable,
+    slots: Range<u32>,
+    values: &'a RangeValues,
+    last_reset: Start,
+}
+
+impl Walk<'_> {
+    /// Visits the slots for which `shown` returns a value. Returns the slot to continue from if
+    /// `visit` breaks.
+    #[inline]
+    fn run(
+        &self,
+        shown: impl Fn(u32, f64) -> Option<f64>,
+        visit: &mut impl FnMut(Series<'_>) -> ControlFlow<()>,
+    ) -> Option<u32> {
+        let &Self { counter, table, last_reset, .. } = self;
+        let first = (self.slots.start % RANGE) as usize;
+        for (slot, &value) in self.slots.clone().zip(&self.values[first..]) {
+            let Some(value) = shown(slot, value) else { continue };
+            if visit(Series { counter, table, slot, value, last_reset }).is_break() {
+                return Some(slot + 1);
+            }
         }
         None
     }
 }
 
-/// The series as a page shows them: none is shown twice, and what is shown counts as seen.
+/// While it exists, no slot is freed and no label text of a series is, so that series can be read in
+/// steps.
 #[derive(Debug)]
-pub struct PageReader(Arc<TraceCounter>);
+pub struct SlotPin(Arc<TraceCounter>);
 
-impl PageReader {
-    /// Begins a page of this counter. Slots are not given out anew until it is dropped.
+impl SlotPin {
+    /// Pins the slots of a counter.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>) -> Self {
-        counter.state().readings += 1;
+        counter.state().slot_pins += 1;
         Self(counter)
     }
 
-    /// The counter.
+    /// Returns the counter.
     #[must_use]
-    pub fn counter(&self) -> &TraceCounter {
+    pub fn counter(&self) -> &Arc<TraceCounter> {
         &self.0
-    }
-
-    /// As [`TraceCounter::visit`], for the page that shows them.
-    pub fn visit(
-        &self,
-        from: u32,
-        visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
-    ) -> Option<u32> {
-        let state = &mut *self.0.state();
-        let State { series, shards, expiry, .. } = state;
-        let pass = |slot, value| shown(expiry, slot, value);
-        self.0.walk(series, shards, from..series.slots(), pass, visit)
-    }
-
-    /// As [`PageReader::visit`], but no further than to the end of `from`'s range; what is visited is
-    /// taken into `stamp`, which begins anew if there is none.
-    pub fn visit_range(
-        &self,
-        from: u32,
-        stamp: &mut Option<RangeVersion>,
-        visit: impl FnMut(Series<'_>) -> ControlFlow<()>,
-    ) -> Option<u32> {
-        let state = &mut *self.0.state();
-        let State { series, shards, expiry, .. } = state;
-        let stamp = stamp.get_or_insert_with(|| shards.stamp(from / RANGE));
-        let pass = |slot, value| {
-            shown(expiry, slot, value);
-            stamp.add(value);
-        };
-        let end = (from / RANGE + 1) * RANGE;
-        let slots = from..series.slots().min(end);
-        let next = self.0.walk(series, shards, slots, pass, visit);
-        next.or((end < series.slots()).then_some(end))
-    }
-
-    /// Whether a range holds what it held at `stamp`. Then it counts as shown.
-    #[must_use]
-    pub fn is_unchanged(&self, range: u32, stamp: RangeVersion) -> bool {
-        let state = &mut *self.0.state();
-        let values = state.shards.range(range);
-        let mut now = state.shards.stamp(range);
-        for &value in &values {
-            now.add(value);
-        }
-        if now != stamp {
-            return false;
-        }
-        for (slot, value) in (range * RANGE..).zip(values) {
-            shown(&mut state.expiry, slot, value);
-        }
-        true
-    }
-
-    /// How many ranges there are.
-    #[must_use]
-    pub fn ranges(&self) -> u32 {
-        self.0.state().series.slots().div_ceil(RANGE)
     }
 }
 
-impl Drop for PageReader {
+impl Drop for SlotPin {
     fn drop(&mut self) {
-        self.0.state().readings -= 1;
+        self.0.state().slot_pins -= 1;
     }
+}
+
+/// Reads the series for one page, range by range.
+#[derive(Debug)]
+pub struct PageReader {
+    pin: SlotPin,
+    record: PageRecord,
+}
+
+/// The membership of a range on a page, which is decided once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeSeries {
+    /// All series of the range that started before the page.
+    All,
+    /// These series: a bit for each slot.
+    Some([u64; RANGE as usize / 64]),
+}
+
+impl RangeSeries {
+    fn contains(&self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(bits) => bits[index / 64] & (1 << (index % 64)) != 0,
+        }
+    }
+}
+
+/// The facts of a range that a page needs before it is rendered.
+#[derive(Clone, Copy, Debug)]
+pub struct RangeMeasure {
+    /// The series that the page contains.
+    pub series: RangeSeries,
+    /// The sum of the lengths of their fields in the protobuf format.
+    pub protobuf_length: u64,
+}
+
+impl PageReader {
+    /// Starts a page. `scraper` is the scraper that it is for, if that announces itself: it is shown
+    /// new series at 0.
+    #[must_use]
+    pub fn new(counter: Arc<TraceCounter>, scraper: Option<ScraperId>) -> Self {
+        let pin = SlotPin::new(counter);
+        let mut state = pin.counter().state();
+        state.pages += 1;
+        let number = state.pages;
+        let view = match scraper.filter(|_| pin.counter().options.start_at_zero) {
+            None => View { last_reset: state.last_reset, ..View::EXACT },
+            Some(id) => View {
+                horizon: state.starts.last(),
+                threshold: state.scrapers.start_page(id, Instant::now()),
+                last_reset: state.last_reset,
+            },
+        };
+        drop(state);
+        Self { pin, record: PageRecord { scraper, view, number } }
+    }
+
+    /// Excludes series that start from now on, so that the page's series are known in advance.
+    #[must_use]
+    pub fn with_horizon(mut self) -> Self {
+        let state = self.counter().state();
+        let view = View {
+            horizon: self.record.view.horizon.min(state.starts.last()),
+            last_reset: state.last_reset,
+            ..self.record.view
+        };
+        drop(state);
+        self.record.view = view;
+        self
+    }
+
+    /// Returns the counter.
+    #[must_use]
+    pub fn counter(&self) -> &Arc<TraceCounter> {
+        self.pin.counter()
+    }
+
+    /// Returns what [`TraceCounter::complete`] records when the page has been sent.
+    #[must_use]
+    pub fn record(&self) -> PageRecord {
+        self.record
+    }
+
+    /// Returns the number of ranges.
+    #[must_use]
+    pub fn ranges(&self) -> u32 {
+        self.counter().state().series.slots().div_ceil(RANGE)
+    }
+
+    /// Returns whether all series of a range are on the page with their values, so that the range has
+    /// the same text on every such page.
+    #[must_use]
+    pub fn is_exact(&self, range: u32) -> bool {
+        self.record.view.is_exact(self.counter().state().series.range(range).newest)
+    }
+
+    /// Returns whether an exact range has this version.
+    #[must_use]
+    pub fn is_unchanged(&self, range: u32, version: RangeVersion) -> bool {
+        let shards = &self.counter().state().shards;
+        let mut now = shards.empty_version(range);
+        for &value in &shards.range(range) {
+            now.add(value);
+        }
+        now == version
+    }
+
+    /// Decides which series of a range the page contains. The page needs a horizon.
+    #[must_use]
+    pub fn measure(&self, range: u32) -> RangeMeasure {
+        let view = &self.record.view;
+        let State { series: table, shards, .. } = &*self.counter().state();
+        let facts = table.range(range);
+        let slots = range * RANGE..table.slots().min((range + 1) * RANGE);
+        let values = shards.range(range);
+        let mut series = slots.clone().zip(&values);
+        let is_hidden = |(slot, &value): (u32, &f64)| value == 0.0 && table.start(slot).is_some();
+        if view.is_exact(facts.newest) && !series.any(is_hidden) {
+            return RangeMeasure {
+                series: RangeSeries::All,
+                protobuf_length: facts.protobuf_length,
+            };
+        }
+        let mut bits = [0; RANGE as usize / 64];
+        let mut protobuf_length = 0;
+        for ((index, slot), &value) in slots.enumerate().zip(&values) {
+            if table.start(slot).and_then(|start| view.value(start, value)).is_some() {
+                bits[index / 64] |= 1 << (index % 64);
+                protobuf_length += table.protobuf_length(slot);
+            }
+        }
+        RangeMeasure { series: RangeSeries::Some(bits), protobuf_length }
+    }
+
+    /// Visits the series of the page from slot `from` on, until `visit` breaks, but no further than to
+    /// the end of the range. `series` are those that the page contains, if that has been decided.
+    pub fn visit_range(
+        &self,
+        from: u32,
+        series: Option<&RangeSeries>,
+        visit: &mut impl FnMut(Series<'_>) -> ControlFlow<()>,
+    ) -> RangeVisit {
+        let State { series: table, shards, .. } = &*self.counter().state();
+        let range = from / RANGE;
+        let end = (range + 1) * RANGE;
+        let slots = from..table.slots().min(end);
+        let values = shards.range(range);
+        let view = self.record.view;
+        let counter = self.counter();
+        let walk = Walk {
+            counter,
+            table,
+            slots: slots.clone(),
+            values: &values,
+            last_reset: view.last_reset,
+        };
+        let is_exact = view.is_exact(table.range(range).newest);
+        let next = match series {
+            // An exact range is read without a look at its starts.
+            None if is_exact => walk.run(|_, value| (value != 0.0).then_some(value), visit),
+            None => walk.run(
+                |slot, value| table.start(slot).and_then(|start| view.value(start, value)),
+                visit,
+            ),
+            Some(series) => walk.run(
+                |slot, value| {
+                    let start = table.start(slot).filter(|&start| start <= view.horizon)?;
+                    let is_member = series.contains((slot % RANGE) as usize);
+                    is_member.then(|| view.value(start, value).unwrap_or(0.0))
+                },
+                visit,
+            ),
+        };
+        let visited = slots.start..next.unwrap_or(slots.end);
+        let mut version = shards.empty_version(range);
+        for slot in visited {
+            version.add(values[(slot % RANGE) as usize]);
+        }
+        let next = next.filter(|&next| next < slots.end).or((end < table.slots()).then_some(end));
+        RangeVisit { next, version, is_exact }
+    }
+}
+
+/// The result of [`PageReader::visit_range`].
+#[derive(Clone, Copy, Debug)]
+pub struct RangeVisit {
+    /// The slot to continue from, or nothing at the end.
+    pub next: Option<u32>,
+    /// The version of the slots that were visited.
+    pub version: RangeVersion,
+    /// All series of the range are shown with their values.
+    pub is_exact: bool,
 }

@@ -1,19 +1,20 @@
 //! The table of series: label sets to slots and back.
 //!
-//! A series is six parts: the call site's labels as one fragment, the ids of object and parent, and
-//! one fragment for each owner of properties. Everything long is shared between series, so a series
-//! costs 24 bytes and its place in the hash table, whatever its line is long.
+//! A series has six parts: the call site's labels as one fragment, the ids of object and parent, and
+//! one fragment for the properties of each owner. Long text is shared between series, so a series
+//! takes 32 bytes and its bucket in the hash table, however long its line is.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::fragments::Fragments;
+use super::{cells::RANGE, fragments::Fragments, start::Start};
+use crate::labels::protobuf;
 
-/// How many parts a series has.
+/// The number of parts of a series.
 pub const PARTS: usize = 6;
 
-/// The part of the call site. After the ids come the properties of object, parent and caller.
+/// The part of the call site. After the ids follow the properties of object, parent and caller.
 pub const SITE: usize = 0;
 
 /// The part of the object's id.
@@ -22,6 +23,10 @@ pub const OBJECT: usize = 1;
 /// The part of the parent's id.
 pub const PARENT: usize = 2;
 
+/// The labels of the parts that can be numbers, as the text format writes them.
+const OBJECT_ID: &str = "object_id";
+const PARENT_ID: &str = "parent_object_id";
+
 /// One part of a label set that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -29,7 +34,7 @@ pub enum Part<'a> {
     Absent,
     /// An id below 2³¹, which needs no fragment.
     Number(u32),
-    /// Written labels.
+    /// Labels in the text format.
     Text(&'a [u8]),
 }
 
@@ -40,23 +45,23 @@ pub enum Stored {
     Absent,
     /// An id below 2³¹.
     Number(u32),
-    /// The number of a fragment: dense from 0, and one however many series hold it.
+    /// The number of a fragment: dense from 0, and shared by all series with the same text.
     Fragment(u32),
 }
 
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
-/// A label set as it is stored: each part absent, a number, or a fragment's number with the top bit
-/// set. The fragments are held by somebody: a series, or whoever called [`SeriesTable::hold`].
+/// A label set as it is stored: each part is absent, a number, or a fragment's number with the top bit
+/// set. A series, or the caller of [`SeriesTable::hold`], keeps the fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u32; PARTS]);
 
 impl Key {
-    /// No label at all.
+    /// A label set without labels.
     pub const EMPTY: Self = Self([ABSENT; PARTS]);
 
-    /// The call site's labels alone.
+    /// Returns the label set of the call site alone.
     #[must_use]
     pub fn site(self) -> Self {
         let mut key = Self::EMPTY;
@@ -64,14 +69,14 @@ impl Key {
         key
     }
 
-    /// The same with a number in a part, if there is one.
+    /// Returns the same label set with a number as one part, if there is a number.
     #[must_use]
     pub fn with_number(mut self, part: usize, number: Option<u32>) -> Self {
         self.0[part] = number.filter(|&number| number < NUMBERS_END).unwrap_or(self.0[part]);
         self
     }
 
-    /// The parts of both, which have none in common.
+    /// Returns the parts of both label sets, which have no part in common.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         for (part, other) in self.0.iter_mut().zip(other.0) {
@@ -91,41 +96,62 @@ impl Key {
 const ABSENT: u32 = u32::MAX;
 const FRAGMENT: u32 = 1 << 31;
 
-/// Ids from here on are kept as fragments.
+/// Ids from here on are stored as fragments.
 pub const NUMBERS_END: u32 = FRAGMENT;
 
-/// Every series, numbered from 0 in the order of their coming; the numbers of removed ones are given
-/// out again.
+/// All series, by slot. Slots are numbered from 0 in the order of the series' starts; freed slots are
+/// used again.
 #[derive(Debug, Default)]
 pub struct SeriesTable {
     fragments: Fragments,
     keys: Vec<Key>,
+    /// By slot; [`Start::NEVER`] for a free slot.
+    starts: Vec<Start>,
+    ranges: Vec<RangeFacts>,
     free: Vec<u32>,
     reused: u64,
     slots: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// The length of what follows a series' labels in its protobuf message.
+    protobuf_suffix: usize,
+}
+
+/// Facts of a range of slots, kept up to date so that a page need not look at each series.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RangeFacts {
+    /// The latest start of a series that is or was in the range.
+    pub newest: Start,
+    /// The sum of [`SeriesTable::protobuf_length`] over its series.
+    pub protobuf_length: u64,
 }
 
 impl SeriesTable {
-    /// How many series there are.
+    /// Creates an empty table. `protobuf_suffix` is the length of what follows a series' labels in its
+    /// protobuf message.
+    #[must_use]
+    pub fn new(protobuf_suffix: usize) -> Self {
+        Self { protobuf_suffix, ..Self::default() }
+    }
+
+    /// Returns the number of series.
     #[must_use]
     pub fn len(&self) -> u32 {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many slots there are, free ones among them.
+    /// Returns the number of slots, free ones included.
     #[must_use]
     pub fn slots(&self) -> u32 {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
     }
 
-    /// How often a slot has been given to another series.
+    /// Returns the number of times that a slot was given to another series.
     #[must_use]
     pub fn reused(&self) -> u64 {
         self.reused
     }
 
-    /// A label set as it is stored, whose text is here until it is released.
+    /// Stores the text of a label set until [`SeriesTable::release`].
     pub fn hold(&mut self, parts: &Parts<'_>) -> Key {
         Key(parts.map(|part| match part {
             Part::Absent => ABSENT,
@@ -134,51 +160,75 @@ impl SeriesTable {
         }))
     }
 
-    /// Ends what [`SeriesTable::hold`] began: label text that nobody else holds leaves.
+    /// Ends a [`SeriesTable::hold`]: label text without another holder is freed.
     pub fn release(&mut self, key: Key) {
         for fragment in key.fragments() {
             self.fragments.release(fragment);
         }
     }
 
-    /// The slot of a label set that has one.
+    /// Returns the slot of a label set, if it has one.
     #[must_use]
     pub fn find(&self, key: Key) -> Option<u32> {
         self.slots.find(self.hasher.hash_one(key), |&slot| self.keys[slot as usize] == key).copied()
     }
 
-    /// Gives a label set that has none a slot.
-    pub fn insert(&mut self, key: Key) -> u32 {
+    /// Gives a slot to a label set that has none.
+    pub fn insert(&mut self, key: Key, start: Start) -> u32 {
         for fragment in key.fragments() {
             self.fragments.hold(fragment);
         }
         let slot = if let Some(slot) = self.free.pop() {
             self.keys[slot as usize] = key;
+            self.starts[slot as usize] = start;
             self.reused += 1;
             slot
         } else {
             self.keys.push(key);
+            self.starts.push(start);
             self.slots() - 1
         };
+        let range = (slot / RANGE) as usize;
+        if self.ranges.len() <= range {
+            self.ranges.push(RangeFacts::default());
+        }
+        self.ranges[range].newest = start;
+        self.ranges[range].protobuf_length += self.protobuf_length(slot);
         let (keys, hasher) = (&self.keys, &self.hasher);
         self.slots
             .insert_unique(hasher.hash_one(key), slot, |&s| hasher.hash_one(keys[s as usize]));
         slot
     }
 
-    /// Frees a slot that has a series, and the label text that nobody else holds.
+    /// Frees the slot of a series, and the label text without another holder.
     pub fn remove(&mut self, slot: u32) {
-        let key = std::mem::replace(&mut self.keys[slot as usize], Key::EMPTY);
-        let Ok(entry) = self.slots.find_entry(self.hasher.hash_one(key), |&known| known == slot)
+        let key = self.keys[slot as usize];
+        let Ok(entry) = self.slots.find_entry(self.hasher.hash_one(key), |&other| other == slot)
         else {
             return;
         };
         entry.remove();
+        self.ranges[(slot / RANGE) as usize].protobuf_length -= self.protobuf_length(slot);
+        self.keys[slot as usize] = Key::EMPTY;
+        self.starts[slot as usize] = Start::NEVER;
         self.release(key);
         self.free.push(slot);
     }
 
-    /// A part of a series.
+    /// Returns the start of a slot's series; nothing for a free slot.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, slot: u32) -> Option<Start> {
+        self.starts.get(slot as usize).copied().filter(|&start| start != Start::NEVER)
+    }
+
+    /// Returns the facts of a range.
+    #[must_use]
+    pub fn range(&self, range: u32) -> RangeFacts {
+        self.ranges.get(range as usize).copied().unwrap_or_default()
+    }
+
+    /// Returns a part of a series.
     #[inline]
     #[must_use]
     pub fn part(&self, slot: u32, part: usize) -> Stored {
@@ -189,19 +239,19 @@ impl SeriesTable {
         }
     }
 
-    /// How many fragments there are.
+    /// Returns the number of fragments.
     #[cfg(test)]
     pub fn texts(&self) -> usize {
         self.fragments.len()
     }
 
-    /// A fragment's text: labels, each led by a comma.
+    /// Returns a fragment's text: labels, each preceded by a comma.
     #[must_use]
     pub fn fragment(&self, number: u32) -> &[u8] {
         self.fragments.text(number)
     }
 
-    /// Appends a series' labels, each led by a comma.
+    /// Appends a series' labels in the text format, each preceded by a comma.
     #[inline]
     pub fn write_labels(&self, slot: u32, out: &mut Vec<u8>) {
         let [site, object, parent, properties @ ..] = self.keys[slot as usize].0;
@@ -220,7 +270,7 @@ impl SeriesTable {
         }
     }
 
-    /// The label's length is known to the compiler, so that copying it takes no call.
+    /// The compiler knows the label's length, so that copying it takes no call.
     #[inline]
     fn write_id<const N: usize>(&self, stored: u32, label: &[u8; N], out: &mut Vec<u8>) {
         if stored >= FRAGMENT {
@@ -230,4 +280,67 @@ impl SeriesTable {
         out.extend_from_slice(itoa::Buffer::new().format(stored).as_bytes());
         out.push(b'"');
     }
+
+    /// Returns the length of a series' `Metric` message in the protobuf format.
+    #[must_use]
+    pub fn message_length(&self, slot: u32) -> usize {
+        let [site, object, parent, properties @ ..] = self.keys[slot as usize].0;
+        let text = |stored: u32| match stored {
+            ABSENT => 0,
+            fragment => self.fragments.protobuf_length(fragment ^ FRAGMENT) as usize,
+        };
+        let id = |stored: u32, name: &str| match stored {
+            fragment if fragment >= FRAGMENT => text(fragment),
+            number => protobuf::label_length(name.len(), digits(number)),
+        };
+        let labels = text(site) + id(object, OBJECT_ID) + id(parent, PARENT_ID);
+        labels + properties.into_iter().map(text).sum::<usize>() + self.protobuf_suffix
+    }
+
+    /// Returns the length of a series' field in the protobuf format: tag, length and message.
+    #[must_use]
+    pub fn protobuf_length(&self, slot: u32) -> u64 {
+        let message = self.message_length(slot) as u64;
+        1 + protobuf::varint_length(message) as u64 + message
+    }
+
+    /// Appends a series' labels in the protobuf format. `site` appends those of a call site's fragment
+    /// instead of this table, as many series share one.
+    pub fn write_protobuf_labels(
+        &self,
+        slot: u32,
+        out: &mut Vec<u8>,
+        site: impl FnOnce(u32, &[u8], &mut Vec<u8>),
+    ) {
+        let [first, object, parent, properties @ ..] = self.keys[slot as usize].0;
+        if first != ABSENT {
+            site(first ^ FRAGMENT, self.fragments.text(first ^ FRAGMENT), out);
+        }
+        self.write_protobuf_id(object, OBJECT_ID, out);
+        self.write_protobuf_id(parent, PARENT_ID, out);
+        for stored in properties {
+            self.write_protobuf_text(stored, out);
+        }
+    }
+
+    #[inline]
+    fn write_protobuf_text(&self, stored: u32, out: &mut Vec<u8>) {
+        if stored != ABSENT {
+            protobuf::write_labels(out, self.fragments.text(stored ^ FRAGMENT));
+        }
+    }
+
+    #[inline]
+    fn write_protobuf_id(&self, stored: u32, name: &str, out: &mut Vec<u8>) {
+        if stored >= FRAGMENT {
+            return self.write_protobuf_text(stored, out);
+        }
+        let mut buffer = itoa::Buffer::new();
+        protobuf::write_label(out, name.as_bytes(), buffer.format(stored).as_bytes());
+    }
+}
+
+/// Returns the number of decimal digits of a number.
+fn digits(number: u32) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }

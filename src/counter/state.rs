@@ -1,4 +1,4 @@
-//! What the counter's lock guards.
+//! The data behind the counter's lock.
 
 use std::time::Instant;
 
@@ -7,20 +7,22 @@ use super::{
     cells::Shards,
     expiry::Expiry,
     known::Known,
+    scrapers::Scrapers,
     series::{Key, PARTS, Part, SITE, SeriesTable},
+    start::{Start, StartClock},
 };
 use crate::labels::{self, OVERFLOW};
 
-/// The answer to [`TraceCounter::intern`](super::TraceCounter::intern).
+/// The result of [`TraceCounter::intern`](super::TraceCounter::intern).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interned {
     /// The slot to count in.
     pub slot: u32,
-    /// Whether the bound took labels away, so that the slot's series shows fewer than were given.
+    /// The bound removed labels: the slot's series shows fewer than were given.
     pub shortened: bool,
 }
 
-/// The series, the threads that count them, and how it stands with the bound.
+/// The series, the threads that count them, the bound, and what has been shown.
 #[derive(Debug, Default)]
 pub struct State {
     pub series: SeriesTable,
@@ -29,21 +31,22 @@ pub struct State {
     pub overflow: Option<u32>,
     pub collapsed: u64,
     pub overflowed: u64,
+    pub starts: StartClock,
+    /// The start of all series that started before it and were reset then.
+    pub last_reset: Start,
+    /// The number of pages that have been started.
+    pub pages: u64,
+    pub scrapers: Scrapers,
     pub expiry: Option<Expiry>,
     pub expired: u64,
-    /// Pages that are being written.
-    pub readings: u32,
+    /// The calls counted by series that have expired, and before a reset.
+    pub past_calls: f64,
+    /// While there are any, no slot is freed.
+    pub slot_pins: u32,
 }
 
 impl State {
-    /// A slot's value, for a page.
-    pub fn show(&mut self, slot: u32) -> f64 {
-        let value = self.shards.value(slot as usize);
-        shown(&mut self.expiry, slot, value);
-        value
-    }
-
-    /// The slot of a label set, or of what the bound of `limit` leaves of it.
+    /// Returns the slot of a label set, or of what the bound of `limit` leaves of it.
     pub fn intern(&mut self, key: Key, limit: u32) -> Interned {
         if let Some(slot) = self.find(key) {
             return Interned { slot, shortened: false };
@@ -55,6 +58,23 @@ impl State {
         }
     }
 
+    /// Sets every series to 0. Their starts are as of now.
+    pub fn reset(&mut self) {
+        for slot in 0..self.series.slots() {
+            self.past_calls += self.shards.zero(slot as usize);
+        }
+        self.last_reset = self.starts.next();
+    }
+
+    /// Frees the slots of series.
+    pub fn expire(&mut self, slots: &[u32]) {
+        for &slot in slots {
+            self.past_calls += self.shards.zero(slot as usize);
+            self.series.remove(slot);
+        }
+        self.expired += slots.len() as u64;
+    }
+
     fn find(&mut self, key: Key) -> Option<u32> {
         let slot = self.series.find(key)?;
         if let Some(expiry) = &mut self.expiry {
@@ -64,7 +84,7 @@ impl State {
     }
 
     fn insert(&mut self, key: Key) -> u32 {
-        let slot = self.series.insert(key);
+        let slot = self.series.insert(key, self.starts.next());
         if let Some(expiry) = &mut self.expiry {
             expiry.started(slot, Instant::now());
         }
@@ -76,7 +96,7 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Past the reserve a call site that has its shortened series still counts there.
+    /// Beyond the reserve, a call site that has a shortened series still counts there.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;
@@ -95,13 +115,5 @@ impl State {
         self.series.release(key);
         self.overflow = Some(slot);
         slot
-    }
-}
-
-/// A page has shown this value.
-#[inline]
-pub fn shown(expiry: &mut Option<Expiry>, slot: u32, value: f64) {
-    if let Some(expiry) = expiry {
-        expiry.shown(slot, value);
     }
 }

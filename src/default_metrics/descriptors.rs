@@ -170,6 +170,11 @@ pub static SAMPLE_AGE: Descriptor = aggregated(
     "max",
 );
 
+/// Calls.
+pub static CALLS: Descriptor = counter(
+    "hypertrace_calls_total",
+    "Calls counted since the start, those of expired series included.",
+);
 /// Series in use, with the overflow series.
 pub static SERIES: Descriptor =
     gauge("hypertrace_series", "Series that the trace counter has in use.");
@@ -290,13 +295,4 @@ impl Descriptor {
         family.set_metric(metrics.collect());
         family
     }
-}
-
-/// Returns a label.
-#[must_use]
-pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
-    let mut pair = LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.into());
-    pair
 }

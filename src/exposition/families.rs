@@ -1,17 +1,26 @@
-//! Families of the `prometheus` crate as text, and what the user's options make of them.
+//! The small families, which are those of the `prometheus` crate, and the user's options for them.
+//! The trace counter has its own writer.
 //!
-//! Pure; any thread. For the small families only: the trace counter has its own writer.
+//! Pure; any thread.
 
 use prometheus::{
     TextEncoder,
     proto::{LabelPair, MetricFamily, MetricType},
 };
 
-use super::write_header;
-use crate::default_metrics::descriptors::label;
+use super::{Format, protobuf, text::write_header};
 
-/// Gives each family's name `prefix`, and each sample the default labels that it does not have
-/// itself: a sample's own label wins, as in prom-client.
+/// Returns a label of a small family.
+#[must_use]
+pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.into());
+    pair
+}
+
+/// Adds `prefix` to the name of each family, and to each sample the default labels that it does not
+/// have itself: a sample's own label has precedence, as in prom-client.
 #[must_use]
 pub fn apply_options(
     mut families: Vec<MetricFamily>,
@@ -40,8 +49,8 @@ fn add_missing(labels: &mut Vec<LabelPair>, defaults: &[(String, String)], reser
     }
 }
 
-/// The label that the encoder adds to samples of this type. A default label of that name would
-/// stand twice on one line, which fails the whole scrape.
+/// Returns the label that the encoder adds to samples of this type. A default label of that name would
+/// occur twice on one line, which fails the whole scrape.
 fn reserved_label(kind: MetricType) -> &'static str {
     match kind {
         MetricType::HISTOGRAM => "le",
@@ -50,20 +59,24 @@ fn reserved_label(kind: MetricType) -> &'static str {
     }
 }
 
-/// Appends the families in the text format. A family without samples keeps its HELP and TYPE lines.
-pub fn write_families(out: &mut Vec<u8>, families: &[MetricFamily]) {
+/// Appends families. A family without samples keeps its name, help text and type.
+pub fn write_families(out: &mut Vec<u8>, format: Format, families: &[MetricFamily]) {
+    match format {
+        Format::Text => families.iter().for_each(|family| write_text(out, family)),
+        Format::Protobuf => protobuf::write_families(out, families),
+    }
+}
+
+fn write_text(out: &mut Vec<u8>, family: &MetricFamily) {
+    if family.get_metric().is_empty() {
+        // The encoder returns an error for these.
+        write_header(out, family.name(), family.help(), type_name(family.get_field_type()));
+        return;
+    }
     let mut text = String::new();
-    for family in families {
-        if family.get_metric().is_empty() {
-            // The encoder takes this for an error.
-            write_header(out, family.name(), family.help(), type_name(family.get_field_type()));
-            continue;
-        }
-        text.clear();
-        // It fails on a family without a name only, which cannot stand on a page anyway.
-        if TextEncoder::new().encode_utf8(std::slice::from_ref(family), &mut text).is_ok() {
-            out.extend_from_slice(text.as_bytes());
-        }
+    // It fails only on a family without a name, which cannot be on a page anyway.
+    if TextEncoder::new().encode_utf8(std::slice::from_ref(family), &mut text).is_ok() {
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -86,7 +99,7 @@ mod tests {
 
     fn text(families: &[MetricFamily]) -> String {
         let mut out = Vec::new();
-        write_families(&mut out, families);
+        write_families(&mut out, Format::Text, families);
         String::from_utf8(out).unwrap()
     }
 
@@ -100,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn families_follow_one_another_each_with_its_header() {
+    fn each_family_has_a_header() {
         let families = [
             descriptors::CPU.family([(vec![], 1.25)]),
             descriptors::HANDLES.family([
@@ -162,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_family_without_a_name_leaves_the_page_whole() {
+    fn a_family_without_a_name_is_omitted() {
         let mut nameless = descriptors::CPU.family([(vec![], 1.0)]);
         nameless.set_name(String::new());
         assert_eq!(text(&[nameless]), "");
     }
 
     #[test]
-    fn a_value_that_is_not_finite_is_left_out() {
+    fn a_value_that_is_not_finite_is_omitted() {
         let family = descriptors::HANDLES.family([
             (vec![label("type", "a")], f64::NAN),
             (vec![label("type", "b")], f64::INFINITY),
@@ -180,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_leads_every_name() {
+    fn every_name_starts_with_the_prefix() {
         let families =
             apply_options(vec![descriptors::OPEN_FDS.family([(vec![], 1.0)]), gc()], "app_", &[]);
         let page = text(&families);
@@ -190,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn default_labels_follow_a_samples_own_which_win() {
+    fn default_labels_follow_a_samples_own_labels_which_have_precedence() {
         let families = vec![
             descriptors::OPEN_FDS.family([(vec![], 1.0)]),
             descriptors::HANDLES.family([(vec![label("type", "Socket")], 2.0)]),
@@ -203,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_label_never_doubles_the_one_that_the_encoder_adds() {
+    fn a_default_label_never_duplicates_a_label_of_the_encoder() {
         let mut summary = gc();
         summary.set_field_type(MetricType::SUMMARY);
         summary.mut_metric()[0].set_summary(Summary::default());

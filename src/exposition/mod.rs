@@ -1,17 +1,40 @@
-//! The text exposition format 0.0.4: pure functions and writers that stream.
-//!
-//! Source of the rules: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! The exposition formats: pure functions, and pages that are rendered step by step.
 
 mod families;
 mod page;
+mod protobuf;
+mod text;
 
-pub use families::{apply_options, write_families};
-pub use page::{Page, RenderedPage};
+pub use self::{
+    families::{apply_options, label, write_families},
+    page::{Page, RenderedPage},
+};
 
-use crate::counter::RangeVersion;
+pub use crate::counter::{RangeVersion, ScraperId};
 
-/// The content type of every page this crate writes.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A format of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The text format 0.0.4, which every scraper reads.
+    #[default]
+    Text,
+    /// The protobuf format, which has the start timestamp of each series.
+    Protobuf,
+}
+
+impl Format {
+    /// Returns the content type of a page.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Protobuf => concat!(
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; ",
+                "encoding=delimited"
+            ),
+        }
+    }
+}
 
 /// The size of a chunk of a page, in bytes: it bounds both the time for which a lock is held and the
 /// memory that a scrape needs, whatever the number of series.
@@ -47,7 +70,9 @@ pub enum Step {
     Range {
         /// The range's number.
         number: u32,
-        /// The version of the whole range, if this was its last step.
+        /// This was the last step of the range.
+        is_end: bool,
+        /// The version of the whole range, at its end, if its text can be cached.
         version: Option<RangeVersion>,
     },
     /// The range has the version that `cached` returned, and nothing was appended.
@@ -65,37 +90,5 @@ pub fn render_all(page: &mut dyn Render) -> Vec<u8> {
         if step == (Step::Text { more: false }) {
             return out;
         }
-    }
-}
-
-/// Appends a family's `# HELP` and `# TYPE` lines.
-pub fn write_header(out: &mut Vec<u8>, name: &str, help: &str, kind: &str) {
-    out.extend_from_slice(b"# HELP ");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b' ');
-    for byte in help.bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            other => out.push(other),
-        }
-    }
-    out.extend_from_slice(b"\n# TYPE ");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(kind.as_bytes());
-    out.push(b'\n');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_help_text_escapes_backslash_and_line_feed_only() {
-        let mut out = Vec::new();
-        write_header(&mut out, "a_total", "a \\ \"b\"\nc", "counter");
-        let text = "# HELP a_total a \\\\ \"b\"\\nc\n# TYPE a_total counter\n";
-        assert_eq!(String::from_utf8_lossy(&out), text);
     }
 }

@@ -1,6 +1,7 @@
-//! One scrape: asks the JavaScript threads for a sample, waits a little, and puts the page together.
+//! One scrape: requests a sample from each JavaScript thread, waits for a short time, and composes the
+//! page.
 //!
-//! Runs on the server thread, or on the JavaScript thread where that asks for a page itself.
+//! Runs on the server thread, or on the JavaScript thread that asks for a page itself.
 
 mod register;
 mod summary;
@@ -13,134 +14,144 @@ use std::{
 
 use prometheus::proto::MetricFamily;
 
-pub use register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests};
-pub use threads::{JsThread, JsThreads, WORKER_LABEL};
+pub use self::{
+    register::{RegisterPage, RegisterSource, RenderRequester, RenderRequests},
+    threads::{JsThread, JsThreads, WORKER_LABEL},
+};
 
 use self::summary::SummaryFuture;
 use crate::{
-    counter::TraceCounter,
+    counter::{ScraperId, TraceCounter},
     default_metrics::{descriptors, node::ProcessSample, process},
-    exposition::{CONTENT_TYPE, Page, apply_options, write_families},
-    server::{BoxFuture, Scrape, Source},
+    exposition::{Format, Page, apply_options, write_families},
+    server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
-/// What the default metrics are given by the user.
+/// The user's options for the default metrics.
 #[derive(Clone, Debug, Default)]
 pub struct DefaultMetricsOptions {
-    /// Put before the names of `process_*` and `nodejs_*`.
+    /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,
-    /// Labels that every sample gets if it has none of that name.
+    /// Labels of every sample that has none of that name.
     pub default_labels: Vec<(String, String)>,
 }
 
-/// All that a page is made of.
+/// Gathers the families of a page: the trace counter and the default metrics.
 pub struct Gatherer {
     counter: Arc<TraceCounter>,
     threads: JsThreads,
-    defaults: Option<DefaultMetricsOptions>,
-    /// When this began, by the clock on the wall and by one that never jumps.
+    default_metrics: Option<DefaultMetricsOptions>,
+    /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
 }
 
 impl Gatherer {
-    /// A gatherer of this counter and, if they are dressed, of the default metrics.
+    /// Creates a gatherer of this counter and, with options for them, of the default metrics.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, defaults: Option<DefaultMetricsOptions>) -> Self {
+    pub fn new(counter: Arc<TraceCounter>, default_metrics: Option<DefaultMetricsOptions>) -> Self {
         let start = (SystemTime::now(), Instant::now());
-        Self { counter, threads: JsThreads::default(), defaults, start }
+        Self { counter, threads: JsThreads::default(), default_metrics, start }
     }
 
-    /// The counter.
+    /// Returns the counter.
     #[must_use]
     pub fn counter(&self) -> &Arc<TraceCounter> {
         &self.counter
     }
 
-    /// The JavaScript threads that count.
+    /// Returns the JavaScript threads that count.
     #[must_use]
     pub fn threads(&self) -> &JsThreads {
         &self.threads
     }
 
-    /// The calling JavaScript thread as one more that counts.
+    /// Adds the calling JavaScript thread to those that count. `worker` is its number, if it is a worker
+    /// thread.
     pub fn join(&self, worker: Option<u32>) -> Arc<JsThread> {
         self.threads.join(self.counter.open_shard(), worker)
     }
 
-    /// Takes a thread's figures off the page, and tells whether any thread is left. What it counted
-    /// stays, and it may count on.
+    /// Removes the `nodejs_*` families of a thread, and returns whether any thread remains. The thread's
+    /// counts remain, and it may continue to count.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         thread.node.stop();
         self.threads.leave(thread)
     }
 
-    /// The default families as they are now, with the last samples of the JavaScript threads; none if
-    /// they are not collected.
+    /// Returns the default families, with the last samples of the JavaScript threads; none if they are
+    /// not collected.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
-        let Some(given) = &self.defaults else { return Vec::new() };
+        let Some(options) = &self.default_metrics else { return Vec::new() };
         let mut families = process::families(self.process_sample().as_ref());
         families.extend(self.threads.families());
-        let mut families = apply_options(families, &given.prefix, &given.default_labels);
-        families.extend(apply_options(self.own_families(), "", &given.default_labels));
+        let mut families = apply_options(families, &options.prefix, &options.default_labels);
+        families.extend(apply_options(self.own_families(), "", &options.default_labels));
         families
     }
 
-    /// The page as it is now.
+    /// Starts a page. `scraper` is the scraper that it is for, if that announces itself.
     #[must_use]
-    pub fn page(&self) -> Page {
-        self.page_with(Vec::new())
+    pub fn page(&self, format: Format, scraper: Option<ScraperId>) -> Page {
+        self.page_with(format, scraper, &[])
     }
 
-    fn page_with(&self, more: Vec<MetricFamily>) -> Page {
+    fn page_with(&self, format: Format, scraper: Option<ScraperId>, more: &[MetricFamily]) -> Page {
         let mut families = self.families();
-        families.extend(more);
-        let mut tail = Vec::new();
-        write_families(&mut tail, &families);
-        Page::new(Arc::clone(&self.counter), tail)
+        families.extend_from_slice(more);
+        let mut encoded = Vec::new();
+        write_families(&mut encoded, format, &families);
+        Page::new(Arc::clone(&self.counter), format, scraper, encoded)
+    }
+
+    /// Starts a page that the server sends.
+    fn scrape(&self, request: &ScrapeRequest, more: &[MetricFamily]) -> Scrape {
+        let page = self.page_with(request.format, request.scraper, more);
+        let (counter, record) = (Arc::clone(&self.counter), page.record());
+        Scrape {
+            content_type: request.format.content_type().to_owned(),
+            page: Box::new(page),
+            on_complete: Some(Box::new(move || counter.complete(&record, Instant::now()))),
+        }
     }
 
     fn own_families(&self) -> Vec<MetricFamily> {
         let stats = self.counter.stats();
+        let family = |of: &descriptors::Descriptor, value: f64| of.family([(Vec::new(), value)]);
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let one =
-            |of: &descriptors::Descriptor, value: u64| of.family([(Vec::new(), value as f64)]);
         let mut families = vec![
-            one(&descriptors::SERIES, stats.series.into()),
-            one(&descriptors::SERIES_LIMIT, stats.limit.into()),
-            one(&descriptors::COLLAPSED, stats.collapsed),
-            one(&descriptors::OVERFLOWED, stats.overflowed),
-            one(&descriptors::EXPIRED, stats.expired),
+            family(&descriptors::CALLS, self.counter.calls()),
+            family(&descriptors::SERIES, stats.series.into()),
+            family(&descriptors::SERIES_LIMIT, stats.limit.into()),
+            family(&descriptors::COLLAPSED, stats.collapsed as f64),
+            family(&descriptors::OVERFLOWED, stats.overflowed as f64),
+            family(&descriptors::EXPIRED, stats.expired as f64),
         ];
         families.extend(self.threads.ages());
         families
     }
 
-    /// What a JavaScript thread has told of the process, where only JavaScript can.
+    /// Returns what a JavaScript thread has sampled of the process, where only JavaScript can.
     fn process_sample(&self) -> Option<ProcessSample> {
         self.threads.all().iter().find_map(|thread| thread.node.sample()?.process)
     }
 }
 
-/// A page of a [`Gatherer`]'s own.
+/// Serves the pages of a [`Gatherer`].
 pub struct GathererSource(pub Arc<Gatherer>);
 
 impl Source for GathererSource {
-    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape> {
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
-            if gatherer.defaults.is_some() {
-                gatherer.threads.refresh(js_timeout).await;
+            if gatherer.default_metrics.is_some() {
+                gatherer.threads.refresh(request.js_timeout).await;
             }
-            own(gatherer.page())
+            gatherer.scrape(&request, &[])
         })
     }
 
     fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
-        summary::of(&self.0, query, js_timeout)
+        summary::summarise(&self.0, query, js_timeout)
     }
-}
-
-fn own(page: Page) -> Scrape {
-    Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(page) }
 }

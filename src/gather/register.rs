@@ -1,7 +1,7 @@
-//! The page of a registry of the user's own: only JavaScript can render it, so it is asked for under
-//! a deadline.
+//! The page of a prom-client registry: only JavaScript can render it, so it is requested from the
+//! JavaScript thread, with a time limit.
 //!
-//! Questions are put on the server thread, answers come on the JavaScript thread.
+//! Requests are made on the server thread, responses come on the JavaScript thread.
 
 use std::{
     collections::HashMap,
@@ -15,31 +15,35 @@ use std::{
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Gatherer, JsThread, own, summary, summary::SummaryFuture};
+use super::{Gatherer, JsThread, summary, summary::SummaryFuture};
 use crate::{
     default_metrics::descriptors,
-    exposition::{RenderedPage, write_families},
-    server::{BoxFuture, Scrape, Source},
+    exposition::{Format, RenderedPage, write_families},
+    server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
-/// The pages of a registry of the user's own, asked of the JavaScript thread. Where that does not
-/// answer, the page is what Rust owns, and says that it is incomplete.
+/// The time that a registry may take to render, once the JavaScript thread has answered. Prometheus'
+/// default scrape time-out is 10 s.
+const RENDER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Serves the pages of a prom-client registry. If the JavaScript thread does not render one in time,
+/// the page is what Rust owns, and says that it is incomplete.
 pub struct RegisterSource {
-    /// What Rust owns.
+    /// Gathers what Rust owns.
     pub gatherer: Arc<Gatherer>,
-    /// The thread that the registry lives in.
+    /// The registry's thread.
     pub thread: Arc<JsThread>,
-    /// Who asks.
-    pub asker: Arc<dyn RenderRequester>,
-    /// The questions under way.
-    pub questions: Arc<RenderRequests>,
+    /// Sends the requests.
+    pub requester: Arc<dyn RenderRequester>,
+    /// The open requests.
+    pub requests: Arc<RenderRequests>,
 }
 
-/// Asks the JavaScript thread for a page.
+/// Requests a page from the JavaScript thread.
 pub trait RenderRequester: Send + Sync {
-    /// Puts the question and returns at once; [`RenderRequests::answer`] takes the answer. `false`:
-    /// there is nobody to ask any more.
-    fn ask(&self, question: u32) -> bool;
+    /// Sends a request and returns at once; [`RenderRequests::respond`] takes the response. Returns
+    /// `false` if the JavaScript thread has ended.
+    fn request_page(&self, request: u32) -> bool;
 }
 
 /// A page as a registry rendered it.
@@ -51,34 +55,31 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// The pages that the JavaScript thread has been asked for.
+/// The open requests for pages.
 #[derive(Default)]
 pub struct RenderRequests {
     last: AtomicU32,
     open: Mutex<HashMap<u32, oneshot::Sender<Option<RegisterPage>>>>,
 }
 
-/// How long a registry that has begun may take to render. Prometheus gives up after 10 s by default.
-const RENDER_PATIENCE: Duration = Duration::from_secs(8);
-
 impl RenderRequests {
-    /// Answers a question; `None`: the registry could not render. Late answers are dropped.
-    pub fn answer(&self, question: u32, page: Option<RegisterPage>) {
-        if let Some(sender) = self.open().remove(&question) {
+    /// Responds to a request; `None` if the registry could not render. A late response is dropped.
+    pub fn respond(&self, request: u32, page: Option<RegisterPage>) {
+        if let Some(sender) = self.open().remove(&request) {
             let _ = sender.send(page);
         }
     }
 
-    async fn page(&self, asker: &dyn RenderRequester) -> Option<RegisterPage> {
-        let question = self.last.fetch_add(1, Ordering::Relaxed);
-        let (sender, answer) = oneshot::channel();
-        self.open().insert(question, sender);
-        let page = if asker.ask(question) {
-            timeout(RENDER_PATIENCE, answer).await.ok().and_then(Result::ok).flatten()
+    async fn page(&self, requester: &dyn RenderRequester) -> Option<RegisterPage> {
+        let request = self.last.fetch_add(1, Ordering::Relaxed);
+        let (sender, response) = oneshot::channel();
+        self.open().insert(request, sender);
+        let page = if requester.request_page(request) {
+            timeout(RENDER_TIMEOUT, response).await.ok().and_then(Result::ok).flatten()
         } else {
             None
         };
-        self.open().remove(&question);
+        self.open().remove(&request);
         page
     }
 
@@ -88,37 +89,37 @@ impl RenderRequests {
 }
 
 impl Source for RegisterSource {
-    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape> {
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let (gatherer, thread) = (Arc::clone(&self.gatherer), Arc::clone(&self.thread));
-        let (asker, questions) = (Arc::clone(&self.asker), Arc::clone(&self.questions));
+        let (requester, requests) = (Arc::clone(&self.requester), Arc::clone(&self.requests));
         Box::pin(async move {
-            // The short question first: a loop that is blocked is not waited for any longer.
-            let silent = gatherer.threads.refresh(js_timeout).await;
+            // The short request first: the page does not wait for a blocked event loop any longer.
+            let silent = gatherer.threads.refresh(request.js_timeout).await;
             if !silent.iter().any(|other| Arc::ptr_eq(other, &thread))
-                && let Some(page) = questions.page(&*asker).await
+                && let Some(page) = requests.page(&*requester).await
             {
                 return complete(page);
             }
-            own(gatherer.page_with(vec![incomplete(1.0)]))
+            gatherer.scrape(&request, &[incomplete(1.0)])
         })
     }
 
     fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
-        summary::of(&self.gatherer, query, js_timeout)
+        summary::summarise(&self.gatherer, query, js_timeout)
     }
 }
 
 fn complete(RegisterPage { text, content_type }: RegisterPage) -> Scrape {
     let mut page = text.into_bytes();
-    // OpenMetrics ends with a line of its own, which nothing may follow.
+    // OpenMetrics ends with a line of its own, after which nothing may follow.
     let end = page.strip_suffix(OPENMETRICS_END).map_or(page.len(), <[u8]>::len);
     let closing = page.split_off(end);
     if page.last().is_some_and(|last| *last != b'\n') {
         page.push(b'\n');
     }
-    write_families(&mut page, &[incomplete(0.0)]);
+    write_families(&mut page, Format::Text, &[incomplete(0.0)]);
     page.extend_from_slice(&closing);
-    Scrape { content_type, page: Box::new(RenderedPage::new(page)) }
+    Scrape { content_type, page: Box::new(RenderedPage::new(page)), on_complete: None }
 }
 
 const OPENMETRICS_END: &[u8] = b"# EOF\n";
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registers_page_says_that_it_is_complete() {
+    fn the_page_of_a_registry_says_that_it_is_complete() {
         let table = [
             ("a 1\n", "a 1\n", ""),
             ("a 1", "a 1\n", ""),
@@ -147,7 +148,7 @@ mod tests {
             ("a 1\n# EOF\n", "a 1\n", "# EOF\n"),
         ];
         let mut family = Vec::new();
-        write_families(&mut family, &[incomplete(0.0)]);
+        write_families(&mut family, Format::Text, &[incomplete(0.0)]);
         let family = String::from_utf8(family).expect("UTF-8");
         assert!(family.ends_with("\nhypertrace_scrape_incomplete 0\n"));
         for (text, before, after) in table {

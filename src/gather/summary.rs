@@ -1,27 +1,25 @@
-//! Computes one summary: requests a sample from the JavaScript threads, waits for at most the
-//! timeout, and sums the counter in steps.
-//!
-//! Runs on the server thread.
+//! One summary: requests a sample from each JavaScript thread, waits for a short time, and sums the
+//! counter in steps. Runs on the server thread.
 
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
-use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
 
 use super::{Gatherer, JsThread};
 use crate::{
     default_metrics::process,
+    server::BoxFuture,
     summary::{EventLoopStats, ProcessStats, Query, RuntimeStats, Summary},
 };
 
 /// Resolves to the document as JSON, or to a message on the fault of the query.
 pub type SummaryFuture = BoxFuture<'static, Result<Vec<u8>, String>>;
 
-/// Computes the summary of this query string.
-pub fn of(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> SummaryFuture {
+/// Computes the summary of a query string.
+pub fn summarise(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) -> SummaryFuture {
     let gatherer = Arc::clone(gatherer);
     let query = Query::parse(query, gatherer.counter.schema()).map_err(|error| error.to_string());
     Box::pin(async move {

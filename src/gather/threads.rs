@@ -1,4 +1,4 @@
-//! The JavaScript threads that count in one counter, and their figures side by side.
+//! The JavaScript threads that count in one counter, and their `nodejs_*` families.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,21 +11,21 @@ use prometheus::proto::MetricFamily;
 
 use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
 
-/// The label that tells a worker thread's figures from the main thread's.
+/// The label of a worker thread's samples; those of the main thread have none.
 pub const WORKER_LABEL: &str = "worker";
 
 /// One JavaScript thread.
 pub struct JsThread {
-    /// Its pages.
+    /// Its cell blocks.
     pub shard: ShardId,
-    /// Its own figures.
+    /// Its `nodejs_*` families.
     pub node: NodeMetrics,
     thread: ThreadId,
     worker: Option<String>,
 }
 
 impl JsThread {
-    /// The calling thread, which counts in this shard; `worker` tells it from others on the page.
+    /// Describes the calling thread, which counts in this shard. `worker` identifies it on the page.
     #[must_use]
     pub fn new(shard: ShardId, worker: Option<String>) -> Self {
         Self { shard, node: NodeMetrics::new(), thread: thread::current().id(), worker }
@@ -36,17 +36,17 @@ impl JsThread {
     }
 }
 
-/// All threads of one endpoint, in the order of their coming.
+/// All threads of one page, in the order in which they joined.
 #[derive(Default)]
 pub struct JsThreads(Mutex<Vec<Arc<JsThread>>>);
 
 impl JsThreads {
-    /// Adds the calling thread, which counts in this shard; `worker` is the number that Node.js gives
-    /// a worker thread.
+    /// Adds the calling thread, which counts in this shard. `worker` is its number, if it is a worker
+    /// thread.
     pub fn join(&self, shard: ShardId, worker: Option<u32>) -> Arc<JsThread> {
         let mut list = self.list();
         let mut worker = worker.map(|id| id.to_string());
-        // Not every runtime numbers its threads, and no two may have the same labels.
+        // Not every runtime numbers its threads, and each thread needs labels of its own.
         if list.iter().any(|other| other.worker == worker) {
             worker = Some(shard.to_string());
         }
@@ -55,49 +55,56 @@ impl JsThreads {
         thread
     }
 
-    /// Takes a thread out, if it is there, and tells whether any is left.
+    /// Removes a thread, and returns whether any remains.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         let mut list = self.list();
         list.retain(|other| !Arc::ptr_eq(other, thread));
         !list.is_empty()
     }
 
-    /// Whether the calling thread is among them.
+    /// Returns whether the calling thread is one of them.
     #[must_use]
     pub fn include_this_thread(&self) -> bool {
         let this = thread::current().id();
         self.list().iter().any(|thread| thread.thread == this)
     }
 
-    /// The threads as they are now.
+    /// Returns the threads.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<JsThread>> {
         self.list().clone()
     }
 
-    /// Asks every thread for a sample, all at the same time, and waits for `js_timeout` at most. Gives
-    /// those that did not answer.
+    /// Requests a sample from every thread at the same time, and waits for at most `js_timeout`. Returns
+    /// the threads that did not respond.
     pub async fn refresh(&self, js_timeout: Duration) -> Vec<Arc<JsThread>> {
         let threads = self.all();
-        let answers = join_all(threads.iter().map(|thread| thread.node.refresh(js_timeout))).await;
-        threads.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(m, _)| m).collect()
+        let responses =
+            join_all(threads.iter().map(|thread| thread.node.refresh(js_timeout))).await;
+        threads
+            .into_iter()
+            .zip(responses)
+            .filter(|(_, responded)| !responded)
+            .map(|(m, _)| m)
+            .collect()
     }
 
-    /// Whether every thread answers within `js_timeout`, without beginning new windows of its figures.
+    /// Returns whether every thread responds within `js_timeout`. Does not start new windows of their
+    /// statistics.
     pub async fn peek(&self, js_timeout: Duration) -> bool {
         let threads = self.all();
-        let answers = join_all(threads.iter().map(|thread| thread.node.peek(js_timeout))).await;
-        answers.into_iter().all(|answers| answers)
+        let responses = join_all(threads.iter().map(|thread| thread.node.peek(js_timeout))).await;
+        responses.into_iter().all(|responded| responded)
     }
 
-    /// The `nodejs_*` families of all threads: a worker's samples beside the main thread's, with the
-    /// label `worker`.
+    /// Returns the `nodejs_*` families of all threads: the samples of a worker thread have the label
+    /// `worker`.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         self.merged(|thread| thread.node.families(&thread.labels()))
     }
 
-    /// How old the threads' samples are.
+    /// Returns the ages of the threads' samples.
     #[must_use]
     pub fn ages(&self) -> Vec<MetricFamily> {
         self.merged(|thread| thread.node.age_family(&thread.labels()).into_iter().collect())
@@ -106,8 +113,8 @@ impl JsThreads {
     fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
         let mut families: Vec<MetricFamily> = Vec::new();
         for family in self.all().iter().flat_map(|thread| of(thread)) {
-            match families.iter_mut().find(|known| known.name() == family.name()) {
-                Some(known) => known.mut_metric().extend_from_slice(family.get_metric()),
+            match families.iter_mut().find(|other| other.name() == family.name()) {
+                Some(other) => other.mut_metric().extend_from_slice(family.get_metric()),
                 None => families.push(family),
             }
         }

@@ -2,12 +2,15 @@
 // Draws values over time as SVG: charts with a scale and a tooltip, and sparklines for rows.
 
 import { duration } from './format.mjs'
-import { WINDOW } from './history.mjs'
+import { MEAN_SECONDS, WINDOW } from './history.mjs'
 
 const SVG = 'http://www.w3.org/2000/svg'
 
-// A page that was just opened shows one minute; the window grows with the data.
-const MIN_WINDOW = 60
+// A page that was just opened shows the few seconds that it has; the window grows with the data.
+const MIN_WINDOW = 1
+
+// A mean over more than this is drawn as a horizontal line over its time.
+const LONG_SPAN = MEAN_SECONDS + 2
 
 /** Returns the time that a chart shows, in seconds. Pure. */
 export function windowOf (first, now) {
@@ -23,7 +26,8 @@ export function scaleEnd (max) {
 }
 
 /**
- * Returns the paths of a line and of the area below it, interrupted at gaps. Pure.
+ * Returns the paths of a line and of the area below it, interrupted at gaps. Pure. The mean of a long
+ * time, such as between two summaries for a hidden page, is a horizontal line.
  *
  * @param {import('./history.mjs').Point[]} points
  * @param {(t: number) => number} x
@@ -35,8 +39,7 @@ export function paths (points, x, y, bottom) {
   let area = ''
   let from = null
   const at = (t, v) => `${x(t).toFixed(1)} ${y(v).toFixed(1)}`
-  points.forEach(({ t, v }, i) => {
-    if (v === null) return
+  const add = (t, v) => {
     if (from === null) {
       from = x(t).toFixed(1)
       line += `M${at(t, v)}`
@@ -45,6 +48,11 @@ export function paths (points, x, y, bottom) {
       line += `L${at(t, v)}`
       area += `L${at(t, v)}`
     }
+  }
+  points.forEach(({ t, v, span }, i) => {
+    if (v === null) return
+    if (span > LONG_SPAN) add(Math.max(t - span, points[i - 1]?.t ?? -Infinity), v)
+    add(t, v)
     const next = points[i + 1]
     if (next === undefined || next.v === null) {
       if (points[i - 1]?.v == null) line += 'h0' // a single point is a dot
@@ -53,6 +61,11 @@ export function paths (points, x, y, bottom) {
     }
   })
   return { line, area }
+}
+
+/** Returns the points of the last `span` seconds. The tolerance is for rounding: the first point is often at the edge. */
+function recent (points, now, span) {
+  return points.filter(({ t }) => t >= now - span - 1e-6)
 }
 
 /** Creates an SVG element. */
@@ -126,10 +139,10 @@ export class Chart {
     if (this.#drawn === null || width === 0) return
     const { points, marks, now } = this.#drawn
     const span = windowOf(points[0]?.t ?? now, now)
-    const seen = points.filter(({ t }) => t >= now - span)
+    const seen = recent(points, now, span)
     const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
     const end = scaleEnd(highest)
-    const x = (t) => (1 - (now - t) / span) * (width - PAD)
+    const x = (t) => Math.max(0, 1 - (now - t) / span) * (width - PAD)
     const bottom = height - (this.#container.classList.contains('tall') ? TEXT : PAD)
     const y = (v) => bottom - (v / end) * (bottom - TEXT)
     this.#drawn.scale = { x, y, bottom, seen }
@@ -167,7 +180,8 @@ export class Chart {
     const x = scale.x(nearest.t)
     this.#cursor.setAttribute('d', `M${x} ${TEXT}V${scale.bottom}M${x} ${scale.y(nearest.v)}h0`)
     const ago = Math.round(this.#drawn.now - nearest.t)
-    this.#tip.textContent = `${this.#format(nearest.v)}, ${ago === 0 ? 'now' : `${duration(ago)} ago`}`
+    const mean = nearest.span ? ` (${meanSeconds(nearest.span)} mean)` : ''
+    this.#tip.textContent = `${this.#format(nearest.v)}${mean}, ${ago === 0 ? 'now' : `${duration(ago)} ago`}`
     this.#tip.classList.toggle('left', x > this.#container.clientWidth / 2)
     this.#tip.style.setProperty('--x', `${x}px`)
   }
@@ -175,6 +189,13 @@ export class Chart {
 
 const SPARK_WIDTH = 120
 const SPARK_HEIGHT = 24
+// The highest value is below the top edge, so that a steady row is a line and not a block.
+const HEADROOM = 1.25
+
+/** Returns the text of a mean's span. */
+export function meanSeconds (span) {
+  return duration(Math.max(1, Math.round(span)))
+}
 
 /** A line without a scale, for a row. The numbers in the row say the same as text. */
 export class Spark {
@@ -189,13 +210,15 @@ export class Spark {
     this.root.append(this.#area, this.#line)
   }
 
+  /** Returns the highest value. */
   draw (points, now, span) {
-    const seen = points.filter(({ t }) => t >= now - span)
-    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0) || 1
-    const x = (t) => (1 - (now - t) / span) * SPARK_WIDTH
-    const y = (v) => SPARK_HEIGHT - 2 - (v / highest) * (SPARK_HEIGHT - 4)
+    const seen = recent(points, now, span)
+    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
+    const x = (t) => Math.max(0, 1 - (now - t) / span) * SPARK_WIDTH
+    const y = (v) => SPARK_HEIGHT - 2 - (v / ((highest || 1) * HEADROOM)) * (SPARK_HEIGHT - 4)
     const { line, area } = paths(seen, x, y, SPARK_HEIGHT)
     this.#line.setAttribute('d', line)
     this.#area.setAttribute('d', area)
+    return highest
   }
 }

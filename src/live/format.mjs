@@ -87,11 +87,12 @@ const MAX_LENGTH = 160
 
 // Control characters, and characters that reorder or hide the text around them.
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu
+const ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** Returns a name of any content on one line, with invisible characters escaped. */
+/** Returns a name of any content on one line, with invisible characters escaped as in JavaScript. */
 export function printable (text, maxLength = MAX_LENGTH) {
   const shown = text.length > maxLength ? text.slice(0, maxLength - 1).toWellFormed() : text
-  const plain = shown.replace(INVISIBLE, (char) => `\\u{${char.codePointAt(0).toString(16)}}`)
+  const plain = shown.replace(INVISIBLE, (char) => ESCAPES[char] ?? `\\u{${char.codePointAt(0).toString(16)}}`)
   return shown === text ? plain : plain + '…'
 }
 

@@ -30,22 +30,31 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const fn asset(path: &'static str, content_type: &'static str, text: &'static str) -> Asset {
-    Asset { path, content_type, text }
+/// A file of this folder as `build.rs` has shortened it.
+macro_rules! asset {
+    ($path:literal, $content_type:ident, $name:literal) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            text: include_str!(concat!(env!("OUT_DIR"), "/", $name)),
+        }
+    };
 }
 
 /// All files of the page.
-pub const ASSETS: [Asset; 10] = [
-    asset("/", HTML, include_str!("page.html")),
-    asset("/live/page.css", STYLE, include_str!("page.css")),
-    asset("/live/icon.svg", IMAGE, include_str!("icon.svg")),
-    asset("/live/page.mjs", SCRIPT, include_str!("page.mjs")),
-    asset("/live/poll.mjs", SCRIPT, include_str!("poll.mjs")),
-    asset("/live/history.mjs", SCRIPT, include_str!("history.mjs")),
-    asset("/live/view.mjs", SCRIPT, include_str!("view.mjs")),
-    asset("/live/chart.mjs", SCRIPT, include_str!("chart.mjs")),
-    asset("/live/table.mjs", SCRIPT, include_str!("table.mjs")),
-    asset("/live/format.mjs", SCRIPT, include_str!("format.mjs")),
+pub const ASSETS: [Asset; 12] = [
+    asset!("/", HTML, "page.html"),
+    asset!("/live/page.css", STYLE, "page.css"),
+    asset!("/live/icon.svg", IMAGE, "icon.svg"),
+    asset!("/live/page.mjs", SCRIPT, "page.mjs"),
+    asset!("/live/help.mjs", SCRIPT, "help.mjs"),
+    asset!("/live/status.mjs", SCRIPT, "status.mjs"),
+    asset!("/live/poll.mjs", SCRIPT, "poll.mjs"),
+    asset!("/live/history.mjs", SCRIPT, "history.mjs"),
+    asset!("/live/view.mjs", SCRIPT, "view.mjs"),
+    asset!("/live/chart.mjs", SCRIPT, "chart.mjs"),
+    asset!("/live/table.mjs", SCRIPT, "table.mjs"),
+    asset!("/live/format.mjs", SCRIPT, "format.mjs"),
 ];
 
 /// Returns the file with this path.

@@ -1,10 +1,12 @@
 /* eslint-env browser */
 // The live page: polls summaries, keeps their history and shows both.
 
-import { Chart, windowOf } from './chart.mjs'
+import { Chart, meanSeconds, windowOf } from './chart.mjs'
 import { bytes, count, delay, duration, heading, percent, printable, rate } from './format.mjs'
-import { History, keyOf, meanRate } from './history.mjs'
+import { helpOn, setUpHelp } from './help.mjs'
+import { History, keyOf, lastOf } from './history.mjs'
 import { Poller } from './poll.mjs'
+import { Status } from './status.mjs'
 import { Table, nameOf } from './table.mjs'
 import { INITIAL, drillDown, fromHash, queryOf, toHash, viewsOf, without } from './view.mjs'
 
@@ -13,17 +15,20 @@ const MAX_ROWS = 1000
 
 // An event loop with less lag than this is slow, not blocked.
 const BLOCKED_SECONDS = 0.5
-const NOTE_SECONDS = 60
+
+// The time between the last key in the filter and the request with its text.
+const TYPING_MS = 250
 
 const $ = (id) => document.getElementById(id)
 const clock = () => performance.now() / 1000
 
 let state = fromHash(location.hash) ?? INITIAL
 let limit = ROWS
-let labels = null // the server's labels, from the first summary
-let noteUntil = 0
+let search = '' // the text that the server searches, because it has more rows than the page
+let labels = null // the labels that some series has, from the last summary
 let silentSince = null
-const history = new History()
+const past = new History()
+const status = new Status(location.host)
 
 const perSecond = (value) => `${rate(value)}/s`
 const charts = {
@@ -33,23 +38,38 @@ const charts = {
   heap: new Chart($('chart-heap'), 'Heap used', bytes),
   rss: new Chart($('chart-rss'), 'Resident memory', bytes)
 }
-const table = new Table($('head'), $('rows'), (row) => {
-  const next = drillDown(state, currentView().by, row, labels)
-  if (next !== null) go(next)
+const table = new Table($('head'), $('rows'), {
+  onOpen (row) {
+    const next = drillDown(state, currentView().by, row, labels)
+    if (next !== null) go(next)
+  },
+  onSort (sort) {
+    state = { ...state, sort }
+    history.replaceState(null, '', toHash(state))
+    table.sortBy(sort)
+  },
+  help: helpOn
 })
 const poller = new Poller(() => `summary.json?${query()}`, showAnswer, showFailure)
-
-/** Returns the view of the state, or the first view. */
-function currentView () {
-  const views = viewsOf(labels ?? DEFAULT_LABELS, state, heading)
-  return views.find(({ id }) => id === state.view) ?? views[0] ?? { id: '', name: '', by: [] }
-}
 
 // The labels that the first request assumes.
 const DEFAULT_LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'object_id', 'parent_object_classname', 'parent_object_id']
 
+const views = () => viewsOf(labels ?? DEFAULT_LABELS, state, heading)
+
+/** Returns the view of the state, or the first view. */
+function currentView () {
+  const all = views()
+  return all.find(({ id }) => id === state.view) ?? all[0] ?? { id: '', name: '', by: [] }
+}
+
 function query () {
-  return queryOf(currentView().by, state.filters, limit)
+  return queryOf(currentView().by, state.filters, limit, search)
+}
+
+/** The query without what only selects rows. */
+function viewQuery () {
+  return queryOf(currentView().by, state.filters, 0)
 }
 
 function go (next) {
@@ -61,91 +81,87 @@ addEventListener('hashchange', () => {
   if (next === null) return
   state = next
   limit = ROWS
-  $('filter').value = ''
+  search = $('filter').value = ''
   table.filterBy('')
+  table.sortBy(state.sort)
   showNavigation()
   poller.now()
 })
 
 function showAnswer (summary) {
   const now = clock()
-  const view = query().replace(/&limit=\d+/, '')
-  if (labels === null || labels.join() !== summary.labels.join()) {
-    labels = summary.labels
+  const view = viewQuery()
+  if (labels?.join() !== summary.usedLabels.join()) {
+    labels = summary.usedLabels
     showNavigation()
-    if (query().replace(/&limit=\d+/, '') !== view) return poller.now() // the request assumed other labels
+    if (viewQuery() !== view) return poller.now() // the request assumed other labels
   }
-  if (silentSince !== null) silentSince = null
-  if (history.add(summary, view, now)) {
-    noteUntil = now + NOTE_SECONDS
-    $('note').textContent = `Counts restarted at 0 at ${new Date().toLocaleTimeString()}: the process was restarted or the counter was reset.`
-  }
-  $('note').hidden = now > noteUntil
+  silentSince = null
+  if (past.add(summary, view, now, summary.other.groups === 0 && search === '')) status.restarted()
   showSummary(summary, now)
-  const { answering, lagSeconds } = summary.eventLoop
-  if (answering || lagSeconds < BLOCKED_SECONDS) return setState('live', 'Live')
-  setState('blocked', 'Event loop blocked')
-  showBanner('The event loop is blocked. Calls are still counted: this page comes from another thread.', `Blocked for ${delay(lagSeconds)}`)
+  showState(summary)
+  if (poller.paused) past.gap(now)
 }
 
-function showFailure ({ status, text, delay: wait }) {
+function showState ({ eventLoop: { answering, lagSeconds } }) {
+  const perSecondNow = lastOf(past.points.calls)
+  if (poller.paused) status.paused()
+  else if (!answering && lagSeconds >= BLOCKED_SECONDS) status.blocked(lagSeconds)
+  else status.live(perSecondNow === null ? null : perSecond(perSecondNow))
+}
+
+function showFailure (failure) {
   const now = clock()
-  if (status === 400 && state !== INITIAL) return go(INITIAL) // the URL has a label that this process does not have
+  if (failure.status === 400 && state !== INITIAL) return go(INITIAL) // the URL has a label that this process does not have
   silentSince ??= now
-  history.gap(now)
-  const message = status === 0
-    ? 'The process does not answer. It has ended, or it is being restarted.'
-    : `The server answered with status ${status}: ${printable(text)}`
-  setState('silent', 'No answer')
-  showBanner(message, `No answer for ${duration(now - silentSince)}, next request in ${duration(wait / 1000)}`)
-}
-
-function setState (name, text) {
-  if (name === 'live') $('banner').hidden = true
-  if ($('state').dataset.state === name) return
-  $('state').dataset.state = name
-  $('state').textContent = text
-}
-
-/** The time is a separate element: screen readers do not repeat the message each second. */
-function showBanner (text, time) {
-  if ($('banner-text').textContent !== text) $('banner-text').textContent = text
-  $('banner-time').textContent = time
-  $('banner').hidden = false
+  past.gap(now)
+  status.silent({ ...failure, seconds: now - silentSince, delay: failure.delay / 1000 })
 }
 
 function showSummary (summary, now) {
-  const { calls, series, eventLoop, process, uptimeSeconds } = summary
-  const { points, restarts } = history
+  const { calls, series, uptimeSeconds } = summary
+  const { points, restarts } = past
   const isEmpty = calls.total === 0
   $('empty').hidden = !isEmpty
   $('rate').hidden = $('calls').hidden = isEmpty
 
-  const perSecondNow = meanRate(points.calls, now)
-  $('rate-now').textContent = rate(perSecondNow)
-  document.title = perSecondNow === null ? 'Hypertrace' : `${perSecond(perSecondNow)} · Hypertrace`
+  $('rate-now').textContent = rate(lastOf(points.calls))
+  $('rate-window').textContent = windowText(points.calls)
   $('total').textContent = count(calls.total)
   $('uptime').textContent = duration(uptimeSeconds)
-  $('series').textContent = `${count(series.used)} of ${count(series.limit)}` +
-    (series.collapsed + series.overflowed > 0 ? `; ${count(series.collapsed + series.overflowed)} label sets shortened` : '')
-  $('series-bar').style.setProperty('--share', Math.min(1, series.used / series.limit).toFixed(4))
-  $('series-bar').classList.toggle('near', series.used > 0.8 * series.limit)
-  $('lag-now').textContent = delay(eventLoop.lagSeconds)
-  $('cpu-now').textContent = percent(meanRate(points.cpu, now))
-  $('heap-now').textContent = bytes(process.heapUsedBytes)
-  $('rss-now').textContent = bytes(process.residentMemoryBytes)
+  $('lag-now').textContent = delay(lastOf(points.lag))
+  $('cpu-now').textContent = percent(lastOf(points.cpu))
+  $('cpu-window').textContent = windowText(points.cpu)
+  $('heap-now').textContent = bytes(lastOf(points.heap))
+  $('rss-now').textContent = bytes(lastOf(points.rss))
   for (const [name, chart] of Object.entries(charts)) chart.draw(points[name], restarts, now)
+  showSeries(series)
   if (!isEmpty) showTable(summary, now)
 }
 
+function windowText (points) {
+  const span = points.at(-1)?.span
+  return span === undefined ? '' : `${meanSeconds(span)} mean`
+}
+
+function showSeries ({ used, limit: maximum, collapsed, overflowed }) {
+  const shortened = collapsed + overflowed
+  $('series').textContent = `${count(used)} of ${count(maximum)}`
+  $('series-bar').style.setProperty('--share', Math.min(1, used / maximum).toFixed(4))
+  $('series-bar').classList.toggle('near', used > 0.8 * maximum)
+  $('maximum').hidden = shortened === 0
+  $('maximum-text').textContent = `${count(shortened)} new label ${shortened === 1 ? 'set was' : 'sets were'} counted with fewer labels. The sum of the calls is exact.`
+}
+
 function showTable ({ rows, by, calls, other }, now) {
+  const names = new Map(views().map(({ id, name }) => [id, name]))
   const lines = rows.map(({ labels: row, value }) => {
     const key = keyOf(row)
-    const points = history.rows.get(key)?.points ?? []
-    return { key, labels: row, value, points, rate: meanRate(points, now), expandable: drillDown(state, by, row, labels) !== null }
+    const points = past.rows.get(key)?.points ?? []
+    const next = drillDown(state, by, row, labels)
+    return { key, labels: row, value, points, rate: lastOf(points), next: next === null ? null : names.get(next.view) ?? next.view }
   })
-  const span = windowOf(history.points.calls[0]?.t ?? now, now)
-  table.draw(by, lines, { now, span, matched: calls.matched })
+  table.draw(by, lines, { now, span: windowOf(past.rowsSince ?? now, now), matched: calls.matched })
   showRest(other)
 }
 
@@ -163,7 +179,7 @@ function showRest (other = hidden) {
 
 function showNavigation () {
   const current = currentView()
-  $('views').replaceChildren(...viewsOf(labels ?? DEFAULT_LABELS, state, heading).map(({ id, name }) => {
+  $('views').replaceChildren(...views().map(({ id, name }) => {
     const button = createButton(printable(name, 40), () => go({ ...state, view: id }))
     if (id === current.id) button.setAttribute('aria-current', 'true')
     return button
@@ -178,7 +194,7 @@ function showNavigation () {
     button.append(name, ' ', text)
     button.setAttribute('aria-label', `Remove filter: ${heading(label)} ${nameOf(label, value)}`)
     return button
-  }), ...state.filters.length > 1 ? [createButton('All calls', () => go(INITIAL))] : [])
+  }), ...state.filters.length > 1 ? [createButton('All calls', () => go({ ...INITIAL, sort: state.sort }))] : [])
 }
 
 function createButton (text, onclick) {
@@ -189,24 +205,37 @@ function createButton (text, onclick) {
   return button
 }
 
-$('filter').addEventListener('input', ({ target }) => {
-  table.filterBy(target.value)
-  showRest()
-  if (target.value !== '' && limit !== MAX_ROWS && hidden.groups > 0) showMore()
-})
+let typing = 0
 
-function showMore () {
-  limit = MAX_ROWS
-  poller.now()
+/** Filters the rows that the page has at once; if the server has more, it searches all of them. */
+function filterBy (text) {
+  table.filterBy(text)
+  showRest()
+  clearTimeout(typing)
+  typing = setTimeout(() => {
+    const needed = hidden.groups > 0 || search !== '' ? text.trim() : ''
+    if (needed === search) return
+    search = needed
+    poller.now()
+  }, TYPING_MS)
 }
 
-$('more').addEventListener('click', showMore)
+$('filter').addEventListener('input', ({ target }) => filterBy(target.value))
+
+$('more').addEventListener('click', () => {
+  limit = MAX_ROWS
+  poller.now()
+})
 
 $('pause').addEventListener('click', () => {
   poller.paused = !poller.paused
   $('pause').textContent = poller.paused ? 'Resume' : 'Pause'
-  if (poller.paused) setState('paused', 'Paused')
-  else setState('connecting', 'Connecting')
+  if (poller.paused) {
+    past.gap(clock())
+    status.paused()
+  } else {
+    status.connecting()
+  }
 })
 
 $('copy').addEventListener('click', async () => {
@@ -220,18 +249,23 @@ $('copy').addEventListener('click', async () => {
 })
 
 addEventListener('keydown', (event) => {
-  const typing = event.target instanceof HTMLInputElement
-  if (event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+  const isTyping = event.target instanceof HTMLInputElement
+  const isPlain = !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey
+  if (event.key === '/' && isPlain) {
     event.preventDefault()
     $('filter').focus()
-  } else if (event.key === 'Escape' && typing) {
+  } else if (event.key === '?' && isPlain) {
+    $('help-button').click()
+  } else if (event.key === 'Escape' && isTyping) {
     $('filter').value = ''
-    table.filterBy('')
-    showRest()
+    filterBy('')
   }
 })
 
 $('address').textContent = location.host
 $('snippet').textContent = $('snippet').textContent.replace('4343', location.port || '4343')
+setUpHelp()
+table.sortBy(state.sort)
 showNavigation()
+status.connecting()
 poller.now()

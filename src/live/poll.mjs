@@ -38,7 +38,7 @@ export class Poller {
     this.#onSummary = onSummary
     this.#onFailure = onFailure
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden && this.#current === null) this.now()
+      if (!document.hidden && !this.#paused && this.#current === null) this.now()
     })
   }
 
@@ -52,9 +52,8 @@ export class Poller {
     else this.now()
   }
 
-  /** Sends a request now and cancels the pending one. */
+  /** Sends a request now and cancels the pending one. While paused, no other request follows. */
   now () {
-    if (this.#paused) return
     this.#cancel()
     const current = this.#current = new AbortController()
     this.#request(current)
@@ -72,7 +71,7 @@ export class Poller {
     this.#current = null
     this.#failures = failure === undefined ? 0 : this.#failures + 1
     const delay = delayOf(this.#failures, document.hidden)
-    this.#timer = setTimeout(() => this.now(), delay)
+    if (!this.#paused) this.#timer = setTimeout(() => this.now(), delay)
     if (failure === undefined) this.#onSummary(summary)
     else this.#onFailure({ ...failure, delay })
   }

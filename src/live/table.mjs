@@ -1,19 +1,24 @@
 /* eslint-env browser */
 // The table with one row for each group. Rows are reused from one summary to the next, so that focus,
 // selection and scroll position stay. Names come from an application: they are set as text, never as markup.
+//
+// On a narrow screen the style sheet lays rows out as grids. Elements have explicit roles, because a
+// browser drops the implicit ones with `display: grid`.
 
-import { Spark } from './chart.mjs'
-import { UNKNOWN, count, heading, percent, printable, rate, shortPath } from './format.mjs'
+import { Spark, meanSeconds } from './chart.mjs'
+import { UNKNOWN, count, duration, heading, percent, printable, rate, shortPath } from './format.mjs'
 
 /**
+ * @typedef {import('./view.mjs').Sort} Sort
  * @typedef {{ key: string, labels: Record<string, string>, value: number, rate: number | null,
- *   points: import('./history.mjs').Point[], expandable: boolean }} Line `expandable`: a click on the row shows more
+ *   points: import('./history.mjs').Point[], next: string | null }} Line `next`: the view that a click on
+ *   the row opens, `null` without one
  */
 
 const FIGURES = [
-  { id: 'rate', name: 'Calls/s' },
-  { id: 'value', name: 'Total' },
-  { id: 'share', name: 'Share' }
+  { id: 'rate', name: 'Calls/s', help: 'rate' },
+  { id: 'value', name: 'Total', help: 'total' },
+  { id: 'share', name: 'Share', help: 'share' }
 ]
 
 const MISSING = 'none'
@@ -23,6 +28,8 @@ export class Table {
   #head
   #body
   #onOpen
+  #onSort
+  #help
   #columns = ''
   #by = []
   #lines = []
@@ -34,17 +41,27 @@ export class Table {
   /**
    * @param {HTMLElement} head
    * @param {HTMLElement} body
-   * @param {(labels: Record<string, string>) => void} onOpen called with the labels of a row that is opened
+   * @param {{ onOpen: (labels: Record<string, string>) => void, onSort: (sort: Sort) => void,
+   *   help: (id: string) => string }} callbacks a row is opened; a heading is clicked; the explanation of a column
    */
-  constructor (head, body, onOpen) {
+  constructor (head, body, { onOpen, onSort, help }) {
     this.#head = head
     this.#body = body
     this.#onOpen = onOpen
+    this.#onSort = onSort
+    this.#help = help
   }
 
   /** Shows only rows whose names contain this text. */
   filterBy (text) {
     this.#filter = text.trim().toLowerCase()
+    this.#show()
+  }
+
+  /** Sets the order of the rows; a column that the table does not have sets the order by total. */
+  sortBy (sort) {
+    this.#sort = sort
+    this.#showSort()
     this.#show()
   }
 
@@ -69,54 +86,55 @@ export class Table {
   #start (by) {
     this.#by = by
     this.#columns = by.join()
-    if (!FIGURES.some(({ id }) => id === this.#sort.column) && !by.includes(this.#sort.column)) {
-      this.#sort = { column: 'value', descending: true }
-    }
     this.#rows.clear()
     this.#body.replaceChildren()
-    const row = document.createElement('tr')
-    for (const label of by) row.append(this.#headCell(label, heading(label), 'name'))
-    for (const { id, name } of FIGURES) row.append(this.#headCell(id, name, `number ${id}`))
-    const trend = document.createElement('th')
-    trend.scope = 'col'
-    trend.className = 'trend'
+    this.#body.parentElement.dataset.names = String(by.length)
+    const row = element('tr', 'row')
+    for (const label of by) row.append(this.#headCell(label, heading(label), 'name', label))
+    for (const { id, name, help } of FIGURES) row.append(this.#headCell(id, name, `number ${id}`, help))
+    const trend = element('th', 'columnheader', 'trend')
     trend.textContent = 'Trend'
-    row.append(trend)
+    trend.title = this.#help('trend')
+    const more = element('td', 'cell', 'more')
+    row.append(trend, more)
     this.#head.replaceChildren(row)
     this.#showSort()
   }
 
-  #headCell (column, name, className) {
-    const cell = document.createElement('th')
-    cell.scope = 'col'
-    cell.className = className
+  #headCell (column, name, className, help) {
+    const cell = element('th', 'columnheader', className)
     cell.dataset.column = column
+    cell.title = this.#help(help)
     const button = document.createElement('button')
     button.type = 'button'
     button.textContent = printable(name, 40)
-    button.addEventListener('click', () => this.#sortBy(column))
+    button.addEventListener('click', () => {
+      const { column: sorted, descending } = this.#order
+      const isNumber = FIGURES.some(({ id }) => id === column)
+      this.#onSort({ column, descending: sorted === column ? !descending : isNumber })
+    })
     cell.append(button)
     return cell
   }
 
-  #sortBy (column) {
-    const isNumber = FIGURES.some(({ id }) => id === column)
-    const same = this.#sort.column === column
-    this.#sort = { column, descending: same ? !this.#sort.descending : isNumber }
-    this.#showSort()
-    this.#show()
+  /** The sort that applies to the present columns. */
+  get #order () {
+    const { column } = this.#sort
+    const exists = FIGURES.some(({ id }) => id === column) || this.#by.includes(column)
+    return exists ? this.#sort : { column: 'value', descending: true }
   }
 
   #showSort () {
+    const { column, descending } = this.#order
     for (const cell of this.#head.querySelectorAll('th[data-column]')) {
-      const sorted = cell.dataset.column === this.#sort.column
-      if (sorted) cell.setAttribute('aria-sort', this.#sort.descending ? 'descending' : 'ascending')
+      if (cell.dataset.column === column) cell.setAttribute('aria-sort', descending ? 'descending' : 'ascending')
       else cell.removeAttribute('aria-sort')
     }
   }
 
   #show () {
-    const lines = this.#lines.filter(({ labels }) => this.#passes(labels)).sort((a, b) => this.#compare(a, b))
+    const order = this.#order
+    const lines = this.#lines.filter(({ labels }) => this.#passes(labels)).sort((a, b) => compare(a, b, order))
     const focused = document.activeElement
     const shown = new Set()
     lines.forEach((line, i) => {
@@ -137,61 +155,51 @@ export class Table {
     return this.#filter === '' || Object.values(labels).some((value) => value.toLowerCase().includes(this.#filter))
   }
 
-  #compare (a, b) {
-    const { column, descending } = this.#sort
-    const sign = descending ? -1 : 1
-    if (column === 'rate') return sign * ((a.rate ?? -1) - (b.rate ?? -1)) || b.value - a.value
-    if (column === 'value' || column === 'share') return sign * (a.value - b.value)
-    const [left, right] = [a.labels[column] ?? '', b.labels[column] ?? '']
-    return sign * left.localeCompare(right, 'en', { numeric: true }) || b.value - a.value
-  }
-
   #row (line) {
     let row = this.#rows.get(line.key)
-    if (row === undefined) {
+    if (row?.next !== line.next) {
+      row?.element.remove()
       row = this.#newRow(line)
       this.#rows.set(line.key, row)
     }
     return row
   }
 
-  #newRow ({ labels, expandable }) {
-    const element = document.createElement('tr')
+  #newRow ({ labels, next }) {
+    const row = element('tr', 'row')
     const isOverflow = 'hypertrace_overflow' in labels
-    const names = isOverflow ? ['hypertrace_overflow', ...this.#by.slice(1)] : this.#by
-    names.forEach((label, i) => {
-      const cell = document.createElement(i === 0 ? 'th' : 'td')
-      if (i === 0) cell.scope = 'row'
-      cell.className = 'name'
+    this.#by.forEach((label, i) => {
+      const cell = i === 0 ? element('th', 'rowheader', 'name') : element('td', 'cell', 'name')
       const name = isOverflow ? (i === 0 ? 'Overflow: maximum of series reached' : '') : nameOf(label, labels[label])
-      const text = expandable && i === 0 ? document.createElement('button') : document.createElement('bdi')
-      if (expandable && i === 0) text.type = 'button'
+      const isButton = next !== null && i === 0
+      const text = document.createElement(isButton ? 'button' : 'bdi')
+      if (isButton) text.type = 'button'
       text.append(...breakable(name, label))
-      text.classList.toggle('missing', labels[label] === undefined && !isOverflow)
-      if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], MAX_TITLE_LENGTH)
+      cell.classList.toggle('missing', labels[label] === undefined && !isOverflow)
+      if (isOverflow) cell.title = this.#help('overflow')
+      else if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], MAX_TITLE_LENGTH)
       cell.append(text)
-      element.append(cell)
+      row.append(cell)
     })
-    if (expandable) {
-      element.className = 'expandable'
-      element.addEventListener('click', () => {
-        if (document.getSelection().isCollapsed) this.#onOpen(labels)
-      })
-    }
-    const figures = FIGURES.map(({ id }) => {
-      const cell = element.insertCell()
-      cell.className = `number ${id}`
-      return cell
-    })
+    const [rateCell, valueCell, share] = FIGURES.map(({ id }) => element('td', 'cell', `number ${id}`))
     const bar = document.createElement('span')
     bar.className = 'share-bar'
     const text = document.createElement('span')
-    figures[2].append(bar, text)
+    share.append(bar, text)
     const spark = new Spark()
-    const trend = element.insertCell()
-    trend.className = 'trend'
+    const trend = element('td', 'cell', 'trend')
     trend.append(spark.root)
-    return { element, rate: figures[0], value: figures[1], share: text, bar, spark }
+    const more = element('td', 'cell', 'more')
+    row.append(rateCell, valueCell, share, trend, more)
+    if (next !== null) {
+      more.append(chevron())
+      row.className = 'expandable'
+      row.title = `Show: ${next}`
+      row.addEventListener('click', () => {
+        if (document.getSelection().isCollapsed) this.#onOpen(labels)
+      })
+    }
+    return { element: row, next, rate: rateCell, value: valueCell, share: text, bar, spark, trend }
   }
 
   #fill (row, line) {
@@ -202,8 +210,35 @@ export class Table {
     setText(row.share, percent(share))
     row.bar.style.setProperty('--share', share.toFixed(4))
     row.element.classList.toggle('idle', line.rate === 0)
-    row.spark.draw(line.points, now, span)
+    const highest = row.spark.draw(line.points, now, span)
+    row.trend.title = `The last ${duration(span)}, from 0 to ${rate(highest)}/s`
+    const mean = line.points.at(-1)?.span
+    row.rate.title = mean === undefined ? '' : `${meanSeconds(mean)} mean`
   }
+}
+
+/** Orders two lines; equal ones by total. */
+function compare (a, b, { column, descending }) {
+  const sign = descending ? -1 : 1
+  if (column === 'rate') return sign * ((a.rate ?? -1) - (b.rate ?? -1)) || b.value - a.value
+  if (column === 'value' || column === 'share') return sign * (a.value - b.value)
+  const [left, right] = [a.labels[column] ?? '', b.labels[column] ?? '']
+  return sign * left.localeCompare(right, 'en', { numeric: true }) || b.value - a.value
+}
+
+/** Creates an element of the table. */
+function element (name, role, className = '') {
+  const created = document.createElement(name)
+  created.setAttribute('role', role)
+  created.className = className
+  return created
+}
+
+function chevron () {
+  const mark = document.createElement('span')
+  mark.setAttribute('aria-hidden', 'true')
+  mark.textContent = '›'
+  return mark
 }
 
 /** Returns the text of a label's value. */

@@ -1,18 +1,23 @@
-// The state of the table: the labels that calls are summed by, and the filters. Pure. The state is in
-// the URL, so that the browser's Back button and links work.
+// The state of the table: the labels that calls are summed by, the order of the rows, and the filters.
+// Pure. The state is in the URL, so that the browser's Back button, links and a reload work.
 
 /**
- * @typedef {{ view: string, filters: [string, string][] }} State the empty value of a filter stands for calls without the label
- * @typedef {{ id: string, name: string, by: string[] }} View
+ * @typedef {{ column: string, descending: boolean }} Sort
+ * @typedef {{ view: string, sort: Sort, filters: [string, string][] }} State the empty value of a filter
+ *   stands for calls without the label
+ * @typedef {{ id: string, name: string, by: string[], key?: string }} View `key`: the view needs this label
  */
 
-/** The initial state. */
-export const INITIAL = { view: 'function', filters: [] }
+const DEFAULT_SORT = { column: 'value', descending: true }
 
+/** The initial state. */
+export const INITIAL = { view: 'function', sort: DEFAULT_SORT, filters: [] }
+
+/** @type {View[]} */
 const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
   { id: 'site', name: 'Call sites', by: ['caller_functionname', 'caller_filename', 'id'] },
-  { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'] },
+  { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
@@ -25,7 +30,7 @@ const PROP = /^(object|parent_object|caller)_props_/
  * Returns the views of a state. A label with a filter has one value and needs no column; a view without
  * columns is left out.
  *
- * @param {string[]} labels the labels of the server
+ * @param {string[]} labels the labels that some series has
  * @param {State} state
  * @param {(label: string) => string} heading
  * @returns {View[]}
@@ -34,7 +39,10 @@ export function viewsOf (labels, state, heading) {
   const props = labels.filter((label) => PROP.test(label))
   const all = [...VIEWS, ...props.map((label) => ({ id: label, name: heading(label), by: [label] }))]
   const isOpen = (label) => labels.includes(label) && !state.filters.some(([name]) => name === label)
-  return all.map((view) => ({ ...view, by: view.by.filter(isOpen) })).filter(({ by }) => by.length > 0)
+  return all
+    .filter(({ key }) => key === undefined || isOpen(key))
+    .map((view) => ({ ...view, by: view.by.filter(isOpen) }))
+    .filter(({ by }) => by.length > 0)
 }
 
 /**
@@ -50,9 +58,9 @@ export function viewsOf (labels, state, heading) {
 export function drillDown (state, by, row, labels) {
   if ('hypertrace_overflow' in row) return null
   const filters = [...state.filters, ...by.map((label) => [label, row[label] ?? ''])]
-  const [next] = viewsOf(labels, { view: '', filters }, String)
+  const [next] = viewsOf(labels, { ...state, filters }, String)
   if (next === undefined) return null
-  const drilled = { view: next.id, filters }
+  const drilled = { ...state, view: next.id, filters }
   return toHash(drilled).length > MAX_HASH_LENGTH ? null : drilled
 }
 
@@ -62,18 +70,22 @@ export function without (state, label) {
 }
 
 /** Returns the query string of a summary. */
-export function queryOf (by, filters, limit) {
+export function queryOf (by, filters, limit, search = '') {
   const query = new URLSearchParams()
   if (by.length > 0) query.set('by', by.join(','))
   query.set('limit', limit)
+  if (search !== '') query.set('search', search)
   for (const [label, value] of filters) query.set(label, value)
   return query.toString()
 }
 
 /** Returns the URL's fragment for a state. */
-export function toHash ({ view, filters }) {
-  if (view === INITIAL.view && filters.length === 0) return '#'
-  return '#?' + new URLSearchParams([['view', view], ...filters])
+export function toHash ({ view, sort, filters }) {
+  const order = (sort.descending ? '-' : '') + sort.column
+  const pairs = view === INITIAL.view ? [] : [['view', view]]
+  if (order !== '-value') pairs.push(['sort', order])
+  if (pairs.length + filters.length === 0) return '#'
+  return '#?' + new URLSearchParams([...pairs, ...filters])
 }
 
 /**
@@ -84,8 +96,11 @@ export function toHash ({ view, filters }) {
 export function fromHash (hash) {
   if (hash === '' || hash === '#') return INITIAL
   if (!hash.startsWith('#?')) return null
-  const pairs = [...new URLSearchParams(hash.slice(2))]
-  const view = pairs.find(([name]) => name === 'view')?.[1] ?? INITIAL.view
-  const filters = new Map(pairs.filter(([name]) => name !== 'view'))
-  return { view, filters: [...filters] }
+  const { view = INITIAL.view, sort, ...filters } = Object.fromEntries(new URLSearchParams(hash.slice(2)))
+  const order = /^(-?)(.+)$/.exec(sort ?? '')
+  return {
+    view,
+    sort: order === null ? DEFAULT_SORT : { column: order[2], descending: order[1] === '-' },
+    filters: Object.entries(filters)
+  }
 }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
+    OnComplete,
     encoder::{Chunk, PageEncoder},
     io_timeout::Progress,
     permits::Permit,
@@ -49,7 +50,8 @@ pub(crate) struct ResponseBody {
     /// `ready` is the whole body, whose length is announced.
     has_length: bool,
     progress: Option<Rc<Progress>>,
-    /// Held until the body is dropped.
+    on_complete: Option<OnComplete>,
+    /// Held until the socket has accepted the last byte.
     permits: Vec<Permit>,
 }
 
@@ -95,6 +97,7 @@ impl ResponseBody {
             rest: None,
             has_length: true,
             progress: None,
+            on_complete: None,
             permits: Vec::new(),
         }
     }
@@ -136,12 +139,17 @@ impl ResponseBody {
         Ok(())
     }
 
+    /// Has a function called when the socket has accepted the last byte.
+    pub(crate) fn on_complete(&mut self, on_complete: Option<OnComplete>) {
+        self.on_complete = on_complete;
+    }
+
     /// Drops the bytes of a stream, for a response to HEAD. Its length stays unknown.
     pub(crate) fn clear(&mut self) {
         (self.ready, self.rest) = (Bytes::new(), None);
     }
 
-    /// Holds a permit until the body is dropped.
+    /// Holds a permit until the socket has accepted the last byte.
     pub(crate) fn hold(&mut self, permit: Permit) {
         self.permits.push(permit);
     }
@@ -195,7 +203,9 @@ impl Drop for ResponseBody {
         if let Some(progress) = self.progress.take()
             && self.rest.is_none()
         {
-            progress.end_response();
+            // hyper does not read the body of a response to HEAD.
+            let on_complete = self.on_complete.take().filter(|_| self.ready.is_empty());
+            progress.end_response(on_complete, std::mem::take(&mut self.permits));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -18,11 +17,11 @@ use tokio::{
 };
 
 use super::{
-    access::Peer,
-    io_timeout::{Progress, TimeoutIo, Transport},
+    connections::Connection,
+    io_timeout::{TimeoutIo, Transport},
     service::Service,
     shutdown::{Phase, StopFlag, reached, until},
-    tls::{HandshakePermit, MaybeTlsStream, shake_hands},
+    tls::{MaybeTlsStream, SecureContext, shake_hands},
 };
 
 /// The time for which the input of a closed connection is discarded, so that the peer can read the
@@ -44,39 +43,44 @@ impl std::fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// Serves an accepted connection. With a permit it begins with a TLS handshake.
+/// Serves an accepted connection. With a context it begins with a TLS handshake.
 pub(crate) async fn accept(
     stream: TcpStream,
-    peer: IpAddr,
+    connection: Rc<Connection>,
     service: Rc<Service>,
     stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
-    handshake: Option<HandshakePermit>,
+    tls: Option<SecureContext>,
 ) {
-    let stream = match handshake {
+    let stream = match tls {
         None => Some(MaybeTlsStream::Plain(stream)),
-        Some(permit) => {
+        Some(context) => {
             // Boxed so that it does not enlarge the connection's future.
-            let handshake = Box::pin(shake_hands(stream, permit.config()));
-            until(&mut phase, Phase::Stopping, service.limits.handshake, handshake).await.flatten()
+            let handshake = Box::pin(shake_hands(stream, context.config()));
+            let limit = service.limits.handshake;
+            let stream = until(&mut phase, Phase::Stopping, limit, handshake).await.flatten();
+            connection.end_handshake();
+            if stream.is_some() && context.has_client_auth() {
+                connection.admit();
+            }
+            stream
         }
     };
     if let Some(stream) = stream {
-        serve(stream, peer, service, stopping, phase).await;
+        serve(stream, connection, service, stopping, phase).await;
     }
 }
 
 /// Serves a connection until its peer, a limit or the shutdown closes it.
 pub(crate) async fn serve<T: Transport>(
     transport: T,
-    peer: IpAddr,
+    connection: Rc<Connection>,
     service: Rc<Service>,
     stopping: StopFlag,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = &service.limits;
-    let progress = Progress::new(limits);
-    let peer = Peer::new(peer, phase.clone());
+    let progress = Rc::clone(&connection.progress);
     let io = TokioIo::new(TimeoutIo::new(transport, Rc::clone(&progress), stopping.clone()));
     let mut builder = http1::Builder::new();
     builder
@@ -88,18 +92,18 @@ pub(crate) async fn serve<T: Transport>(
 
     let respond = service_fn(|request: Request<Incoming>| {
         let (service, progress, stopping) = (&service, &progress, &stopping);
-        let peer = &peer;
+        let connection = &*connection;
         // hyper moves the future, hence one allocation for each request.
         Box::pin(async move {
             if stopping.is_set() {
                 return Err(Stopped);
             }
             let deadline = progress.begin_response(Instant::now());
-            let response = service.respond(request, deadline, peer).await;
+            let response = service.respond(request, deadline, connection).await;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })
     });
-    let mut connection = builder.serve_connection(io, respond);
+    let mut http = builder.serve_connection(io, respond);
 
     let is_complete = {
         let mut stop = pin!(reached(&mut phase, Phase::Stopping));
@@ -107,9 +111,9 @@ pub(crate) async fn serve<T: Transport>(
         poll_fn(|cx| {
             if !is_stopping && stop.as_mut().poll(cx).is_ready() {
                 is_stopping = true;
-                Pin::new(&mut connection).graceful_shutdown();
+                Pin::new(&mut http).graceful_shutdown();
             }
-            match connection.poll_without_shutdown(cx) {
+            match http.poll_without_shutdown(cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(())) => Poll::Ready(true),
                 Poll::Ready(Err(error)) => Poll::Ready(error.is_parse()),
@@ -118,7 +122,7 @@ pub(crate) async fn serve<T: Transport>(
         .await
     };
     if is_complete && !progress.is_answering() {
-        let mut io = connection.into_parts().io.into_inner();
+        let mut io = http.into_parts().io.into_inner();
         until(&mut phase, Phase::Stopping, LINGER, lingering_close(&mut io)).await;
     }
 }

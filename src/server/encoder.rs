@@ -98,8 +98,8 @@ impl PageEncoder {
                     member.finish(&self.text, &cache, &mut out)?;
                     return Ok(Chunk { bytes: out.into(), more: false });
                 }
-                Step::Range { number, version } => {
-                    let range = member.range(&self.text, version.is_some(), &mut out)?;
+                Step::Range { number, is_end, version } => {
+                    let range = member.range(&self.text, is_end, &mut out)?;
                     if let (Some(range), Some(version)) = (range, version) {
                         cache.insert(number, version, range);
                     }

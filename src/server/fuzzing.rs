@@ -8,8 +8,13 @@ use tokio::{
 };
 
 use super::{
-    Source, access::AccessPolicy, connection, io_timeout::Transport, limits::Limits,
-    service::Service, shutdown::Shutdown,
+    Source,
+    access::{AccessPolicy, Peer},
+    connection,
+    io_timeout::Transport,
+    limits::Limits,
+    service::Service,
+    shutdown::Shutdown,
 };
 
 /// More bytes than any response of a fuzzed source.
@@ -28,9 +33,14 @@ pub fn responses(source: Arc<dyn Source>, writes: &[&[u8]]) -> Vec<u8> {
         let (mut client, server) = duplex(PIPE_BYTES);
         let shutdown = Shutdown::new();
         let service = Rc::new(Service::new(source, Limits::default(), AccessPolicy::default()));
+        let local = Ipv4Addr::LOCALHOST.into();
+        let peer = Peer::new(local, local, shutdown.subscribe());
+        let Some((connection, _guard)) = service.connections.open(peer, false) else {
+            return Vec::new();
+        };
         let serving = connection::serve(
             server,
-            Ipv4Addr::LOCALHOST.into(),
+            connection,
             service,
             shutdown.stopping(),
             shutdown.subscribe(),

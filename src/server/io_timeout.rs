@@ -19,7 +19,7 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{limits::Limits, shutdown::StopFlag};
+use super::{OnComplete, limits::Limits, permits::Permit, shutdown::StopFlag};
 
 /// The byte stream of a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -49,11 +49,17 @@ enum Stage {
 
 /// The progress of one connection, shared by its stream and its response bodies.
 pub(crate) struct Progress {
+    opened: Instant,
     stage: Cell<Stage>,
+    /// The end of the last response, or the start of the connection.
+    silent: Cell<Instant>,
     /// Bytes of the next request were read while a request was being answered.
     has_next: Cell<bool>,
     /// A write has been without progress since this time.
     stalled: Cell<Option<Instant>>,
+    on_complete: Cell<Option<OnComplete>>,
+    /// The permits of the response, held until the socket has accepted its last byte.
+    permits: Cell<Vec<Permit>>,
     head: Duration,
     stall: Duration,
     response: Duration,
@@ -61,10 +67,15 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(limits: &Limits) -> Rc<Self> {
+        let now = Instant::now();
         Rc::new(Self {
+            opened: now,
+            silent: Cell::new(now),
             stage: Cell::new(Stage::Idle),
             has_next: Cell::new(false),
             stalled: Cell::new(None),
+            on_complete: Cell::new(None),
+            permits: Cell::default(),
             head: limits.head,
             stall: limits.stall,
             response: limits.response,
@@ -77,11 +88,29 @@ impl Progress {
         now + self.response
     }
 
-    /// Records that the whole response was handed to hyper.
-    pub(crate) fn end_response(&self) {
+    /// Records that the whole response was handed to hyper. When the socket has accepted its last byte,
+    /// `on_complete` is called and the permits are dropped.
+    pub(crate) fn end_response(&self, on_complete: Option<OnComplete>, permits: Vec<Permit>) {
         if let Stage::Answering(since) = self.stage.get() {
             self.stage.set(Stage::Flushing(since));
+            self.on_complete.set(on_complete);
+            self.permits.set(permits);
         }
+    }
+
+    /// Returns the start of the connection.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Returns the time since which no request has been answered; `None` while one is.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        (!self.is_answering()).then_some(self.silent.get())
+    }
+
+    /// Returns the time since which the client has accepted no byte that is ready for it.
+    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+        self.stalled.get()
     }
 
     /// Returns whether a response is unfinished.
@@ -100,6 +129,11 @@ impl Progress {
     fn flushed(&self, now: Instant) {
         self.stalled.set(None);
         if matches!(self.stage.get(), Stage::Flushing(_)) {
+            if let Some(on_complete) = self.on_complete.take() {
+                on_complete();
+            }
+            self.permits.take();
+            self.silent.set(now);
             let has_next = self.has_next.take();
             self.stage.set(if has_next { Stage::Head(now) } else { Stage::Idle });
         }

@@ -25,13 +25,13 @@ use tokio::{
 use super::{
     Source,
     accept::Acceptor,
-    access::AccessPolicy,
+    access::{AccessPolicy, Peer},
     connection,
     limits::Limits,
     panics,
     service::Service,
     shutdown::{Phase, Shutdown, reached, until},
-    tls::{CurrentContext, Handshakes, SecureContext},
+    tls::{CurrentContext, SecureContext},
 };
 
 /// The name of a server's thread.
@@ -217,9 +217,8 @@ fn run(
     phase: watch::Receiver<Phase>,
 ) {
     let service = Rc::new(service());
-    let handshakes = tls.map(|context| Handshakes::new(context, service.limits.handshakes));
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, serve(acceptor, service, handshakes, shared, phase));
+    tasks.block_on(&runtime, serve(acceptor, service, tls, shared, phase));
     drop(tasks);
     drop(runtime);
 }
@@ -227,37 +226,36 @@ fn run(
 async fn serve(
     mut acceptor: Acceptor,
     service: Rc<Service>,
-    handshakes: Option<Rc<Handshakes>>,
+    tls: Option<Arc<CurrentContext>>,
     shared: &Shared,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = service.limits.clone();
     let stopping = shared.shutdown.stopping();
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let accept_all = async {
         loop {
             let (stream, peer) = acceptor.accept().await;
             // The set keeps the results of finished connections until they are taken.
-            while connections.try_join_next().is_some() {}
-            if connections.len() >= limits.connections || stopping.is_set() {
+            while tasks.try_join_next().is_some() {}
+            if stopping.is_set() {
                 continue;
             }
-            prepare(&stream, &limits);
-            let (service, stopping) = (Rc::clone(&service), stopping.clone());
             let phase = shared.shutdown.subscribe();
-            let spawn = |permit| {
-                let ip = peer.ip();
-                connections
-                    .spawn_local(connection::accept(stream, ip, service, stopping, phase, permit))
-            };
-            let Some(handshakes) = &handshakes else {
-                spawn(None);
+            let peer = Peer::of(&stream, peer, phase.clone());
+            let Some((connection, guard)) = service.connections.open(peer, tls.is_some()) else {
                 continue;
             };
-            if handshakes.begin(|permit| spawn(Some(permit))) {
-                // The aborted one counts as a connection until its task has ended.
-                tokio::task::yield_now().await;
-            }
+            prepare(&stream, &limits);
+            let tls = tls.as_ref().map(|context| context.get());
+            let (service, stopping) = (Rc::clone(&service), stopping.clone());
+            let accepted = Rc::clone(&connection);
+            connection.set_task(tasks.spawn_local(async move {
+                let _guard = guard;
+                connection::accept(stream, accepted, service, stopping, phase, tls).await;
+            }));
+            // In a flood of connections, those that were ended close their sockets in between.
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
@@ -267,9 +265,9 @@ async fn serve(
     }
     drop(acceptor);
 
-    let all = async { while connections.join_next().await.is_some() {} };
+    let all = async { while tasks.join_next().await.is_some() {} };
     until(&mut phase, Phase::Cut, limits.stop_grace, all).await;
-    connections.shutdown().await;
+    tasks.shutdown().await;
 }
 
 /// Sets the options of a connection's socket. An error shows at the first read too.

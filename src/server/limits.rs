@@ -19,17 +19,29 @@ pub struct Limits {
     pub stall: Duration,
     /// From the end of a request to the end of its response, however steadily the peer reads. 60 s.
     pub response: Duration,
-    /// Open connections; one more is closed as soon as it is accepted. 1,024: far more than the
+    /// Open connections; one more ends a silent one. 1,024: far more than the
     /// scrapers, agents and people of one process, and at most 16 MiB if each has sent half a request.
     pub connections: usize,
+    /// Open connections of one network. 768: three quarters, so that the clients of one network leave
+    /// some to the others.
+    pub connections_per_network: usize,
+    /// The time without a request after which a connection that was admitted may end for a new one. 1 s.
+    pub silence: Duration,
     /// From the acceptance of a connection to the end of its TLS handshake. 10 s.
     pub handshake: Duration,
-    /// TLS handshakes under way; one more aborts the oldest. 128: a handshake takes a few
+    /// TLS handshakes under way; one more ends another. 128: a handshake takes a few
     /// milliseconds, so that only unfinished ones accumulate.
     pub handshakes: usize,
-    /// Scrapes under way; one more gets a 503. 64: each takes about 64 KiB of page and 300 KiB of
-    /// compressor, so that 64 stalled scrapers cost some 20 MB.
+    /// Scrapes under way; one more ends one whose client does not read, or gets a 503. 128: each takes
+    /// about 100 KiB, so that 128 slow clients cost some 13 MB.
     pub scrapes: usize,
+    /// Scrapes under way of one network. 96: three quarters, so that the clients of one network leave
+    /// some to the others.
+    pub scrapes_per_network: usize,
+    /// Summaries under way. 2: each takes memory and time in proportion to the number of series.
+    pub summaries: usize,
+    /// Requests that wait for the permit of a summary; one more gets a 503. 64.
+    pub waiting_summaries: usize,
     /// Pages held in memory as a whole, for HTTP/1.0 clients, which cannot decode chunks; one more
     /// gets a 503. 2.
     pub buffered_pages: usize,
@@ -62,9 +74,14 @@ impl Default for Limits {
             stall: Duration::from_secs(10),
             response: Duration::from_secs(60),
             connections: 1024,
+            connections_per_network: 768,
+            silence: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             handshakes: 128,
-            scrapes: 64,
+            scrapes: 128,
+            scrapes_per_network: 96,
+            summaries: 2,
+            waiting_summaries: 64,
             buffered_pages: 2,
             cache_bytes: 7 * 1024 * 1024,
             cache_idle: Duration::from_secs(600),

@@ -14,13 +14,14 @@
 
 use std::{io::Write as _, time::Duration};
 
-use crate::exposition::Render;
+use crate::exposition::{Format, Render, ScraperId};
 
 mod accept;
 pub mod access;
 mod bind_error;
 mod body;
 mod connection;
+mod connections;
 mod encoder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -48,19 +49,35 @@ pub use self::{
     route::{METRICS_PATH, Route, route},
 };
 
+/// A request for a page.
+#[derive(Clone, Copy, Debug)]
+pub struct ScrapeRequest {
+    /// The time that the page may wait for the JavaScript thread.
+    pub js_timeout: Duration,
+    /// The format that the client prefers.
+    pub format: Format,
+    /// The scraper, if it announces itself.
+    pub scraper: Option<ScraperId>,
+}
+
 /// A page and its content type.
 pub struct Scrape {
     /// The `Content-Type` of the page.
     pub content_type: String,
     /// The page, not yet rendered.
     pub page: Box<dyn Render>,
+    /// Called when the socket has accepted the last byte of the page.
+    pub on_complete: Option<OnComplete>,
 }
+
+/// A function that is called when a page is complete. Runs on the server thread.
+pub type OnComplete = Box<dyn FnOnce() + Send>;
 
 /// The source of the server's pages and summaries.
 pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread without blocking it. May wait for the JavaScript
-    /// thread for at most `js_timeout`; the page then has the figures that need no answer.
-    fn scrape(&self, js_timeout: Duration) -> BoxFuture<'static, Scrape>;
+    /// thread for at most `js_timeout`; the page then has what needs no response.
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape>;
 
     /// Makes the summary of this query string in JSON, or returns what is wrong with the query (see
     /// [`crate::summary`]). Runs and waits as [`Source::scrape`] does.

@@ -1,7 +1,6 @@
-//! The choice of a response's content coding. Pure.
-//!
-//! The content *type* is never negotiated: every scraper reads the text format, and `OpenMetrics`
-//! would rename the counter. So `Accept` is never read.
+//! The choice of a page's format and content coding. Pure.
+
+use crate::exposition::Format;
 
 /// A content coding of a page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,6 +41,41 @@ pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
     if is_gzip { Coding::Gzip } else { Coding::Identity }
 }
 
+/// Chooses a format from the values of a request's `Accept` headers (RFC 9110, 12.5.1).
+///
+/// The protobuf format is chosen if the request names it, with its schema, and gives it a greater weight
+/// than text. `OpenMetrics` is never chosen, as it would rename the counter. Every other request gets
+/// the text format: each scraper reads it.
+#[must_use]
+pub fn format<'a>(values: impl Iterator<Item = &'a [u8]>) -> Format {
+    let (mut protobuf, mut text, mut any) = (None, None, None);
+    for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
+        let Some((name, weight)) = parse(element) else { continue };
+        let slot: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
+            "application/vnd.google.protobuf" if has_schema(element) => &mut protobuf,
+            "text/plain" => &mut text,
+            "text/*" | "*/*" => &mut any,
+            _ => continue,
+        };
+        *slot = Some(slot.map_or(weight, |other| other.max(weight)));
+    }
+    let is_protobuf = protobuf.is_some_and(|weight| weight > text.or(any).unwrap_or(0));
+    if is_protobuf { Format::Protobuf } else { Format::Text }
+}
+
+/// Returns whether a media type has the parameters of the protobuf format.
+fn has_schema(element: &[u8]) -> bool {
+    let is = |name: &str, value: &str| {
+        element.split(|byte| *byte == b';').skip(1).any(|parameter| {
+            let text = std::str::from_utf8(parameter).unwrap_or_default();
+            text.split_once('=').is_some_and(|(key, given)| {
+                key.trim().eq_ignore_ascii_case(name) && given.trim().trim_matches('"') == value
+            })
+        })
+    };
+    is("proto", "io.prometheus.client.MetricFamily") && is("encoding", "delimited")
+}
+
 /// Parses one element of the list into a name and its weight. `None`: it is malformed.
 fn parse(element: &[u8]) -> Option<(&str, Weight)> {
     let mut fields = std::str::from_utf8(element).ok()?.split(';');
@@ -73,6 +107,62 @@ fn thousandths(value: &str) -> Option<Weight> {
 #[cfg(test)]
 mod tests {
     use super::{Coding::*, *};
+
+    const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
+    #[test]
+    fn protobuf_is_chosen_if_it_is_preferred_to_text() {
+        let with = |rest: &str| format!("{PROTOBUF}{rest}");
+        let table = [
+            (String::new(), Format::Text),
+            ("*/*".to_owned(), Format::Text),
+            (with(""), Format::Protobuf),
+            (with(";q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"), Format::Protobuf),
+            // Prometheus 3.5 with and without start timestamps.
+            (
+                with(concat!(
+                    ";q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,",
+                    "application/openmetrics-text;version=0.0.1;q=0.4,",
+                    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,",
+                    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+                )),
+                Format::Protobuf,
+            ),
+            (
+                concat!(
+                    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,",
+                    "application/openmetrics-text;version=0.0.1;q=0.5,",
+                    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,",
+                    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+                )
+                .to_owned(),
+                Format::Text,
+            ),
+            (with(";q=0.3,text/plain;q=0.5"), Format::Text),
+            (with(";q=0.5,text/plain;q=0.5"), Format::Text),
+            (with(";q=0"), Format::Text),
+            (with(";q=0.1,*/*;q=0.2"), Format::Text),
+            (with(";q=0.1,text/plain;q=0,*/*;q=0.2"), Format::Protobuf),
+            ("application/vnd.google.protobuf".to_owned(), Format::Text),
+            (PROTOBUF.replace("delimited", "text"), Format::Text),
+            (PROTOBUF.replace("delimited", "\"delimited\""), Format::Protobuf),
+            (
+                PROTOBUF
+                    .replace(';', " ; ")
+                    .to_uppercase()
+                    .replace(
+                        "IO.PROMETHEUS.CLIENT.METRICFAMILY",
+                        "io.prometheus.client.MetricFamily",
+                    )
+                    .replace("DELIMITED", "delimited"),
+                Format::Protobuf,
+            ),
+        ];
+        for (accept, expected) in table {
+            assert_eq!(format([accept.as_bytes()].into_iter()), expected, "{accept:?}");
+        }
+        assert_eq!(format(std::iter::empty()), Format::Text);
+    }
 
     #[test]
     fn gzip_is_chosen_if_it_is_accepted_and_weighs_no_less_than_identity() {

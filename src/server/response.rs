@@ -1,5 +1,7 @@
 //! Responses other than pages, and the headers that all responses have. Pure.
 
+use std::borrow::Cow;
+
 use hyper::{
     Response, StatusCode,
     header::{
@@ -16,7 +18,6 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 const UNAUTHORIZED: &str = "Unauthorized\n";
 const THROTTLED: &str = "Too many wrong credentials. Try again in a second.\n";
-const FOREIGN_HOST: &str = "This host name is not among the server's allowedHosts.\n";
 
 /// An error response in place of a page.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,11 @@ impl Refusal {
         status: StatusCode::SERVICE_UNAVAILABLE,
         text: "Too many scrapes at once. Try again in a second.\n",
     };
+    /// The bound on summaries is reached.
+    pub(crate) const BUSY_SUMMARIES: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        text: "Too many summaries at once. Try again in a second.\n",
+    };
     /// The bound on buffered pages is reached.
     pub(crate) const BUSY_BUFFERED: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
@@ -64,11 +70,20 @@ impl From<Refusal> for Response<ResponseBody> {
 }
 
 /// Returns a response of a short text.
-pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::new(text));
+pub(crate) fn text(
+    status: StatusCode,
+    text: impl Into<Cow<'static, str>>,
+) -> Response<ResponseBody> {
+    let text = text.into();
+    let is_empty = text.is_empty();
+    let body = match text {
+        Cow::Borrowed(text) => ResponseBody::new(text),
+        Cow::Owned(text) => ResponseBody::new(text),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if !text.is_empty() {
+    if !is_empty {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     }
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
@@ -80,13 +95,24 @@ pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<ResponseB
 /// Returns the response to an unauthorized request. It reveals nothing of the server.
 pub(crate) fn rejection(rejection: Rejection) -> Response<ResponseBody> {
     match rejection {
-        Rejection::Host => text(StatusCode::FORBIDDEN, FOREIGN_HOST),
+        Rejection::Host(name) => text(StatusCode::FORBIDDEN, foreign_host(name.as_deref())),
         Rejection::Throttled => text(StatusCode::TOO_MANY_REQUESTS, THROTTLED),
         Rejection::Credentials(challenge) => {
             let mut response = text(StatusCode::UNAUTHORIZED, UNAUTHORIZED);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             response
         }
+    }
+}
+
+fn foreign_host(name: Option<&str>) -> Cow<'static, str> {
+    match name {
+        Some(name) => format!(
+            "{name} is not a host name of this server. To accept it, set the option \
+             allowedHosts: ['{name}'].\n"
+        )
+        .into(),
+        None => "The Host header has no host name of this server.\n".into(),
     }
 }
 

@@ -1,25 +1,34 @@
 //! The responses that the [`Source`](super::Source) makes: pages and summaries. Server thread only.
 
-use std::time::Instant;
+use std::{hash::BuildHasher as _, time::Instant};
 
 use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode, Version,
     body::Incoming,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue,
+        USER_AGENT, VARY,
+    },
 };
 
 use super::{
-    BoxFuture,
+    BoxFuture, ScrapeRequest,
+    access::Peer,
     body::ResponseBody,
+    connections::Connection,
     encoder::PageEncoder,
     limits::js_timeout,
-    negotiate::{Coding, coding},
+    negotiate::{Coding, coding, format},
     panics::{Panicked, caught, caught_async},
+    permits::Permit,
     response::{Refusal, TEXT},
     service::Service,
 };
+use crate::exposition::ScraperId;
 
+/// The header by which a scraper announces itself. Prometheus, its agent, Alloy and vmagent send it;
+/// browsers and `fetch` do not.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 impl Service {
@@ -28,26 +37,34 @@ impl Service {
         &self,
         request: &Request<Incoming>,
         deadline: Instant,
+        connection: &Connection,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let permit = self.permits.scrape()?;
-        let headers = request.headers();
+        let permit = self.connections.permit_scrape(connection).ok_or(Refusal::BUSY)?;
+        let (headers, method, version) = (request.headers(), request.method(), request.version());
         let timeout = headers.get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
         let coding = coding(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes));
 
+        let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
-        let scrape = run(|| self.source.scrape(js_timeout), deadline).await?;
+        let scraper = timeout.is_some().then(|| self.scraper_id(&connection.peer, headers));
+        let request = ScrapeRequest { js_timeout, format, scraper };
+        let scrape = run(|| self.source.scrape(request), deadline).await?;
         let content_type =
             HeaderValue::try_from(scrape.content_type).map_err(|_| Refusal::FAULT)?;
+        let cache = self.caches.get(format);
         if coding == Coding::Gzip {
-            self.cache.record_use(self.limits.cache_idle);
+            cache.record_use(self.limits.cache_idle);
         }
-        let page = PageEncoder::new(scrape.page, coding, &self.cache);
+        let page = PageEncoder::new(scrape.page, coding, cache);
         let mut body = ResponseBody::first_chunk(page, deadline).await?;
-        body.hold(permit);
+        body.hold(Permit::Scrape(permit));
+        if method != Method::HEAD {
+            body.on_complete(scrape.on_complete);
+        }
         if body.is_stream() {
-            if request.method() == Method::HEAD {
+            if method == Method::HEAD {
                 body.clear();
-            } else if request.version() < Version::HTTP_11 {
+            } else if version < Version::HTTP_11 {
                 // HTTP/1.0 has no chunks, and the end of a connection does not prove completeness.
                 body.hold(self.permits.buffered_page()?);
                 body.buffer().await?;
@@ -57,11 +74,17 @@ impl Service {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         if coding == Coding::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         Ok(response)
+    }
+
+    /// Identifies a scraper by its address and its `User-Agent`.
+    fn scraper_id(&self, peer: &Peer, headers: &HeaderMap) -> ScraperId {
+        let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+        ScraperId(self.hasher.hash_one((peer.address().to_canonical(), agent)))
     }
 
     /// Responds with a summary, or 400 if its query is wrong.
@@ -69,8 +92,9 @@ impl Service {
         &self,
         request: &Request<Incoming>,
         deadline: Instant,
+        connection: &Connection,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let permit = self.permits.scrape()?;
+        let permit = self.permits.summary(&self.connections, connection).await?;
         let query = request.uri().query().unwrap_or_default();
         let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline).await?;
         let (status, content_type, body) = match summary {

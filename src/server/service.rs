@@ -1,7 +1,7 @@
 //! Answers the requests of all connections: routes them, checks access, and dispatches. Server thread
 //! only.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{hash::RandomState, rc::Rc, sync::Arc, time::Instant};
 
 use hyper::{
     Request, Response,
@@ -11,9 +11,10 @@ use hyper::{
 
 use super::{
     Source,
-    access::{AccessControl, AccessPolicy, Peer},
+    access::{AccessControl, AccessPolicy, Rejection},
     body::ResponseBody,
-    gzip::DeflateCache,
+    connections::{Connection, Connections},
+    gzip::PageCaches,
     limits::Limits,
     permits::PermitPools,
     response::{asset, rejection, set_common_headers, text},
@@ -27,8 +28,11 @@ const METHODS: &str = "GET, HEAD";
 pub(crate) struct Service {
     pub(super) source: Arc<dyn Source>,
     pub(crate) limits: Limits,
+    pub(crate) connections: Rc<Connections>,
     pub(super) permits: PermitPools,
-    pub(super) cache: Rc<DeflateCache>,
+    pub(super) caches: PageCaches,
+    /// Hashes what identifies a scraper.
+    pub(super) hasher: RandomState,
     access_control: AccessControl,
 }
 
@@ -36,8 +40,10 @@ impl Service {
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, policy: AccessPolicy) -> Self {
         Self {
             source,
+            connections: Connections::new(limits.clone(), policy.credentials.is_some()),
             permits: PermitPools::new(&limits),
-            cache: Rc::new(DeflateCache::new(limits.cache_bytes)),
+            caches: PageCaches::new(limits.cache_bytes),
+            hasher: RandomState::new(),
             access_control: AccessControl::new(policy, limits.connections),
             limits,
         }
@@ -48,15 +54,31 @@ impl Service {
         &self,
         request: Request<Incoming>,
         deadline: Instant,
-        peer: &Peer,
+        connection: &Connection,
     ) -> Response<ResponseBody> {
         let (route, closes) = dispatch(&request);
-        let mut response = match self.access_control.admit(request.headers(), peer).await {
-            Ok(()) => self.respond_at(route, &request, deadline).await,
+        let mut response = match self.admit(route, &request, connection).await {
+            Ok(()) => self.respond_at(route, &request, deadline, connection).await,
             Err(reason) => rejection(reason),
         };
         set_common_headers(response.headers_mut(), closes);
         response
+    }
+
+    async fn admit(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<(), Rejection> {
+        let (headers, peer) = (request.headers(), &connection.peer);
+        // A malformed request has no certain host, and its response reveals nothing.
+        if !route.closes() {
+            self.access_control.admit_host(headers, peer)?;
+        }
+        self.access_control.admit_credentials(headers, peer).await?;
+        connection.admit();
+        Ok(())
     }
 
     /// Responds to a request that was admitted.
@@ -65,10 +87,15 @@ impl Service {
         route: Route,
         request: &Request<Incoming>,
         deadline: Instant,
+        connection: &Connection,
     ) -> Response<ResponseBody> {
         let mut response = match route {
-            Route::Metrics => self.scrape(request, deadline).await.unwrap_or_else(Into::into),
-            Route::Summary => self.summary(request, deadline).await.unwrap_or_else(Into::into),
+            Route::Metrics => {
+                self.scrape(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
+            Route::Summary => {
+                self.summary(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
             Route::Live(file) => asset(file),
             _ => text(route.status(), route.text()),
         };

@@ -77,7 +77,7 @@ pub struct Calls {
 }
 
 /// The groups beyond `limit`.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Other {
     pub groups: usize,
     #[serde(serialize_with = "number")]
@@ -112,6 +112,7 @@ pub struct Document<'a> {
     #[serde(serialize_with = "number")]
     pub uptime_seconds: f64,
     pub labels: &'a [String],
+    pub used_labels: Vec<&'a str>,
     pub series: SeriesStats,
     pub calls: Calls,
     pub by: Vec<&'a str>,

@@ -11,7 +11,10 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::{document::Row, query::Query};
+use super::{
+    document::{Other, Row},
+    query::Query,
+};
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
     labels::{OVERFLOW, Schema, read_labels},
@@ -76,18 +79,18 @@ impl Grouping {
     #[must_use]
     pub fn new(query: &Query, schema: &Schema) -> Self {
         let names = schema.names();
-        let mut columns: Vec<Column> = Vec::new();
-        for (index, &label) in query.by.iter().enumerate() {
-            let column = entry(&mut columns, part_of(label, schema.props_per_owner()));
-            column.by.push((index, names[label].clone()));
-        }
-        for (label, value) in &query.filters {
-            let column = entry(&mut columns, part_of(*label, schema.props_per_owner()));
-            column.filters.push((names[*label].clone(), value.clone()));
-        }
-        for column in &mut columns {
+        let labels = query.by.iter().copied().chain(query.filters.iter().map(|(label, _)| *label));
+        let columns = by_column(labels, schema).into_iter().map(|(index, labels)| {
+            let mut column = Column::new(index);
+            let by = query.by.iter().enumerate().filter(|(_, label)| labels.contains(label));
+            column.by = by.map(|(at, &label)| (at, names[label].clone())).collect();
+            let filters = query.filters.iter().filter(|(label, _)| labels.contains(label));
+            column.filters =
+                filters.map(|(label, value)| (names[*label].clone(), value.clone())).collect();
             column.absent = column.component("");
-        }
+            column
+        });
+        let columns: Vec<Column> = columns.collect();
         let mut grouped = columns.iter().filter(|column| !column.by.is_empty());
         let single = grouped.next().filter(|_| grouped.next().is_none());
         Self {
@@ -162,10 +165,13 @@ impl Grouping {
     }
 
     /// Returns the groups with the greatest sums in descending order; equal sums in the order of
-    /// their labels.
+    /// their labels. `search` excludes groups without this text in a label value.
+    /// `Other` is the groups beyond `limit`.
     #[must_use]
-    pub fn top(&self, limit: usize) -> Vec<Row> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
+    pub fn top(&self, limit: usize, search: &str) -> (Vec<Row>, Other) {
+        let mut order = self.search(search);
+        let found = order.len();
+        let sum: f64 = order.iter().map(|&group| self.sums[group]).sum();
         let by_sum = |&a: &usize, &b: &usize| self.sums[b].total_cmp(&self.sums[a]).then(a.cmp(&b));
         if order.len() > limit {
             order.select_nth_unstable_by(limit, by_sum);
@@ -173,7 +179,29 @@ impl Grouping {
         }
         let mut rows: Vec<Row> = order.into_iter().map(|group| self.row(group)).collect();
         rows.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.labels.cmp(&b.labels)));
-        rows
+        let shown: f64 = rows.iter().map(|row| row.value).sum();
+        let other = Other { groups: found - rows.len(), value: sum - shown };
+        (rows, other)
+    }
+
+    /// The groups that have this text in a label value.
+    fn search(&self, text: &str) -> Vec<usize> {
+        let groups = 0..self.len();
+        if text.is_empty() {
+            return groups.collect();
+        }
+        let texts: Vec<Vec<bool>> = self.columns.iter().map(|column| column.search(text)).collect();
+        let is_found = |&group: &usize| {
+            self.columns.iter().zip(&texts).any(|(column, texts)| {
+                let component = self.keys[group][column.index];
+                if component >= TEXT {
+                    texts[(component ^ TEXT) as usize]
+                } else {
+                    !column.by.is_empty() && component.to_string().contains(text)
+                }
+            })
+        };
+        groups.filter(is_found).collect()
     }
 
     fn row(&self, group: usize) -> Row {
@@ -190,12 +218,22 @@ impl Grouping {
     }
 }
 
-fn entry(columns: &mut Vec<Column>, index: usize) -> &mut Column {
-    let at = columns.iter().position(|column| column.index == index).unwrap_or_else(|| {
-        columns.push(Column::new(index));
-        columns.len() - 1
-    });
-    &mut columns[at]
+/// Searches a text. Upper and lower case of ASCII letters are equal.
+fn contains(value: &str, text: &str) -> bool {
+    let (value, text) = (value.as_bytes(), text.as_bytes());
+    value.windows(text.len()).any(|run| run.eq_ignore_ascii_case(text))
+}
+
+/// Groups labels by the column that stores them.
+pub fn by_column(
+    labels: impl IntoIterator<Item = usize>,
+    schema: &Schema,
+) -> Vec<(usize, Vec<usize>)> {
+    let mut columns: [Vec<usize>; PARTS] = Default::default();
+    for label in labels {
+        columns[part_of(label, schema.props_per_owner())].push(label);
+    }
+    columns.into_iter().enumerate().filter(|(_, labels)| !labels.is_empty()).collect()
 }
 
 impl Column {
@@ -275,6 +313,12 @@ impl Column {
         self.texts.push(found.clone());
         self.components.insert(found, component);
         component
+    }
+
+    /// Returns, for each entry of `texts`, true if one of its values has this text.
+    fn search(&self, text: &str) -> Vec<bool> {
+        let is_found = |labels: &Labels| labels.iter().any(|(_, value)| contains(value, text));
+        self.texts.iter().map(is_found).collect()
     }
 
     /// The labels of a component.

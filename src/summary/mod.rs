@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `by` | 1 to 8 label names, separated by commas | `object_classname,caller_functionname` |
 //! | `limit` | the most rows, 1 to 1000 | `50` |
+//! | `search` | only rows with this text in a label value; upper and lower case of ASCII letters are equal | all rows |
 //! | the name of a label | only series with this value of the label; empty: without the label | all series |
 //!
 //! Each parameter can be given once. Anything else is answered with status 400 and a sentence.
@@ -23,6 +24,7 @@
 //!   "startTimeSeconds": 1760000000.25,
 //!   "uptimeSeconds": 61.5,
 //!   "labels": ["object_classname", "caller_functionname", "caller_filename", "id"],
+//!   "usedLabels": ["object_classname", "caller_functionname", "caller_filename"],
 //!   "series": { "used": 600, "limit": 50000, "collapsed": 0, "overflowed": 0, "expired": 0 },
 //!   "calls": { "total": 225600, "matched": 225600 },
 //!   "by": ["object_classname", "caller_functionname"],
@@ -43,7 +45,8 @@
 //!   since the start, by a monotonic clock. A rate is a difference of values divided by a difference
 //!   of `uptimeSeconds`.
 //! - `labels`: the labels that `by` and filters accept. `hypertrace_overflow` is not one of them: only
-//!   the row of the overflow series has it.
+//!   the row of the overflow series has it. `usedLabels`: those that at least one series has. Beyond
+//!   1,000 property sets of an owner, all its labels are among them.
 //! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
 //!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
 //!   that were removed because they were idle. No value of the document contains the counts of expired
@@ -51,7 +54,7 @@
 //! - `calls`: `total`: the sum over all series; `matched`: the sum over those that pass the filters.
 //!   Whole numbers, exact below 2⁵³.
 //! - `rows`: groups in descending order of `value`. A label that no series of the group has is left
-//!   out. `other`: the groups that `limit` excluded.
+//!   out. `other`: the groups that `limit` excluded, after `search`.
 //! - `eventLoop`: `answering`: true if the event loop answered in time; `lagSeconds`: the delay of its
 //!   answer so far; `sampleAgeSeconds`: the age of the last sample.
 //! - `process`: `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
@@ -62,18 +65,20 @@ mod grouping;
 mod query;
 #[cfg(test)]
 mod tests;
+mod used_labels;
 
 use std::{ops::ControlFlow, sync::Arc};
 
 use self::{
-    document::{Calls, Document, Other, SCHEMA},
+    document::{Calls, Document, SCHEMA},
     grouping::Grouping,
+    used_labels::UsedLabels,
 };
 pub use self::{
     document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
 };
-use crate::counter::{PageReader, TraceCounter};
+use crate::counter::{SlotPin, TraceCounter};
 
 /// How many series one step sums. The counter's lock and the server thread are held for one step,
 /// about 50 µs.
@@ -83,9 +88,10 @@ const STEP_SERIES: u32 = 4096;
 pub struct Summary {
     /// Keeps slots and fragments from being reused between two steps. Series that it visits do not
     /// count as shown on a page.
-    reader: PageReader,
+    pin: SlotPin,
     query: Query,
     grouping: Grouping,
+    used_labels: UsedLabels,
     /// The slot of the next step; `None` after the last.
     next: Option<u32>,
 }
@@ -95,7 +101,8 @@ impl Summary {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
         let grouping = Grouping::new(&query, counter.schema());
-        Self { reader: PageReader::new(counter), query, grouping, next: Some(0) }
+        let used_labels = UsedLabels::new(counter.schema());
+        Self { pin: SlotPin::new(counter), query, grouping, used_labels, next: Some(0) }
     }
 
     /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
@@ -103,9 +110,10 @@ impl Summary {
     pub fn step(&mut self) -> bool {
         let Some(from) = self.next else { return false };
         let mut left = STEP_SERIES;
-        let grouping = &mut self.grouping;
-        self.next = self.reader.counter().visit(from, |series| {
+        let Self { grouping, used_labels, .. } = self;
+        self.next = self.pin.counter().visit(from, |series| {
             grouping.add(&series);
+            used_labels.add(&series);
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -116,22 +124,22 @@ impl Summary {
     #[must_use]
     pub fn into_json(mut self, runtime: &RuntimeStats) -> Vec<u8> {
         while self.step() {}
-        let counter = self.reader.counter();
+        let counter = self.pin.counter();
         let names = counter.schema().names();
         let Grouping { total, matched, .. } = self.grouping;
-        let rows = self.grouping.top(self.query.limit);
-        let shown: f64 = rows.iter().map(|row| row.value).sum();
+        let (rows, other) = self.grouping.top(self.query.limit, &self.query.search);
         let document = Document {
             schema: SCHEMA,
             metric: counter.name(),
             start_time_seconds: runtime.start_time,
             uptime_seconds: runtime.uptime,
             labels: names,
+            used_labels: self.used_labels.names(),
             series: counter.stats().into(),
             calls: Calls { total, matched },
             by: self.query.by.iter().map(|&label| names[label].as_str()).collect(),
-            other: Other { groups: self.grouping.len() - rows.len(), value: matched - shown },
             rows,
+            other,
             event_loop: &runtime.event_loop,
             process: &runtime.process,
         };

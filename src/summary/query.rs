@@ -25,6 +25,9 @@ pub struct Query {
     pub filters: Vec<(usize, String)>,
     /// The most rows to return, 1 to [`MAX_LIMIT`].
     pub limit: usize,
+    /// The text that a label value of each row must contain. Upper and lower case of ASCII letters
+    /// are equal.
+    pub search: String,
 }
 
 /// A fault of a query. Its message contains at most 40 characters of the query.
@@ -34,7 +37,7 @@ pub enum QueryError {
     Encoding,
     /// A parameter is given twice.
     Duplicate(String),
-    /// A parameter is neither `by` nor `limit` nor a label.
+    /// A parameter is neither `by` nor `limit` nor `search` nor a label.
     Unknown(String),
     /// `by` has no label, too many, the same one twice, or a name that is not a label.
     By(String),
@@ -49,7 +52,9 @@ impl fmt::Display for QueryError {
             Self::Duplicate(name) => write!(f, "{:?} is given twice.", short(name)),
             Self::Unknown(name) => {
                 write!(f, "There is no parameter {:?}. ", short(name))?;
-                f.write_str("Use \"by\", \"limit\", or the name of a label to filter by.")
+                f.write_str(
+                    "Use \"by\", \"limit\", \"search\", or the name of a label to filter by.",
+                )
             }
             Self::By(given) => write!(
                 f,
@@ -71,7 +76,12 @@ fn short(text: &str) -> String {
 
 impl Default for Query {
     fn default() -> Self {
-        Self { by: DEFAULT_BY.to_vec(), filters: Vec::new(), limit: DEFAULT_LIMIT }
+        Self {
+            by: DEFAULT_BY.to_vec(),
+            filters: Vec::new(),
+            limit: DEFAULT_LIMIT,
+            search: String::new(),
+        }
     }
 }
 
@@ -93,6 +103,7 @@ impl Query {
             match &*name {
                 "by" => parsed.by = parse_by(&value, schema)?,
                 "limit" => parsed.limit = parse_limit(&value)?,
+                "search" => parsed.search = value.into_owned(),
                 label => {
                     let index = label_index(label, schema)
                         .ok_or_else(|| QueryError::Unknown(label.to_owned()))?;
@@ -173,16 +184,16 @@ mod tests {
     #[test]
     fn an_empty_query_groups_by_class_and_function() {
         for query in ["", "&", "&&"] {
-            assert_eq!(parse(query), Ok(Query { by: vec![0, 1], filters: vec![], limit: 50 }));
+            assert_eq!(parse(query), Ok(Query::default()));
         }
     }
 
     #[test]
     fn labels_limit_and_filters_are_parsed() {
-        let query =
-            "by=caller_filename,object_props_p&limit=1000&object_classname=A%26+%2B%C3%A9&id=";
+        let query = "by=caller_filename,object_props_p&limit=1000&object_classname=A%26+%2B%C3%A9&id=&search=+x";
         let filters = vec![(0, "A& +é".to_owned()), (3, String::new())];
-        assert_eq!(parse(query), Ok(Query { by: vec![2, 7], filters, limit: 1000 }));
+        let search = " x".to_owned();
+        assert_eq!(parse(query), Ok(Query { by: vec![2, 7], filters, limit: 1000, search }));
     }
 
     #[test]

@@ -73,6 +73,8 @@ fn a_summary_has_its_documented_text() {
         r#""uptimeSeconds":61.5,"labels":["object_classname","caller_functionname","#,
         r#""caller_filename","id","parent_object_classname","object_id","parent_object_id","#,
         r#""object_props_p","parent_object_props_p","caller_props_p"],"#,
+        r#""usedLabels":["object_classname","caller_functionname","caller_filename","id","#,
+        r#""parent_object_classname","object_id","parent_object_id","object_props_p"],"#,
         r#""series":{"used":6,"limit":100,"collapsed":0,"overflowed":0,"expired":0},"#,
         r#""calls":{"total":17,"matched":14},"by":["caller_functionname"],"#,
         r#""rows":[{"labels":{"caller_functionname":"get"},"value":9}],"#,
@@ -133,6 +135,69 @@ fn the_overflow_series_has_its_own_row() {
     let expected = r#""rows":[{"labels":{"hypertrace_overflow":"true"},"value":3}]"#;
     assert!(found.starts_with(expected), "{found}");
     thread.leave(&counter);
+}
+
+#[test]
+fn a_search_finds_text_in_any_value_and_ignores_case() {
+    let (counter, thread) = counted(&["p"], 100, &SETS);
+    // The sum of the first row, and of the groups beyond it.
+    let table = [
+        ("", 8.0, (3, 9.0)),
+        ("HYPER", 8.0, (2, 6.0)),
+        ("2", 4.0, (0, 0.0)),
+        ("ABC", 2.0, (0, 0.0)),
+        ("h", 8.0, (3, 9.0)),
+        ("dhtx", 0.0, (0, 0.0)),
+        ("core.js", 0.0, (0, 0.0)),
+    ];
+    for (search, first, other) in table {
+        let query = format!("by=object_classname,object_id&limit=1&search={search}");
+        let expected = format!(r#","other":{{"groups":{},"value":{}}}"#, other.0, other.1);
+        let found = rows(&counter, &query);
+        assert!(found.ends_with(&expected), "{search}: {found}");
+        let value = format!(r#""value":{first}}}],"#);
+        assert!(found.contains(&value) || first == 0.0, "{search}: {found}");
+        assert_eq!(found.starts_with(r#""rows":[],"#), first == 0.0, "{search}: {found}");
+    }
+    thread.leave(&counter);
+}
+
+fn used_labels(counter: &Arc<TraceCounter>) -> String {
+    let text = json(counter, "", &RuntimeStats::default());
+    let (_, rest) = text.split_once(r#""usedLabels":["#).expect("used labels");
+    rest.split_once(']').expect("the end of the array").0.replace('"', "")
+}
+
+#[test]
+fn used_labels_are_those_that_some_series_has() {
+    let (counter, thread) = counted(&["p", "q"], 100, &[(&["A", "f", "", "", "", "1"], 1)]);
+    assert_eq!(used_labels(&counter), "object_classname,caller_functionname,object_id");
+    thread.leave(&counter);
+
+    let sets: [(&[&str], u32); 3] = [
+        (&["A", "", "a.js", "", "", "x", "", "", "y"], 1),
+        (&["A", "", "a.js", "", "B", "", "", "", "", "y"], 1),
+        (&["A", "", "a.js", "", "B", "", "7", "", "", "", "", "", "z"], 1),
+    ];
+    let (counter, thread) = counted(&["p", "q"], 100, &sets);
+    let expected = "object_classname,caller_filename,parent_object_classname,object_id,\
+                    parent_object_id,object_props_q,parent_object_props_p,caller_props_q";
+    assert_eq!(used_labels(&counter), expected);
+    thread.leave(&counter);
+}
+
+#[test]
+fn beyond_1000_property_sets_all_labels_of_an_owner_count_as_used() {
+    for (sets, expected) in [(1000, "object_props_p"), (1001, "object_props_p,object_props_q")] {
+        let counter = Arc::new(counter_with(&["p", "q"], 20_000));
+        let mut thread = Thread::join(&counter);
+        for value in 0..sets {
+            let slot = counter.intern(["", "", "", "", "", "", "", &value.to_string()]).slot;
+            thread.count(&counter, slot);
+        }
+        assert_eq!(used_labels(&counter), expected);
+        thread.leave(&counter);
+    }
 }
 
 #[test]
@@ -198,12 +263,13 @@ proptest! {
         let sets: Vec<(&[&str], u32)> = sets.iter().map(|(set, times)| (&set[..], *times)).collect();
         let (counter, thread) = counted(&["p"], 1000, &sets);
         let filters = filters.into_iter().map(|(at, value)| (at, value.to_owned())).collect();
-        let query = Query { by, filters, limit };
+        let query = Query { by, filters, limit, search: String::new() };
         let expected = sums_of_the_page(&counter, &query);
         let mut summary = Summary::new(Arc::clone(&counter), query);
         while summary.step() {}
-        let rows = summary.grouping.top(limit);
-        prop_assert_eq!(summary.grouping.len(), expected.len());
+        let (rows, other) = summary.grouping.top(limit, "");
+        prop_assert_eq!(rows.len() + other.groups, expected.len());
+        prop_assert_eq!(rows.iter().map(|row| row.value).sum::<f64>() + other.value, expected.values().sum::<f64>());
         prop_assert_eq!(summary.grouping.matched, expected.values().sum::<f64>());
         prop_assert_eq!(rows.len(), expected.len().min(limit));
         prop_assert!(rows.is_sorted_by(|a, b| a.value >= b.value));

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hypertrace_prometheus::exposition::CONTENT_TYPE;
+use hypertrace_prometheus::exposition::Format;
 
 use super::{TIMEOUT, text};
 
@@ -37,8 +37,8 @@ impl Response {
     #[track_caller]
     pub fn assert_page(&self, count: usize) {
         assert_eq!(self.status, 200, "{self:?}");
-        assert_eq!(self.header("content-type"), Some(CONTENT_TYPE));
-        assert_eq!(self.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(self.header("content-type"), Some(Format::Text.content_type()));
+        assert_eq!(self.header("vary"), Some("Accept, Accept-Encoding"));
         assert!(self.header("date").is_some());
         let body = match self.header("content-encoding") {
             None => self.body.clone(),

@@ -14,8 +14,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use hypertrace_prometheus::{
-    exposition::{CHUNK_BYTES, CONTENT_TYPE, CachedVersions, Render, Step},
-    server::{Limits, Scrape, Server, Source, access::AccessPolicy, listen},
+    exposition::{CHUNK_BYTES, CachedVersions, Format, Render, Step},
+    server::{Limits, Scrape, ScrapeRequest, Server, Source, access::AccessPolicy, listen},
 };
 
 use tokio::sync::{
@@ -37,8 +37,8 @@ pub type ScrapeFuture = BoxFuture<'static, Scrape>;
 pub struct FnSource<F>(pub F);
 
 impl<F: Fn(Duration) -> ScrapeFuture + Send + Sync + 'static> Source for FnSource<F> {
-    fn scrape(&self, js_timeout: Duration) -> ScrapeFuture {
-        (self.0)(js_timeout)
+    fn scrape(&self, request: ScrapeRequest) -> ScrapeFuture {
+        (self.0)(request.js_timeout)
     }
 
     /// Returns the query as JSON. The query `bad` is an error, and `fault` panics.
@@ -97,7 +97,11 @@ pub fn lines_in(bytes: usize) -> usize {
 }
 
 pub fn scrape(page: impl Render + 'static) -> Scrape {
-    Scrape { content_type: CONTENT_TYPE.to_owned(), page: Box::new(page) }
+    Scrape {
+        content_type: Format::Text.content_type().to_owned(),
+        page: Box::new(page),
+        on_complete: None,
+    }
 }
 
 pub fn lines(count: usize) -> Lines<impl FnMut(usize) + Send> {

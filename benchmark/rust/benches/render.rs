@@ -38,6 +38,7 @@ fn counter() -> Arc<TraceCounter> {
         schema: Schema::new::<&str>(&[]),
         default_labels: Vec::new(),
         max_series: 2 * SERIES as u32,
+        start_at_zero: true,
         idle_timeout: None,
     };
     let counter = Arc::new(TraceCounter::new(options).expect("valid options"));
@@ -57,7 +58,7 @@ fn counter() -> Arc<TraceCounter> {
 
 /// Renders in chunks, as the server does.
 fn render(counter: &Arc<TraceCounter>, out: &mut Vec<u8>) -> usize {
-    let mut page = Page::new(Arc::clone(counter), Vec::new());
+    let mut page = Page::text(Arc::clone(counter), Vec::new());
     let mut length = 0;
     loop {
         out.clear();
@@ -82,7 +83,7 @@ fn registry() -> Registry {
 
 fn pages(criterion: &mut Criterion) {
     let counter = counter();
-    let text = Page::new(Arc::clone(&counter), Vec::new()).into_bytes();
+    let text = Page::text(Arc::clone(&counter), Vec::new()).into_bytes();
     let mut group = criterion.benchmark_group("a page of 100,000 series");
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.sample_size(10).measurement_time(Duration::from_secs(5));

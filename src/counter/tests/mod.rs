@@ -14,30 +14,31 @@ use super::*;
 use crate::exposition::{Page, Render, Step};
 
 mod laws;
+mod scrapers;
 
-/// A JavaScript thread's side: pages of its own, counted in by slot.
+/// The side of a JavaScript thread: cell blocks of its own, and counts by slot.
 pub(crate) struct Thread {
     shard: ShardId,
-    pages: Vec<Box<[f64]>>,
+    blocks: Vec<Box<[f64]>>,
 }
 
 impl Thread {
     pub(crate) fn join(counter: &TraceCounter) -> Self {
-        Self { shard: counter.open_shard(), pages: Vec::new() }
+        Self { shard: counter.open_shard(), blocks: Vec::new() }
     }
 
     #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
     pub(crate) fn count(&mut self, counter: &TraceCounter, slot: u32) {
         let slot = slot as usize;
-        while self.pages.len() <= slot / CELLS {
-            let mut page = vec![0.0; CELLS].into_boxed_slice();
-            let cells = NonNull::new(page.as_mut_ptr()).expect("a box's memory");
-            // SAFETY: a box's memory stays where it is; `leave` closes the shard before it goes.
+        while self.blocks.len() <= slot / CELLS {
+            let mut block = vec![0.0; CELLS].into_boxed_slice();
+            let cells = NonNull::new(block.as_mut_ptr()).expect("a box's memory");
+            // SAFETY: a box's memory does not move; `leave` closes the shard before it is freed.
             let lent = unsafe { CellBlock::new(cells) };
-            assert!(counter.lend_cells(self.shard, self.pages.len(), lent));
-            self.pages.push(page);
+            assert!(counter.lend_cells(self.shard, self.blocks.len(), lent));
+            self.blocks.push(block);
         }
-        self.pages[slot / CELLS][slot % CELLS] += 1.0;
+        self.blocks[slot / CELLS][slot % CELLS] += 1.0;
     }
 
     pub(crate) fn shard(&self) -> ShardId {
@@ -56,12 +57,14 @@ pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCoun
         schema: Schema::new(allowed_props),
         default_labels: Vec::new(),
         max_series,
+        start_at_zero: true,
         idle_timeout: None,
     })
     .expect("a valid counter")
 }
 
-/// Values in the schema's order: class, function, file, id, parent's class, object id, parent's id.
+/// Returns values in the schema's order: class, function, file, id, parent's class, object id,
+/// parent's id.
 fn site<'a>(class: &'a str, function: &'a str, object_id: &'a str) -> Vec<&'a str> {
     vec![class, function, "f.js", "", "", object_id, ""]
 }
@@ -79,7 +82,7 @@ fn page(counter: &TraceCounter) -> String {
 }
 
 #[test]
-fn values_that_run_together_are_two_series() {
+fn values_with_the_same_concatenation_are_two_series() {
     let counter = counter_with(&[], 100);
     let a = counter.intern(site("Foo", "f", "12"));
     let b = counter.intern(site("Foo1", "f", "2"));
@@ -92,7 +95,7 @@ fn values_that_run_together_are_two_series() {
 }
 
 #[test]
-fn a_label_set_has_one_slot_however_its_values_came() {
+fn trailing_absent_values_change_no_slot() {
     let counter = counter_with(&["a"], 100);
     let full = counter.intern(["A", "f", "f.js", "", "", "1", "", "x", "", ""]);
     assert_eq!(counter.intern(["A", "f", "f.js", "", "", "1", "", "x"]), full);
@@ -221,11 +224,15 @@ fn the_reserve_takes_shortened_label_sets() {
     assert!(shortened.shortened);
     assert_ne!(counter.intern(site("B", "f", "1000")).slot, shortened.slot);
     let known = counter.intern(site("A", "f", "5"));
-    assert_eq!(known, Interned { slot: 5, shortened: false }, "what is known stays as it is");
+    assert_eq!(
+        known,
+        Interned { slot: 5, shortened: false },
+        "a label set that has a series keeps it"
+    );
 }
 
 #[test]
-fn a_page_reads_the_same_from_any_slot_on() {
+fn a_visit_can_continue_from_any_slot() {
     let counter = counter_with(&[], 100);
     let mut thread = Thread::join(&counter);
     for id in 0..20 {
@@ -245,7 +252,7 @@ fn a_page_reads_the_same_from_any_slot_on() {
 }
 
 #[test]
-fn it_can_be_registered_and_gathered_as_any_collector() {
+fn the_counter_is_a_collector_of_the_prometheus_crate() {
     let counter = Arc::new(counter_with(&[], 100));
     let mut thread = Thread::join(&counter);
     let slot = counter.intern(site("A\"\\\n", "f", "1")).slot;
@@ -269,14 +276,14 @@ fn it_can_be_registered_and_gathered_as_any_collector() {
 }
 
 #[test]
-fn an_empty_page_has_its_header() {
+fn a_page_without_series_has_a_header() {
     let counter = Arc::new(counter_with(&[], 100));
-    let page = Page::new(counter, Vec::new()).into_bytes();
+    let page = Page::text(counter, Vec::new()).into_bytes();
     assert_eq!(page, b"# HELP trace_counter Counts\n# TYPE trace_counter counter\n");
 }
 
 #[test]
-fn an_idle_series_leaves_and_comes_back_from_nothing() {
+fn an_idle_series_expires_and_its_slot_is_used_again() {
     let counter = Arc::new(expiring_counter(10));
     let mut thread = Thread::join(&counter);
     let slot = counter.intern(site("A", "f", "1")).slot;
@@ -284,24 +291,31 @@ fn an_idle_series_leaves_and_comes_back_from_nothing() {
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
     assert!(!counter.sweep(thread.shard, later(100)), "not shown yet");
     assert!(shown(&counter).contains("object_id=\"1\"} 1\n"));
-    assert!(counter.sweep(thread.shard, later(200)), "the cache may hold the slot");
-    assert_eq!(counter.stats(), CounterStats { limit: 10, expired: 1, ..CounterStats::default() });
+    assert!(counter.sweep(thread.shard, later(200)), "the cache may contain the slot");
+    for _ in 0..3 {
+        let expected = CounterStats { limit: 10, expired: 1, ..CounterStats::default() };
+        assert_eq!(counter.stats(), expected, "a free slot does not expire again");
+        assert!(!counter.sweep(thread.shard, later(900)));
+    }
+    assert_eq!(counter.calls(), 1.0);
     assert!(!shown(&counter).contains("object_id"));
     let next = counter.intern(site("B", "f", "2")).slot;
-    assert_eq!(next, slot, "its place is used again");
+    assert_eq!(next, slot, "the slot is used again");
     thread.count(&counter, next);
     assert!(shown(&counter).contains("object_id=\"2\"} 1\n"));
+    assert_eq!(counter.calls(), 2.0);
     thread.leave(&counter);
 }
 
 #[test]
-fn no_series_leaves_while_a_page_is_written() {
+fn no_series_expires_while_a_page_is_rendered() {
     let counter = Arc::new(expiring_counter(10));
     let mut thread = Thread::join(&counter);
     thread.count(&counter, counter.intern(site("A", "f", "1")).slot);
-    let _ = shown(&counter);
-    let mut open = Page::new(Arc::clone(&counter), Vec::new());
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    counter.sweep(thread.shard, later(1));
+    let _ = shown(&counter);
+    let mut open = Page::text(Arc::clone(&counter), Vec::new());
     counter.sweep(thread.shard, later(100));
     counter.sweep(thread.shard, later(200));
     assert_eq!(counter.stats().series, 1);
@@ -320,6 +334,6 @@ pub(crate) fn expiring_counter(max_series: u32) -> TraceCounter {
 }
 
 fn shown(counter: &Arc<TraceCounter>) -> String {
-    let page = Page::new(Arc::clone(counter), Vec::new()).into_bytes();
+    let page = Page::text(Arc::clone(counter), Vec::new()).into_bytes();
     String::from_utf8(page).expect("UTF-8")
 }

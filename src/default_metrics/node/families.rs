@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::sample::{EventLoopDelay, GC_BOUNDS, GcKind, Sample, Space, Tally};
-use crate::default_metrics::descriptors::{self, Descriptor, label};
+use crate::{
+    default_metrics::descriptors::{self, Descriptor},
+    exposition::label,
+};
 
 /// Returns the own labels of a sample line, followed by the common ones.
 pub(super) fn pairs(common: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<LabelPair> {
@@ -97,11 +100,15 @@ fn gc_family(kinds: &[GcKind], labels: &[(&str, &str)]) -> MetricFamily {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::write_families;
+    use crate::exposition::{Format, write_families};
 
     fn text(sample: Option<&Sample>, labels: &[(&str, &str)]) -> String {
         let mut out = Vec::new();
-        write_families(&mut out, &render(Duration::from_millis(1500), sample, labels));
+        write_families(
+            &mut out,
+            Format::Text,
+            &render(Duration::from_millis(1500), sample, labels),
+        );
         String::from_utf8(out).unwrap()
     }
 

@@ -1,29 +1,81 @@
-//! The host names that browsers may use for this server. Pure.
+//! The host names of this server. Pure.
 //!
-//! DNS rebinding: the page of a foreign site points its own name to this machine, so that the browser
-//! lets it read the responses of this server. Its requests still name the foreign host.
+//! DNS rebinding: the page of a foreign site points its own name to the address of this server, so that
+//! the browser lets the page read the responses. Its requests still name the foreign host. Browsers
+//! send no `Sec-Fetch-*` over plain HTTP to such a name, and a page can suppress `Referer`. Hence:
+//!
+//! - On a loopback address, every request must name a host of this server: a foreign name that leads
+//!   there comes from rebinding or needs an entry of `allowedHosts`. With credentials this rule does not
+//!   apply, because a foreign page has none.
+//! - A request with a mark of a browser ([`has_browser_mark`](super::browser::has_browser_mark)) must
+//!   name a host of this server on any address. Programs may use any name there.
+//!
+//! Any IP address is accepted: a browser names one only if the page has it as its own host.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    ffi::OsString,
+    net::{IpAddr, Ipv6Addr},
+};
 
-/// Returns whether a request has one `Host` header and it names the loopback or a host in `allowed`.
-/// The port is ignored.
-pub fn is_own_name<'a>(mut values: impl Iterator<Item = &'a [u8]>, allowed: &[String]) -> bool {
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let Some(name) = std::str::from_utf8(value).ok().and_then(without_port) else { return false };
-    is_loopback_name(name) || allowed.iter().any(|allowed| is_same(name, allowed))
+/// Names that containers use for the machine that runs them. No public DNS resolves `.internal`.
+const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+
+/// The host names of a server.
+#[derive(Debug, Default)]
+pub(crate) struct OwnHosts {
+    /// The option `allowedHosts`.
+    allowed: Vec<String>,
+    /// The name of this machine.
+    machine: Option<String>,
+}
+
+impl OwnHosts {
+    /// The hosts of a server on the machine of this name.
+    pub(crate) fn new(allowed: Vec<String>, machine: OsString) -> Self {
+        let machine = machine.into_string().ok().filter(|name| !name.is_empty());
+        Self { allowed, machine }
+    }
+
+    /// Checks the values of a request's `Host` headers. The port is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the host is not one of this server's. Holds the name, if it is one.
+    pub(crate) fn check<'a>(
+        &self,
+        mut values: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), Option<String>> {
+        // A request without a host is not a browser's; one with two is malformed and gets a 400.
+        let (Some(value), None) = (values.next(), values.next()) else { return Ok(()) };
+        if value.is_empty() {
+            return Ok(());
+        }
+        let name = std::str::from_utf8(value).ok().and_then(without_port);
+        match name {
+            Some(name) if self.contain(name) => Ok(()),
+            name => Err(name.filter(|name| is_plain(name)).map(str::to_ascii_lowercase)),
+        }
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        let own = CONTAINER_HOSTS.into_iter().chain(self.machine.as_deref());
+        is_address(name)
+            || is_loopback_name(name)
+            || own.chain(self.allowed.iter().map(String::as_str)).any(|own| is_same(name, own))
+    }
 }
 
 /// Returns whether an address can only be reached from this machine.
-#[must_use]
-pub fn is_loopback(address: IpAddr) -> bool {
+pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Returns a `Host` without its port, and an IPv6 address without its brackets.
+/// Returns a `Host` without its port, and an IPv6 address without its brackets and its zone.
 fn without_port(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
+            let address = address.split_once('%').map_or(address, |(address, _)| address);
             address.parse::<Ipv6Addr>().ok()?;
             (address, port.strip_prefix(':').or(port.is_empty().then_some(""))?)
         }
@@ -33,23 +85,19 @@ fn without_port(host: &str) -> Option<&str> {
     (is_port && !name.is_empty()).then_some(name)
 }
 
+fn is_address(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok()
+}
+
 /// Returns whether a name is one of the loopback. Browsers resolve `localhost` and all names below it
 /// to the loopback without DNS.
 fn is_loopback_name(name: &str) -> bool {
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return is_loopback(address);
-    }
     let last = without_dot(name).rsplit('.').next().unwrap_or_default();
     last.eq_ignore_ascii_case("localhost")
 }
 
-/// Compares a name with an allowed one; addresses by value, not by spelling.
-fn is_same(name: &str, allowed: &str) -> bool {
-    let bare = allowed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(allowed);
-    match (name.parse::<IpAddr>(), bare.parse::<IpAddr>()) {
-        (Ok(name), Ok(allowed)) => name == allowed,
-        _ => without_dot(name).eq_ignore_ascii_case(without_dot(allowed)),
-    }
+fn is_same(name: &str, own: &str) -> bool {
+    without_dot(name).eq_ignore_ascii_case(without_dot(own))
 }
 
 /// Returns a name without the dot that marks it as fully qualified.
@@ -57,31 +105,42 @@ fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
+/// Returns whether a name has only characters of host names, so that a response may repeat it.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    name.len() <= 253 && name.bytes().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn hosts() -> OwnHosts {
+        OwnHosts::new(vec!["app.example".to_owned(), "[fd00::1]".to_owned()], "box".into())
+    }
+
     #[test]
-    fn names_of_the_loopback_and_allowed_names_are_accepted() {
-        let allowed = ["app.example".to_owned(), "192.168.1.5".to_owned(), "[fd00::1]".to_owned()];
+    fn own_names_and_all_addresses_are_accepted() {
         let table = [
             ("localhost", true),
             ("localhost:4343", true),
             ("LocalHost:", true),
             ("localhost.", true),
             ("app.localhost:80", true),
-            ("127.0.0.1", true),
             ("127.0.0.1:4343", true),
-            ("127.8.9.1:4343", true),
-            ("[::1]", true),
+            ("192.168.1.50", true),
+            ("0.0.0.0", true),
             ("[::1]:4343", true),
-            ("[0:0:0:0:0:0:0:1]:4343", true),
+            ("[fd00::2]", true),
+            ("[fe80::1%eth0]:4343", true),
             ("[::ffff:127.0.0.1]", true),
+            ("host.docker.internal:4343", true),
+            ("host.containers.internal", true),
+            ("box", true),
+            ("BOX.:4343", true),
             ("app.example", true),
             ("APP.Example.:4343", true),
-            ("192.168.1.5:4343", true),
-            ("[fd00::1]:4343", true),
-            ("[fd00:0::1]", true),
+            ("", true),
             ("evil.example", false),
             ("evil.example:4343", false),
             ("localhost.evil.example", false),
@@ -89,10 +148,10 @@ mod tests {
             ("notlocalhost", false),
             ("sub.app.example", false),
             ("xapp.example", false),
-            ("192.168.1.50", false),
-            ("0.0.0.0", false),
-            ("[::]", false),
-            ("[fd00::2]", false),
+            ("box.example", false),
+            ("docker.internal", false),
+            ("256.1.1.1", false),
+            ("0x7f.1", false),
             ("::1", false),
             ("[::1", false),
             ("[::1]evil", false),
@@ -102,20 +161,41 @@ mod tests {
             ("localhost@evil.example", false),
             ("evil.example/localhost", false),
             (":4343", false),
-            ("", false),
             (".", false),
         ];
         for (host, expected) in table {
-            assert_eq!(is_own_name([host.as_bytes()].into_iter(), &allowed), expected, "{host}");
+            assert_eq!(hosts().check([host.as_bytes()].into_iter()).is_ok(), expected, "{host}");
         }
     }
 
     #[test]
-    fn exactly_one_host_header_of_text_is_accepted() {
-        let none: [&[u8]; 0] = [];
-        let two: [&[u8]; 2] = [b"localhost", b"localhost"];
-        assert!(!is_own_name(none.into_iter(), &[]));
-        assert!(!is_own_name(two.into_iter(), &[]));
-        assert!(!is_own_name([b"\xff".as_slice()].into_iter(), &[]));
+    fn the_host_is_not_checked_if_there_is_none_or_more_than_one() {
+        let two: [&[u8]; 2] = [b"evil.example", b"localhost"];
+        assert_eq!(hosts().check(std::iter::empty()), Ok(()));
+        assert_eq!(hosts().check(two.into_iter()), Ok(()));
+    }
+
+    #[test]
+    fn an_error_has_the_name_if_it_is_one() {
+        let long = "a".repeat(254);
+        let table: [(&[u8], Option<&str>); 8] = [
+            (b"Evil.Example:4343", Some("evil.example")),
+            (b"a_b-c.example", Some("a_b-c.example")),
+            (b"\xff", None),
+            (b"<script>", None),
+            (b"a'b", None),
+            (b"evil.example/x", None),
+            (long.as_bytes(), None),
+            (b"[::1", None),
+        ];
+        for (host, name) in table {
+            assert_eq!(hosts().check([host].into_iter()), Err(name.map(str::to_owned)), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_without_a_name_has_none() {
+        let hosts = OwnHosts::new(Vec::new(), OsString::new());
+        assert!(hosts.check([b".".as_slice()].into_iter()).is_err());
     }
 }

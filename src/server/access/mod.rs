@@ -1,9 +1,9 @@
 //! Access control: allowed hosts, credentials and the throttle of failed logins.
 //!
-//! - A request is routed first (`route`, pure); its response is made only after
-//!   [`AccessControl::admit`], for every path and method alike.
-//! - A request of a browser must name a host that is this server's own ([`hosts`]): this is against
-//!   DNS rebinding. Other clients may use any name.
+//! - A request is routed first (`route`, pure); its response is made only after it was admitted, for
+//!   every path and method alike.
+//! - A request must name a host of this server if it has a mark of a browser, or if it arrived on a
+//!   loopback address and the server has no [`Credentials`]. This is against DNS rebinding ([`hosts`]).
 //! - With [`Credentials`], each request must carry them.
 //! - The response to wrong credentials is delayed, by network ([`throttle`]). Right credentials are
 //!   accepted at once, unless many responses to the same network are delayed at that moment; a
@@ -13,24 +13,27 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Instant,
 };
 
+use gethostname::gethostname;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
+mod browser;
 mod credentials;
 mod hosts;
 mod throttle;
 
-pub use self::{
-    credentials::Credentials,
-    hosts::{is_loopback, is_own_name},
-    throttle::delay,
-};
+pub(crate) use self::throttle::network;
+pub use self::{credentials::Credentials, throttle::delay};
 
-use self::throttle::LoginThrottle;
+use self::{
+    browser::has_browser_mark,
+    hosts::{OwnHosts, is_loopback},
+    throttle::LoginThrottle,
+};
 use super::{
     shutdown::{Phase, until},
     tls::SecureContext,
@@ -41,7 +44,7 @@ use super::{
 pub struct AccessPolicy {
     /// The credentials that each request must carry.
     pub credentials: Option<Credentials>,
-    /// The names, besides those of the loopback, that browsers may use for this server.
+    /// Host names of this server besides those of every server.
     pub allowed_hosts: Vec<String>,
     /// The first certificate of the server; without one it speaks plain HTTP.
     pub tls: Option<SecureContext>,
@@ -68,22 +71,42 @@ impl AccessPolicy {
 /// The client of one connection.
 pub(crate) struct Peer {
     address: IpAddr,
+    /// The connection arrived on a loopback address of this machine.
+    is_on_loopback: bool,
     /// A request of this connection carried the right credentials.
     is_authorized: Cell<bool>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Peer {
-    pub(crate) fn new(address: IpAddr, phase: watch::Receiver<Phase>) -> Self {
-        Self { address, is_authorized: Cell::new(false), phase }
+    /// The peer of a socket.
+    pub(crate) fn of(
+        socket: &TcpStream,
+        address: SocketAddr,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        // A connection that has ended has no address. The rules of the loopback are the stricter ones.
+        let local = socket.local_addr().map_or(Ipv4Addr::LOCALHOST.into(), |local| local.ip());
+        Self::new(address.ip(), local, phase)
+    }
+
+    /// The peer of a connection from `address` to `local`.
+    pub(crate) fn new(address: IpAddr, local: IpAddr, phase: watch::Receiver<Phase>) -> Self {
+        let is_on_loopback = is_loopback(local);
+        Self { address, is_on_loopback, is_authorized: Cell::new(false), phase }
+    }
+
+    /// Returns the address of the peer.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 }
 
 /// The reason why a request is rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Rejection {
-    /// The request is a browser's and names a host that is not this server's.
-    Host,
+    /// The request names a host that is not this server's. Holds the name, if it is one.
+    Host(Option<String>),
     /// The credentials are missing or wrong. Holds the challenge of the response.
     Credentials(HeaderValue),
     /// Too many responses to the client's network are delayed. The credentials were not checked.
@@ -92,23 +115,37 @@ pub(crate) enum Rejection {
 
 /// The access policy of a server and its record of failed logins.
 pub(crate) struct AccessControl {
-    policy: AccessPolicy,
+    credentials: Option<Credentials>,
+    hosts: OwnHosts,
     throttle: RefCell<LoginThrottle>,
 }
 
 impl AccessControl {
     /// Applies `policy` to a server with at most `connections` connections.
     pub(crate) fn new(policy: AccessPolicy, connections: usize) -> Self {
-        Self { policy, throttle: RefCell::new(LoginThrottle::new(connections)) }
+        Self {
+            credentials: policy.credentials,
+            hosts: OwnHosts::new(policy.allowed_hosts, gethostname()),
+            throttle: RefCell::new(LoginThrottle::new(connections)),
+        }
     }
 
-    /// Decides on a request with these headers. A rejection of wrong credentials is delayed.
-    pub(crate) async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
-        let names = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
-        if is_from_browser(headers) && !is_own_name(names, &self.policy.allowed_hosts) {
-            return Err(Rejection::Host);
+    /// Checks the host name that a request with these headers uses.
+    pub(crate) fn admit_host(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
+        if (peer.is_on_loopback && self.credentials.is_none()) || has_browser_mark(headers) {
+            let hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+            return self.hosts.check(hosts).map_err(Rejection::Host);
         }
-        let Some(credentials) = &self.policy.credentials else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Checks the credentials of a request with these headers. A rejection of wrong ones is delayed.
+    pub(crate) async fn admit_credentials(
+        &self,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Result<(), Rejection> {
+        let Some(credentials) = &self.credentials else { return Ok(()) };
         if !headers.contains_key(AUTHORIZATION) {
             // Not a failed login: clients ask without credentials first, then meet the challenge.
             return Err(Rejection::Credentials(credentials.challenge(false)));
@@ -143,9 +180,4 @@ impl Drop for Delayed<'_> {
     fn drop(&mut self) {
         self.throttle.borrow_mut().end_delay(self.address);
     }
-}
-
-/// Returns whether a browser sent the request: it sets these headers itself, and no page can.
-fn is_from_browser(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
 }

@@ -103,8 +103,8 @@ impl LoginThrottle {
     }
 }
 
-/// Returns the network that the throttle counts as one client: the address, or an IPv6 /64.
-fn network(address: IpAddr) -> IpAddr {
+/// Returns the network that counts as one client: the address, or an IPv6 /64.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,

@@ -9,7 +9,7 @@ use std::{
 use flate2::{Compress, Crc};
 use tokio::time::Instant;
 
-use crate::counter::RangeVersion;
+use crate::exposition::{Format, RangeVersion};
 
 /// The memory of a range besides its bytes.
 const OVERHEAD: usize = 128;
@@ -32,7 +32,29 @@ impl DeflatedRange {
     }
 }
 
-/// The compressed ranges of one source's pages, shared by all its scrapers, and bounded in bytes. At
+/// The caches of one source's pages, one for each format: their ranges have different texts.
+pub(crate) struct PageCaches {
+    text: Rc<DeflateCache>,
+    protobuf: Rc<DeflateCache>,
+}
+
+impl PageCaches {
+    /// Creates empty caches of at most `limit` bytes each. Few sources are scraped in both formats.
+    pub(crate) fn new(limit: usize) -> Self {
+        let cache = || Rc::new(DeflateCache::new(limit));
+        Self { text: cache(), protobuf: cache() }
+    }
+
+    /// Returns the cache of a format.
+    pub(crate) fn get(&self, format: Format) -> &Rc<DeflateCache> {
+        match format {
+            Format::Text => &self.text,
+            Format::Protobuf => &self.protobuf,
+        }
+    }
+}
+
+/// The compressed ranges of one source's pages in one format, shared by all its scrapers, and bounded in bytes. At
 /// the bound the ranges that are cached stay: they hold the oldest series, which change least.
 ///
 /// It also holds one compressor, 300 KiB. With a new one for each scrape, glibc's allocator (2.36)

@@ -13,7 +13,7 @@ mod tests;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-pub(crate) use self::cache::{DeflateCache, DeflatedRange};
+pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
 /// For hypercore's series in ranges of 256, level 1 leaves 6.3 % of the bytes; level 2 takes 1.3

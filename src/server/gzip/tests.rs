@@ -38,20 +38,22 @@ fn gunzip_bytes(member: &[u8]) -> Vec<u8> {
 }
 
 fn gzip_page(counter: &Arc<TraceCounter>, cache: &Rc<DeflateCache>) -> Vec<u8> {
-    let text = Text::new(Arc::clone(counter), TAIL.to_vec());
+    let text = Text::text(Arc::clone(counter), TAIL.to_vec());
+    let record = text.record();
     let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, cache);
     let mut member = Vec::new();
     loop {
         let chunk = page.chunk().expect("no panic");
         member.extend_from_slice(&chunk.bytes);
         if !chunk.more {
+            counter.complete(&record, Instant::now());
             return member;
         }
     }
 }
 
 fn plain_page(counter: &Arc<TraceCounter>) -> String {
-    let page = Text::new(Arc::clone(counter), TAIL.to_vec()).into_bytes();
+    let page = Text::text(Arc::clone(counter), TAIL.to_vec()).into_bytes();
     String::from_utf8(page).expect("UTF-8")
 }
 
@@ -75,7 +77,7 @@ fn counted(series: u32) -> (Arc<TraceCounter>, Thread) {
 
 /// Returns the numbers of the ranges that a page renders because the cache does not have them.
 fn rendered_ranges(counter: &Arc<TraceCounter>, cache: &DeflateCache) -> Vec<u32> {
-    let mut page = Text::new(Arc::clone(counter), Vec::new());
+    let mut page = Text::text(Arc::clone(counter), Vec::new());
     let mut numbers = Vec::new();
     loop {
         match page.render(&|number| cache.version(number), &mut Vec::new()) {
@@ -138,6 +140,7 @@ fn counted_and_expiring() -> (Arc<TraceCounter>, Thread, u32) {
     let mut thread = Thread::join(&counter);
     let slot = intern(&counter, 1);
     thread.count(&counter, slot);
+    counter.sweep(thread.shard(), later(0));
     (counter, thread, slot)
 }
 
@@ -214,7 +217,7 @@ fn a_member_is_the_same_with_a_new_compressor_and_with_a_used_one() {
 fn a_scrape_without_gzip_caches_nothing() {
     let (counter, thread) = counted(2 * RANGE);
     let cache = Rc::new(DeflateCache::new(LIMIT));
-    let text = Text::new(Arc::clone(&counter), Vec::new());
+    let text = Text::text(Arc::clone(&counter), Vec::new());
     let mut page = PageEncoder::new(Box::new(text), Coding::Identity, &cache);
     while page.chunk().expect("no panic").more {}
     assert_eq!(cache.bytes(), 0);
@@ -375,7 +378,7 @@ proptest! {
                 }
                 Event::Scrape { .. } => { gzip_page(&counter, &cache); }
                 Event::CutScrape { chunks } => {
-                    let text = Text::new(Arc::clone(&counter), TAIL.to_vec());
+                    let text = Text::text(Arc::clone(&counter), TAIL.to_vec());
                     let mut page = PageEncoder::new(Box::new(text), Coding::Gzip, &cache);
                     for _ in 0..chunks {
                         if !page.chunk().expect("no panic").more { break }

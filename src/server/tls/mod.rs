@@ -3,12 +3,14 @@
 //! The cryptography is `ring`'s: it builds for every platform of this package with a C compiler alone
 //! (`aws-lc-rs` needs `CMake`, and NASM on Windows) and is smaller in the binary.
 
+mod client_auth;
 mod context;
 mod handshake;
 mod maybe_tls;
+mod version1;
 
-pub use self::context::{Pem, SecureContext, Unusable, Version};
-pub(crate) use self::handshake::{HandshakePermit, Handshakes, shake_hands};
+pub use self::context::{Authorities, Pem, Renewal, SecureContext, Unusable, Version};
+pub(crate) use self::handshake::shake_hands;
 pub(crate) use self::maybe_tls::MaybeTlsStream;
 
 use std::sync::{Mutex, PoisonError};

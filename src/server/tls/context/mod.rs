@@ -6,12 +6,13 @@ use std::{fmt, sync::Arc};
 
 use ring::digest::{Context, Digest, SHA256};
 use rustls::{
-    Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
-    crypto::ring::default_provider,
+    Error, ServerConfig, SupportedProtocolVersion,
+    crypto::{CryptoProvider, ring::default_provider},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
+
+use super::{client_auth::ClientAuth, version1::Version1};
 
 /// The only application protocol.
 const ALPN: &[u8] = b"http/1.1";
@@ -42,6 +43,30 @@ pub struct Pem<'a> {
     pub min_version: Version,
 }
 
+/// A new certificate and key for a server, in PEM form.
+#[derive(Clone, Copy)]
+pub struct Renewal<'a> {
+    /// The server's certificate, followed by the intermediate ones.
+    pub cert: &'a [u8],
+    /// The private key of the first certificate.
+    pub key: &'a [u8],
+    /// The authorities of client certificates.
+    pub ca: Authorities<'a>,
+    /// The oldest accepted version of TLS; `None` keeps it.
+    pub min_version: Option<Version>,
+}
+
+/// A change of the authorities of client certificates.
+#[derive(Clone, Copy)]
+pub enum Authorities<'a> {
+    /// The authorities stay the same.
+    Keep,
+    /// Clients need no certificate any more.
+    Drop,
+    /// These authorities, in PEM form.
+    Set(&'a [u8]),
+}
+
 /// An option that cannot be used, and its expected value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unusable {
@@ -61,6 +86,11 @@ impl std::error::Error for Unusable {}
 
 const BAD_CERT: Unusable =
     Unusable { option: "cert", expected: "one or more X.509 certificates in PEM form" };
+const OLD_CERT: Unusable = Unusable {
+    option: "cert",
+    expected: "a certificate of X.509 version 3; this one has version 1, without the host names that \
+               clients check (openssl x509 -req makes version 3 with -extfile)",
+};
 const BAD_KEY: Unusable = Unusable {
     option: "key",
     expected: "a private key in PEM form, not encrypted: RSA of 2048 bits or more, ECDSA P-256 or \
@@ -77,12 +107,16 @@ const BAD_CA: Unusable = Unusable {
     expected: "one or more X.509 certificates of authorities in PEM form",
 };
 
+/// The expected value of an option that has the path of a file in place of its contents.
+const NOT_A_PATH: &str = "the contents of a PEM file, not its path: fs.readFileSync(path)";
+
 /// The configuration of handshakes.
 #[derive(Clone)]
 pub struct SecureContext {
     config: Arc<ServerConfig>,
     digest: Digest,
-    has_client_auth: bool,
+    ca: Option<Arc<[u8]>>,
+    min_version: Version,
 }
 
 impl SecureContext {
@@ -92,17 +126,20 @@ impl SecureContext {
     ///
     /// If one of them cannot be read or the key is not that of the certificate.
     pub fn new(pem: Pem<'_>) -> Result<Self, Unusable> {
-        let chain = certificates(pem.cert).ok_or(BAD_CERT)?;
+        let chain = certificates(pem.cert, BAD_CERT)?;
+        if chain.first().is_some_and(|first| Version1::parse(first).is_some()) {
+            return Err(OLD_CERT);
+        }
         let provider = Arc::new(default_provider());
         let versions: &[_] = match pem.min_version {
             Version::Tls12 => &FROM_12,
             Version::Tls13 => &FROM_13,
         };
-        let builder = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(|_| BAD_CERT)?;
         let builder = match pem.ca {
-            Some(ca) => builder.with_client_cert_verifier(verifier(ca).ok_or(BAD_CA)?),
+            Some(ca) => builder.with_client_cert_verifier(client_auth(ca, provider)?),
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_single_cert(chain, private_key(pem.key)?).map_err(
@@ -113,14 +150,38 @@ impl SecureContext {
             },
         )?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        let has_client_auth = pem.ca.is_some();
-        Ok(Self { config: Arc::new(config), digest: digest(pem), has_client_auth })
+        Ok(Self {
+            config: Arc::new(config),
+            digest: digest(pem),
+            ca: pem.ca.map(Arc::from),
+            min_version: pem.min_version,
+        })
+    }
+
+    /// Reads a new certificate and key, and keeps the other options that the renewal does not change.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SecureContext::new`].
+    pub fn renewed(&self, renewal: Renewal<'_>) -> Result<Self, Unusable> {
+        let Renewal { cert, key, ca, min_version } = renewal;
+        let ca = match ca {
+            Authorities::Keep => self.ca.as_deref(),
+            Authorities::Drop => None,
+            Authorities::Set(ca) => Some(ca),
+        };
+        Self::new(Pem { cert, key, ca, min_version: min_version.unwrap_or(self.min_version) })
     }
 
     /// Returns whether both were read from the same options.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.digest.as_ref() == other.digest.as_ref()
+    }
+
+    /// Returns whether each client must present a certificate.
+    pub(crate) fn has_client_auth(&self) -> bool {
+        self.ca.is_some()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
@@ -131,32 +192,45 @@ impl SecureContext {
 impl fmt::Debug for SecureContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecureContext")
-            .field("has_client_auth", &self.has_client_auth)
+            .field("has_client_auth", &self.ca.is_some())
             .finish_non_exhaustive()
     }
 }
 
-/// Returns all certificates of a PEM text, which may have other sections too; `None` without any.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let all: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    (!all.is_empty()).then_some(all)
+/// Returns all certificates of a PEM text, which may have other sections too.
+fn certificates(pem: &[u8], error: Unusable) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let pem = without_byte_order_mark(pem);
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        _ => Err(explain(pem, error)),
+    }
 }
 
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
+    let pem = without_byte_order_mark(pem);
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         // `ENCRYPTED PRIVATE KEY` (PKCS #8), `Proc-Type: 4,ENCRYPTED` (older).
         let is_encrypted = pem.windows(9).any(|word| word == b"ENCRYPTED");
-        if is_encrypted { ENCRYPTED_KEY } else { BAD_KEY }
+        if is_encrypted { ENCRYPTED_KEY } else { explain(pem, BAD_KEY) }
     })
 }
 
-fn verifier(ca: &[u8]) -> Option<Arc<dyn ClientCertVerifier>> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(ca)? {
-        roots.add(authority).ok()?;
-    }
-    let provider = Arc::new(default_provider());
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().ok()
+fn client_auth(ca: &[u8], provider: Arc<CryptoProvider>) -> Result<Arc<ClientAuth>, Unusable> {
+    let authorities = certificates(ca, BAD_CA)?;
+    ClientAuth::new(authorities, provider).map(Arc::new).ok_or(BAD_CA)
+}
+
+/// Removes the byte order mark that some editors put before the text.
+fn without_byte_order_mark(pem: &[u8]) -> &[u8] {
+    pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem)
+}
+
+/// Replaces the error of a text that looks like the path of a file.
+fn explain(pem: &[u8], error: Unusable) -> Unusable {
+    let is_line = pem.len() < 4096 && !pem.trim_ascii().contains(&b'\n');
+    let is_path = is_line && (pem.contains(&b'/') || pem.contains(&b'\\') || pem.contains(&b'.'));
+    if is_path { Unusable { expected: NOT_A_PATH, ..error } } else { error }
 }
 
 fn digest(pem: Pem<'_>) -> Digest {

@@ -40,6 +40,8 @@ fn a_certificate_its_key_and_authorities_are_accepted() {
     context(&own.cert, &own.key, Some(&(ca.clone() + &authority()))).unwrap();
     // A chain, and files with more than the expected section.
     context(&(own.cert.clone() + &other.cert), &own.key, None).unwrap();
+    let with_mark = |text: &str| format!("\u{feff}{text}");
+    context(&with_mark(&own.cert), &with_mark(&own.key), Some(&with_mark(&ca))).unwrap();
     let both = format!("A comment.\n{}{}", own.cert, own.key);
     context(&both, &both, Some(&both)).unwrap();
     context(&own.cert.replace('\n', "\r\n"), &own.key.replace('\n', "\r\n"), None).unwrap();
@@ -53,7 +55,13 @@ fn an_error_names_the_fault_and_has_none_of_the_key() {
     let encrypted = pem_section("ENCRYPTED PRIVATE KEY", "AAAA");
     let older = pem_section("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAAA");
     let no_key = pem_section("PRIVATE KEY", "AAAA");
-    let table: [(&str, &str, Option<&str>, Unusable); 17] = [
+    let not_a_path = |error| Unusable { expected: NOT_A_PATH, ..error };
+    let table: [(&str, &str, Option<&str>, Unusable); 22] = [
+        ("cert.pem", &own.key, None, not_a_path(BAD_CERT)),
+        ("C:\\cert", &own.key, None, not_a_path(BAD_CERT)),
+        (&own.cert, "/etc/key.pem\n", None, not_a_path(BAD_KEY)),
+        (&own.cert, &own.key, Some("./ca"), not_a_path(BAD_CA)),
+        (include_str!("../tests/version1.pem"), &own.key, None, OLD_CERT),
         ("", &own.key, None, BAD_CERT),
         ("nonsense", &own.key, None, BAD_CERT),
         (half, &own.key, None, BAD_CERT),
@@ -89,6 +97,28 @@ fn contexts_are_the_same_if_all_options_are() {
     let (cert, key) = (own.cert.as_bytes(), own.key.as_bytes());
     let newer = Pem { cert, key, ca: None, min_version: Version::Tls13 };
     assert!(!one.is_same(&SecureContext::new(newer).unwrap()));
+}
+
+#[test]
+fn a_renewal_keeps_the_options_that_it_does_not_change() {
+    let (own, next, ca) = (pair(), pair(), authority());
+    let (cert, key) = (own.cert.as_bytes(), own.key.as_bytes());
+    let first = Pem { cert, key, ca: Some(ca.as_bytes()), min_version: Version::Tls13 };
+    let first = SecureContext::new(first).unwrap();
+    let (cert, key) = (next.cert.as_bytes(), next.key.as_bytes());
+    let renewal = Renewal { cert, key, ca: Authorities::Keep, min_version: None };
+    let table = [
+        (renewal, Some(&ca), Version::Tls13),
+        (Renewal { ca: Authorities::Drop, ..renewal }, None, Version::Tls13),
+        (Renewal { min_version: Some(Version::Tls12), ..renewal }, Some(&ca), Version::Tls12),
+        (Renewal { ca: Authorities::Set(cert), ..renewal }, Some(&next.cert), Version::Tls13),
+    ];
+    for (renewal, ca, min_version) in table {
+        let expected = Pem { cert, key, ca: ca.map(String::as_bytes), min_version };
+        let renewed = first.renewed(renewal).unwrap();
+        assert!(renewed.is_same(&SecureContext::new(expected).unwrap()));
+    }
+    assert_eq!(first.renewed(Renewal { cert: b"x", ..renewal }).err(), Some(BAD_CERT));
 }
 
 #[test]

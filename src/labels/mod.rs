@@ -1,11 +1,12 @@
-//! The labels of `trace_counter`: which there are, what their names and values may hold, and how one
-//! is written on the page. Pure functions, any thread.
+//! The labels of `trace_counter`: their names, the rules for names and values, and their form on a
+//! page. Pure functions; any thread.
 //!
-//! A label is kept as it is printed, with the comma that parts it from the one before:
-//! `,object_classname="Hypercore"`. A run of such pieces, its first comma turned into `{`, is the
-//! label set of a line.
+//! A label is stored as the text format writes it, preceded by a comma: `,object_classname="Hypercore"`.
+//! A concatenation of labels, its first comma replaced by `{`, is the label set of a line.
 
 use std::borrow::Cow;
+
+pub mod protobuf;
 
 /// The labels that every trace can have, in the order of the page and of [`Schema`]'s values.
 pub const RESERVED: [&str; 7] = [
@@ -18,68 +19,71 @@ pub const RESERVED: [&str; 7] = [
     "parent_object_id",
 ];
 
-/// The label of the one series that counts what found no place below the bound.
+/// The label of the overflow series, which counts the label sets beyond the bound.
 pub const OVERFLOW: &str = "hypertrace_overflow";
 
-/// How many of [`RESERVED`] tell a call site from another; the rest tell objects apart.
+/// The number of labels in [`RESERVED`] that identify a call site; the others identify objects.
 pub const SITE_LABELS: usize = 5;
 
-/// Whose properties a label shows, in the order of [`Schema`]'s values.
+/// The prefixes of the labels of properties, in the order of [`Schema`]'s values.
 pub const PROP_OWNERS: [&str; 3] = ["object_props_", "parent_object_props_", "caller_props_"];
 
-/// The label names of one counter: the reserved ones, then each allowed property's, owner by owner.
+/// The label names of one counter: the reserved ones, then those of the allowed properties, owner by
+/// owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     names: Vec<String>,
     props: usize,
-    places: Vec<u32>,
+    columns: Vec<u32>,
 }
 
 impl Schema {
-    /// The schema for these allowed properties. Two that become the same label name share a place.
+    /// Creates the schema for these allowed properties. Two properties that have the same label name
+    /// share a column.
     #[must_use]
     pub fn new<S: AsRef<str>>(allowed_props: &[S]) -> Self {
         let mut unique: Vec<String> = Vec::new();
-        let mut places = Vec::with_capacity(allowed_props.len());
+        let mut columns = Vec::with_capacity(allowed_props.len());
         for prop in allowed_props {
             let name = sanitise_name(prop.as_ref());
-            let place = unique.iter().position(|known| *known == name).unwrap_or_else(|| {
+            let column = unique.iter().position(|other| *other == name).unwrap_or_else(|| {
                 unique.push(name);
                 unique.len() - 1
             });
-            places.push(u32::try_from(place).unwrap_or(u32::MAX));
+            columns.push(u32::try_from(column).unwrap_or(u32::MAX));
         }
         let reserved = RESERVED.iter().map(ToString::to_string);
         let owned = PROP_OWNERS
             .iter()
             .flat_map(|owner| unique.iter().map(move |name| format!("{owner}{name}")));
         let names = reserved.chain(owned).collect();
-        Self { names, props: unique.len(), places }
+        Self { names, props: unique.len(), columns }
     }
 
-    /// Every label name, in the order in which values are given.
+    /// Returns all label names, in the order of the values.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// How many labels each owner of properties has.
+    /// Returns the number of labels of each owner of properties.
     #[must_use]
     pub fn props_per_owner(&self) -> usize {
         self.props
     }
 
-    /// For each allowed property as it was given, the place of its label among its owner's.
+    /// Returns the column of each allowed property: the index of its label among its owner's labels.
     #[must_use]
-    pub fn places(&self) -> &[u32] {
-        &self.places
+    pub fn columns(&self) -> &[u32] {
+        &self.columns
     }
 }
 
-/// A property's name as a part of a label name: each UTF-16 unit outside `[A-Za-z0-9_]` is `_`.
+/// Returns a property's name as the end of a label name: each UTF-16 unit outside `[A-Za-z0-9_]`
+/// becomes `_`.
 ///
-/// By UTF-16 units because the JavaScript package of this name (1.0.0) goes by them, and dashboards
-/// hold the names that it made.
+/// UTF-16 units are what the JavaScript package of this name (1.0.0) replaces, and dashboards contain
+/// the names that it made.
 #[must_use]
 pub fn sanitise_name(prop: &str) -> String {
     let mut name = String::with_capacity(prop.len());
@@ -93,8 +97,8 @@ pub fn sanitise_name(prop: &str) -> String {
     name
 }
 
-/// Appends `,name="value"` to `out`, or nothing if the value is empty: to Prometheus an empty label
-/// and an absent one are the same (<https://prometheus.io/docs/concepts/data_model/>).
+/// Appends `,name="value"` to `out`, or nothing if the value is empty: for Prometheus an empty label
+/// equals an absent one (<https://prometheus.io/docs/concepts/data_model/>).
 pub fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     if value.is_empty() {
         return;
@@ -107,7 +111,7 @@ pub fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Appends a label value with backslash, quote and line feed escaped, and nothing else, as the text
-/// format asks.
+/// format requires.
 pub fn escape_value(out: &mut Vec<u8>, value: &str) {
     let bytes = value.as_bytes();
     let mut copied = 0;
@@ -123,7 +127,7 @@ pub fn escape_value(out: &mut Vec<u8>, value: &str) {
     out.extend_from_slice(&bytes[copied..]);
 }
 
-/// The value that [`escape_value`] wrote.
+/// Reverses [`escape_value`].
 #[must_use]
 pub fn unescape_value(escaped: &str) -> Cow<'_, str> {
     if !escaped.contains('\\') {
@@ -144,27 +148,29 @@ pub fn unescape_value(escaped: &str) -> Cow<'_, str> {
     Cow::Owned(value)
 }
 
-/// Takes a run of written labels apart again, into names and values.
+/// Splits labels in the text format into names and values.
 #[must_use]
 pub fn read_labels(written: &str) -> Vec<(&str, Cow<'_, str>)> {
     let mut labels = Vec::new();
     let mut rest = written;
     while let Some((name, after)) = rest.strip_prefix(',').and_then(|l| l.split_once("=\"")) {
-        let end = closing_quote(after);
+        let end = closing_quote(after.as_bytes());
         labels.push((name, unescape_value(&after[..end])));
         rest = after.get(end + 1..).unwrap_or_default();
     }
     labels
 }
 
-fn closing_quote(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' if !escaped => return at,
-            b'\\' => escaped = !escaped,
-            _ => escaped = false,
+/// Returns the position of the first quote that is not escaped, or the length of the text.
+fn closing_quote(text: &[u8]) -> usize {
+    let mut start = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &text[start.min(text.len())..]) {
+        let position = start + found;
+        if text[position] == b'"' {
+            return position;
         }
+        // The byte after a backslash is part of the value.
+        start = position + 2;
     }
     text.len()
 }
@@ -191,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn properties_that_become_one_name_share_a_place() {
+    fn properties_with_the_same_label_name_share_a_column() {
         let schema = Schema::new(&["a-b", "c", "a.b"]);
-        assert_eq!(schema.places(), [0, 1, 0]);
+        assert_eq!(schema.columns(), [0, 1, 0]);
         assert_eq!(schema.props_per_owner(), 2);
         assert_eq!(
             schema.names()[RESERVED.len()..],
@@ -216,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_no_label() {
+    fn an_empty_value_writes_no_label() {
         let mut out = Vec::new();
         write_label(&mut out, "id", "");
         assert_eq!(out, b"");

@@ -1,0 +1,64 @@
+//! Start times of series.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The start time of a series: when it was interned, or reset. In nanoseconds since the Unix epoch.
+///
+/// No two series of one counter have the same start, and a series that starts later has a greater
+/// one, whatever the system's clock does. So starts also order the series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Start(u64);
+
+impl Start {
+    /// Is before every start.
+    pub const NEVER: Self = Self(0);
+    /// Is after every start.
+    pub const END: Self = Self(u64::MAX);
+
+    /// Returns milliseconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub fn milliseconds(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// Creates a start from nanoseconds since the Unix epoch.
+    #[must_use]
+    pub fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+}
+
+/// Issues the starts of one counter.
+#[derive(Debug, Default)]
+pub struct StartClock {
+    last: Start,
+}
+
+impl StartClock {
+    /// Issues the next start.
+    pub fn next(&mut self) -> Start {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let now = u64::try_from(now).unwrap_or(u64::MAX - 1);
+        self.last = Start(now.max(self.last.0 + 1));
+        self.last
+    }
+
+    /// Returns the start that was issued last.
+    #[must_use]
+    pub fn last(&self) -> Start {
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_start_is_later_than_the_one_before() {
+        let mut clock = StartClock { last: Start(u64::MAX / 2) };
+        let starts = [clock.next(), clock.next(), clock.next()];
+        assert!(starts.is_sorted() && starts[0] != starts[1], "{starts:?}");
+        assert_eq!(clock.last(), starts[2]);
+    }
+}

@@ -1,0 +1,199 @@
+//! The protobuf format: a stream of `MetricFamily` messages, each preceded by its length.
+//!
+//! `prost` encodes the small families. The counter's family is written here, series by series, as it
+//! may be larger than the memory that a scrape may take.
+//!
+//! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
+
+use prometheus::proto;
+use prost::Message as _;
+
+use crate::{
+    counter::Series,
+    labels::protobuf::{varint_length, write_labels, write_varint},
+};
+
+/// `MetricFamily.name`, `help`, `type` and `metric`.
+const NAME: u8 = 0x0a;
+const HELP: u8 = 0x12;
+const TYPE: u8 = 0x18;
+const METRIC: u8 = 0x22;
+/// `MetricType.COUNTER`.
+const COUNTER: u8 = 0;
+
+/// Appends the start of the counter's family, whose series follow and have this length in all.
+pub fn write_counter_header(out: &mut Vec<u8>, name: &str, help: &str, series_length: u64) {
+    let mut header = Vec::with_capacity(name.len() + help.len() + 16);
+    for (tag, text) in [(NAME, name), (HELP, help)] {
+        header.push(tag);
+        write_varint(&mut header, text.len() as u64);
+        header.extend_from_slice(text.as_bytes());
+    }
+    header.extend_from_slice(&[TYPE, COUNTER]);
+    write_varint(out, header.len() as u64 + series_length);
+    out.append(&mut header);
+}
+
+/// The number of call sites whose encoded labels a page remembers.
+const SITES: usize = 256;
+
+/// Writes the series of one page. Keeps the encoded labels of call sites, which many series share.
+pub struct SeriesWriter {
+    /// By fragment number modulo the length: the number and the labels.
+    sites: Vec<Option<(u32, Box<[u8]>)>>,
+}
+
+impl SeriesWriter {
+    /// Creates a writer for one page, during which no label text of a series is freed.
+    pub fn new() -> Self {
+        Self { sites: Vec::new() }
+    }
+
+    /// Appends the field of a series.
+    pub fn write(&mut self, out: &mut Vec<u8>, series: &Series<'_>) {
+        out.push(METRIC);
+        write_varint(out, series.message_length() as u64);
+        series.write_message(out, |number, text, out| {
+            out.extend_from_slice(self.site(number, text));
+        });
+    }
+
+    fn site(&mut self, number: u32, text: &[u8]) -> &[u8] {
+        if self.sites.is_empty() {
+            self.sites.resize_with(SITES, || None);
+        }
+        let entry = &mut self.sites[number as usize % SITES];
+        if entry.as_ref().is_none_or(|(other, _)| *other != number) {
+            *entry = None;
+        }
+        let (_, labels) = entry.get_or_insert_with(|| {
+            let mut labels = Vec::new();
+            write_labels(&mut labels, text);
+            (number, labels.into())
+        });
+        labels
+    }
+}
+
+/// Appends small families.
+pub fn write_families(out: &mut Vec<u8>, families: &[proto::MetricFamily]) {
+    for family in families {
+        let message = MetricFamily::from(family);
+        out.reserve(varint_length(message.encoded_len() as u64) + message.encoded_len());
+        write_varint(out, message.encoded_len() as u64);
+        // It fails only without room, and a vector has room.
+        let _ = message.encode(out);
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct MetricFamily {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    help: Option<String>,
+    #[prost(int32, optional, tag = "3")]
+    kind: Option<i32>,
+    #[prost(message, repeated, tag = "4")]
+    metric: Vec<Metric>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Metric {
+    #[prost(message, repeated, tag = "1")]
+    label: Vec<LabelPair>,
+    #[prost(message, optional, tag = "2")]
+    gauge: Option<Value>,
+    #[prost(message, optional, tag = "3")]
+    counter: Option<Value>,
+    #[prost(message, optional, tag = "5")]
+    untyped: Option<Value>,
+    #[prost(message, optional, tag = "7")]
+    histogram: Option<Histogram>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LabelPair {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    value: Option<String>,
+}
+
+/// `Gauge`, `Counter` and `Untyped`, which have the same field.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct Value {
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Histogram {
+    #[prost(uint64, optional, tag = "1")]
+    sample_count: Option<u64>,
+    #[prost(double, optional, tag = "2")]
+    sample_sum: Option<f64>,
+    #[prost(message, repeated, tag = "3")]
+    bucket: Vec<Bucket>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct Bucket {
+    #[prost(uint64, optional, tag = "1")]
+    cumulative_count: Option<u64>,
+    #[prost(double, optional, tag = "2")]
+    upper_bound: Option<f64>,
+}
+
+impl From<&proto::MetricFamily> for MetricFamily {
+    fn from(family: &proto::MetricFamily) -> Self {
+        let kind = family.get_field_type();
+        Self {
+            name: Some(family.name().to_owned()),
+            help: Some(family.help().to_owned()),
+            kind: Some(match kind {
+                proto::MetricType::COUNTER => 0,
+                proto::MetricType::GAUGE => 1,
+                proto::MetricType::SUMMARY => 2,
+                proto::MetricType::UNTYPED => 3,
+                proto::MetricType::HISTOGRAM => 4,
+            }),
+            metric: family.get_metric().iter().map(|metric| Metric::new(kind, metric)).collect(),
+        }
+    }
+}
+
+impl Metric {
+    /// Converts a metric of a family of this type. No family of this crate is a summary.
+    fn new(kind: proto::MetricType, metric: &proto::Metric) -> Self {
+        let label = metric.get_label().iter().map(|pair| LabelPair {
+            name: Some(pair.name().to_owned()),
+            value: Some(pair.value().to_owned()),
+        });
+        let mut message = Self { label: label.collect(), ..Self::default() };
+        let value = |value: f64| Some(Value { value: Some(value) });
+        match kind {
+            proto::MetricType::COUNTER => message.counter = value(metric.get_counter().get_value()),
+            proto::MetricType::GAUGE => message.gauge = value(metric.get_gauge().get_value()),
+            proto::MetricType::HISTOGRAM => {
+                message.histogram = Some(metric.get_histogram().into());
+            }
+            proto::MetricType::SUMMARY | proto::MetricType::UNTYPED => {}
+        }
+        message
+    }
+}
+
+impl From<&proto::Histogram> for Histogram {
+    fn from(histogram: &proto::Histogram) -> Self {
+        let bucket = histogram.get_bucket().iter().map(|bucket| Bucket {
+            cumulative_count: Some(bucket.cumulative_count()),
+            upper_bound: Some(bucket.upper_bound()),
+        });
+        Self {
+            sample_count: Some(histogram.get_sample_count()),
+            sample_sum: Some(histogram.get_sample_sum()),
+            bucket: bucket.collect(),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The limits of connections, scrapes and summaries: no client holds out the others.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::{
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use hypertrace_prometheus::server::{
+    BoxFuture, Limits, ScrapeRequest, Source,
+    access::{AccessPolicy, Credentials},
+};
+use support::*;
+use tokio::sync::Semaphore;
+
+const SMALL: usize = 20;
+const MB: usize = 1024 * 1024;
+const AUTHORIZED: &str =
+    "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right\r\n\r\n";
+
+fn start_with_auth(source: Arc<dyn Source>, limits: Limits) -> Running {
+    let credentials = Some(Credentials::bearer("right"));
+    start_with_access(AccessPolicy { credentials, ..AccessPolicy::default() }, source, limits)
+}
+
+/// Limits that no test waits for, except those that it sets.
+fn long_limits() -> Limits {
+    let never = Duration::from_secs(100);
+    Limits {
+        idle: never,
+        head: never,
+        stall: never,
+        response: never,
+        silence: never,
+        ..short_limits()
+    }
+}
+
+/// Scrapes with credentials.
+fn scrape_authorized(client: &mut Client) -> u16 {
+    client.send(AUTHORIZED);
+    client.response().status
+}
+
+#[test]
+fn silent_clients_without_credentials_end_for_new_connections() {
+    let limits = Limits { connections: 16, connections_per_network: 16, ..long_limits() };
+    let running = start_with_auth(small(), limits);
+    let mut regular = running.connect();
+    assert_eq!(scrape_authorized(&mut regular), 200);
+    // Some say nothing, some half a request, and some are refused.
+    let requests = ["", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"];
+    let mut strangers = Vec::new();
+    for round in 0..100 {
+        let mut client = running.connect();
+        client.send(requests[round % 3]);
+        strangers.push(client);
+        let mut client = running.connect();
+        assert_eq!(scrape_authorized(&mut client), 200, "{round}");
+    }
+    assert_eq!(scrape_authorized(&mut regular), 200, "an admitted connection stays open");
+    let (refused, mut ended) = (strangers.pop().unwrap(), strangers.remove(0));
+    ended.assert_closed();
+    refused.stream.set_nonblocking(true).unwrap();
+    assert!(refused.stream.peek(&mut [0]).is_err(), "the newest are open");
+}
+
+#[test]
+fn a_connection_that_is_being_answered_does_not_end_for_others() {
+    let limits = Limits { connections: 4, connections_per_network: 4, ..long_limits() };
+    let (source, started, resume) = paused(SMALL);
+    let running = start(source, limits);
+    let mut clients: Vec<_> = (0..4).map(|_| running.connect()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        started.wait();
+    }
+    for _ in 0..3 {
+        running.connect().assert_closed();
+    }
+    for client in &mut clients {
+        resume.send(()).unwrap();
+        client.response().assert_page(SMALL);
+    }
+}
+
+#[test]
+fn an_admitted_connection_ends_after_a_time_of_silence() {
+    let silence = Duration::from_millis(300);
+    let limits = Limits { connections: 2, connections_per_network: 2, silence, ..long_limits() };
+    let running = start(small(), limits);
+    let mut first = running.connect();
+    first.send(GET);
+    first.response().assert_page(SMALL);
+    let mut second = running.connect();
+    second.send(GET);
+    second.response().assert_page(SMALL);
+    eventually("a new connection is served", || {
+        let mut client = running.connect();
+        client.try_send(GET);
+        client.try_response(false).is_some()
+    });
+    first.assert_closed();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_has_no_more_than_its_share_of_the_connections() {
+    let limits = Limits { connections: 8, connections_per_network: 6, ..long_limits() };
+    let running = start(small(), limits);
+    let mut greedy = Vec::new();
+    for number in 0..8 {
+        let mut client = Client::connect_from([127, 0, 0, 9], running.address);
+        client.try_send(GET);
+        if number < 6 {
+            client.response().assert_page(SMALL);
+            greedy.push(client);
+        } else {
+            client.assert_closed();
+        }
+    }
+    let mut others: Vec<_> = (0..2).map(|_| running.connect()).collect();
+    for client in &mut others {
+        client.send(GET);
+        client.response().assert_page(SMALL);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn of_silent_connections_those_of_the_network_with_the_most_end_first() {
+    let limits = Limits { connections: 8, connections_per_network: 7, ..long_limits() };
+    let running = start(small(), limits);
+    let mut waiting = running.connect();
+    let connect = |_| Client::connect_from([127, 0, 0, 9], running.address);
+    let mut flood: Vec<_> = (0..20).map(connect).collect();
+    for client in &mut flood[..13] {
+        client.assert_closed();
+    }
+    waiting.send(GET);
+    waiting.response().assert_page(SMALL);
+}
+
+/// Sends a request for a large page, reads its start, and does not go on.
+fn slow_reader(running: &Running, target: &str) -> Client {
+    let mut client = Client::connect_narrow(running.address);
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    client.stream.read_exact(&mut [0; 100]).unwrap();
+    client
+}
+
+#[test]
+fn a_client_that_does_not_read_ends_for_a_new_scrape() {
+    let large = AtomicUsize::new(4);
+    let source = FnSource(move |_| -> ScrapeFuture {
+        let is_large =
+            large.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let count = if is_large.is_ok() { lines_in(40 * MB) } else { SMALL };
+        Box::pin(async move { scrape(lines(count)) })
+    });
+    let limits = Limits { scrapes: 4, scrapes_per_network: 4, ..long_limits() };
+    let running = start(Arc::new(source), limits);
+    let mut slow: Vec<_> = (0..4).map(|_| slow_reader(&running, "/metrics")).collect();
+    let mut client = running.connect();
+    eventually("a new scrape is served", || {
+        client.send(GET);
+        client.response().status == 200
+    });
+    let ended = slow.remove(0).read_to_close();
+    assert!(ended.len() < 5 * MB, "the one that stalled first: {}", ended.len());
+    for client in &mut slow {
+        client.stream.read_exact(&mut vec![0; 5 * MB]).unwrap();
+    }
+}
+
+#[test]
+fn a_scrape_beyond_the_limit_gets_a_503_if_all_others_make_progress() {
+    let limits = Limits { scrapes: 2, scrapes_per_network: 2, ..long_limits() };
+    let (source, started, resume) = paused(SMALL);
+    let running = start(source, limits);
+    let mut clients: Vec<_> = (0..2).map(|_| running.connect()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        started.wait();
+    }
+    let mut client = running.connect();
+    client.send(GET);
+    let response = client.response();
+    response.assert_text(503);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.response().status, 200);
+    for client in &mut clients {
+        resume.send(()).unwrap();
+        client.response().assert_page(SMALL);
+    }
+    resume.send(()).unwrap();
+    client.send(GET);
+    client.response().assert_page(SMALL);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_has_no_more_than_its_share_of_the_scrapes() {
+    let limits = Limits { scrapes: 3, scrapes_per_network: 2, ..long_limits() };
+    let (source, started, resume) = paused(SMALL);
+    let running = start(source, limits);
+    let mut greedy: Vec<_> =
+        (0..3).map(|_| Client::connect_from([127, 0, 0, 9], running.address)).collect();
+    for client in &mut greedy {
+        client.send(GET);
+    }
+    greedy[2].response().assert_text(503);
+    let mut other = running.connect();
+    other.send(GET);
+    for _ in 0..3 {
+        started.wait();
+        resume.send(()).unwrap();
+    }
+    other.response().assert_page(SMALL);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
+    let limits = Limits { scrapes: 2, scrapes_per_network: 2, ..long_limits() };
+    let (source, started, resume) = paused(SMALL);
+    let running = start_with_auth(source, limits);
+    let connect = |last| Client::connect_from([127, 0, 0, last], running.address);
+    let mut clients: Vec<_> = [1, 1, 2, 3].map(connect).into_iter().collect();
+    for client in &mut clients {
+        client.send(AUTHORIZED);
+        started.wait();
+    }
+    // Each network has one, and the double of the limit is the end.
+    for last in [1, 2, 4] {
+        let mut client = connect(last);
+        assert_eq!(scrape_authorized(&mut client), 503, "{last}");
+    }
+    for client in &mut clients {
+        resume.send(()).unwrap();
+        client.response().assert_page(SMALL);
+    }
+}
+
+/// A source whose summaries wait for a permit, and which have this many bytes.
+struct Summaries {
+    permits: Arc<Semaphore>,
+    started: mpsc::Sender<()>,
+    bytes: usize,
+}
+
+impl Source for Summaries {
+    fn scrape(&self, _: ScrapeRequest) -> ScrapeFuture {
+        Box::pin(async { scrape(lines(SMALL)) })
+    }
+
+    fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        let (permits, bytes) = (Arc::clone(&self.permits), self.bytes);
+        self.started.send(()).unwrap();
+        Box::pin(async move {
+            permits.acquire().await.unwrap().forget();
+            Ok(vec![b' '; bytes])
+        })
+    }
+}
+
+#[test]
+fn summaries_wait_for_each_other_and_scrapes_do_not_wait_for_them() {
+    let limits = Limits { summaries: 2, waiting_summaries: 3, ..long_limits() };
+    let permits = Arc::new(Semaphore::new(0));
+    let (sender, started) = mpsc::channel();
+    let source = Summaries { permits: Arc::clone(&permits), started: sender, bytes: 10 };
+    let running = start(Arc::new(source), limits);
+    let mut clients: Vec<_> = (0..6).map(|_| running.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /summary.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        // The server has read the request when it answers the next one.
+        running.scrape().assert_page(SMALL);
+    }
+    clients.pop().unwrap().response().assert_text(503);
+    let started = Started(started);
+    for client in &mut clients {
+        started.wait();
+        permits.add_permits(1);
+        assert_eq!(client.response().status, 200);
+    }
+    assert!(started.0.try_recv().is_err());
+}
+
+#[test]
+fn a_client_that_does_not_read_its_summary_ends_for_the_next() {
+    let limits = Limits { summaries: 1, ..long_limits() };
+    let permits = Arc::new(Semaphore::new(2));
+    let (sender, _started) = mpsc::channel();
+    let source = Summaries { permits, started: sender, bytes: 20 * MB };
+    let running = start(Arc::new(source), limits);
+    let slow = slow_reader(&running, "/summary.json");
+    let mut client = running.connect();
+    eventually("the next summary is served", || {
+        client.send("GET /summary.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.response().status == 200
+    });
+    drop(slow);
+}
