@@ -16,7 +16,7 @@ use super::{
     access::{TlsOptions, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
-    listen::{Address, ListenOptions, Listening},
+    listen::{Address, Failure, ListenOptions, Listening},
     options::ExporterOptions,
     renderer::Renderer,
     requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
@@ -165,7 +165,8 @@ impl Exporter {
                 return Ok(Listening { failure: Some(error.into()), ..Listening::default() });
             }
             Err(OpenError::Thread(error)) => {
-                return Err(Error::from_reason(format!("the server's thread: {error}")));
+                let failure = Some(Failure::thread(&error));
+                return Ok(Listening { failure, ..Listening::default() });
             }
             Err(OpenError::Page(error)) => return Err(reason(error)),
         };
