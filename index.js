@@ -23,7 +23,8 @@ function HypertracePrometheus (opts) {
     dropCache: () => path.dropCache(),
     lostCalls: () => path.lostCalls()
   })
-  exporter.onBound(() => warnOfBound(options.maxSeries))
+  // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
+  exporter.onBound(warnOfBound.bind(null, options.maxSeries))
   const path = createTrace(exporter, {
     ...options,
     propColumns: exporter.propColumns,
