@@ -19,13 +19,16 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  // A register is filled, with a first sample, before there is a trace path.
+  /** @type {import('./lib/trace').TracePath | null} */
+  let begun = null
   const { exporter, sample, unregister } = open(options, sampler, {
-    dropCache: () => path.dropCache(),
-    lostCalls: () => path.lostCalls()
+    dropCache: () => begun?.dropCache(),
+    lostCalls: () => begun?.lostCalls() ?? 0
   })
   // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
   exporter.onBound(warnOfBound.bind(null, options.maxSeries))
-  const path = createTrace(exporter, {
+  const path = begun = createTrace(exporter, {
     ...options,
     propColumns: exporter.propColumns,
     cellBits: constants.cellBits,
