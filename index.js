@@ -1,6 +1,6 @@
 'use strict'
 
-const { setSecureContext } = require('./lib/access')
+const { secureContextSetter } = require('./lib/access')
 const { constants } = require('./lib/binding')
 const { invalidState } = require('./lib/errors')
 const createSampler = require('./lib/node-metrics')
@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
-  const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
   const { exporter, sample, unregister } = open(options, sampler, () => path.forget())
   const path = createTrace(counterOf(exporter, options.maxSeries), {
     ...options,
@@ -55,8 +55,7 @@ function HypertracePrometheus (opts) {
     stop,
     address: () => exporter.address(),
     ref: () => { exporter.setKeepsAlive(true); return traceFunction },
-    /** @param {import('./index').SecureContext} context */
-    setSecureContext: (context) => setSecureContext(exporter, options, context),
+    setSecureContext: secureContextSetter(exporter, options),
     unref: () => { exporter.setKeepsAlive(false); return traceFunction },
     contentType: constants.contentType,
     register: register ?? { metrics, contentType: constants.contentType }
@@ -108,7 +107,7 @@ function open (options, sampler, forget) {
     opened = openExporter(options, sampler, forget)
     const { exporter, sample } = opened
     const sweep = () => { if (exporter.sweep()) forget() }
-    const families = sampler === null ? null : () => { sample(); return exporter.families() }
+    const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
       : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })

@@ -233,6 +233,17 @@ test('tls: setSecureContext replaces the certificate, and open connections stay 
   traceFunction.setSecureContext({ cert: other.cert, key: other.key })
 })
 
+test('tls: setSecureContext keeps ca and minVersion unless they are given', { skip }, async () => {
+  const { traceFunction, ask } = serve({ ca: clients.cert, minVersion: 'TLSv1.3' })
+  traceFunction.setSecureContext({ cert: other.cert, key: other.key })
+  await assert.rejects(ask(), { message: /alert certificate required/ })
+  const known = { cert: client.cert, key: client.key }
+  assert.equal((await ask(known)).status, 200)
+  await assert.rejects(ask({ ...known, maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
+  traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: null, minVersion: null })
+  assert.equal((await ask({ maxVersion: 'TLSv1.2' })).status, 200)
+})
+
 test('tls: setSecureContext without the option, or without a port, is refused', { skip }, () => {
   const { cert, key } = server
   for (const options of [{ port: 0 }, { tls: { cert, key } }, {}]) {

@@ -6,13 +6,15 @@
  */
 
 const { invalidSecret, invalidState, invalidType, invalidValue } = require('./errors')
+const { nearest } = require('./spelling')
+const { warnOfOpenPage, warnOfOption } = require('./warnings')
 
 // The characters that a header can carry, without the space that would end a token.
 const TOKEN = /^[\x21-\x7e]+$/
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/
-// An IPv6 address has at least two colons, with or without brackets; a name with one colon has a port.
-const HOST = /^(\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*|[^\s:/?#@[\]]+)$/i
+// A name in ASCII or an IPv4 address, or an IPv6 address with or without brackets.
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*)$/i
 
 /**
  * @typedef {{ __proto__: null, bearer: string } | { __proto__: null, username: string, password: string }} Auth
@@ -27,13 +29,41 @@ function readAuth (auth) {
     throw invalidSecret('auth', 'an object: { username, password } or { bearer }', auth)
   }
   const { username, password, bearer } = /** @type {Record<string, unknown>} */ (auth)
-  if (isGiven(bearer)) {
-    if (isGiven(username) || isGiven(password)) {
-      throw invalidSecret('auth', 'either { username, password } or { bearer }, not both', auth, 'ERR_INVALID_ARG_VALUE')
-    }
-    return { __proto__: null, bearer: readToken(bearer) }
+  const isPair = isGiven(username) || isGiven(password)
+  if (isGiven(bearer) && isPair) {
+    throw invalidSecret('auth', 'either { username, password } or { bearer }, not both', auth, 'ERR_INVALID_ARG_VALUE')
   }
+  if (!isPair && !('username' in auth || 'password' in auth || 'bearer' in auth)) {
+    const keys = Object.keys(auth).map((key) => JSON.stringify(key)).join(', ') || 'nothing'
+    throw invalidSecret('auth', `an object: { username, password } or { bearer }; it has ${keys}`, auth)
+  }
+  warnOfUnknown('auth', auth, ['username', 'password', 'bearer'])
+  if (isGiven(bearer) || (!isPair && 'bearer' in auth)) return { __proto__: null, bearer: readToken(bearer) }
   return { __proto__: null, username: readUsername(username), password: readSecret('auth.password', password) }
+}
+
+/**
+ * Warns of options that have no effect.
+ *
+ * @param {string} option that has them; empty for the options themselves
+ * @param {object} given
+ * @param {readonly string[]} known
+ * @param {{ onlyNear?: boolean }} [how] `onlyNear`: only of a misspelt one, as others are ignored by contract
+ */
+function warnOfUnknown (option, given, known, { onlyNear = false } = {}) {
+  /** @type {string[]} */
+  let keys = []
+  try {
+    keys = Object.keys(given)
+  } catch {} // a proxy of the user
+  for (const key of keys) {
+    if (known.includes(key)) continue
+    const meant = nearest(key, known)
+    if (meant === undefined && onlyNear) continue
+    warnOfOption(
+      `The option ${JSON.stringify(option === '' ? key : `${option}.${key}`)} does not exist and has no effect.`,
+      meant === undefined ? `The options are ${known.join(', ')}.` : `Did you mean "${meant}"?`)
+  }
 }
 
 /** @param {unknown} value */
@@ -63,7 +93,10 @@ function readUsername (value) {
  */
 function readSecret (option, value) {
   const text = readText(option, value)
-  if (CONTROL.test(text)) throw invalidSecret(option, 'without control characters', text, 'ERR_INVALID_ARG_VALUE')
+  if (CONTROL.test(text)) {
+    const hint = /[\r\n]$/.test(text) ? ' (it ends in a newline, as a file does: trim() removes it)' : ''
+    throw invalidSecret(option, `without control characters${hint}`, text, 'ERR_INVALID_ARG_VALUE')
+  }
   return text
 }
 
@@ -88,7 +121,7 @@ function readAllowedHosts (hosts) {
   return Array.from(hosts, (host) => {
     if (typeof host !== 'string') throw invalidType('allowedHosts', 'an array of host names', host)
     if (!HOST.test(host)) {
-      throw invalidValue('allowedHosts', 'an array of host names or addresses, without a port', host)
+      throw invalidValue('allowedHosts', 'an array of host names in ASCII (xn--…) or addresses, without a port, a scheme and wildcards', host)
     }
     return host
   })
@@ -107,19 +140,21 @@ function readTls (tls) {
 
 /**
  * @param {unknown} tls
+ * @param {Tls | null} [current] has what `tls` leaves out
  * @returns {Tls}
  */
-function readSecureContext (tls) {
+function readSecureContext (tls, current = null) {
   if (typeof tls !== 'object' || tls === null || Array.isArray(tls)) {
     throw invalidSecret('tls', 'an object: { cert, key, ca, minVersion }', tls)
   }
   const { cert, key, ca, minVersion } = /** @type {Record<string, unknown>} */ (tls)
+  warnOfUnknown('tls', tls, ['cert', 'key', 'ca', 'minVersion'])
   return {
     __proto__: null,
     cert: readPem('tls.cert', cert),
     key: readPem('tls.key', key),
-    ca: isGiven(ca) ? readPem('tls.ca', ca) : undefined,
-    only13: isGiven(minVersion) && readVersion(minVersion) === 'TLSv1.3'
+    ca: isGiven(ca) ? readPem('tls.ca', ca) : ca === null ? undefined : current?.ca,
+    only13: isGiven(minVersion) ? readVersion(minVersion) === 'TLSv1.3' : minVersion !== null && current?.only13 === true
   }
 }
 
@@ -163,20 +198,34 @@ function invalidTls (tls, { option, expected }) {
 }
 
 /**
- * Replaces the certificate of an exporter that listens with TLS.
+ * Returns the function that replaces the certificate of an exporter that listens with TLS. What it is
+ * not given stays: a new certificate must not give access to clients that have none.
  *
  * @param {import('../binding').Exporter} exporter
  * @param {import('./options').Options} options
- * @param {unknown} context
- * @throws {TypeError} for a context that cannot be used; nothing has changed then
+ * @returns {(context: unknown) => void} throws for a context that cannot be used; nothing has changed then
  */
-function setSecureContext (exporter, options, context) {
-  if (options.tls === null || options.port === null) {
-    throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
+function secureContextSetter (exporter, { port, auth, tls }) {
+  let current = tls
+  return (context) => {
+    if (current === null || port === null) {
+      throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
+    }
+    const next = readSecureContext(context, current)
+    const unusable = exporter.setSecureContext(next)
+    if (unusable !== null) throw invalidTls(next, unusable)
+    current = next
+    if (isOpen({ auth, tls: current })) warnOfOpenPage(exporter.address())
   }
-  const tls = readSecureContext(context)
-  const unusable = exporter.setSecureContext(tls)
-  if (unusable !== null) throw invalidTls(tls, unusable)
 }
 
-module.exports = { invalidTls, readAllowedHosts, readAuth, readTls, setSecureContext }
+/**
+ * Returns whether everyone may read the page. Client certificates count as authentication.
+ *
+ * @param {Pick<import('./options').Options, 'auth' | 'tls'>} options
+ */
+function isOpen ({ auth, tls }) {
+  return auth === null && tls?.ca === undefined
+}
+
+module.exports = { invalidTls, isOpen, readAllowedHosts, readAuth, readTls, secureContextSetter, warnOfUnknown }

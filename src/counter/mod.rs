@@ -145,6 +145,12 @@ impl TraceCounter {
         &self.options.help
     }
 
+    /// Returns whether idle series expire.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.options.idle_timeout.is_some()
+    }
+
     /// Returns the labels.
     #[must_use]
     pub fn schema(&self) -> &Schema {

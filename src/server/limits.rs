@@ -99,17 +99,49 @@ impl Default for Limits {
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
 pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
-    timeout_seconds
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .and_then(|text| text.trim().parse::<f64>().ok())
-        .filter(|seconds| *seconds > 0.0)
+    seconds(timeout_seconds)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds / 2.0).ok())
         .map_or(usual, |half| half.min(usual))
+}
+
+/// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
+/// margin for writing and sending the page; 8 s for a client that does not say how long it waits.
+#[must_use]
+pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
+    let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
+    seconds(timeout_seconds)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
+}
+
+/// Reads a positive number of seconds.
+fn seconds(value: Option<&[u8]>) -> Option<f64> {
+    let seconds = std::str::from_utf8(value?).ok()?.trim().parse::<f64>().ok()?;
+    (seconds > 0.0).then_some(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_register_has_the_time_that_the_scraper_waits_less_a_margin() {
+        let table: [(Option<&str>, u64); 9] = [
+            (None, 8000),
+            (Some("10"), 9000),
+            (Some("30"), 29_000),
+            (Some("4"), 3000),
+            (Some("1"), 750),
+            (Some("0.2"), 150),
+            (Some("0"), 8000),
+            (Some("inf"), 8000),
+            (Some("soon"), 8000),
+        ];
+        for (value, milliseconds) in table {
+            let timeout = register_timeout(value.map(str::as_bytes));
+            assert_eq!(timeout, Duration::from_millis(milliseconds), "{value:?}");
+        }
+    }
 
     #[test]
     fn the_js_timeout_is_half_of_a_short_scrape_timeout() {
