@@ -18,7 +18,7 @@ function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
-  const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
   // A register is filled, with a first sample, before there is a trace path.
   /** @type {import('./lib/trace').TracePath | null} */
   let begun = null
@@ -117,7 +117,7 @@ function open (options, sampler, path) {
     opened = openExporter(options, sampler, path)
     const { exporter, sample } = opened
     const sweep = () => { if (exporter.sweep()) path.dropCache() }
-    const families = sampler === null ? null : () => { sample(); return exporter.families() }
+    const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
       : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })

@@ -12,27 +12,22 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join;
 use prometheus::proto::MetricFamily;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Gatherer, JsThread, summary, summary::SummaryFuture};
+use super::{Gatherer, summary, summary::SummaryFuture};
 use crate::{
     default_metrics::descriptors,
     exposition::{Format, RenderedPage, write_families},
     server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
-/// The time that a registry may take to render, once the JavaScript thread has answered. Prometheus'
-/// default scrape time-out is 10 s.
-const RENDER_TIMEOUT: Duration = Duration::from_secs(8);
-
 /// Serves the pages of a prom-client registry. If the JavaScript thread does not render one in time,
 /// the page is what Rust owns, and says that it is incomplete.
 pub struct RegisterSource {
     /// Gathers what Rust owns.
     pub gatherer: Arc<Gatherer>,
-    /// The registry's thread.
-    pub thread: Arc<JsThread>,
     /// Sends the requests.
     pub requester: Arc<dyn RenderRequester>,
     /// The open requests.
@@ -70,12 +65,12 @@ impl RenderRequests {
         }
     }
 
-    async fn page(&self, requester: &dyn RenderRequester) -> Option<RegisterPage> {
+    async fn page(&self, requester: &dyn RenderRequester, limit: Duration) -> Option<RegisterPage> {
         let request = self.last.fetch_add(1, Ordering::Relaxed);
         let (sender, response) = oneshot::channel();
         self.open().insert(request, sender);
         let page = if requester.request_page(request) {
-            timeout(RENDER_TIMEOUT, response).await.ok().and_then(Result::ok).flatten()
+            timeout(limit, response).await.ok().and_then(Result::ok).flatten()
         } else {
             None
         };
@@ -90,14 +85,14 @@ impl RenderRequests {
 
 impl Source for RegisterSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
-        let (gatherer, thread) = (Arc::clone(&self.gatherer), Arc::clone(&self.thread));
+        let gatherer = Arc::clone(&self.gatherer);
         let (requester, requests) = (Arc::clone(&self.requester), Arc::clone(&self.requests));
         Box::pin(async move {
-            // The short request first: the page does not wait for a blocked event loop any longer.
-            let silent = gatherer.threads.refresh(request.js_timeout).await;
-            if !silent.iter().any(|other| Arc::ptr_eq(other, &thread))
-                && let Some(page) = requests.page(&*requester).await
-            {
+            // The page waits as long as the scraper does: a series that is missing on one page ends for
+            // Prometheus. The samples are requested too, for the lag and for a page without the register.
+            let page = requests.page(&*requester, request.register_timeout);
+            let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
+            if let Some(page) = page {
                 return complete(page);
             }
             // The registry's pages are text and show each series at its value, so this one does too: a
@@ -158,14 +153,11 @@ mod tests {
         let slot = counter.intern(["A"]).slot;
         counting.count(&counter, slot);
         let gatherer = Arc::new(Gatherer::new(Arc::clone(&counter), None));
-        let source = RegisterSource {
-            thread: gatherer.join(None),
-            gatherer,
-            requester: Arc::new(NoThread),
-            requests: Arc::default(),
-        };
+        let source =
+            RegisterSource { gatherer, requester: Arc::new(NoThread), requests: Arc::default() };
         let request = ScrapeRequest {
             js_timeout: Duration::ZERO,
+            register_timeout: Duration::ZERO,
             format: Format::Protobuf,
             scraper: Some(ScraperId(1)),
         };
