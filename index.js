@@ -2,6 +2,7 @@
 
 const { setSecureContext } = require('./lib/access')
 const { constants } = require('./lib/binding')
+const { invalidState } = require('./lib/errors')
 const createSampler = require('./lib/node-metrics')
 const { contentTypeOf, openExporter } = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
@@ -37,7 +38,7 @@ function HypertracePrometheus (opts) {
   const metrics = async () => {
     if (register !== null) return register.metrics()
     sample()
-    return exporter.metrics()
+    return render(exporter)
   }
 
   /** @type {Promise<void> | null} */
@@ -67,6 +68,17 @@ function HypertracePrometheus (opts) {
   })
   if (register !== null) Object.defineProperty(traceFunction, 'contentType', { enumerable: true, get: () => contentTypeOf(register) })
   return traceFunction
+}
+
+/**
+ * @param {import('./binding').Exporter} exporter
+ * @returns {Promise<string>}
+ */
+function render (exporter) {
+  return new Promise((resolve, reject) => exporter.render((page) => {
+    if (page === undefined) reject(invalidState('The page is too long for a string: lower maxSeries, or scrape the port'))
+    else resolve(page)
+  }))
 }
 
 /**

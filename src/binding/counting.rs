@@ -101,7 +101,7 @@ impl Exporter {
         if self.cell_blocks.contains_key(&index) {
             return Err(Error::from_reason("the cell block exists"));
         }
-        let cells = Float64ArraySlice::copy_from(env, [0.0; CELLS])?;
+        let cells = Float64ArraySlice::copy_from(env, vec![0.0; CELLS])?;
         let block = cells.into_typed_array(env)?;
         let address = NonNull::from(block.as_ref()).cast();
         // SAFETY: V8 keeps the memory of a typed array in place, aligned to 8 bytes; `cell_blocks` keeps

@@ -11,7 +11,7 @@ use std::{
 
 use napi::{
     Env, Error, Result,
-    bindgen_prelude::{AsyncTask, Float64Array, FunctionRef},
+    bindgen_prelude::{Float64Array, FunctionRef},
 };
 use napi_derive::napi;
 
@@ -19,9 +19,9 @@ use super::{
     access::{TlsOptions, TlsRenewal, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
-    listen::{Address, ListenOptions, Listening},
+    listen::{Address, Failure, ListenOptions, Listening},
     options::ExporterOptions,
-    render_task::RenderTask,
+    renderer::Renderer,
     requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
     sample::NodeSample,
     thread_call::{Callback, ThreadCall},
@@ -46,6 +46,7 @@ pub struct Exporter {
     /// Keeps the process alive while this thread's server is open. It is the one handle that every
     /// runtime can reference, and that no test puts under a fake clock.
     keep_alive: Option<ThreadCall<bool>>,
+    renderer: Renderer,
     /// Called when the bound shortens a label set for the first time.
     pub(super) on_bound: Option<FunctionRef<(), ()>>,
     /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
@@ -169,7 +170,8 @@ impl Exporter {
                 return Ok(Listening { failure: Some(error.into()), ..Listening::default() });
             }
             Err(OpenError::Thread(error)) => {
-                return Err(Error::from_reason(format!("the server's thread: {error}")));
+                let failure = Some(Failure::thread(&error));
+                return Ok(Listening { failure, ..Listening::default() });
             }
             Err(OpenError::Page(error)) => return Err(reason(error)),
         };
@@ -190,7 +192,13 @@ impl Exporter {
     fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, keep_alive, on_bound: None, cell_blocks: HashMap::new() })
+        Ok(Self {
+            inner,
+            keep_alive,
+            renderer: Renderer::default(),
+            on_bound: None,
+            cell_blocks: HashMap::new(),
+        })
     }
 
     /// Sets whether the open server keeps the process alive.
@@ -283,10 +291,17 @@ impl Exporter {
         self.inner.gatherer.families().iter().map(Into::into).collect()
     }
 
-    /// Renders the page on a thread of libuv's pool.
-    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-    pub fn metrics(&self) -> AsyncTask<RenderTask> {
-        AsyncTask::new(RenderTask::new(self.inner.gatherer.page(Format::Text, None)))
+    /// Renders the page off the JavaScript thread, and passes it to `done`; `undefined` if it is too
+    /// long for a string.
+    ///
+    /// # Errors
+    ///
+    /// If the environment is ending.
+    #[napi(catch_unwind, ts_args_type = "done: (page: string | undefined) => void")]
+    pub fn render(&self, done: Callback<'_, String>) -> Result<()> {
+        let page = self.inner.gatherer.page(Format::Text, None);
+        self.renderer.render(page, ThreadCall::new(&done, true)?);
+        Ok(())
     }
 
     /// Stops the server or leaves it, then calls `done`. If this thread started the server, its port

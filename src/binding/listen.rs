@@ -1,6 +1,6 @@
 //! Listening: its options, its result, and its errors in the form of Node.js' own servers.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use napi_derive::napi;
 
@@ -112,16 +112,29 @@ pub struct Failure {
     pub errno: i32,
     /// The call that failed.
     pub syscall: &'static str,
-    /// The address or host name of the option.
-    pub address: String,
+    /// The address or host name of the option; `undefined` if the error is not of the address.
+    pub address: Option<String>,
     /// The port of the option.
-    pub port: u16,
+    pub port: Option<u16>,
 }
 
 impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
         let message = error.to_string();
         let BindError { code, errno, syscall, address, port, .. } = error;
-        Self { message, code, errno, syscall, address, port }
+        Self { message, code, errno, syscall, address: Some(address), port: Some(port) }
+    }
+}
+
+impl Failure {
+    /// The failure of the server thread to start.
+    pub fn thread(error: &io::Error) -> Self {
+        // The fields of Node.js, without an address.
+        let BindError { code, errno, .. } = BindError::listen(error, SocketAddr::from(([0; 4], 0)));
+        let message = format!(
+            "the server's thread could not be started, {code}: {error}. The limits of threads (ulimit \
+             -u, pids.max of a container) and of open files (ulimit -n) may be reached"
+        );
+        Self { message, code, errno, syscall: "pthread_create", address: None, port: None }
     }
 }

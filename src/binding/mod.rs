@@ -18,7 +18,7 @@ mod lifetime;
 mod listen;
 mod options;
 mod packing;
-mod render_task;
+mod renderer;
 mod requests;
 mod sample;
 mod thread_call;

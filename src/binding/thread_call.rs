@@ -26,55 +26,75 @@ use napi::{
 /// A JavaScript function with one argument, whose result is ignored.
 pub type Callback<'a, A> = Function<'a, A, UnknownReturnValue>;
 
-/// An argument that fits into the data pointer of a threadsafe function, so that a call allocates
-/// nothing.
-pub trait Argument: JsValuesTupleIntoVec {
-    /// Packs the argument into the data of a call.
-    fn pack(self) -> usize;
+/// The argument of a call. It crosses the threads as the data pointer of a threadsafe function: a number
+/// in place of a pointer, so that a call allocates nothing, or the memory of a larger value.
+pub trait Argument: Sized {
+    /// Converts the argument into the data of one call.
+    fn into_data(self) -> *mut c_void;
 
-    /// Creates the JavaScript value of packed data.
+    /// Takes the argument of a call back.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be of `into_data`, and taken back once.
+    #[expect(unsafe_code, reason = "the data may be memory")]
+    unsafe fn from_data(data: *mut c_void) -> Self;
+
+    /// Creates the JavaScript value. If that fails, the function gets `undefined`.
     ///
     /// # Safety
     ///
     /// `env` must be the live environment of the current thread, inside a handle scope.
     #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
-    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32;
+    unsafe fn create(self, env: sys::napi_env, value: &mut sys::napi_value) -> i32;
 }
 
 impl Argument for () {
-    fn pack(self) -> usize {
-        0
+    fn into_data(self) -> *mut c_void {
+        ptr::null_mut()
     }
 
+    #[expect(unsafe_code, reason = "the data may be memory")]
+    unsafe fn from_data(_: *mut c_void) -> Self {}
+
     #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
-    unsafe fn create(env: sys::napi_env, _: usize, value: &mut sys::napi_value) -> i32 {
+    unsafe fn create(self, env: sys::napi_env, value: &mut sys::napi_value) -> i32 {
         // SAFETY: the caller's contract.
         unsafe { sys::napi_get_undefined(env, value) }
     }
 }
 
 impl Argument for bool {
-    fn pack(self) -> usize {
-        self.into()
+    fn into_data(self) -> *mut c_void {
+        ptr::without_provenance_mut(self.into())
+    }
+
+    #[expect(unsafe_code, reason = "the data may be memory")]
+    unsafe fn from_data(data: *mut c_void) -> Self {
+        data.addr() != 0
     }
 
     #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
-    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32 {
+    unsafe fn create(self, env: sys::napi_env, value: &mut sys::napi_value) -> i32 {
         // SAFETY: the caller's contract.
-        unsafe { sys::napi_get_boolean(env, data != 0, value) }
+        unsafe { sys::napi_get_boolean(env, self, value) }
     }
 }
 
 impl Argument for u32 {
-    fn pack(self) -> usize {
-        self as usize
+    fn into_data(self) -> *mut c_void {
+        ptr::without_provenance_mut(self as usize)
+    }
+
+    #[expect(unsafe_code, reason = "the data may be memory")]
+    unsafe fn from_data(data: *mut c_void) -> Self {
+        Self::try_from(data.addr()).unwrap_or_default()
     }
 
     #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
-    unsafe fn create(env: sys::napi_env, data: usize, value: &mut sys::napi_value) -> i32 {
-        let number = Self::try_from(data).unwrap_or_default();
+    unsafe fn create(self, env: sys::napi_env, value: &mut sys::napi_value) -> i32 {
         // SAFETY: the caller's contract.
-        unsafe { sys::napi_create_uint32(env, number, value) }
+        unsafe { sys::napi_create_uint32(env, self, value) }
     }
 }
 
@@ -105,7 +125,10 @@ impl<A: Argument> ThreadCall<A> {
     /// # Errors
     ///
     /// If Node-API refuses, as it does in an environment that is ending.
-    pub fn new(function: &Callback<'_, A>, keeps_alive: bool) -> Result<Self> {
+    pub fn new<V: JsValuesTupleIntoVec>(
+        function: &Callback<'_, V>,
+        keeps_alive: bool,
+    ) -> Result<Self> {
         // From here on another thread runs this library's code, maybe for longer than the environment
         // lives.
         retain_current_module_for_unload_safety();
@@ -169,12 +192,17 @@ impl<A: Argument> ThreadCall<A> {
     pub fn call(&self, argument: A) -> bool {
         let mut guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return false };
-        let data = ptr::without_provenance_mut(argument.pack());
-        // SAFETY: `raw` is alive, as it is there and the lock is held.
+        let data = argument.into_data();
+        // SAFETY: `raw` is alive, as it is there and the lock is held. A call that is refused leaves the
+        // data here, which takes it back once.
         #[expect(unsafe_code, reason = "calls a threadsafe function through Node-API")]
         let status = unsafe {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
-            sys::napi_call_threadsafe_function(raw, data, mode)
+            let status = sys::napi_call_threadsafe_function(raw, data, mode);
+            if status != sys::Status::napi_ok {
+                drop(A::from_data(data));
+            }
+            status
         };
         // With this status Node-API has released our reference.
         if Status::from(status) == Status::Closing {
@@ -213,20 +241,24 @@ extern "C" fn call<A: Argument>(
     _: *mut c_void,
     data: *mut c_void,
 ) {
+    // SAFETY: Node-API passes the data of each call once.
+    #[expect(unsafe_code, reason = "takes back the argument of a call")]
+    let argument = unsafe { A::from_data(data) };
     if env.is_null() || function.is_null() {
         return;
     }
     // SAFETY: Node-API passes a live environment and function, inside a handle scope.
     #[expect(unsafe_code, reason = "calls a JavaScript function through Node-API")]
     unsafe {
-        let (mut this, mut argument) = (ptr::null_mut(), ptr::null_mut());
-        if sys::napi_get_undefined(env, &raw mut this) != sys::Status::napi_ok
-            || A::create(env, data.addr(), &mut argument) != sys::Status::napi_ok
-        {
+        let (mut this, mut value) = (ptr::null_mut(), ptr::null_mut());
+        if sys::napi_get_undefined(env, &raw mut this) != sys::Status::napi_ok {
             return;
         }
+        if argument.create(env, &mut value) != sys::Status::napi_ok {
+            value = this;
+        }
         let status =
-            sys::napi_call_function(env, this, function, 1, &raw const argument, ptr::null_mut());
+            sys::napi_call_function(env, this, function, 1, &raw const value, ptr::null_mut());
         if status == sys::Status::napi_pending_exception {
             // The functions catch what user code throws. What is left (a full stack, a worker that is
             // being terminated) must not become an uncaught exception of the application.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The figures of this process, in seconds and bytes.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     /// CPU time in user mode.
     pub cpu_user: Option<f64>,
@@ -42,7 +42,7 @@ pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let sampled = sampled.map(from_sample).unwrap_or_default();
     let figures = complete(read(), sampled, last.take().unwrap_or_default());
-    last.insert(figures).clone()
+    *last.insert(figures)
 }
 
 /// Returns the families of the current figures.
@@ -132,9 +132,9 @@ mod linux {
         let bytes = |name| kibibytes(&status, name).map(|kib| float(kib * 1024));
         let max_fds = getrlimit(Resource::Nofile).current.map(float);
         Figures {
-            cpu_user: ticks(Field::UserTime),
-            cpu_system: ticks(Field::SystemTime),
-            start_time: ticks(Field::StartTime).and_then(start_time),
+            cpu_user: ticks(USER_TIME),
+            cpu_system: ticks(SYSTEM_TIME),
+            start_time: ticks(START_TIME).and_then(start_time),
             resident_memory: bytes("VmRSS:"),
             virtual_memory: bytes("VmSize:"),
             heap: bytes("VmData:"),
@@ -143,17 +143,15 @@ mod linux {
         }
     }
 
-    /// Fields of `stat`, by their number in proc_pid_stat(5).
-    enum Field {
-        UserTime = 14,
-        SystemTime = 15,
-        StartTime = 22,
-    }
+    // Fields of `stat`, by their numbers in `proc_pid_stat(5)`.
+    const USER_TIME: usize = 14;
+    const SYSTEM_TIME: usize = 15;
+    const START_TIME: usize = 22;
 
     /// Returns a field of `stat`. The second field is the name, which may have spaces and parentheses.
-    fn stat_field(stat: &str, field: Field) -> Option<u64> {
+    fn stat_field(stat: &str, field: usize) -> Option<u64> {
         let (_, after_name) = stat.rsplit_once(')')?;
-        after_name.split_ascii_whitespace().nth(field as usize - 3)?.parse().ok()
+        after_name.split_ascii_whitespace().nth(field - 3)?.parse().ok()
     }
 
     /// Returns a figure of `status`.
@@ -272,8 +270,8 @@ mod tests {
             open_fds: Some(9.0),
             max_fds: Some(10.0),
         };
-        assert_eq!(complete(read, from_sample(&SAMPLE), last.clone()), expected);
-        let without_sample = complete(Figures::default(), Figures::default(), last.clone());
+        assert_eq!(complete(read, from_sample(&SAMPLE), last), expected);
+        let without_sample = complete(Figures::default(), Figures::default(), last);
         assert_eq!(without_sample, Figures { max_fds: None, ..last });
     }
 
@@ -364,7 +362,7 @@ mod tests {
         #[test]
         fn a_folder_that_is_hidden_leaves_the_limit_alone() {
             let figures = linux::read("/proc/nothing");
-            assert_eq!(Figures { max_fds: None, ..figures.clone() }, Figures::default());
+            assert_eq!(Figures { max_fds: None, ..figures }, Figures::default());
             assert!(figures.max_fds.is_some());
         }
 

@@ -61,11 +61,12 @@ const fn row(
 }
 
 /// The sentences are libuv's; the numbers are those of Linux, macOS, Winsock and libuv on Windows.
-const TABLE: [SystemError; 15] = [
+const TABLE: [SystemError; 16] = [
     row("EACCES", "permission denied", (13, 13, 10013, -4092)),
     row("EADDRINUSE", "address already in use", (98, 48, 10048, -4091)),
     row("EADDRNOTAVAIL", "address not available", (99, 49, 10049, -4090)),
     row("EAFNOSUPPORT", "address family not supported", (97, 47, 10047, -4089)),
+    row("EAGAIN", "resource temporarily unavailable", (11, 35, 10035, -4088)),
     row("EBADF", "bad file descriptor", (9, 9, 10009, -4083)),
     row("EINVAL", "invalid argument", (22, 22, 10022, -4071)),
     row("EMFILE", "too many open files", (24, 24, 10024, -4066)),

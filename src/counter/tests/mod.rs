@@ -63,6 +63,13 @@ pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCoun
     .expect("a valid counter")
 }
 
+/// Lets time pass for the starts of series. Returns the time in milliseconds.
+pub(crate) fn pass(counter: &TraceCounter, time: Duration) -> u64 {
+    let starts = &mut counter.state().starts;
+    starts.pass(time);
+    starts.last().milliseconds()
+}
+
 /// Returns values in the schema's order: class, function, file, id, parent's class, object id,
 /// parent's id.
 fn site<'a>(class: &'a str, function: &'a str, object_id: &'a str) -> Vec<&'a str> {
