@@ -1,13 +1,10 @@
 //! The server with TLS: the limits of handshakes, and the rest as without TLS.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::{
     collections::VecDeque,
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -17,7 +14,6 @@ use hypertrace_prometheus::server::{
     access::AccessPolicy,
     tls::{Pem, SecureContext, Version},
 };
-use rcgen::{CertificateParams, KeyPair};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
     client::ResolvesClientCert,
