@@ -114,7 +114,8 @@ function listen (options, port, sampler, path) {
   const requestSample = (keepsWindow) => sample?.(keepsWindow)
   /** @param {number} request */
   const requestPage = async (request) => {
-    listening.exporter?.deliverPage(request, await renderRegister(register))
+    const { exporter } = listening
+    if (exporter?.beginPage(request)) exporter.deliverPage(request, await renderRegister(register))
   }
 
   /** @type {import('../binding').Listening} */
