@@ -27,7 +27,8 @@ declare function HypertracePrometheus (options?: HypertracePrometheus.Options): 
 
 declare namespace HypertracePrometheus {
   /**
-   * The options. `null` has the same effect as an absent option. Unknown options are ignored.
+   * The options. `null` has the same effect as an absent option. Unknown options are ignored, with a
+   * process warning for one that differs from an existing one by case or one letter.
    */
   interface Options {
     /**
@@ -56,6 +57,7 @@ declare namespace HypertracePrometheus {
      * `auth` too.
      *
      * @default 'localhost'
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a host with a scheme, a port, brackets or spaces.
      * @throws {Error} `ENOTFOUND` or `EAI_AGAIN` for a name that does not resolve, `EADDRNOTAVAIL` for an
      * address that this machine does not have, `EINVAL` for one that the system cannot listen on.
      */
@@ -64,7 +66,12 @@ declare namespace HypertracePrometheus {
     /**
      * A registry of prom-client 14 or 15, of `@prometheus-io/client`, or an object with the same
      * methods. The counter and the default metrics are registered in it. With `port`, the server serves
-     * the page of this registry. `stop()` removes what was registered.
+     * the page of this registry, and waits for it as long as the scraper does. `stop()` removes what was
+     * registered.
+     *
+     * A default metric that the registry has already is not replaced. One that is registered later, as by
+     * `collectDefaultMetrics()` of prom-client, replaces that of this package: until `stop()`, the
+     * registry has its own method `registerMetric` for this.
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` without the methods of {@link Registry}.
@@ -74,11 +81,12 @@ declare namespace HypertracePrometheus {
 
     /**
      * Adds the default metrics to the page: `process_*` and `nodejs_*`, with the names, help texts,
-     * types and labels of prom-client 15, and `hypertrace_*`, about the exporter.
+     * types and labels of prom-client 15, and `hypertrace_*`, about the exporter. `'hypertrace'` adds
+     * `hypertrace_*` only: for a page that has the other families from another package.
      *
      * @default true
      */
-    collectDefaults?: boolean | null
+    collectDefaults?: boolean | 'hypertrace' | null
 
     /**
      * Shows scrapers each new series at 0 once and at its value from then on, so that Prometheus counts its first
@@ -93,7 +101,8 @@ declare namespace HypertracePrometheus {
     /**
      * The properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
      * `caller_props_foo`, each only where the property exists. A character outside `[A-Za-z0-9_]`
-     * becomes `_`; if two properties get the same name, the later one is shown. Each value is a series of
+     * becomes `_`; if two properties get the same name, the later one is shown, and the process emits a
+     * warning. Each value is a series of
      * its own: allow only properties with few values.
      *
      * @default []
@@ -105,7 +114,8 @@ declare namespace HypertracePrometheus {
      * The name of the counter: letters, digits, `_` and `:`, and no digit at the start.
      *
      * @default 'trace_counter'
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name, and for the name of another family
+     * of the page.
      * @see https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
      */
     metricName?: string | null
@@ -115,10 +125,10 @@ declare namespace HypertracePrometheus {
      * digit or `__`, and is not a label of the counter.
      *
      * @default {}
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name, `ERR_INVALID_ARG_TYPE` for a value
-     * that is not a string or a number.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other name and for `NaN`, `ERR_INVALID_ARG_TYPE`
+     * for a value that is not a string, a number, a bigint or a boolean.
      */
-    defaultLabels?: Readonly<Record<string, string | number>> | null
+    defaultLabels?: Readonly<Record<string, string | number | bigint | boolean>> | null
 
     /**
      * A prefix for the names of the `process_*` and `nodejs_*` metrics. The counter and `hypertrace_*`
@@ -142,23 +152,24 @@ declare namespace HypertracePrometheus {
     /**
      * The maximum number of series of the counter, 1 to 100,000,000. No count is lost at the maximum:
      * in its last tenth, a new label set is counted without `object_id`, `parent_object_id` and
-     * properties; after that, in one series with `hypertrace_overflow="true"`.
+     * properties; after that, in one series with `hypertrace_overflow="true"`. A number, or a string of
+     * digits, as for every number here.
      *
      * @default 50000
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    maxSeries?: number | null
+    maxSeries?: number | string | null
 
     /**
      * Milliseconds, 0 to 2,147,483,647. A series that is not counted for this time expires: after a
      * scrape has shown its last value, it is removed from the page. If it is counted again, it starts at
-     * 0, which `rate()` takes for a restart. 0: no series expires. A timer on the JavaScript thread,
-     * which does not keep the process alive, looks for idle series.
+     * 0, which `rate()` takes for a restart. 0: no series expires. A page removes the series that are
+     * idle when it is read; there is no timer.
      *
      * @default 0
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    seriesIdleTimeout?: number | null
+    seriesIdleTimeout?: number | string | null
 
     /**
      * The maximum length of a label value in UTF-16 code units, 1 to 65,535. A longer value is cut and
@@ -167,7 +178,7 @@ declare namespace HypertracePrometheus {
      * @default 1024
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
      */
-    maxLabelValueLength?: number | null
+    maxLabelValueLength?: number | string | null
 
     /**
      * The credentials that each request must carry, on every path: a user name and a password (Basic),
@@ -202,17 +213,17 @@ declare namespace HypertracePrometheus {
 
   /** A user name and a password, as `basic_auth` of Prometheus sends them. */
   interface BasicAuth {
-    /** Not empty, without a colon. */
-    username: string
-    /** Not empty. */
-    password: string
+    /** Not empty, without a colon. `undefined` compiles, for a variable of the environment, and throws. */
+    username: string | undefined
+    /** Not empty. As `username`. */
+    password: string | undefined
     bearer?: null
   }
 
   /** A token, as `authorization: { credentials }` of Prometheus sends it. */
   interface BearerAuth {
-    /** Visible ASCII characters. */
-    bearer: string
+    /** Visible ASCII characters. `undefined` compiles, for a variable of the environment, and throws. */
+    bearer: string | undefined
     username?: null
     password?: null
   }

@@ -18,13 +18,17 @@ function HypertracePrometheus (opts) {
   const options = readOptions(opts)
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
-  const sampler = options.collectDefaults ? createSampler(constants.gcBounds) : null
+  const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
+  // A register is filled, with a first sample, before there is a trace path.
+  /** @type {import('./lib/trace').TracePath | null} */
+  let begun = null
   const { exporter, sample, unregister } = open(options, sampler, {
-    dropCache: () => path.dropCache(),
-    lostCalls: () => path.lostCalls()
+    dropCache: () => begun?.dropCache(),
+    lostCalls: () => begun?.lostCalls() ?? 0
   })
-  exporter.onBound(() => warnOfBound(options.maxSeries))
-  const path = createTrace(exporter, {
+  // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
+  exporter.onBound(warnOfBound.bind(null, options.maxSeries))
+  const path = begun = createTrace(exporter, {
     ...options,
     propColumns: exporter.propColumns,
     cellBits: constants.cellBits,
@@ -113,7 +117,7 @@ function open (options, sampler, path) {
     opened = openExporter(options, sampler, path)
     const { exporter, sample } = opened
     const sweep = () => { if (exporter.sweep()) path.dropCache() }
-    const families = sampler === null ? null : () => { sample(); return exporter.families() }
+    const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
       : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })

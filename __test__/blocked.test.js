@@ -76,12 +76,12 @@ async function blockedApp (t, kind, manner) {
 }
 
 /** Scrapes while the loop is blocked, some of them during a count; each has the exact number of calls. */
-async function scrapeWhileBlocked (t, { port, counted, count }) {
+async function scrapeWhileBlocked (t, { port, counted, count }, headers) {
   const scrapes = []
   for (let i = 0; i < SCRAPES; i++) {
     const before = counted()
     const counting = i % 4 === 1 ? count() : undefined
-    const one = await scrape(port)
+    const one = await scrape(port, headers)
     await counting
     if (counting === undefined) assert.equal(one.count, before)
     else assert.ok(one.count >= before && one.count <= counted(), `${one.count} calls, between ${before} and ${counted()}`)
@@ -150,7 +150,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
 
   it('with a register the page has the families of Rust, and says that it is incomplete', async (t) => {
     const blocked = await blockedApp(t, 'register', 'wait')
-    const scrapes = await scrapeWhileBlocked(t, blocked)
+    const scrapes = await scrapeWhileBlocked(t, blocked, { 'X-Prometheus-Scrape-Timeout-Seconds': '0.4' })
     for (const one of scrapes) {
       assert.equal(one.status, 200)
       assert.equal(one.value('hypertrace_scrape_incomplete'), 1)

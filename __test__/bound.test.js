@@ -6,6 +6,7 @@ const { test } = require('node:test')
 
 const HypertracePrometheus = require('..')
 const { parse } = require('./support/exposition')
+const { get } = require('./support/http')
 const { until } = require('./support/until')
 
 const CLASSES = ['Core', 'Store', 'Swarm']
@@ -170,6 +171,18 @@ test('an idle series expires after a page has shown it, and begins again at 0', 
   const { samples } = (await families(traceFunction)).get('trace_counter')
   assert.equal(samples.find(({ labels }) => labels.object_id === '1').value, 1)
   assert.ok(samples.find(({ labels }) => labels.object_id === '2').value > 1)
+})
+
+test('scrapes expire idle series, also without default metrics', async (t) => {
+  const traceFunction = exporter(t, { seriesIdleTimeout: 40, port: 0, host: '127.0.0.1', collectDefaults: false })
+  const { port } = traceFunction.address()
+  traceFunction(payload(1))
+  let pages = 0
+  await until(async () => {
+    pages++
+    return !(await get({ port, host: '127.0.0.1' })).body.includes('object_id="1"')
+  }, 'the idle series leaves')
+  assert.ok(pages > 1, 'its value was on a page')
 })
 
 test('a registry shows new series in the slots of expired ones', async (t) => {

@@ -12,6 +12,8 @@ const { afterEach, test } = require('node:test')
 const { Registry } = require('prom-client')
 
 const { Exporter } = require('../lib/binding')
+const { exporterOptions } = require('../lib/open-exporter')
+const { readOptions } = require('../lib/options')
 const { createExporters } = require('./support/exporters')
 const { parse } = require('./support/exposition')
 const { payload } = require('./support/payload')
@@ -22,9 +24,7 @@ afterEach(stopAll)
 const CELLS = 4096
 
 function createExporter (maxSeries) {
-  return new Exporter({
-    metricName: 'trace_counter', allowedProps: [], defaultLabels: [], maxSeries, seriesIdleTimeout: 0, collectDefaults: false, prefix: ''
-  })
+  return new Exporter(exporterOptions(readOptions({ maxSeries, collectDefaults: false })))
 }
 
 test('a cell block is 4,096 numbers of its own, neither shared nor resizable', () => {

@@ -12,6 +12,7 @@ const { spawnSync } = require('node:child_process')
 const HypertracePrometheus = require('..')
 const { findRuntime } = require('../scripts/runtimes')
 const { parse } = require('./support/exposition')
+const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
 const { until } = require('./support/until')
 
@@ -136,6 +137,81 @@ for (const name of clients) {
     for (const metric of held) assert.equal(register.getSingleMetric(metric.name), metric)
     await traceFunction.stop()
     assert.deepEqual(register.getMetricsAsArray(), held)
+  })
+
+  test(`${name}: collectDefaultMetrics() after the exporter takes the default families over`, async (t) => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register })
+    t.after(traceFunction.stop)
+    traceFunction(payload(1))
+    client.collectDefaultMetrics({ register })
+    const theirs = register.getSingleMetric('process_cpu_seconds_total')
+    assert.ok(theirs instanceof client.Counter)
+    const families = parse(await register.metrics()) // fails where a family is there twice
+    assert.equal(families.get('trace_counter').samples[0].value, 1)
+    assert.ok(families.has('hypertrace_series'))
+    assert.ok(families.get('process_cpu_seconds_total').samples[0].value >= 0)
+    await traceFunction.stop()
+    assert.equal(register.getSingleMetric('process_cpu_seconds_total'), theirs)
+    assert.equal(register.getSingleMetric('hypertrace_series'), undefined)
+    assert.equal(Object.hasOwn(register, 'registerMetric'), false)
+    assert.throws(() => new client.Counter({ name: 'process_cpu_seconds_total', help: 'x', registers: [register] }), /already been registered/)
+  })
+
+  test(`${name}: the counter and metrics of others keep their names`, async (t) => {
+    const register = new client.Registry()
+    const traceFunction = HypertracePrometheus({ register })
+    t.after(traceFunction.stop)
+    new client.Gauge({ name: 'own', help: 'own', registers: [register] }).set(1)
+    for (const name of ['trace_counter', 'own']) {
+      assert.throws(() => new client.Gauge({ name, help: 'x', registers: [register] }), /already been registered/)
+    }
+    await traceFunction.stop()
+  })
+
+  test(`${name}: collectDefaults: "hypertrace" leaves the default families to others, in either order`, async (t) => {
+    for (const first of ['ours', 'theirs']) {
+      const register = new client.Registry()
+      if (first === 'theirs') client.collectDefaultMetrics({ register })
+      const traceFunction = HypertracePrometheus({ register, collectDefaults: 'hypertrace' })
+      t.after(traceFunction.stop)
+      if (first === 'ours') client.collectDefaultMetrics({ register })
+      const families = parse(await register.metrics())
+      for (const name of ['hypertrace_series', 'hypertrace_build_info', 'process_cpu_seconds_total']) assert.ok(families.has(name), name)
+      await traceFunction.stop()
+    }
+  })
+
+  test(`${name}: a page waits for the register as long as the scraper does`, async (t) => {
+    const register = new client.Registry()
+    let entered = () => {}
+    let finish = () => {}
+    const gauge = new client.Gauge({
+      name: 'slow',
+      help: 'slow',
+      registers: [register],
+      collect () {
+        entered()
+        return new Promise((resolve) => { finish = () => { gauge.set(42); resolve() } })
+      }
+    })
+    const traceFunction = HypertracePrometheus({ register, port: 0, host: '127.0.0.1', collectDefaults: false })
+    t.after(traceFunction.stop)
+    const { port } = traceFunction.address()
+    const scrape = async (timeout) => {
+      const { status, body } = await get({ port, host: '127.0.0.1', headers: { 'x-prometheus-scrape-timeout-seconds': timeout } })
+      assert.equal(status, 200)
+      return { slow: /^slow 42$/m.test(body), incomplete: /^hypertrace_scrape_incomplete (\d)$/m.exec(body)?.[1] }
+    }
+    // The collect() of this one does not end while the scraper waits.
+    assert.deepEqual(await scrape('0.3'), { slow: false, incomplete: '1' })
+    finish()
+    const isEntered = new Promise((resolve) => { entered = resolve })
+    const page = scrape('30')
+    await isEntered
+    finish()
+    assert.deepEqual(await page, { slow: true, incomplete: '0' })
+    await traceFunction.stop()
   })
 
   test(`${name}: a register that has a trace_counter is refused, and nothing stays open`, async (t) => {

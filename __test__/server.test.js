@@ -224,6 +224,24 @@ test('case 37: 0.0.0.0 answers on IPv4, 127.0.0.1 on nothing else', LIMIT, async
   }
 })
 
+test('case 37: an IPv4 address in the form of IPv6 answers on IPv4, as with Node.js', { skip: !hasIPv6 && 'this machine has no IPv6', ...LIMIT }, async (t) => {
+  const { port, address, family } = start(t, { host: '::ffff:127.0.0.1' }).address()
+  assert.deepEqual([address, family], ['::ffff:127.0.0.1', 'IPv6'])
+  assert.equal((await get({ port, host: '127.0.0.1' })).status, 200)
+})
+
+// A network with a link-local address.
+const WITH_LINK_LOCAL = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && ip addr add fe80::5/64 dev lo nodad && exec "$@"', 'sh']
+const noLinkLocal = spawnSync(WITH_LINK_LOCAL[0], [...WITH_LINK_LOCAL.slice(1), 'true']).status === 0
+  ? false
+  : 'a network with a link-local address needs root on Linux, unshare and ip'
+
+test('case 37: a link-local address keeps its zone', { skip: noLinkLocal, ...LIMIT }, () => {
+  const { address, answers } = run('listen.js', ['fe80::5%lo', '0', 'fe80::5%lo'], WITH_LINK_LOCAL)
+  assert.equal(address, 'fe80::5%lo')
+  assert.equal(answers['fe80::5%lo'], 200)
+})
+
 // A network namespace without IPv6.
 const WITHOUT_IPV6 = ['unshare', '-n', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec "$@"', 'sh']
 const noNetwork = spawnSync(WITHOUT_IPV6[0], [...WITHOUT_IPV6.slice(1), 'true']).status === 0

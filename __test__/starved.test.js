@@ -74,6 +74,13 @@ test('without a thread a server is a system error at the call, and metrics() res
   assert.equal(counted, true)
 })
 
+test('a process whose event loop is blocked from the start has the nodejs_* families', LIMIT, () => {
+  const families = run('blocked-from-start.js')
+  for (const name of ['process_cpu_seconds_total', 'nodejs_heap_size_used_bytes', 'nodejs_version_info', 'nodejs_gc_duration_seconds', 'hypertrace_sample_age_seconds']) {
+    assert.ok(families.includes(name), `${name} is not among ${families.join()}`)
+  }
+})
+
 test('under Valgrind there is no error: scrapes, gzip, metrics(), a summary and a worker thread', {
   skip: notLinux || lacks('valgrind'), timeout: 240_000
 }, () => {

@@ -156,7 +156,19 @@ describe('joining', () => {
     prefix: 'my_',
     host: '127.0.0.1'
   }
-  test('with another value of a shared option is an error that names the option, and leaves nothing behind', async (t) => {
+  // The values of the thread that serves the port.
+  const started = {
+    metricName: 'trace_counter',
+    allowedProps: [],
+    omitLabels: [],
+    defaultLabels: [['region', 'a']],
+    maxSeries: 50_000,
+    seriesIdleTimeout: 0,
+    maxLabelValueLength: 1024,
+    collectDefaults: false,
+    prefix: ''
+  }
+  test('with another value of a shared option is an error that names the option and the value, and leaves nothing behind', async (t) => {
     const traceFunction = start({ port: 0, defaultLabels: { region: 'a' } })
     const { port } = traceFunction.address()
     const thread = startThread(t)
@@ -164,7 +176,8 @@ describe('joining', () => {
       const options = { ...PLAIN, port, defaultLabels: { region: 'a' }, [option]: value }
       await assert.rejects(thread.ask('join', options), (error) => {
         assert.equal(error.code, 'ERR_INVALID_ARG_VALUE', option)
-        assert.ok(error.message.startsWith(`The "${option}" option must be what it is in the thread that serves port ${port}. `), error.message)
+        const theirs = option === 'host' ? 'what it is' : `${JSON.stringify(started[option])}, as`
+        assert.ok(error.message.startsWith(`The "${option}" option must be ${theirs} in the thread that serves port ${port}. Received `), error.message)
         return true
       })
     }
@@ -187,8 +200,8 @@ describe('joining', () => {
 
   test('a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
     const { port } = start({ port: 0 }).address()
-    const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Other threads of the process that serves it may join it, ` +
-      'from a worker thread of their own'
+    const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Another program, or another exporter of this thread, ` +
+      `has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 takes a free one`
     const expected = { code: 'EADDRINUSE', syscall: 'listen', port, message: hint }
     assert.throws(() => start({ port }), expected)
     const thread = await joined(t, port)

@@ -6,7 +6,8 @@
  */
 
 const { invalidSecret, invalidState, invalidType, invalidValue } = require('./errors')
-const { warnOfOpenPage } = require('./warnings')
+const { nearest } = require('./spelling')
+const { warnOfOpenPage, warnOfOption } = require('./warnings')
 
 // The characters that a header can carry, without the space that would end a token.
 const TOKEN = /^[\x21-\x7e]+$/
@@ -34,13 +35,41 @@ function readAuth (auth) {
     throw invalidSecret('auth', 'an object: { username, password } or { bearer }', auth)
   }
   const { username, password, bearer } = /** @type {Record<string, unknown>} */ (auth)
-  if (isGiven(bearer)) {
-    if (isGiven(username) || isGiven(password)) {
-      throw invalidSecret('auth', 'either { username, password } or { bearer }, not both', auth, 'ERR_INVALID_ARG_VALUE')
-    }
-    return { __proto__: null, bearer: readToken(bearer) }
+  const isPair = isGiven(username) || isGiven(password)
+  if (isGiven(bearer) && isPair) {
+    throw invalidSecret('auth', 'either { username, password } or { bearer }, not both', auth, 'ERR_INVALID_ARG_VALUE')
   }
+  if (!isPair && !('username' in auth || 'password' in auth || 'bearer' in auth)) {
+    const keys = Object.keys(auth).map((key) => JSON.stringify(key)).join(', ') || 'nothing'
+    throw invalidSecret('auth', `an object: { username, password } or { bearer }; it has ${keys}`, auth)
+  }
+  warnOfUnknown('auth', auth, ['username', 'password', 'bearer'])
+  if (isGiven(bearer) || (!isPair && 'bearer' in auth)) return { __proto__: null, bearer: readToken(bearer) }
   return { __proto__: null, username: readUsername(username), password: readSecret('auth.password', password) }
+}
+
+/**
+ * Warns of options that have no effect.
+ *
+ * @param {string} option that has them; empty for the options themselves
+ * @param {object} given
+ * @param {readonly string[]} known
+ * @param {{ onlyNear?: boolean }} [how] `onlyNear`: only of a misspelt one, as others are ignored by contract
+ */
+function warnOfUnknown (option, given, known, { onlyNear = false } = {}) {
+  /** @type {string[]} */
+  let keys = []
+  try {
+    keys = Object.keys(given)
+  } catch {} // a proxy of the user
+  for (const key of keys) {
+    if (known.includes(key)) continue
+    const meant = nearest(key, known)
+    if (meant === undefined && onlyNear) continue
+    warnOfOption(
+      `The option ${JSON.stringify(option === '' ? key : `${option}.${key}`)} does not exist and has no effect.`,
+      meant === undefined ? `The options are ${known.join(', ')}.` : `Did you mean "${meant}"?`)
+  }
 }
 
 /** @param {unknown} value */
@@ -148,6 +177,7 @@ function readSecureContext (tls) {
     throw invalidSecret('tls', 'an object: { cert, key, ca, minVersion }', tls)
   }
   const { cert, key, ca, minVersion } = /** @type {Record<string, unknown>} */ (tls)
+  warnOfUnknown('tls', tls, ['cert', 'key', 'ca', 'minVersion'])
   return {
     cert: readPem('tls.cert', cert),
     key: readPem('tls.key', key),
@@ -200,19 +230,28 @@ function invalidTls (tls, { option, expected }) {
  * `ca: null` drops the authorities.
  *
  * @param {import('../binding').Exporter} exporter
- * @param {import('./options').Options} options
+ * @param {Pick<import('./options').Options, 'port' | 'auth' | 'tls'>} options
  * @param {unknown} context
- * @throws {TypeError} for a context that cannot be used; nothing has changed then
+ * @throws {Error} for a context that cannot be used; nothing has changed then
  */
-function setSecureContext (exporter, options, context) {
-  if (options.tls === null || options.port === null) {
+function setSecureContext (exporter, { port, auth, tls }, context) {
+  if (tls === null || port === null) {
     throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
   }
   const { ca, ...more } = readSecureContext(context)
   const renewal = { __proto__: null, ...more, ca: ca ?? undefined, dropsCa: ca === null }
   const unusable = exporter.setSecureContext(renewal)
   if (unusable !== null) throw invalidTls(renewal, unusable)
-  if (renewal.dropsCa && options.auth === null) warnOfOpenPage(exporter.address())
+  if (renewal.dropsCa && auth === null) warnOfOpenPage(exporter.address())
 }
 
-module.exports = { invalidTls, readAllowedHosts, readAuth, readTls, setSecureContext }
+/**
+ * Returns whether everyone may read the page. Client certificates count as authentication.
+ *
+ * @param {Pick<import('./options').Options, 'auth' | 'tls'>} options
+ */
+function isOpen ({ auth, tls }) {
+  return auth === null && tls?.ca === undefined
+}
+
+module.exports = { invalidTls, isOpen, readAllowedHosts, readAuth, readTls, setSecureContext, warnOfUnknown }

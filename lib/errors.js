@@ -72,6 +72,18 @@ function invalidValue (option, expected, value) {
 }
 
 /**
+ * The same for a value that was checked before, which the message shows as JSON.
+ *
+ * @param {string} option
+ * @param {string} expected completes "must be …"
+ * @param {unknown} value
+ */
+function invalidJson (option, expected, value) {
+  const message = `The "${option}" option must be ${expected}. Received ${JSON.stringify(value)}`
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE')
+}
+
+/**
  * An error whose message does not contain the value of the option.
  *
  * @param {string} option
@@ -110,4 +122,4 @@ function systemError ({ message, ...fields }) {
   return Object.assign(new Error(message), fields, hostname)
 }
 
-module.exports = { invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }
+module.exports = { invalidJson, invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }

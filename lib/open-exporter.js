@@ -6,9 +6,9 @@
  * of a register.
  */
 
-const { invalidTls } = require('./access')
+const { invalidTls, isOpen } = require('./access')
 const { Exporter, constants } = require('./binding')
-const { invalidValue, systemError } = require('./errors')
+const { invalidJson, invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
 const { warnOfOpenPage } = require('./warnings')
 const workerId = require('./worker-id')
@@ -31,15 +31,14 @@ const workerId = require('./worker-id')
  * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
  */
 function openExporter (options, sampler, path) {
-  const { port, auth, tls } = options
+  const { port, tls } = options
   if (port === null) {
     if (tls !== null) checkTls(tls)
     const exporter = new Exporter(exporterOptions(options))
     return { exporter, sample: samplesOf(exporter, sampler, path) }
   }
   const { exporter, joined, sample } = listen(options, port, sampler, path)
-  // Client certificates count as authentication.
-  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
+  if (!joined && isOpen(options)) warnOfOpenPage(exporter.address())
   return { exporter, sample }
 }
 
@@ -53,9 +52,20 @@ function checkTls (tls) {
  * @param {Options} options
  * @returns {import('../binding').ExporterOptions & { __proto__: null }}
  */
-function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix }) {
-  const worker = workerId()
-  return { __proto__: null, metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, collectDefaults, startAtZero, prefix, worker }
+function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, startAtZero, prefix, collectDefaults }) {
+  return {
+    __proto__: null,
+    metricName,
+    allowedProps,
+    defaultLabels,
+    maxSeries,
+    seriesIdleTimeout,
+    startAtZero,
+    prefix,
+    collectRuntime: collectDefaults === true,
+    collectOwn: collectDefaults !== false,
+    worker: workerId()
+  }
 }
 
 /**
@@ -156,16 +166,19 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
   const { port, tls } = options
   if (tls !== null && unusableTls !== undefined) return invalidTls(tls, unusableTls)
   if (failure !== undefined) {
-    const hint = failure.code === 'EADDRINUSE' ? HINT : ''
+    const hint = failure.code === 'EADDRINUSE'
+      ? `. Another program, or another exporter of this thread, has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 takes a free one`
+      : ''
     return systemError({ ...failure, message: failure.message + hint })
   }
-  const option = /** @type {keyof Options} */ (differs)
-  const expected = blocker !== null && blocker.option === option
-    ? `${blocker.expected} in a thread that joins another at port ${port}`
-    : `what it is in the thread that serves port ${port}`
-  return invalidValue(option, expected, options[option])
+  const { option, expected } = differs ?? { option: 'port' }
+  const value = options[/** @type {keyof Options} */ (option)]
+  if (blocker !== null && blocker.option === option) {
+    return invalidValue(option, `${blocker.expected} in a thread that joins another at port ${port}`, value)
+  }
+  return expected === undefined
+    ? invalidValue(option, `what it is in the thread that serves port ${port}`, value)
+    : invalidJson(option, `${expected}, as in the thread that serves port ${port}`, value)
 }
 
-const HINT = '. Other threads of the process that serves it may join it, from a worker thread of their own'
-
-module.exports = { contentTypeOf, openExporter }
+module.exports = { contentTypeOf, exporterOptions, openExporter }

@@ -4,9 +4,10 @@
  * Reads and checks the options, and sets their defaults. Unknown options are ignored, as in 1.0.0.
  */
 
-const { readAllowedHosts, readAuth, readTls } = require('./access')
-const { constants } = require('./binding')
+const { readAllowedHosts, readAuth, readTls, warnOfUnknown } = require('./access')
+const { Exporter, constants } = require('./binding')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
+const { warnOfOption } = require('./warnings')
 
 const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
 
@@ -15,7 +16,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
  * @property {number | null} port `null`: no server
  * @property {string} host
  * @property {import('../index').Registry | null} register
- * @property {boolean} collectDefaults
+ * @property {boolean | 'hypertrace'} collectDefaults
  * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
@@ -61,13 +62,14 @@ const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
  */
 function readOptions (given) {
   if (given === undefined || given === null) given = {}
-  if (typeof given !== 'object') throw invalidType('options', 'an object', given)
+  if (typeof given !== 'object' || Array.isArray(given)) throw invalidType('options', 'an object', given)
   const options = /** @type {Record<string, unknown>} */ (given)
-  return {
+  /** @type {Options} */
+  const read = {
     port: readPort(options.port),
     host: readHost(options.host),
     register: readRegister(options.register),
-    collectDefaults: readBoolean('collectDefaults', options.collectDefaults, true),
+    collectDefaults: readCollectDefaults(options.collectDefaults),
     startAtZero: readBoolean('startAtZero', options.startAtZero, true),
     allowedProps: readStrings('allowedProps', options.allowedProps),
     metricName: readName('metricName', options.metricName, 'trace_counter'),
@@ -81,29 +83,48 @@ function readOptions (given) {
     tls: readTls(options.tls),
     allowedHosts: readAllowedHosts(options.allowedHosts)
   }
+  checkMetricName(read)
+  warnOfSharedLabels(read.allowedProps)
+  warnOfUnknown('', options, Object.keys(read), { onlyNear: true })
+  return read
 }
 
+const DIGITS = /^\d+$/
+
 /**
- * Reads a number, or the digits of an environment variable, as `listen` of Node.js does.
+ * Reads a number, or the digits of an environment variable.
  *
- * @param {unknown} port
+ * @param {unknown} value
  */
+function numberOf (value) {
+  return typeof value === 'string' && DIGITS.test(value) ? Number(value) : value
+}
+
+/** @param {unknown} port */
 function readPort (port) {
   if (port === undefined || port === null || port === false) return null
-  const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port
-  if (typeof number !== 'number') throw invalidType('port', 'a number', port)
+  const number = numberOf(port)
+  if (typeof number !== 'number') throw invalidType('port', 'a whole number from 0 to 65535, or its digits', port)
   if (!Number.isInteger(number) || number < 0 || number > 65_535) {
     throw outOfRange('port', '>= 0 and < 65536', port, 'ERR_SOCKET_BAD_PORT')
   }
   return number
 }
 
+// A name or an IPv4 address without a port, or an IPv6 address without brackets.
+const HOST = /^([^\s:/?#@[\]]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[^\s/]+)?)$/i
+
 /** @param {unknown} host */
 function readHost (host) {
   if (host === undefined || host === null) return 'localhost'
   if (typeof host !== 'string' || host === '') throw invalidType('host', 'a host name or address', host)
+  if (!HOST.test(host)) {
+    throw invalidValue('host', 'a host name or address, without a scheme, brackets, spaces or a port', host)
+  }
   return host
 }
+
+const REGISTER_METHODS = ['registerMetric', 'getSingleMetric', 'removeSingleMetric', 'metrics']
 
 /**
  * @param {unknown} register
@@ -111,13 +132,60 @@ function readHost (host) {
  */
 function readRegister (register) {
   if (register === undefined || register === null) return null
-  const methods = /** @type {Record<string, unknown>} */ (register)
-  for (const method of ['registerMetric', 'getSingleMetric', 'removeSingleMetric', 'metrics']) {
-    if (typeof methods[method] !== 'function') {
-      throw invalidType('register', `a prom-client style registry (it has no ${method}())`, register)
+  const missing = missingMethod(register)
+  if (missing === undefined) return /** @type {import('../index').Registry} */ (register)
+  const { prototype, register: inner } = /** @type {{ prototype?: unknown, register?: unknown }} */ (register)
+  const hint = typeof register === 'function' && missingMethod(prototype) === undefined
+    ? 'this is its class: pass new Registry()'
+    : missingMethod(inner) === undefined ? 'this has one: pass its property "register"' : `it has no ${missing}()`
+  throw invalidType('register', `a prom-client style registry (${hint})`, register)
+}
+
+/**
+ * Returns the first method that an object lacks to be a registry.
+ *
+ * @param {unknown} object
+ */
+function missingMethod (object) {
+  const methods = /** @type {Record<string, unknown>} */ (object ?? {})
+  return REGISTER_METHODS.find((method) => typeof methods[method] !== 'function')
+}
+
+/**
+ * @param {unknown} value
+ * @returns {boolean | 'hypertrace'}
+ */
+function readCollectDefaults (value) {
+  if (value === 'hypertrace') return value
+  if (value !== undefined && value !== null && typeof value !== 'boolean') {
+    throw invalidType('collectDefaults', 'a boolean or "hypertrace"', value)
+  }
+  return value ?? true
+}
+
+/**
+ * Throws where the counter would have the name of another family of the page.
+ *
+ * @param {Options} options
+ */
+function checkMetricName ({ metricName, prefix, collectDefaults }) {
+  const family = Exporter.collidingFamily(metricName, collectDefaults === true ? prefix : null)
+  if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (it has ${family})`, metricName)
+}
+
+/** @param {string[]} props */
+function warnOfSharedLabels (props) {
+  /** @type {Map<string, string>} */
+  const owners = new Map()
+  for (const prop of props) {
+    const label = prop.replace(/[^A-Za-z0-9_]/g, '_')
+    const other = owners.get(label) ?? prop
+    owners.set(label, prop)
+    if (other !== prop) {
+      warnOfOption(`The properties ${JSON.stringify(other)} and ${JSON.stringify(prop)} of allowedProps have one label, object_props_${label}: ` +
+        'where an object has both, the later one is shown.', 'Allow only one of them, or rename one.')
     }
   }
-  return /** @type {import('../index').Registry} */ (register)
 }
 
 /**
@@ -140,11 +208,12 @@ function readBoolean (option, value, fallback) {
  */
 function readInteger (option, value, fallback, least, most) {
   if (value === undefined || value === null) return fallback
-  if (typeof value !== 'number') throw invalidType(option, 'a number', value)
-  if (!Number.isInteger(value) || value < least || value > most) {
+  const number = numberOf(value)
+  if (typeof number !== 'number') throw invalidType(option, 'a whole number, or its digits', value)
+  if (!Number.isInteger(number) || number < least || number > most) {
     throw outOfRange(option, `a whole number >= ${least} and <= ${most}`, value)
   }
-  return value
+  return number
 }
 
 /**
@@ -190,13 +259,15 @@ function readPrefix (prefix) {
   return prefix === '' ? '' : readName('prefix', prefix, '')
 }
 
+const LABEL_TYPES = ['string', 'number', 'bigint', 'boolean']
+
 /**
  * @param {unknown} value
  * @returns {[string, string][]}
  */
 function readLabels (value) {
   if (value === undefined || value === null) return []
-  if (typeof value !== 'object' || Array.isArray(value)) {
+  if (typeof value !== 'object' || Symbol.iterator in value) {
     throw invalidType('defaultLabels', 'an object of label names and values', value)
   }
   return Object.entries(value).map(([name, labelValue]) => {
@@ -206,9 +277,10 @@ function readLabels (value) {
     if (isCounterLabel(name)) {
       throw invalidValue('defaultLabels', 'an object without the names of the trace counter\'s own labels', name)
     }
-    if (typeof labelValue !== 'string' && typeof labelValue !== 'number') {
-      throw invalidType(`defaultLabels.${name}`, 'a string or a number', labelValue)
+    if (!LABEL_TYPES.includes(typeof labelValue)) {
+      throw invalidType(`defaultLabels.${name}`, 'a string, a number, a bigint or a boolean', labelValue)
     }
+    if (Number.isNaN(labelValue)) throw invalidValue(`defaultLabels.${name}`, 'a number other than NaN', labelValue)
     return [name, String(labelValue)]
   })
 }
@@ -240,7 +312,7 @@ function sharedOptions (options) {
 function joinBlocker ({ register, collectDefaults, defaultLabels }) {
   if (register !== null) return { option: 'register', expected: 'left out' }
   // The samples of one thread would have the label of another.
-  if (collectDefaults && defaultLabels.some(([name]) => name === workerLabel)) {
+  if (collectDefaults === true && defaultLabels.some(([name]) => name === workerLabel)) {
     return { option: 'defaultLabels', expected: `without "${workerLabel}", the label of worker threads,` }
   }
   return null

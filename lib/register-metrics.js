@@ -156,6 +156,7 @@ function checkRegister (register, name) {
 function registerMetrics (register, { name, help, exporter, sweep, families }) {
   /** @type {Map<string, Metric>} */
   const registered = new Map()
+  let stopYielding = () => {}
   /** @param {Metric} metric */
   const add = (metric) => {
     const { name } = metric
@@ -163,6 +164,7 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
     registered.set(name, metric)
   }
   const remove = () => {
+    stopYielding()
     for (const [name, metric] of registered) {
       try {
         if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
@@ -178,12 +180,52 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
         // A family that the register has already stays its owner's.
         if (register.getSingleMetric(family.name) === undefined) add(defaultMetric(family, collect))
       }
+      stopYielding = yieldNames(register, registered, name)
     }
   } catch (error) {
     remove()
     throw error
   }
   return remove
+}
+
+/**
+ * Lets the application register metrics with the names of the default families, which then give way to
+ * them: `collectDefaultMetrics()` of prom-client (HyperInstrument calls it) throws where a name is taken.
+ *
+ * @param {Registry} register
+ * @param {Map<string, Metric>} registered
+ * @param {string} counterName the counter gives way to nothing
+ * @returns {() => void} ends it; does not throw
+ */
+function yieldNames (register, registered, counterName) {
+  const before = Object.getOwnPropertyDescriptor(register, 'registerMetric')
+  const original = register.registerMetric
+  /**
+   * @this {Registry}
+   * @param {any} metric
+   */
+  const registerMetric = function (metric) {
+    const name = metric?.name
+    const held = name === counterName ? undefined : registered.get(name)
+    if (held !== undefined && held !== metric && this === register && register.getSingleMetric(name) === held) {
+      register.removeSingleMetric(name)
+      registered.delete(name)
+    }
+    return original.call(this, metric)
+  }
+  try {
+    Object.defineProperty(register, 'registerMetric', { value: registerMetric, writable: true, configurable: true, enumerable: false })
+  } catch {
+    return () => {} // a frozen register
+  }
+  return () => {
+    try {
+      if (register.registerMetric !== registerMetric) return // replaced by the application since
+      if (before === undefined) Reflect.deleteProperty(register, 'registerMetric')
+      else Object.defineProperty(register, 'registerMetric', before)
+    } catch {}
+  }
 }
 
 /**

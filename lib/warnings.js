@@ -53,4 +53,14 @@ function warnOfOpenPage (served) {
     'Set auth: { username, password } or { bearer }, and tls; or omit host, so that the server listens on this machine only.')
 }
 
-module.exports = { warnOfBound, warnOfOpenPage }
+/**
+ * Warns of an option that has no effect, or not the one that was meant.
+ *
+ * @param {string} message
+ * @param {string} detail what to do
+ */
+function warnOfOption (message, detail) {
+  warnOnce(message, 'HYPERTRACE_OPTION', message, detail)
+}
+
+module.exports = { warnOfBound, warnOfOpenPage, warnOfOption }

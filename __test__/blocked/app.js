@@ -20,7 +20,7 @@ async function start () {
   if (kind !== 'reference') {
     const { Registry } = require('prom-client')
     const HypertracePrometheus = require('../..')
-    const traceFunction = HypertracePrometheus({ port: 0, register: kind === 'register' ? new Registry() : null })
+    const traceFunction = HypertracePrometheus({ port: 0, startAtZero: false, register: kind === 'register' ? new Registry() : null })
     return { traceFunction, port: traceFunction.address().port }
   }
   // The reference does not accept port 0, and does not report when it listens.

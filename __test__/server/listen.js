@@ -34,8 +34,9 @@ async function main () {
     answers[address] = await get({ port: traceFunction.address().port, host: address }).then(
       ({ status }) => status, ({ code }) => code)
   }
+  const { address } = traceFunction.address()
   await traceFunction.stop()
-  return { answers }
+  return { address, answers }
 }
 
 main().then((outcome) => { console.log(JSON.stringify(outcome)) })

@@ -5,4 +5,4 @@ const contentType: string = HypertracePrometheus({ collectDefaults: false }).con
 console.log(contentType)
 
 // @ts-expect-error the bound is a number
-HypertracePrometheus({ maxSeries: '1000' })
+HypertracePrometheus({ maxSeries: true })

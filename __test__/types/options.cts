@@ -72,7 +72,10 @@ HypertracePrometheus({ tls: { cert: '', key: '', minVersion: 'TLSv1.1' } })
 HypertracePrometheus({ port: true })
 // @ts-expect-error names are strings
 HypertracePrometheus({ allowedProps: [1] })
-HypertracePrometheus({ port: process.env.PORT })
+HypertracePrometheus({ port: process.env.PORT, maxSeries: process.env.MAX_SERIES, collectDefaults: 'hypertrace' })
+HypertracePrometheus({ auth: { bearer: process.env.METRICS_TOKEN } })
+HypertracePrometheus({ auth: { username: 'a', password: process.env.METRICS_PASSWORD } })
+HypertracePrometheus({ defaultLabels: { canary: true, build: 1n } })
 // @ts-expect-error no such label
 HypertracePrometheus({ omitLabels: ['object_props_foo'] })
 // @ts-expect-error one name is not a list of names

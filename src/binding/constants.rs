@@ -5,7 +5,7 @@ use napi_derive::napi;
 use super::{exporter::Exporter, options::COUNTER_HELP};
 use crate::{
     counter::CELLS,
-    default_metrics::node::GC_BOUNDS,
+    default_metrics::{descriptors, node::GC_BOUNDS},
     exposition::Format,
     gather::WORKER_LABEL,
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
@@ -34,6 +34,14 @@ pub struct Constants {
 
 #[napi]
 impl Exporter {
+    /// Returns the family of the page that a counter of this name would collide with. `prefix` is that of
+    /// the default families; `null` if they are not collected.
+    #[napi]
+    #[must_use]
+    pub fn colliding_family(metric_name: String, prefix: Option<String>) -> Option<String> {
+        descriptors::colliding(&metric_name, prefix.as_deref())
+    }
+
     /// Returns the values that both languages need.
     #[napi]
     #[must_use]

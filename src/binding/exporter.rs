@@ -152,7 +152,6 @@ impl Exporter {
             let source: Arc<dyn Source> = match pages {
                 Some(pages) => Arc::new(RegisterSource {
                     gatherer: Arc::clone(&gatherer),
-                    thread: Arc::clone(&thread),
                     requester: pages,
                     requests: Arc::clone(&render_requests),
                 }),
@@ -163,8 +162,9 @@ impl Exporter {
         let (server, thread, started) = match shared_server::open(config, create) {
             Ok(Opened::Started(server, thread)) => (server, thread, true),
             Ok(Opened::Joined(server, thread)) => (server, thread, false),
-            Ok(Opened::Differs(option)) => {
-                return Ok(Listening { differs: Some(option), ..Listening::default() });
+            Ok(Opened::Differs(difference)) => {
+                let differs = Some(difference.into());
+                return Ok(Listening { differs, ..Listening::default() });
             }
             Err(OpenError::Bind(error)) => {
                 return Ok(Listening { failure: Some(error.into()), ..Listening::default() });
@@ -243,7 +243,8 @@ impl Exporter {
         if self.inner.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        server.server().addresses().first().map(Into::into)
+        let address = server.server().addresses().first()?;
+        Some(Address::new(address, server.host()))
     }
 
     /// Takes a sample of this thread, and sweeps if that is due. `true`: the trace path must drop its

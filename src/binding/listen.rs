@@ -14,7 +14,7 @@ use crate::{
         listen::BindError,
         tls::{SecureContext, Unusable},
     },
-    shared_server::ListenConfig,
+    shared_server::{Difference, ListenConfig},
 };
 
 /// The address to serve the page on, and the access to it.
@@ -74,9 +74,24 @@ pub struct Listening {
     /// The TLS option that cannot be used.
     pub unusable_tls: Option<UnusableTls>,
     /// The option that prevents this thread from joining the one that serves the port.
-    pub differs: Option<String>,
+    pub differs: Option<Differing>,
     /// The error of the system.
     pub failure: Option<Failure>,
+}
+
+/// An option that prevents a thread from joining another.
+#[napi(object, object_from_js = false)]
+pub struct Differing {
+    /// The name of the option.
+    pub option: String,
+    /// Its value in the other thread, as in `sharedOptions`; `undefined` if it is secret or not the cause.
+    pub expected: Option<String>,
+}
+
+impl From<Difference> for Differing {
+    fn from(Difference { option, expected }: Difference) -> Self {
+        Self { option, expected }
+    }
 }
 
 /// An address in the form of Node.js' `server.address()`.
@@ -91,10 +106,17 @@ pub struct Address {
     pub port: u16,
 }
 
-impl From<&SocketAddr> for Address {
-    fn from(address: &SocketAddr) -> Self {
+impl Address {
+    /// The address of a socket that was opened for `host`. A link-local address keeps the zone of the
+    /// host (`fe80::1%eth0`), without which no client can use it.
+    pub fn new(address: &SocketAddr, host: &str) -> Self {
+        let zone = match address {
+            SocketAddr::V6(address) if address.scope_id() != 0 => host.split_once('%'),
+            _ => None,
+        };
+        let zone = zone.map_or_else(String::new, |(_, zone)| format!("%{zone}"));
         Self {
-            address: address.ip().to_string(),
+            address: format!("{}{zone}", address.ip()),
             family: if address.is_ipv4() { "IPv4" } else { "IPv6" },
             port: address.port(),
         }

@@ -31,8 +31,10 @@ pub struct ExporterOptions {
     pub series_idle_timeout: u32,
     /// The number of this worker thread; `undefined` on the main thread.
     pub worker: Option<u32>,
-    /// The page carries the default metrics.
-    pub collect_defaults: bool,
+    /// The page carries `process_*` and `nodejs_*`.
+    pub collect_runtime: bool,
+    /// The page carries `hypertrace_*`.
+    pub collect_own: bool,
     /// The prefix of the names of the default metrics.
     pub prefix: String,
 }
@@ -66,7 +68,8 @@ impl ExporterOptions {
     }
 
     fn default_metrics(&self) -> Option<DefaultMetricsOptions> {
-        self.collect_defaults.then(|| DefaultMetricsOptions {
+        self.collect_own.then(|| DefaultMetricsOptions {
+            runtime: self.collect_runtime,
             prefix: self.prefix.clone(),
             default_labels: self.default_labels(),
         })

@@ -151,6 +151,12 @@ impl TraceCounter {
         &self.options.schema
     }
 
+    /// Returns whether idle series expire.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.options.idle_timeout.is_some()
+    }
+
     /// Returns the slot of a label set. The values are in the order of [`Schema::names`]; missing and
     /// empty values are no labels. The same label set always has the same slot.
     ///

@@ -6,6 +6,8 @@
 use prometheus::proto::MetricType;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
 
+use crate::exposition::label;
+
 /// The fixed properties of one family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Descriptor {
@@ -199,6 +201,9 @@ pub static EXPIRED: Descriptor = counter(
 /// Calls.
 pub static LOST: Descriptor =
     counter("hypertrace_lost_total", "Calls that were not counted because the stack was full.");
+/// Always 1; by label `version`.
+pub static BUILD_INFO: Descriptor =
+    aggregated("hypertrace_build_info", "Version of the package hypertrace-prometheus.", "first");
 /// 1 or 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",
@@ -228,11 +233,51 @@ pub fn defaults() -> impl Iterator<Item = &'static Descriptor> {
     .chain([&VERSION, &GC])
 }
 
+/// Returns the families of this exporter.
+fn own() -> impl Iterator<Item = &'static Descriptor> {
+    [
+        &CALLS,
+        &SERIES,
+        &SERIES_LIMIT,
+        &COLLAPSED,
+        &OVERFLOWED,
+        &EXPIRED,
+        &BUILD_INFO,
+        &SAMPLE_AGE,
+        &INCOMPLETE,
+    ]
+    .into_iter()
+}
+
+/// Returns the family that a metric of this name would collide with. `prefix` is that of the default
+/// families; `None` if they are not collected.
+#[must_use]
+pub fn colliding(name: &str, prefix: Option<&str>) -> Option<String> {
+    let defaults = prefix.into_iter().flat_map(|prefix| {
+        defaults().map(move |family| (format!("{prefix}{}", family.name), &family.kind))
+    });
+    defaults
+        .chain(own().map(|family| (family.name.to_owned(), &family.kind)))
+        .find(|(family, kind)| {
+            matches!(
+                (name.strip_prefix(family.as_str()), kind),
+                (Some(""), _) | (Some("_bucket" | "_sum" | "_count"), Kind::Histogram)
+            )
+        })
+        .map(|(family, _)| family)
+}
+
+/// Returns the family of the version.
+#[must_use]
+pub fn build_info() -> MetricFamily {
+    BUILD_INFO.family([(vec![label("version", env!("CARGO_PKG_VERSION"))], 1.0)])
+}
+
 /// Returns the aggregator of the family with this name, with or without a prefix.
 #[must_use]
 pub fn aggregator(name: &str) -> &'static str {
     defaults()
-        .chain([&SAMPLE_AGE, &INCOMPLETE])
+        .chain(own())
         .find(|descriptor| name.ends_with(descriptor.name))
         .map_or("sum", |descriptor| descriptor.aggregator)
 }
@@ -297,5 +342,29 @@ impl Descriptor {
         });
         family.set_metric(metrics.collect());
         family
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_collides_with_a_family_of_the_page_and_with_the_lines_of_a_histogram() {
+        let table = [
+            ("trace_counter", Some(""), None),
+            ("process_open_fds", Some(""), Some("process_open_fds")),
+            ("process_open_fds", Some("app_"), None),
+            ("app_process_open_fds", Some("app_"), Some("app_process_open_fds")),
+            ("process_open_fds", None, None),
+            ("nodejs_gc_duration_seconds_sum", Some(""), Some("nodejs_gc_duration_seconds")),
+            ("nodejs_version_info_sum", Some(""), None),
+            ("hypertrace_series", Some("app_"), Some("hypertrace_series")),
+            ("hypertrace_build_info", None, Some("hypertrace_build_info")),
+            ("hypertrace_scrape_incomplete", None, Some("hypertrace_scrape_incomplete")),
+        ];
+        for (name, prefix, family) in table {
+            assert_eq!(colliding(name, prefix).as_deref(), family, "{name} {prefix:?}");
+        }
     }
 }

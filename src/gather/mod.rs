@@ -30,6 +30,8 @@ use crate::{
 /// The user's options for the default metrics.
 #[derive(Clone, Debug, Default)]
 pub struct DefaultMetricsOptions {
+    /// The families `process_*` and `nodejs_*` are collected, not only `hypertrace_*`.
+    pub runtime: bool,
     /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,
     /// Labels of every sample that has none of that name.
@@ -92,10 +94,14 @@ impl Gatherer {
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let Some(options) = &self.default_metrics else { return Vec::new() };
-        let mut families = process::families(self.process_sample().as_ref());
-        families.extend(self.threads.families());
+        let mut families = Vec::new();
+        if options.runtime {
+            families.extend(process::families(self.process_sample().as_ref()));
+            families.extend(self.threads.families());
+        }
         let mut families = apply_options(families, &options.prefix, &options.default_labels);
-        families.extend(apply_options(self.own_families(), "", &options.default_labels));
+        let own = self.own_families(options.runtime);
+        families.extend(apply_options(own, "", &options.default_labels));
         families
     }
 
@@ -124,7 +130,14 @@ impl Gatherer {
         }
     }
 
-    fn own_families(&self) -> Vec<MetricFamily> {
+    /// Returns whether a scrape has to call the JavaScript threads: for their figures, or for the sweep
+    /// that expires idle series.
+    fn needs_samples(&self) -> bool {
+        self.counter.expires()
+            || self.default_metrics.as_ref().is_some_and(|options| options.runtime)
+    }
+
+    fn own_families(&self, with_ages: bool) -> Vec<MetricFamily> {
         let stats = self.counter.stats();
         let family = |of: &descriptors::Descriptor, value: f64| of.family([(Vec::new(), value)]);
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
@@ -136,8 +149,11 @@ impl Gatherer {
             family(&descriptors::OVERFLOWED, stats.overflowed as f64),
             family(&descriptors::EXPIRED, stats.expired as f64),
             family(&descriptors::LOST, self.threads.lost_calls() + *self.lost_calls()),
+            descriptors::build_info(),
         ];
-        families.extend(self.threads.ages());
+        if with_ages {
+            families.extend(self.threads.ages());
+        }
         families
     }
 
@@ -158,7 +174,7 @@ impl Source for GathererSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
-            if gatherer.default_metrics.is_some() {
+            if gatherer.needs_samples() {
                 gatherer.threads.refresh(request.js_timeout).await;
             }
             gatherer.scrape(&request, &[])

@@ -9,30 +9,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join;
 use prometheus::proto::MetricFamily;
 use tokio::{
     sync::{Notify, oneshot},
     time::sleep_until,
 };
 
-use super::{Gatherer, JsThread, summary, summary::SummaryFuture};
+use super::{Gatherer, summary, summary::SummaryFuture};
 use crate::{
     default_metrics::descriptors,
     exposition::{Format, RenderedPage, write_families},
     server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
-/// The time that a registry may take to render, once the JavaScript thread has answered. Prometheus'
-/// default scrape time-out is 10 s.
-const RENDER_TIMEOUT: Duration = Duration::from_secs(8);
-
 /// Serves the pages of a prom-client registry. If the JavaScript thread does not render one in time,
 /// the page is what Rust owns, and says that it is incomplete.
 pub struct RegisterSource {
     /// Gathers what Rust owns.
     pub gatherer: Arc<Gatherer>,
-    /// The registry's thread.
-    pub thread: Arc<JsThread>,
     /// Sends the requests.
     pub requester: Arc<dyn RenderRequester>,
     /// The open requests.
@@ -61,6 +56,9 @@ const MAX_RENDERINGS: usize = 2;
 /// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
 /// application has at least as much of its thread as the scrapers.
 const MAX_PAUSE: Duration = Duration::from_millis(250);
+
+/// The time after which a rendering that no scrape waits for no longer counts as running.
+const ABANDONED: Duration = Duration::from_secs(8);
 
 /// The requests for pages. Scrapes that wait share a rendering that begins after them.
 #[derive(Default)]
@@ -124,9 +122,9 @@ impl RenderRequests {
         self.ended.notify_waiters();
     }
 
-    async fn page(&self, requester: &Arc<dyn RenderRequester>) -> Rendered {
+    async fn page(&self, requester: &Arc<dyn RenderRequester>, timeout: Duration) -> Rendered {
         let (sender, mut response) = oneshot::channel();
-        let deadline = Instant::now() + RENDER_TIMEOUT;
+        let deadline = Instant::now() + timeout;
         self.state().wait(sender, requester);
         loop {
             let mut ended = pin!(self.ended.notified());
@@ -163,7 +161,10 @@ impl State {
     fn send_next(&mut self) -> Option<Instant> {
         let next = self.next.as_mut().filter(|next| next.requester.is_some())?;
         // A registry that does not respond must not prevent the next rendering.
-        self.running.retain(|running| running.begin.elapsed() < RENDER_TIMEOUT);
+        self.running.retain(|running| {
+            let is_awaited = running.waiting.iter().any(|sender| !sender.is_closed());
+            is_awaited || running.begin.elapsed() < ABANDONED
+        });
         if self.running.len() >= MAX_RENDERINGS {
             return None;
         }
@@ -180,14 +181,14 @@ impl State {
 
 impl Source for RegisterSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
-        let (gatherer, thread) = (Arc::clone(&self.gatherer), Arc::clone(&self.thread));
+        let gatherer = Arc::clone(&self.gatherer);
         let (requester, requests) = (Arc::clone(&self.requester), Arc::clone(&self.requests));
         Box::pin(async move {
-            // The short request first: the page does not wait for a blocked event loop any longer.
-            let silent = gatherer.threads.refresh(request.js_timeout).await;
-            if !silent.iter().any(|other| Arc::ptr_eq(other, &thread))
-                && let Some(page) = requests.page(&requester).await
-            {
+            // The page waits as long as the scraper does: a series that is missing on one page ends for
+            // Prometheus. The samples are requested too, for the lag and for a page without the register.
+            let page = requests.page(&requester, request.register_timeout);
+            let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
+            if let Some(page) = page {
                 return page.scrape();
             }
             // The registry's pages are text and show each series at its value, so this one does too: a
@@ -266,14 +267,11 @@ mod tests {
         let slot = counter.intern(["A"]).slot;
         counting.count(&counter, slot);
         let gatherer = Arc::new(Gatherer::new(Arc::clone(&counter), None));
-        let source = RegisterSource {
-            thread: gatherer.join(None),
-            gatherer,
-            requester: Arc::new(NoThread),
-            requests: Arc::default(),
-        };
+        let source =
+            RegisterSource { gatherer, requester: Arc::new(NoThread), requests: Arc::default() };
         let request = ScrapeRequest {
             js_timeout: Duration::ZERO,
+            register_timeout: Duration::ZERO,
             format: Format::Protobuf,
             scraper: Some(ScraperId(1)),
         };
@@ -428,7 +426,7 @@ mod tests {
         };
         let scrapes = async {
             for request in 1..4 {
-                let page = fixture.requests.page(&requester).await.expect("a page");
+                let page = fixture.requests.page(&requester, ABANDONED).await.expect("a page");
                 assert!(page.bytes.starts_with(format!("a {request}\n").as_bytes()));
             }
         };
@@ -436,6 +434,6 @@ mod tests {
             () = respond => {}
             () = scrapes => {}
         }
-        assert!(fixture.requests.page(&requester).await.is_none(), "nothing responds");
+        assert!(fixture.requests.page(&requester, ABANDONED).await.is_none(), "nothing responds");
     }
 }

@@ -97,25 +97,31 @@ impl Default for Limits {
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
 pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
-    scrape_timeout(timeout_seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
+    timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
-/// Reads the scraper's time-out. `None`: there is none, or it is not a positive number.
-fn scrape_timeout(timeout_seconds: Option<&[u8]>) -> Option<Duration> {
-    let text = std::str::from_utf8(timeout_seconds?).ok()?;
-    decimal_seconds(text.trim()).filter(|timeout| !timeout.is_zero())
+/// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
+/// margin for writing and sending the page; 8 s for a client that does not say how long it waits.
+#[must_use]
+pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
+    let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
+    timeout_seconds
+        .and_then(seconds)
+        .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
 }
 
-/// Parses seconds in the notation of Prometheus, such as `10` or `9.5`. `parse::<f64>` would add 18 kB of
-/// tables to the binary.
-fn decimal_seconds(text: &str) -> Option<Duration> {
+/// Parses a positive number of seconds in the notation of Prometheus, such as `10` or `9.5`.
+/// `parse::<f64>` would add 18 kB of tables to the binary.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) {
         return None;
     }
     let nanoseconds = format!("{fraction:0<9.9}").parse().ok()?;
-    Some(Duration::new(whole.parse().ok()?, nanoseconds))
+    let seconds = Duration::new(whole.parse().ok()?, nanoseconds);
+    (!seconds.is_zero()).then_some(seconds)
 }
 
 /// The longest time of a response. A client could hold a connection for as long as it says, otherwise.
@@ -125,12 +131,31 @@ const MAX_RESPONSE: Duration = Duration::from_secs(900);
 /// up to 15 minutes.
 #[must_use]
 pub fn response_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
-    scrape_timeout(timeout_seconds).map_or(usual, |timeout| timeout.min(MAX_RESPONSE).max(usual))
+    timeout_seconds.and_then(seconds).map_or(usual, |timeout| timeout.min(MAX_RESPONSE).max(usual))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_register_has_the_time_that_the_scraper_waits_less_a_margin() {
+        let table: [(Option<&str>, u64); 9] = [
+            (None, 8000),
+            (Some("10"), 9000),
+            (Some("30"), 29_000),
+            (Some("4"), 3000),
+            (Some("1"), 750),
+            (Some("0.2"), 150),
+            (Some("0"), 8000),
+            (Some("inf"), 8000),
+            (Some("soon"), 8000),
+        ];
+        for (value, milliseconds) in table {
+            let timeout = register_timeout(value.map(str::as_bytes));
+            assert_eq!(timeout, Duration::from_millis(milliseconds), "{value:?}");
+        }
+    }
 
     #[test]
     fn the_js_timeout_is_half_of_a_short_scrape_timeout() {

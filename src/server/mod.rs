@@ -52,8 +52,10 @@ pub use self::{
 /// A request for a page.
 #[derive(Clone, Copy, Debug)]
 pub struct ScrapeRequest {
-    /// The time that the page may wait for the JavaScript thread.
+    /// The time that the page may wait for the samples of the JavaScript threads.
     pub js_timeout: Duration,
+    /// The time that the page may wait for the register of the user.
+    pub register_timeout: Duration,
     /// The format that the client prefers.
     pub format: Format,
     /// The scraper, if it announces itself.

@@ -24,7 +24,7 @@ use super::{
     body::ResponseBody,
     connections::{Connection, Connections},
     encoder::PageEncoder,
-    limits::js_timeout,
+    limits::{js_timeout, register_timeout},
     negotiate::{Coding, coding, format},
     panics::{Panicked, caught, caught_async},
     permits::Permit,
@@ -39,6 +39,9 @@ pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// The pause of a summary after each of its steps, while scrapes are under way.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// The time before the deadline at which a page no longer waits for a register.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Responds with the page.
@@ -56,7 +59,10 @@ impl Service {
         let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
         let scraper = timeout.is_some().then(|| self.scraper_id(&connection.peer, headers));
-        let request = ScrapeRequest { js_timeout, format, scraper };
+        // Past the deadline there is no response at all.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let register_timeout = register_timeout(timeout).min(left.saturating_sub(DEADLINE_MARGIN));
+        let request = ScrapeRequest { js_timeout, register_timeout, format, scraper };
         let scrape = run(|| self.source.scrape(request), deadline).await?;
         let content_type =
             HeaderValue::try_from(scrape.content_type).map_err(|_| Refusal::FAULT)?;

@@ -83,7 +83,23 @@ pub enum Opened {
     /// Another thread of this process serves the port, and the calling thread has joined.
     Joined(Arc<SharedServer>, Arc<JsThread>),
     /// Another thread serves the port, and this option prevents the calling thread from joining.
-    Differs(String),
+    Differs(Difference),
+}
+
+/// An option that prevents a thread from joining a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The name of the option.
+    pub option: String,
+    /// Its value in the thread that started the server, in the canonical form; `None` if the value is
+    /// secret or not the cause.
+    pub expected: Option<String>,
+}
+
+impl Difference {
+    fn of(option: impl Into<String>) -> Self {
+        Self { option: option.into(), expected: None }
+    }
 }
 
 /// The reason why a port was not opened.
@@ -118,7 +134,7 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     let listeners = match target.bind() {
         Ok(listeners) => listeners,
         Err(error) if error.code == "EADDRINUSE" && others(&open, config.port).next().is_some() => {
-            return Ok(Opened::Differs("host".to_owned()));
+            return Ok(Opened::Differs(Difference::of("host")));
         }
         Err(error) => return Err(OpenError::Bind(error)),
     };
@@ -137,9 +153,9 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
 fn join(open: &ServerList, config: &ListenConfig) -> Option<Opened> {
     let has_host = |other: &Arc<SharedServer>| other.config.host.eq_ignore_ascii_case(&config.host);
     let server = others(open, config.port).find(has_host)?;
-    let differing = config.join_blocker.clone().or_else(|| server.differing(config));
-    if let Some(option) = differing {
-        return Some(Opened::Differs(option));
+    let blocker = config.join_blocker.clone().map(Difference::of);
+    if let Some(difference) = blocker.or_else(|| server.differing(config)) {
+        return Some(Opened::Differs(difference));
     }
     let thread = server.gatherer.join(config.worker);
     Some(Opened::Joined(server, thread))
@@ -155,11 +171,12 @@ fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer
 }
 
 /// Returns the first of our options whose value is not theirs.
-fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<String> {
+fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<Difference> {
     let differs = |(name, value): &&(String, String)| {
         theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
     };
-    ours.iter().find(differs).map(|(name, _)| name.clone())
+    let (name, value) = ours.iter().find(differs)?;
+    Some(Difference { option: name.clone(), expected: Some(value.clone()) })
 }
 
 impl SharedServer {
@@ -167,6 +184,12 @@ impl SharedServer {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Returns the host as the user wrote it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.config.host
     }
 
     /// Returns whether the server has been closed.
@@ -219,12 +242,12 @@ impl SharedServer {
     }
 
     /// Returns the first option whose value in `config` is not that of this server.
-    fn differing(&self, config: &ListenConfig) -> Option<String> {
+    fn differing(&self, config: &ListenConfig) -> Option<Difference> {
         differing(&self.config.shared_options, &config.shared_options).or_else(|| {
             let first = &self.config.access;
             // The certificate may have been replaced: the first and the current one both match.
             let now = AccessPolicy { tls: self.server.secure_context(), ..first.clone() };
-            first.differing(&config.access).and(now.differing(&config.access)).map(str::to_owned)
+            first.differing(&config.access).and(now.differing(&config.access)).map(Difference::of)
         })
     }
 

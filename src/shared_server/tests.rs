@@ -59,7 +59,7 @@ fn open_here(config: ListenConfig) -> Result<Participant, String> {
     match open(config, || Ok::<_, Infallible>(served())) {
         Ok(Opened::Started(server, thread)) => Ok(Participant { server, thread, started: true }),
         Ok(Opened::Joined(server, thread)) => Ok(Participant { server, thread, started: false }),
-        Ok(Opened::Differs(option)) => Err(option),
+        Ok(Opened::Differs(difference)) => Err(difference.option),
         Err(OpenError::Bind(error)) => Err(error.code.to_owned()),
         Err(OpenError::Thread(error)) => Err(error.to_string()),
         Err(OpenError::Page(error)) => Err(error.to_string()),
@@ -106,6 +106,17 @@ fn an_option_that_prevents_joining_is_named_and_nothing_joins() {
         assert_eq!(open_elsewhere(config).err().as_deref(), Some(option));
     }
     assert_eq!(starter.server.gatherer.threads().all().len(), 1);
+    starter.stop();
+}
+
+#[test]
+fn a_differing_option_comes_with_the_value_of_the_starter() {
+    let starter = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
+    let mut config = config(starter.port());
+    config.shared_options[1].1 = "3".to_owned();
+    let opened = thread::spawn(|| open(config, || Ok::<_, Infallible>(served()))).join().unwrap();
+    let Ok(Opened::Differs(difference)) = opened else { panic!("it joined") };
+    assert_eq!(difference, Difference { option: "b".to_owned(), expected: Some("2".to_owned()) });
     starter.stop();
 }
 

@@ -151,8 +151,10 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     // On Windows the option would take the port away from its owner.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(address.ip() != Ipv6Addr::UNSPECIFIED)?;
+    if let SocketAddr::V6(address) = address {
+        let ip = address.ip();
+        // An IPv4 address in the form of IPv6 (`::ffff:127.0.0.1`) needs IPv4.
+        socket.set_only_v6(*ip != Ipv6Addr::UNSPECIFIED && ip.to_ipv4_mapped().is_none())?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -1,0 +1,37 @@
+'use strict'
+
+/*
+ * Finds the option that a misspelt one was meant to be. Pure.
+ */
+
+/**
+ * Returns the known name that differs from this one by case or by one letter: one added, missing,
+ * replaced, or two neighbours exchanged.
+ *
+ * @param {string} name
+ * @param {readonly string[]} known
+ * @returns {string | undefined}
+ */
+function nearest (name, known) {
+  const lower = name.toLowerCase()
+  return known.find((other) => isNear(lower, other.toLowerCase()))
+}
+
+/**
+ * @param {string} a
+ * @param {string} b
+ */
+function isNear (a, b) {
+  if (a === b) return true
+  if (Math.abs(a.length - b.length) > 1) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  const restOfA = a.slice(start)
+  const restOfB = b.slice(start)
+  return restOfA.slice(1) === restOfB || // added
+    restOfA === restOfB.slice(1) || // missing
+    restOfA.slice(1) === restOfB.slice(1) || // replaced
+    (restOfA.slice(2) === restOfB.slice(2) && restOfA[0] === restOfB[1] && restOfA[1] === restOfB[0]) // exchanged
+}
+
+module.exports = { nearest }
