@@ -42,7 +42,7 @@ async function summaryOf (ask, query = '') {
 test('http interface: every path answers with its content type', LIMIT, async (t) => {
   const ask = serve(t, 1)
   const rows = readme.table(DOCUMENT, 'Paths')
-  assert.equal(rows.length, 3)
+  assert.equal(rows.length, 4)
   for (const [path, , type] of rows) {
     const { status, headers } = await ask(plain(path))
     assert.deepEqual([status, headers['content-type']], [200, plain(type)], path)

@@ -87,6 +87,25 @@ fn every_path_and_method_gets_the_same_401() {
 }
 
 #[test]
+fn the_health_check_needs_no_credentials_and_reveals_nothing() {
+    let running = with_auth(short_limits());
+    let mut client = running.connect();
+    for headers in ["", WRONG, RIGHT] {
+        client.send(format!("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"));
+        let response = client.response();
+        assert_eq!((response.status, response.text()), (200, "OK\n"));
+    }
+    client.send("HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.response_to_head().status, 200);
+    for method in ["POST", "OPTIONS"] {
+        client.send(format!("{method} /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_unauthorized(&client.response());
+    }
+    client.send("GET /-/healthy HTTP/1.1\r\nHost: evil.example\r\nReferer: http://a/\r\n\r\n");
+    client.response().assert_text(403);
+}
+
+#[test]
 fn enormous_credentials_affect_only_their_connection() {
     let running = with_auth(Limits::default());
     for length in [10_000, 100_000, 10_000_000] {

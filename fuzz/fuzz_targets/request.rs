@@ -5,17 +5,18 @@
 use std::{sync::Arc, time::Duration};
 
 use hypertrace_prometheus::{
-    exposition::{CONTENT_TYPE, RenderedPage},
-    server::{BoxFuture, Scrape, Source, fuzzing::responses},
+    exposition::{Format, RenderedPage},
+    server::{BoxFuture, Scrape, ScrapeRequest, Source, fuzzing::responses},
 };
 use libfuzzer_sys::fuzz_target;
 
 struct Small;
 
 impl Source for Small {
-    fn scrape(&self, _: Duration) -> BoxFuture<'static, Scrape> {
+    fn scrape(&self, _: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let page = Box::new(RenderedPage::new(b"a 1\n".to_vec()));
-        Box::pin(async { Scrape { content_type: CONTENT_TYPE.to_owned(), page } })
+        let content_type = Format::Text.content_type().to_owned();
+        Box::pin(async { Scrape { content_type, page, on_complete: None } })
     }
 
     fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {

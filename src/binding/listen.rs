@@ -136,7 +136,7 @@ pub struct Failure {
     pub syscall: &'static str,
     /// The address or host name of the option; `undefined` if the error is not of the address.
     pub address: Option<String>,
-    /// The port of the option.
+    /// The port of the option, unless it is 0.
     pub port: Option<u16>,
 }
 
@@ -144,7 +144,7 @@ impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
         let message = error.to_string();
         let BindError { code, errno, syscall, address, port, .. } = error;
-        Self { message, code, errno, syscall, address: Some(address), port: Some(port) }
+        Self { message, code, errno, syscall, address: Some(address), port }
     }
 }
 

@@ -16,8 +16,8 @@ pub struct BindError {
     pub syscall: &'static str,
     /// The address, or the name that does not resolve.
     pub address: String,
-    /// The requested port.
-    pub port: u16,
+    /// The requested port; `None` if any free one was requested, as in Node.js.
+    pub port: Option<u16>,
     sentence: String,
 }
 
@@ -27,10 +27,10 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, syscall, address, port, sentence, .. } = self;
         if *syscall == LOOKUP {
-            write!(f, "{syscall} {code} {address}")
-        } else {
-            write!(f, "{syscall} {code}: {sentence} {address}:{port}")
+            return write!(f, "{syscall} {code} {address}");
         }
+        write!(f, "{syscall} {code}: {sentence} {address}")?;
+        port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
@@ -93,7 +93,7 @@ impl BindError {
             errno: entry.map_or(-number.unwrap_or(4094), errno_of),
             syscall: LISTEN,
             address: address.ip().to_string(),
-            port: address.port(),
+            port: requested(address.port()),
             sentence: entry.map_or_else(|| error.to_string(), |entry| entry.sentence.to_owned()),
         }
     }
@@ -108,6 +108,7 @@ impl BindError {
         let (code, errno) =
             if temporary { ("EAI_AGAIN", EAI_AGAIN) } else { ("ENOTFOUND", EAI_NONAME) };
         let (address, sentence) = (host.to_owned(), String::new());
+        let port = requested(port);
         Self { code, errno, syscall: LOOKUP, address, port, sentence }
     }
 
@@ -115,6 +116,10 @@ impl BindError {
     pub(crate) fn code_of(error: &io::Error) -> &'static str {
         error.raw_os_error().and_then(find).map_or(UNKNOWN, |entry| entry.code)
     }
+}
+
+fn requested(port: u16) -> Option<u16> {
+    (port != 0).then_some(port)
 }
 
 fn find(number: i32) -> Option<&'static SystemError> {
@@ -158,11 +163,22 @@ mod tests {
     fn an_error_that_is_not_in_the_table_is_unknown_with_the_systems_message() {
         let address = "[::1]:80".parse().unwrap();
         let error = BindError::listen(&io::Error::from_raw_os_error(5), address);
-        assert_eq!((error.code, error.address.as_str(), error.port), ("UNKNOWN", "::1", 80));
+        assert_eq!((error.code, error.address.as_str(), error.port), ("UNKNOWN", "::1", Some(80)));
         assert!(error.to_string().starts_with("listen UNKNOWN: "));
         let error = BindError::listen(&io::Error::other("no number"), address);
         assert_eq!(error.to_string(), "listen UNKNOWN: no number ::1:80");
         assert_eq!(error.errno, -4094);
+    }
+
+    #[test]
+    fn an_error_for_any_free_port_has_no_port() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 0));
+        let entry = TABLE.iter().find(|entry| entry.code == "EADDRNOTAVAIL").unwrap();
+        let error = io::Error::from_raw_os_error(system_number(entry));
+        let error = BindError::listen(&error, address);
+        assert_eq!(error.port, None);
+        let message = "listen EADDRNOTAVAIL: address not available 192.0.2.1";
+        assert_eq!(error.to_string(), message);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, body::Incoming, header::HeaderValue, server::conn::http1, service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -19,6 +21,8 @@ use tokio::{
 use super::{
     connections::Connection,
     io_timeout::{TimeoutIo, Transport},
+    limits::response_timeout,
+    scrape::TIMEOUT_HEADER,
     service::Service,
     shutdown::{Phase, StopFlag, reached, until},
     tls::{MaybeTlsStream, SecureContext, shake_hands},
@@ -105,7 +109,9 @@ pub(crate) async fn serve<T: Transport>(
             if stopping.is_set() {
                 return Err(Stopped);
             }
-            let deadline = progress.begin_response(Instant::now());
+            let timeout = request.headers().get(TIMEOUT_HEADER).map(HeaderValue::as_bytes);
+            let timeout = response_timeout(timeout, service.limits.response);
+            let deadline = progress.begin_response(Instant::now(), timeout);
             let response = service.respond(request, deadline, connection).await;
             Ok(response.map(|body| body.with_progress(Rc::clone(progress))))
         })

@@ -62,7 +62,8 @@ pub(crate) struct Progress {
     permits: Cell<Vec<Permit>>,
     head: Duration,
     stall: Duration,
-    response: Duration,
+    /// The longest time of the current response.
+    response: Cell<Duration>,
 }
 
 impl Progress {
@@ -78,14 +79,15 @@ impl Progress {
             permits: Cell::default(),
             head: limits.head,
             stall: limits.stall,
-            response: limits.response,
+            response: Cell::new(limits.response),
         })
     }
 
     /// Records that a request is complete, and returns the deadline of its response.
-    pub(crate) fn begin_response(&self, now: Instant) -> Instant {
+    pub(crate) fn begin_response(&self, now: Instant, timeout: Duration) -> Instant {
         self.stage.set(Stage::Answering(now));
-        now + self.response
+        self.response.set(timeout);
+        now + timeout
     }
 
     /// Records that the whole response was handed to hyper. When the socket has accepted its last byte,
@@ -152,7 +154,7 @@ impl Progress {
         let whole = match self.stage.get() {
             Stage::Idle => None,
             Stage::Head(since) => Some(since + self.head),
-            Stage::Answering(since) | Stage::Flushing(since) => Some(since + self.response),
+            Stage::Answering(since) | Stage::Flushing(since) => Some(since + self.response.get()),
         };
         let write = self.stalled.get().map(|since| since + self.stall);
         match (whole, write) {

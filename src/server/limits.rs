@@ -17,7 +17,8 @@ pub struct Limits {
     /// it the scraper no longer waits for the page. The kernel reports progress in steps of
     /// `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
     pub stall: Duration,
-    /// From the end of a request to the end of its response, however steadily the peer reads. 60 s.
+    /// From the end of a request to the end of its response, however steadily the peer reads. 60 s, or the
+    /// scraper's own time-out if that is longer ([`response_timeout`]).
     pub response: Duration,
     /// Open connections; one more ends one on which no request is being answered. 1,024: far more than the
     /// scrapers, agents and people of one process, and at most 16 MiB if each has sent half a request.
@@ -55,7 +56,7 @@ pub struct Limits {
     /// The longest wait of a page for the JavaScript thread. 100 ms, less if the scraper's own
     /// time-out is short ([`js_timeout`]).
     pub js_timeout: Duration,
-    /// Header lines of one request. 64.
+    /// Header lines of one request. 100, as many as Envoy accepts: each proxy of a chain may add some.
     pub headers: usize,
     /// Bytes of the request line and headers of one request, and of one write. 16 KiB; hyper takes
     /// at least 8 KiB.
@@ -84,7 +85,7 @@ impl Default for Limits {
             cache_idle: Duration::from_secs(600),
             stop_grace: Duration::from_secs(1),
             js_timeout: Duration::from_millis(100),
-            headers: 64,
+            headers: 100,
             buffer: 16 * 1024,
             send_buffer: 256 * 1024,
         }
@@ -121,6 +122,16 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     let nanoseconds = format!("{fraction:0<9.9}").parse().ok()?;
     let seconds = Duration::new(whole.parse().ok()?, nanoseconds);
     (!seconds.is_zero()).then_some(seconds)
+}
+
+/// The longest time of a response. A client could hold a connection for as long as it says, otherwise.
+const MAX_RESPONSE: Duration = Duration::from_secs(900);
+
+/// Returns the longest time of a response: the `usual` one, or the scraper's time-out if that is longer,
+/// up to 15 minutes.
+#[must_use]
+pub fn response_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
+    timeout_seconds.and_then(seconds).map_or(usual, |timeout| timeout.min(MAX_RESPONSE).max(usual))
 }
 
 #[cfg(test)]
@@ -172,5 +183,24 @@ mod tests {
             assert_eq!(timeout, Duration::from_millis(milliseconds), "{value:?}");
         }
         assert_eq!(js_timeout(Some(b"\xff"), Duration::from_millis(7)), Duration::from_millis(7));
+    }
+
+    #[test]
+    fn a_response_may_take_as_long_as_the_scraper_waits() {
+        let table: [(Option<&str>, u64); 8] = [
+            (None, 60),
+            (Some("10"), 60),
+            (Some("60.5"), 60),
+            (Some("300"), 300),
+            (Some("1000000"), 900),
+            (Some("1e6"), 60),
+            (Some("inf"), 60),
+            (Some("soon"), 60),
+        ];
+        for (value, expected) in table {
+            let usual = Duration::from_secs(60);
+            let timeout = response_timeout(value.map(str::as_bytes), usual);
+            assert_eq!(timeout.as_secs(), expected, "{value:?}");
+        }
     }
 }

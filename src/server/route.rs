@@ -11,6 +11,9 @@ pub const METRICS_PATH: &str = "/metrics";
 /// The path of the figures that the live page shows.
 pub const SUMMARY_PATH: &str = "/summary.json";
 
+/// The path of the health check, which needs no credentials.
+pub const HEALTHY_PATH: &str = "/-/healthy";
+
 /// The route of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Route {
@@ -18,6 +21,8 @@ pub enum Route {
     Metrics,
     /// The summary that the live page shows.
     Summary,
+    /// The health check.
+    Healthy,
     /// An asset of the live page.
     Live(&'static Asset),
     /// `OPTIONS` of an existing path, or of the server.
@@ -37,7 +42,7 @@ impl Route {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Metrics | Self::Summary | Self::Live(_) => StatusCode::OK,
+            Self::Metrics | Self::Summary | Self::Healthy | Self::Live(_) => StatusCode::OK,
             Self::Options => StatusCode::NO_CONTENT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed | Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
@@ -50,6 +55,7 @@ impl Route {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Metrics | Self::Summary | Self::Options => "",
+            Self::Healthy => "OK\n",
             Self::Live(asset) => asset.text,
             Self::NotFound => "Not found. The live page is at /, the metrics are at /metrics.\n",
             Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
@@ -85,6 +91,7 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Rout
     let found = match path {
         METRICS_PATH => Route::Metrics,
         SUMMARY_PATH => Route::Summary,
+        HEALTHY_PATH => Route::Healthy,
         "*" if method == Method::OPTIONS => Route::Options,
         "" => return Route::BadRequest("A request's target starts with a slash.\n"),
         _ => match live::find(path) {
@@ -134,6 +141,11 @@ mod tests {
             ("GET", "/summary.json?by=id", "summary"),
             ("HEAD", "/summary.json", "summary"),
             ("POST", "/summary.json", "not allowed"),
+            ("GET", "/-/healthy", "healthy"),
+            ("HEAD", "/-/healthy?x", "healthy"),
+            ("POST", "/-/healthy", "not allowed"),
+            ("GET", "/-/healthy/", "not found"),
+            ("GET", "/-/ready", "not found"),
             ("GET", "/nope", "not found"),
             ("GET", "//metrics", "not found"),
             ("GET", "/%6detrics", "not found"),
@@ -159,6 +171,7 @@ mod tests {
             let name = match route(&method, &uri, Version::HTTP_11, 1) {
                 Route::Metrics => "metrics",
                 Route::Summary => "summary",
+                Route::Healthy => "healthy",
                 Route::Live(asset) => asset.path,
                 Route::Options => "options",
                 Route::NotFound => "not found",

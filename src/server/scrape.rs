@@ -35,7 +35,7 @@ use crate::exposition::ScraperId;
 
 /// The header by which a scraper announces itself. Prometheus, its agent, Alloy and vmagent send it;
 /// browsers and `fetch` do not.
-const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// The pause of a summary after each of its steps, while scrapes are under way.
 const PAUSE: Duration = Duration::from_millis(2);

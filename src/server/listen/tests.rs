@@ -4,8 +4,18 @@ use std::collections::HashMap;
 
 use super::*;
 
-const NO_FAMILY: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
-const IN_USE: i32 = if cfg!(target_os = "linux") { 98 } else { 48 };
+const NO_FAMILY: i32 = number(97, 47, 10047);
+const IN_USE: i32 = number(98, 48, 10048);
+
+const fn number(linux: i32, apple: i32, winsock: i32) -> i32 {
+    if cfg!(windows) {
+        winsock
+    } else if cfg!(target_os = "linux") {
+        linux
+    } else {
+        apple
+    }
+}
 
 fn failure(number: i32) -> io::Error {
     io::Error::from_raw_os_error(number)
