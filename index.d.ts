@@ -201,12 +201,12 @@ declare namespace HypertracePrometheus {
     tls?: SecureContext | null
 
     /**
-     * Host names and addresses, without a port, that a browser may use for this server, besides
-     * `localhost` and the loopback addresses. A request with a `Sec-Fetch-*` header for another name gets
-     * 403, against DNS rebinding. Prometheus sends no such header.
+     * Host names of this server, without a port, besides `localhost`, the name of the machine,
+     * `host.docker.internal` and all IP addresses. A request with another name gets 403, against DNS
+     * rebinding: on a loopback address every request without `auth`, on other addresses those of browsers.
      *
      * @default []
-     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a text that is not a name or an address.
+     * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a text that is not a host name or an address.
      */
     allowedHosts?: readonly string[] | null
   }
@@ -346,8 +346,8 @@ declare namespace HypertracePrometheus {
 
     /**
      * Replaces the certificate of a server that was opened with `tls`, from the next connection on. Open
-     * connections stay open. `ca` and `minVersion` stay as they are unless they are given; `null` sets
-     * the default, so that `ca: null` ends the check of client certificates.
+     * connections stay open. `ca` and `minVersion` stay as they are if they are left out; with `ca: null`,
+     * the server no longer asks for client certificates.
      *
      * @throws {TypeError} as the option `tls`; then nothing has changed.
      * @throws {Error} `ERR_INVALID_STATE` without a `port` or without the option `tls`.

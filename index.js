@@ -1,6 +1,6 @@
 'use strict'
 
-const { secureContextSetter } = require('./lib/access')
+const { setSecureContext } = require('./lib/access')
 const { constants } = require('./lib/binding')
 const { invalidState } = require('./lib/errors')
 const createSampler = require('./lib/node-metrics')
@@ -19,12 +19,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
-  const { exporter, sample, unregister } = open(options, sampler, () => path.forget())
-  const path = createTrace(counterOf(exporter, options.maxSeries), {
-    ...options,
-    places: exporter.propColumns,
-    cacheLimit: Math.max(65_536, 4 * options.maxSeries)
-  })
+  const { exporter, sample, path, unregister } = open(options, sampler)
 
   // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
   // figures. The first window of event-loop delay goes on.
@@ -41,7 +36,7 @@ function HypertracePrometheus (opts) {
   const stop = () => {
     if (stopped === null) {
       // From here on, other threads of the port may expire series without this one.
-      if (options.seriesIdleTimeout > 0) path.forgetForGood()
+      if (options.seriesIdleTimeout > 0) path.endCache()
       unregister()
       sampler?.stop()
       stopped = stopExporter(exporter)
@@ -55,7 +50,8 @@ function HypertracePrometheus (opts) {
     stop,
     address: () => exporter.address(),
     ref: () => { exporter.setKeepsAlive(true); return traceFunction },
-    setSecureContext: secureContextSetter(exporter, options),
+    /** @param {import('./index').SecureContext} context */
+    setSecureContext: (context) => setSecureContext(exporter, options, context),
     unref: () => { exporter.setKeepsAlive(false); return traceFunction },
     contentType: constants.contentType,
     register: register ?? { metrics, contentType: constants.contentType }
@@ -94,54 +90,36 @@ function stopExporter (exporter) {
 }
 
 /**
- * Opens an exporter and registers its metrics. If either fails, nothing stays open.
+ * Opens an exporter and its trace path, and registers its metrics. If one of these fails, nothing stays
+ * open.
  *
  * @param {import('./lib/options').Options} options
  * @param {import('./lib/node-metrics').Sampler | null} sampler
- * @param {() => void} forget drops the cache of the trace path
  */
-function open (options, sampler, forget) {
-  const { register, metricName } = options
+function open (options, sampler) {
+  const { register, metricName, maxSeries } = options
   let opened
   try {
-    opened = openExporter(options, sampler, forget)
+    opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
-    const sweep = () => { if (exporter.sweep()) forget() }
+    // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
+    exporter.onBound(warnOfBound.bind(null, maxSeries))
+    const path = createTrace(exporter, {
+      ...options,
+      propColumns: exporter.propColumns,
+      cellBits: constants.cellBits,
+      cacheLimit: Math.max(65_536, 4 * maxSeries)
+    })
+    const sweep = () => { if (exporter.sweep()) path.dropCache() }
     const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
       : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })
-    return { exporter, sample, unregister }
+    return { exporter, sample, path, unregister }
   } catch (error) {
     opened?.exporter.abort()
     sampler?.stop()
     throw error
-  }
-}
-
-/**
- * Adapts an exporter to the trace path.
- *
- * @param {import('./binding').Exporter} exporter
- * @param {number} maxSeries
- */
-function counterOf (exporter, maxSeries) {
-  /** @param {number} slot */
-  const slotOf = (slot) => {
-    if (slot >= 0) return slot
-    warnOfBound(maxSeries)
-    return -1 - slot
-  }
-  return {
-    intern: (values) => slotOf(exporter.intern(values)),
-    internKnown: (site, object, parent, props) => {
-      const slot = exporter.internKnown(site, object, parent, props)
-      return slot === null ? -1 : slotOf(slot)
-    },
-    knowSite: (number, values) => exporter.knowSite(number, values),
-    knowProps: (number, values) => exporter.knowProps(number, values),
-    forget: () => exporter.forget(),
-    createCells: (index) => exporter.createCells(index)
   }
 }
 

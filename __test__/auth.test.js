@@ -233,7 +233,10 @@ for (const [auth, named, code, secret] of refused) {
   })
 }
 
-for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.example:80'], ['cafe:80'], ['http://app.example'], ['a b'], ['[app]']]) {
+const NEVER = [
+  ['*'], ['*.app.example'], ['größe.de'], ['app.example:80'], ['cafe:80'], ['1:2:3'], ['::1::2'], ['http://app.example'], ['a b'], ['[app]'], ['a..b'], ['']
+]
+for (const value of ['app.example', { 0: 'a', length: 1 }, [1], ...NEVER]) {
   test(`allowedHosts: ${inspect(value)} is refused at the call`, () => {
     assert.throws(() => HypertracePrometheus({ port: 0, allowedHosts: value }), (error) => {
       assert.ok(error instanceof TypeError)
@@ -242,6 +245,18 @@ for (const value of ['app.example', { 0: 'a', length: 1 }, [1], [''], ['app.exam
     })
   })
 }
+
+test('allowedHosts: a wildcard and a name that is not ASCII have messages of their own', () => {
+  for (const [host, expected] of [['*.app.example', /without wildcards/], ['größe.de', /ASCII form \(xn--/]]) {
+    assert.throws(() => HypertracePrometheus({ port: 0, allowedHosts: [host] }), { message: expected })
+  }
+})
+
+test('auth: the line break at the end of a secret of a file is named', () => {
+  for (const auth of [{ username: 'u', password: 'secret-1\n' }, { username: 'u\r\n', password: 'p' }, { bearer: 'secret-1\n' }]) {
+    assert.throws(() => HypertracePrometheus({ port: 0, auth }), { message: /without the line break at its end, which trim\(\) removes/ })
+  }
+})
 
 test('headers: every response forbids sniffing, storing and embedding', async () => {
   const { port, ask } = serve({ auth: BASIC })

@@ -176,15 +176,9 @@ test('auth: the error names the key that is undefined, or the keys that are wron
     [{ username: 'a', password: undefined }, /^The "auth\.password" option must be a string that is not empty\. Received undefined$/],
     [{ user: 'a', pass: 'b' }, /must be an object: \{ username, password \} or \{ bearer \}; it has "user", "pass"\./],
     [{}, /; it has nothing\./],
-    [{ username: 'a', password: 'b\n' }, /without control characters \(it ends in a newline, as a file does: trim\(\) removes it\)/]
+    [{ username: 'a', password: 'b\n' }, /without the line break at its end, which trim\(\) removes/]
   ]
   for (const [auth, message] of table) assert.throws(() => HypertracePrometheus({ port: 0, auth }), { name: 'TypeError', message })
-})
-
-test('allowedHosts: a wildcard and a name that is not ASCII are refused, as no request can match', () => {
-  for (const host of ['*', '*.internal', 'größe.de']) {
-    assert.throws(() => HypertracePrometheus({ port: 0, allowedHosts: [host] }), { code: 'ERR_INVALID_ARG_VALUE', message: /in ASCII \(xn--…\).*wildcards/ })
-  }
 })
 
 const warnings = [

@@ -7,8 +7,8 @@
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
-const { Key, KeyTable } = require('../lib/key-table')
-const TripleTable = require('../lib/triple-table')
+const { Key, KeyTable } = require('../lib/trace/key-table')
+const TripleTable = require('../lib/trace/triple-table')
 const { createRandom } = require('./support/random')
 
 const ENTRIES = 20_000

@@ -235,13 +235,41 @@ test('tls: setSecureContext replaces the certificate, and open connections stay 
 
 test('tls: setSecureContext keeps ca and minVersion unless they are given', { skip }, async () => {
   const { traceFunction, ask } = serve({ ca: clients.cert, minVersion: 'TLSv1.3' })
-  traceFunction.setSecureContext({ cert: other.cert, key: other.key })
-  await assert.rejects(ask(), { message: /alert certificate required/ })
-  const known = { cert: client.cert, key: client.key }
-  assert.equal((await ask(known)).status, 200)
-  await assert.rejects(ask({ ...known, maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
-  traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: null, minVersion: null })
-  assert.equal((await ask({ maxVersion: 'TLSv1.2' })).status, 200)
+  const own = { cert: client.cert, key: client.key }
+  const assertStrict = async () => {
+    await assert.rejects(ask(), { message: /alert certificate required/ })
+    await assert.rejects(ask({ ...own, maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
+    assert.equal((await ask(own)).status, 200)
+  }
+  for (const { cert, key } of [other, server]) {
+    traceFunction.setSecureContext({ cert, key })
+    await assertStrict()
+    traceFunction.setSecureContext({ cert, key, ca: undefined, minVersion: null })
+    await assertStrict()
+  }
+  traceFunction.setSecureContext({ cert: other.cert, key: other.key, minVersion: 'TLSv1.2' })
+  await assert.rejects(ask())
+  assert.equal((await ask({ ...own, maxVersion: 'TLSv1.2' })).status, 200)
+  traceFunction.setSecureContext({ cert: other.cert, key: other.key, ca: authority.cert })
+  await assert.rejects(ask(own), { message: /alert unknown ca/ })
+  traceFunction.setSecureContext({ cert: other.cert, key: other.key, ca: null })
+  assert.equal((await ask()).status, 200)
+})
+
+test('tls: setSecureContext in one thread keeps the ca that another has set', { skip }, async () => {
+  const { traceFunction, port, ask } = serve({ ca: authority.cert })
+  traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: clients.cert })
+  const { cert, key } = server
+  const script = `
+    const { workerData, parentPort } = require('node:worker_threads')
+    const traceFunction = require(${JSON.stringify(ROOT)})({ host: '127.0.0.1', collectDefaults: false, ...workerData })
+    const { cert, key } = workerData.tls
+    traceFunction.setSecureContext({ cert, key })
+    traceFunction.stop()`
+  const worker = new Worker(script, { eval: true, workerData: { port, tls: { cert, key, ca: authority.cert } } })
+  await once(worker, 'exit')
+  assert.equal((await ask({ cert: client.cert, key: client.key })).status, 200)
+  await assert.rejects(ask({ cert: stranger.cert, key: stranger.key }), { message: /alert unknown ca/ })
 })
 
 test('tls: setSecureContext without the option, or without a port, is refused', { skip }, () => {

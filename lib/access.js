@@ -13,8 +13,14 @@ const { warnOfOpenPage, warnOfOption } = require('./warnings')
 const TOKEN = /^[\x21-\x7e]+$/
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/
-// A name in ASCII or an IPv4 address, or an IPv6 address with or without brackets.
-const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*)$/i
+// Files of secrets often end in a line break.
+const LINE_BREAK = /[\r\n]$/
+const TRIMMED = 'without the line break at its end, which trim() removes'
+// A host name as a request can have it, or an IPv4 address.
+const HOST = /^(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i
+const IPV6 = /^(\[[0-9a-f:.]+\]|[0-9a-f:.]+)$/i
+const GROUP = /^[0-9a-f]{1,4}$/i
+const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/
 
 /**
  * @typedef {{ __proto__: null, bearer: string } | { __proto__: null, username: string, password: string }} Auth
@@ -73,7 +79,7 @@ const isGiven = (value) => value !== undefined && value !== null
 function readToken (bearer) {
   const token = readText('auth.bearer', bearer)
   if (!TOKEN.test(token)) {
-    throw invalidSecret('auth.bearer', 'made of visible ASCII characters', token, 'ERR_INVALID_ARG_VALUE')
+    throw invalidSecret('auth.bearer', LINE_BREAK.test(token) ? TRIMMED : 'made of visible ASCII characters', token, 'ERR_INVALID_ARG_VALUE')
   }
   return token
 }
@@ -94,8 +100,7 @@ function readUsername (value) {
 function readSecret (option, value) {
   const text = readText(option, value)
   if (CONTROL.test(text)) {
-    const hint = /[\r\n]$/.test(text) ? ' (it ends in a newline, as a file does: trim() removes it)' : ''
-    throw invalidSecret(option, `without control characters${hint}`, text, 'ERR_INVALID_ARG_VALUE')
+    throw invalidSecret(option, LINE_BREAK.test(text) ? TRIMMED : 'without control characters', text, 'ERR_INVALID_ARG_VALUE')
   }
   return text
 }
@@ -120,11 +125,33 @@ function readAllowedHosts (hosts) {
   if (!Array.isArray(hosts)) throw invalidType('allowedHosts', 'an array of host names', hosts)
   return Array.from(hosts, (host) => {
     if (typeof host !== 'string') throw invalidType('allowedHosts', 'an array of host names', host)
-    if (!HOST.test(host)) {
-      throw invalidValue('allowedHosts', 'an array of host names in ASCII (xn--…) or addresses, without a port, a scheme and wildcards', host)
-    }
+    const expected = expectedHost(host)
+    if (expected !== null) throw invalidValue('allowedHosts', `an array of ${expected}`, host)
     return host
   })
+}
+
+/**
+ * Returns what an entry of `allowedHosts` must be in place of one that no request can match, or `null`.
+ *
+ * @param {string} host
+ */
+function expectedHost (host) {
+  if (host.includes('*')) return 'whole host names, without wildcards'
+  // eslint-disable-next-line no-control-regex
+  if (/[^\x00-\x7f]/.test(host)) return 'host names in their ASCII form (xn--…)'
+  return HOST.test(host) || isIPv6(host) ? null : 'host names or addresses, without a port'
+}
+
+/** @param {string} host an IPv6 address, with or without brackets */
+function isIPv6 (host) {
+  if (!IPV6.test(host)) return false
+  const halves = host.replace(/^\[|\]$/g, '').split('::')
+  const groups = halves.flatMap((half) => half === '' ? [] : half.split(':'))
+  const hasIPv4 = IPV4.test(groups.at(-1) ?? '')
+  const count = groups.length + (hasIPv4 ? 1 : 0)
+  return groups.slice(0, hasIPv4 ? -1 : undefined).every((group) => GROUP.test(group)) &&
+    (halves.length === 2 ? count < 8 : halves.length === 1 && count === 8)
 }
 
 /**
@@ -135,26 +162,27 @@ function readAllowedHosts (hosts) {
  * @throws {TypeError}
  */
 function readTls (tls) {
-  return tls === undefined || tls === null ? null : readSecureContext(tls)
+  if (tls === undefined || tls === null) return null
+  const { ca, only13, ...pair } = readSecureContext(tls)
+  return { __proto__: null, ...pair, ca: ca ?? undefined, only13: only13 ?? false }
 }
 
 /**
+ * Reads a certificate and the options beside it; those that are left out are `undefined`.
+ *
  * @param {unknown} tls
- * @param {Tls | null} [current] has what `tls` leaves out
- * @returns {Tls}
  */
-function readSecureContext (tls, current = null) {
+function readSecureContext (tls) {
   if (typeof tls !== 'object' || tls === null || Array.isArray(tls)) {
     throw invalidSecret('tls', 'an object: { cert, key, ca, minVersion }', tls)
   }
   const { cert, key, ca, minVersion } = /** @type {Record<string, unknown>} */ (tls)
   warnOfUnknown('tls', tls, ['cert', 'key', 'ca', 'minVersion'])
   return {
-    __proto__: null,
     cert: readPem('tls.cert', cert),
     key: readPem('tls.key', key),
-    ca: isGiven(ca) ? readPem('tls.ca', ca) : ca === null ? undefined : current?.ca,
-    only13: isGiven(minVersion) ? readVersion(minVersion) === 'TLSv1.3' : minVersion !== null && current?.only13 === true
+    ca: isGiven(ca) ? readPem('tls.ca', ca) : /** @type {null | undefined} */ (ca),
+    only13: isGiven(minVersion) ? readVersion(minVersion) === 'TLSv1.3' : undefined
   }
 }
 
@@ -190,7 +218,7 @@ const typedArrayName = /** @type {() => string | undefined} */ (
 /**
  * The error of a certificate, key or authority that Rust cannot use.
  *
- * @param {Tls} tls
+ * @param {Pick<Tls, 'cert' | 'key' | 'ca'>} tls
  * @param {import('../binding').UnusableTls} unusable
  */
 function invalidTls (tls, { option, expected }) {
@@ -198,34 +226,23 @@ function invalidTls (tls, { option, expected }) {
 }
 
 /**
- * Returns the function that replaces the certificate of an exporter that listens with TLS. What it is
- * not given stays: a new certificate must not give access to clients that have none.
+ * Replaces the certificate of an exporter that listens with TLS. Options that are left out stay as they are;
+ * `ca: null` drops the authorities.
  *
  * @param {import('../binding').Exporter} exporter
  * @param {import('./options').Options} options
- * @returns {(context: unknown) => void} throws for a context that cannot be used; nothing has changed then
+ * @param {unknown} context
+ * @throws {TypeError} for a context that cannot be used; nothing has changed then
  */
-function secureContextSetter (exporter, { port, auth, tls }) {
-  let current = tls
-  return (context) => {
-    if (current === null || port === null) {
-      throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
-    }
-    const next = readSecureContext(context, current)
-    const unusable = exporter.setSecureContext(next)
-    if (unusable !== null) throw invalidTls(next, unusable)
-    current = next
-    if (isOpen({ auth, tls: current })) warnOfOpenPage(exporter.address())
+function setSecureContext (exporter, options, context) {
+  if (options.tls === null || options.port === null) {
+    throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
   }
+  const { ca, ...more } = readSecureContext(context)
+  const renewal = { __proto__: null, ...more, ca: ca ?? undefined, dropsCa: ca === null }
+  const unusable = exporter.setSecureContext(renewal)
+  if (unusable !== null) throw invalidTls(renewal, unusable)
+  if (renewal.dropsCa && options.auth === null) warnOfOpenPage(exporter.address())
 }
 
-/**
- * Returns whether everyone may read the page. Client certificates count as authentication.
- *
- * @param {Pick<import('./options').Options, 'auth' | 'tls'>} options
- */
-function isOpen ({ auth, tls }) {
-  return auth === null && tls?.ca === undefined
-}
-
-module.exports = { invalidTls, isOpen, readAllowedHosts, readAuth, readTls, secureContextSetter, warnOfUnknown }
+module.exports = { invalidTls, readAllowedHosts, readAuth, readTls, setSecureContext, warnOfUnknown }

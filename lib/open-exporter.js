@@ -6,7 +6,7 @@
  * of a register.
  */
 
-const { invalidTls, isOpen } = require('./access')
+const { invalidTls } = require('./access')
 const { Exporter, constants } = require('./binding')
 const { invalidJson, invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
@@ -17,6 +17,7 @@ const workerId = require('./worker-id')
  * @typedef {import('../binding').Exporter} ExporterHandle
  * @typedef {import('./options').Options} Options
  * @typedef {import('./node-metrics').Sampler} Sampler
+ * @typedef {Pick<import('./trace').TracePath, 'dropCache' | 'lostCalls'>} Path
  *
  * @typedef {(keepsWindow?: boolean) => void} TakeSample passes a sample of this thread to the exporter, and
  *   drops the cache of the trace path if series expire; does not throw
@@ -25,19 +26,20 @@ const workerId = require('./worker-id')
 /**
  * @param {Options} options
  * @param {Sampler | null} sampler
- * @param {() => void} forget drops the cache of the trace path
+ * @param {Path} path
  * @returns {{ exporter: ExporterHandle, sample: TakeSample }}
  * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
  */
-function openExporter (options, sampler, forget) {
-  const { port, tls } = options
+function openExporter (options, sampler, path) {
+  const { port, auth, tls } = options
   if (port === null) {
     if (tls !== null) checkTls(tls)
     const exporter = new Exporter(exporterOptions(options))
-    return { exporter, sample: samplesOf(exporter, sampler, forget) }
+    return { exporter, sample: samplesOf(exporter, sampler, path) }
   }
-  const { exporter, joined, sample } = listen(options, port, sampler, forget)
-  if (!joined && isOpen(options)) warnOfOpenPage(exporter.address())
+  const { exporter, joined, sample } = listen(options, port, sampler, path)
+  // Client certificates count as authentication.
+  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
   return { exporter, sample }
 }
 
@@ -70,13 +72,15 @@ function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, 
 /**
  * @param {ExporterHandle} exporter
  * @param {Sampler | null} sampler
- * @param {() => void} forget
+ * @param {Path} path
  * @returns {TakeSample}
  */
-function samplesOf (exporter, sampler, forget) {
+function samplesOf (exporter, sampler, path) {
   return (keepsWindow = false) => {
     try {
-      if (exporter.deliver(sampler === null ? {} : sampler.sample(keepsWindow))) forget()
+      const sample = sampler === null ? {} : sampler.sample(keepsWindow)
+      sample.lostCalls = path.lostCalls()
+      if (exporter.deliver(sample)) path.dropCache()
     } catch {
       // An application may have changed what the sampler reads. The page keeps the last sample.
       exporter.decline()
@@ -88,10 +92,10 @@ function samplesOf (exporter, sampler, forget) {
  * @param {Options} options
  * @param {number} port
  * @param {Sampler | null} sampler
- * @param {() => void} forget
+ * @param {Path} path
  * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
  */
-function listen (options, port, sampler, forget) {
+function listen (options, port, sampler, path) {
   const { host, register, auth, tls, allowedHosts } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
@@ -117,7 +121,7 @@ function listen (options, port, sampler, forget) {
   /** @type {import('../binding').Listening} */
   const listening = Exporter.listen(exporterOptions(options), listenOptions, requestSample, register === null ? null : requestPage)
   const { exporter, joined } = listening
-  const sample = exporter && samplesOf(exporter, sampler, forget)
+  const sample = exporter && samplesOf(exporter, sampler, path)
   if (exporter !== undefined && sample !== undefined) return { exporter, joined, sample }
   throw listenError(listening, options, blocker)
 }

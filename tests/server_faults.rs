@@ -212,25 +212,23 @@ fn case_32_a_thousand_idle_connections_do_no_harm_and_are_closed() {
 fn case_33_a_connection_beyond_the_limit_is_closed_until_another_ends() {
     let _alone = alone();
     let never = Duration::from_secs(100);
-    let limits = Limits { connections: 3, idle: never, silence: never, ..short_limits() };
-    let running = start(small(), limits);
-    let mut clients: Vec<_> = (0..3)
-        .map(|_| {
-            let mut client = running.connect();
-            client.send(GET);
-            client.response().assert_page(SMALL);
-            client
-        })
-        .collect();
+    let limits = Limits { connections: 3, idle: never, response: never, ..short_limits() };
+    let (source, started, resume) = paused(SMALL);
+    let running = start(source, limits);
+    let mut clients: Vec<_> = (0..3).map(|_| running.connect()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        started.wait();
+    }
     for _ in 0..5 {
         running.connect().assert_closed();
     }
-    clients[0].send(GET);
+    resume.send(()).unwrap();
     clients[0].response().assert_page(SMALL);
     drop(clients.pop());
     eventually("a new connection is served", || {
         let mut client = running.connect();
-        client.try_send(GET);
+        client.try_send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.try_response(false).is_some_and(|response| response.status == 200)
     });
 }

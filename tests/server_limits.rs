@@ -34,14 +34,7 @@ fn start_with_auth(source: Arc<dyn Source>, limits: Limits) -> Running {
 /// Limits that no test waits for, except those that it sets.
 fn long_limits() -> Limits {
     let never = Duration::from_secs(100);
-    Limits {
-        idle: never,
-        head: never,
-        stall: never,
-        response: never,
-        silence: never,
-        ..short_limits()
-    }
+    Limits { idle: never, head: never, stall: never, response: never, ..short_limits() }
 }
 
 /// Scrapes with credentials.
@@ -66,7 +59,7 @@ fn silent_clients_without_credentials_end_for_new_connections() {
         let mut client = running.connect();
         assert_eq!(scrape_authorized(&mut client), 200, "{round}");
     }
-    assert_eq!(scrape_authorized(&mut regular), 200, "an admitted connection stays open");
+    assert_eq!(scrape_authorized(&mut regular), 200, "a connection with credentials stays open");
     let (refused, mut ended) = (strangers.pop().unwrap(), strangers.remove(0));
     ended.assert_closed();
     refused.stream.set_nonblocking(true).unwrap();
@@ -93,43 +86,42 @@ fn a_connection_that_is_being_answered_does_not_end_for_others() {
 }
 
 #[test]
-fn an_admitted_connection_ends_after_a_time_of_silence() {
-    let silence = Duration::from_millis(300);
-    let limits = Limits { connections: 2, connections_per_network: 2, silence, ..long_limits() };
+fn of_silent_connections_the_one_that_has_been_silent_for_longest_ends() {
+    let limits = Limits { connections: 3, connections_per_network: 3, ..long_limits() };
     let running = start(small(), limits);
-    let mut first = running.connect();
-    first.send(GET);
-    first.response().assert_page(SMALL);
-    let mut second = running.connect();
-    second.send(GET);
-    second.response().assert_page(SMALL);
-    eventually("a new connection is served", || {
-        let mut client = running.connect();
-        client.try_send(GET);
-        client.try_response(false).is_some()
-    });
-    first.assert_closed();
+    let mut clients: Vec<_> = (0..3).map(|_| running.connect()).collect();
+    for number in [2, 0, 1, 2] {
+        clients[number].send(GET);
+        clients[number].response().assert_page(SMALL);
+    }
+    running.scrape().assert_page(SMALL);
+    clients.remove(0).assert_closed();
+    for client in &mut clients {
+        client.send(GET);
+        client.response().assert_page(SMALL);
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_network_has_no_more_than_its_share_of_the_connections() {
     let limits = Limits { connections: 8, connections_per_network: 6, ..long_limits() };
-    let running = start(small(), limits);
-    let mut greedy = Vec::new();
-    for number in 0..8 {
-        let mut client = Client::connect_from([127, 0, 0, 9], running.address);
-        client.try_send(GET);
-        if number < 6 {
-            client.response().assert_page(SMALL);
-            greedy.push(client);
-        } else {
-            client.assert_closed();
-        }
-    }
-    let mut others: Vec<_> = (0..2).map(|_| running.connect()).collect();
-    for client in &mut others {
+    let (source, started, resume) = paused(SMALL);
+    let running = start(source, limits);
+    let connect = |own| Client::connect_from(own, running.address);
+    let mut greedy: Vec<_> = (0..6).map(|_| connect([127, 0, 0, 9])).collect();
+    let begin = |client: &mut Client| {
         client.send(GET);
+        started.wait();
+    };
+    greedy.iter_mut().for_each(begin);
+    for _ in 0..3 {
+        connect([127, 0, 0, 9]).assert_closed();
+    }
+    let mut others: Vec<_> = (0..2).map(|_| connect([127, 0, 0, 1])).collect();
+    others.iter_mut().for_each(begin);
+    for client in greedy.iter_mut().chain(&mut others) {
+        resume.send(()).unwrap();
         client.response().assert_page(SMALL);
     }
 }

@@ -1,13 +1,10 @@
 //! The server with TLS: the limits of handshakes, and the rest as without TLS.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::{
     collections::VecDeque,
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -17,7 +14,7 @@ use hypertrace_prometheus::server::{
     access::AccessPolicy,
     tls::{Pem, SecureContext, Version},
 };
-use rcgen::{CertificateParams, KeyPair};
+
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
     client::ResolvesClientCert,
@@ -26,66 +23,9 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use support::*;
+use support::{tls::*, *};
 
 const SMALL: usize = 20;
-
-struct Secure {
-    running: Running,
-    root: CertificateDer<'static>,
-}
-
-/// A self-signed certificate and its key.
-fn pem() -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let cert = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    (cert.self_signed(&key).unwrap().pem(), key.serialize_pem())
-}
-
-fn certificate() -> (SecureContext, CertificateDer<'static>) {
-    let (cert, key) = pem();
-    let (cert, min_version) = (cert.as_bytes(), Version::default());
-    let pem = Pem { cert, key: key.as_bytes(), ca: None, min_version };
-    (SecureContext::new(pem).unwrap(), CertificateDer::from_pem_slice(cert).unwrap())
-}
-
-fn secure(source: Arc<dyn Source>, limits: Limits) -> Secure {
-    let (context, root) = certificate();
-    let policy = AccessPolicy { tls: Some(context), ..AccessPolicy::default() };
-    Secure { running: start_with_access(policy, source, limits), root }
-}
-
-impl Secure {
-    /// Connects. The handshake begins with the first write.
-    fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
-        connect(&self.running, &self.root)
-    }
-
-    #[track_caller]
-    fn assert_serves(&self) {
-        let mut client = self.connect();
-        client.write_all(GET).unwrap();
-        let mut head = [0; 15];
-        client.read_exact(&mut head).unwrap();
-        assert_eq!(&head, b"HTTP/1.1 200 OK");
-    }
-}
-
-fn connect(
-    running: &Running,
-    root: &CertificateDer<'static>,
-) -> StreamOwned<ClientConnection, TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = "localhost".try_into().unwrap();
-    let client = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(client, running.connect().stream)
-}
 
 #[test]
 fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {

@@ -45,11 +45,11 @@ fn counter(idle_timeout: Option<Duration>) -> Arc<TraceCounter> {
     Arc::new(TraceCounter::new(options).expect("a valid counter"))
 }
 
-/// A thread as JavaScript's: pages of its own, that go when it ends, and a cache of slots.
+/// Acts like a JavaScript thread: it has its own cell blocks, freed when it ends, and a cache of slots.
 struct Thread<'c> {
     counter: &'c TraceCounter,
     shard: ShardId,
-    /// Stored atomically, so that a tool that looks for races sees none that JavaScript has not.
+    /// Atomic, so that a race detector reports no race that JavaScript cannot have.
     blocks: HashMap<usize, Arc<[AtomicU64]>>,
     slots: HashMap<usize, u32>,
 }
@@ -69,7 +69,8 @@ impl<'c> Thread<'c> {
         let block = self.blocks.entry(slot / CELLS).or_insert_with(|| {
             let block: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
             let cells = NonNull::from(&*block).cast();
-            // SAFETY: shared memory stays where it is; `drop` closes the shard before it goes.
+            // SAFETY: the address of shared memory does not change, and `drop` closes the shard before it
+            // is freed.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(self.counter.lend_cells(self.shard, slot / CELLS, lent));
             block
@@ -90,13 +91,13 @@ impl Drop for Thread<'_> {
     fn drop(&mut self) {
         self.counter.close_shard(self.shard);
         for block in self.blocks.values() {
-            // A read after this would not go unnoticed.
+            // A later read finds NaN, which fails the test.
             block.iter().for_each(|cell| cell.store(f64::NAN.to_bits(), Ordering::Relaxed));
         }
     }
 }
 
-/// The values by label set, as a page shows them.
+/// Returns the values by label set, as a page shows them.
 fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
     let text = Page::text(Arc::clone(counter), Vec::new()).into_bytes();
     let text = String::from_utf8(text).expect("UTF-8");
@@ -111,13 +112,13 @@ fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
     values
 }
 
-/// Reads until told to end; fails if anything falls or goes.
+/// Reads pages while `counting` is true. Fails if a value decreases or a series disappears.
 fn watch(counter: &Arc<TraceCounter>, counting: &AtomicBool) -> usize {
     let (mut before, mut pages) = (HashMap::new(), 0);
     while counting.load(Ordering::Acquire) {
         let now = shown(counter);
         for (id, was) in &before {
-            assert!(now.get(id).is_some_and(|value| value >= was), "{id} fell from {was}");
+            assert!(now.get(id).is_some_and(|value| value >= was), "{id} decreased from {was}");
         }
         before = now;
         pages += 1;
@@ -125,7 +126,7 @@ fn watch(counter: &Arc<TraceCounter>, counting: &AtomicBool) -> usize {
     pages
 }
 
-/// Calls `work` on `WRITERS` threads while `watch` runs on `READERS`; gives what `watch` gave.
+/// Runs `work` on `WRITERS` threads while `watch` runs on `READERS`. Returns the results of `watch`.
 fn under_readers<R: Send>(
     work: impl Fn(usize) + Sync,
     watch: impl Fn(&AtomicBool) -> R + Sync,
@@ -148,14 +149,14 @@ fn under_readers<R: Send>(
 }
 
 #[test]
-fn nothing_is_lost_falls_or_comes_twice_while_threads_come_and_go() {
+fn each_call_is_counted_once_while_threads_begin_and_end() {
     let counter = counter(None);
     let expected: Vec<AtomicUsize> = (0..LABEL_SETS).map(|_| AtomicUsize::new(0)).collect();
     let work = |at: usize| {
         for round in 0..rounds() {
             let mut thread = Thread::join(&counter);
             for call in 0..CALLS {
-                // Half of the calls fall on a few label sets that all threads share.
+                // Half of the calls are of a few label sets that all threads share.
                 let spread = call.wrapping_mul(2_654_435_761).wrapping_add(at * 31 + round * 7);
                 let label_set = if call % 2 == 0 { spread % 5 } else { spread % LABEL_SETS };
                 thread.count(label_set);
@@ -179,7 +180,7 @@ fn nothing_is_lost_falls_or_comes_twice_while_threads_come_and_go() {
 }
 
 #[test]
-fn a_thread_that_ends_in_the_middle_of_a_page_is_on_it_once() {
+fn a_thread_that_ends_during_a_page_is_counted_once() {
     let counter = counter(None);
     let lives = rounds() * 20;
     let work = |at: usize| {
@@ -196,12 +197,12 @@ fn a_thread_that_ends_in_the_middle_of_a_page_is_on_it_once() {
             let (mut next, mut sum) = (Some(0), 0.0);
             while let Some(from) = next {
                 next = counter.visit(from, |series| {
-                    assert!(series.value.is_finite(), "read after its end");
+                    assert!(series.value.is_finite(), "a cell was read after its thread ended");
                     sum += series.value;
                     ControlFlow::Break(())
                 });
             }
-            assert!(sum >= last, "the sum fell from {last} to {sum}");
+            assert!(sum >= last, "the sum decreased from {last} to {sum}");
             last = sum;
         }
     };
@@ -211,7 +212,7 @@ fn a_thread_that_ends_in_the_middle_of_a_page_is_on_it_once() {
     assert!(shown(&counter).values().all(|value| *value == each));
 }
 
-/// Time that goes on by one second at each sweep.
+/// A clock that advances by one second at each sweep.
 struct SweepClock {
     begin: Instant,
     sweeps: AtomicU64,
@@ -226,7 +227,7 @@ impl SweepClock {
         self.begin + Duration::from_secs(self.sweeps.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
-    /// Waits for so many sweeps, or for the end of the counting.
+    /// Waits for this number of sweeps, or until counting ends.
     fn wait(&self, sweeps: u64, counting: &AtomicBool) {
         let end = self.sweeps.load(Ordering::SeqCst) + sweeps;
         while self.sweeps.load(Ordering::SeqCst) < end && counting.load(Ordering::Acquire) {
@@ -236,13 +237,13 @@ impl SweepClock {
 }
 
 #[test]
-fn a_slot_that_expires_is_never_counted_in_for_the_series_before() {
+fn a_reused_slot_has_no_counts_of_the_series_before() {
     let clock = SweepClock::new();
     let counter = counter(Some(Duration::from_secs(5)));
     let made: Vec<AtomicUsize> = (0..50).map(|_| AtomicUsize::new(0)).collect();
     let work = |at: usize| {
         for round in 0.. {
-            // At least so many rounds, and more until something has expired.
+            // Continues after the last round until a series has expired.
             let has_expired = counter.stats().expired > 0;
             if round >= rounds() && has_expired {
                 break;

@@ -1,14 +1,15 @@
 'use strict'
 
 /*
- * Counts what calls cost, and prints it as JSON: crossings into Rust, by way of a binding each of whose functions counts itself, and
- * bytes that a known call leaves on the heap. Run with --expose-gc and room for a whole round between two collections.
+ * Prints the costs of calls as JSON: calls of Rust, by a binding whose functions count themselves, and the
+ * bytes that a cached call leaves on the heap. Needs --expose-gc, and room for a round between two collections.
  */
 
 const v8 = require('node:v8')
 const { counted } = require('./counted-binding')
 const { get } = require('../support/http')
 const { payload } = require('../support/payload')
+const { createRandom } = require('../support/random')
 
 const ROUND = 100_000
 const MAX_ROUNDS = 30
@@ -17,10 +18,21 @@ const crossings = counted(require('../../lib/load-binding')())
 const HypertracePrometheus = require('../..')
 
 const parentObject = { className: 'Parent', id: 7, props: null, ctx: {} }
-/** No number with a fraction: V8 makes an object of each that is read from a property. */
+/** Without fractions: V8 makes an object of each number with a fraction that is read from a property. */
 const propsOf = (n) => ({ index: n, size: 1000 + n, kind: n % 2 ? 'block' : 'hash', live: true })
 
-/** What is called: options, how many series, and the payload of the nth one. */
+/** A random class, id and parent class of 500 each, all at one position. */
+const { below } = createRandom(1)
+const drawn = new Set()
+function mixed () {
+  const [className, id, parent] = ['Class', 'id', 'Parent'].map((name) => `${name}${below(500)}`)
+  const key = [className, id, parent].join()
+  if (drawn.has(key)) return mixed()
+  drawn.add(key)
+  return payload({ id, object: { className, id: 1 }, parentObject: { ...parentObject, className: parent } })
+}
+
+/** Options, the number of series, and the payload of the nth series. */
 const SHAPES = {
   'one series': { series: 1, of: () => payload() },
   'a thousand objects': { series: 1000, of: (n) => payload({ object: { id: n + 1 } }) },
@@ -31,10 +43,11 @@ const SHAPES = {
     options: { allowedProps: ['index', 'size', 'kind', 'live'] },
     of: (n) => payload({ object: { id: n + 1 }, caller: { props: propsOf(n) } })
   },
-  'five thousand series, two pages of cells': { series: 5000, of: (n) => payload({ object: { id: n + 1 } }) }
+  '500 classes, ids and parents at one position': { series: 2000, of: mixed },
+  'five thousand series, two cell blocks': { series: 5000, of: (n) => payload({ object: { id: n + 1 } }) }
 }
 
-/** As `trace`, but with one small object to each call: what the heap's figure must not overlook. */
+/** As `trace`, but with one small object for each call, which the figure of the heap must show. */
 const held = { last: null }
 const wasteful = (trace) => (given) => { held.last = { given }; trace(given) }
 
@@ -46,8 +59,7 @@ function run (trace, payloads) {
 }
 
 /**
- * Bytes that a call leaves on the heap, in the quietest of some rounds: before a function is compiled for good, and whenever that
- * happens, others have something on the heap.
+ * Returns the bytes that a call leaves on the heap, in the best of some rounds: the compiler uses the heap too.
  */
 function bytesPerCall (trace, payloads) {
   let least = Infinity
@@ -75,7 +87,7 @@ async function measure ({ series, options, of }) {
   return { series, first, known, bytes, wasted }
 }
 
-/** What a scrape enters on this thread. */
+/** Counts the calls of Rust on this thread for one scrape. */
 async function scrape (series) {
   const trace = HypertracePrometheus({ port: 0 })
   const { port } = trace.address()

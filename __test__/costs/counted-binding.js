@@ -1,11 +1,11 @@
 'use strict'
 
 /**
- * Has each function and accessor of the addon count how often it is entered. There is no other way into Rust from JavaScript, and
+ * Makes each function and accessor of the addon count its calls. JavaScript enters Rust in no other way, and
  * Rust takes a lock on the JavaScript thread nowhere else.
  *
  * @param {Record<string, any>} binding
- * @returns {Map<string, number>} how often each has been entered; may be cleared
+ * @returns {Map<string, number>} the calls by name; may be cleared
  */
 function counted (binding) {
   const entered = new Map()

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Prints how much more memory the process has resident for each series, all told. Every payload has been made before, and garbage is
- * collected on both sides.
+ * Prints the resident memory of the process for each series. All payloads are created before, and garbage is
+ * collected before both readings.
  */
 
 const HypertracePrometheus = require('../..')

@@ -6,7 +6,7 @@ use napi_derive::napi;
 
 use crate::server::{
     access::Credentials,
-    tls::{Pem, SecureContext, Unusable, Version},
+    tls::{Authorities, Pem, Renewal, SecureContext, Unusable, Version},
 };
 
 /// Credentials: a bearer token, or a name and a password.
@@ -65,6 +65,46 @@ impl TryFrom<&TlsOptions> for SecureContext {
             key: bytes(&options.key),
             ca: options.ca.as_ref().map(bytes),
             min_version: if options.only_13 { Version::Tls13 } else { Version::Tls12 },
+        })
+    }
+}
+
+/// A new certificate and key of a server, in PEM form.
+#[napi(object, object_to_js = false)]
+pub struct TlsRenewal {
+    /// The server's certificate, followed by the intermediate ones.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub cert: PemData,
+    /// The private key.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub key: PemData,
+    /// The authorities of client certificates; left out, they stay the same.
+    #[napi(ts_type = "string | Uint8Array")]
+    pub ca: Option<PemData>,
+    /// Clients need no certificate any more.
+    pub drops_ca: bool,
+    /// TLS 1.2 is refused; left out, the oldest version stays the same.
+    pub only_13: Option<bool>,
+}
+
+impl TlsRenewal {
+    /// Renews the certificate of a context.
+    ///
+    /// # Errors
+    ///
+    /// If certificate, key or authorities cannot be used.
+    pub fn renew(&self, context: &SecureContext) -> Result<SecureContext, Unusable> {
+        let ca = match &self.ca {
+            _ if self.drops_ca => Authorities::Drop,
+            None => Authorities::Keep,
+            Some(ca) => Authorities::Set(bytes(ca)),
+        };
+        let version = |only_13| if only_13 { Version::Tls13 } else { Version::Tls12 };
+        context.renewed(Renewal {
+            cert: bytes(&self.cert),
+            key: bytes(&self.key),
+            ca,
+            min_version: self.only_13.map(version),
         })
     }
 }

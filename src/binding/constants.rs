@@ -4,6 +4,7 @@ use napi_derive::napi;
 
 use super::{exporter::Exporter, options::COUNTER_HELP};
 use crate::{
+    counter::CELLS,
     default_metrics::{descriptors, node::GC_BOUNDS},
     exposition::Format,
     gather::WORKER_LABEL,
@@ -15,6 +16,8 @@ use crate::{
 pub struct Constants {
     /// The content type of the page.
     pub content_type: &'static str,
+    /// A cell block has 2 to this power cells.
+    pub cell_bits: u32,
     /// The help text of the trace counter.
     pub counter_help: &'static str,
     /// The labels of the trace counter that are not properties, in the order of the page.
@@ -45,6 +48,7 @@ impl Exporter {
     pub fn constants() -> Constants {
         Constants {
             content_type: Format::Text.content_type(),
+            cell_bits: CELLS.trailing_zeros(),
             counter_help: COUNTER_HELP,
             reserved_labels: RESERVED.to_vec(),
             overflow_label: OVERFLOW,

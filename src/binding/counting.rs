@@ -1,70 +1,81 @@
-//! An exporter as a counter: what `lib/trace.js` calls for label sets that it does not remember. Runs
-//! on the JavaScript thread.
+//! The counter, as `lib/trace` calls it for label sets that it has not cached. Runs on the JavaScript
+//! thread.
 
 use std::ptr::NonNull;
 
-use napi::{Env, Error, Result, bindgen_prelude::Float64ArraySlice};
+use napi::{
+    Env, Error, Result,
+    bindgen_prelude::{Float64ArraySlice, Function},
+};
 use napi_derive::napi;
 
 use super::{
     exporter::{Exporter, Inner},
     packing::unpack,
 };
-use crate::counter::{CELLS, CellBlock, Interned, KnownLabelSet};
+use crate::counter::{CELLS, CellBlock, DefinedLabelSet, Interned};
 
 #[napi]
 impl Exporter {
-    /// The slot of a label set; `-1 - slot` where the bound took labels away.
-    ///
-    /// `values` holds the values of `Schema::names`, packed as [`packing`](super::packing) tells.
+    /// Has a function called once, when the bound shortens a label set for the first time.
     #[napi(catch_unwind)]
-    pub fn intern(&self, values: String) -> Result<i32> {
-        let values = unpack(&values);
-        slot_of(self.inner.gatherer.counter().intern(values.iter().map(AsRef::as_ref)))
+    pub fn on_bound(&mut self, callback: Function<'_, (), ()>) -> Result<()> {
+        self.on_bound = Some(callback.create_ref()?);
+        Ok(())
     }
 
-    /// As `intern` for what this thread has told before: a call site, the ids of object and parent
-    /// (below 0 where they are no labels), and a set of properties (0 for none); `null` where that is
-    /// not known.
+    /// Returns the slot of a label set. `values` are those of `Schema::names`, as
+    /// [`packing`](super::packing) describes.
     #[napi(catch_unwind)]
-    pub fn intern_known(
-        &self,
+    pub fn intern(&mut self, env: &Env, values: String) -> u32 {
+        let values = unpack(&values);
+        let interned = self.inner.gatherer.counter().intern(values.iter().map(AsRef::as_ref));
+        self.slot_of(env, interned)
+    }
+
+    /// As `intern`, for what this thread has defined: a call site, the ids of object and parent (below 0
+    /// if they are no labels), and a property set (0 for none). Returns `null` if something is not
+    /// defined.
+    #[napi(catch_unwind)]
+    pub fn intern_defined(
+        &mut self,
+        env: &Env,
         site: u32,
         object: i32,
         parent: i32,
         props: u32,
-    ) -> Result<Option<i32>> {
-        let known = KnownLabelSet {
+    ) -> Option<u32> {
+        let label_set = DefinedLabelSet {
             site,
             object: object.try_into().ok(),
             parent: parent.try_into().ok(),
             props: (props != 0).then_some(props),
         };
         let Inner { gatherer, thread, .. } = &*self.inner;
-        gatherer.counter().intern_known(thread.shard, &known).map(slot_of).transpose()
+        let interned = gatherer.counter().intern_defined(thread.shard, &label_set)?;
+        Some(self.slot_of(env, interned))
     }
 
-    /// This thread calls a call site by a number from here on: the first values of `Schema::names`.
+    /// Defines a number of this thread for a call site: the first values of `Schema::names`.
     #[napi(catch_unwind)]
-    pub fn know_site(&self, number: u32, values: String) {
+    pub fn define_site(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
         let values = unpack(&values);
-        gatherer.counter().know_site(thread.shard, number, values.iter().map(AsRef::as_ref));
+        gatherer.counter().define_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// This thread calls a set of properties by a number from here on: the last values of
-    /// `Schema::names`.
+    /// Defines a number of this thread for a property set: the last values of `Schema::names`.
     #[napi(catch_unwind)]
-    pub fn know_props(&self, number: u32, values: String) {
+    pub fn define_props(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
         let values = unpack(&values);
-        gatherer.counter().know_props(thread.shard, number, values.iter().map(AsRef::as_ref));
+        gatherer.counter().define_props(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// This thread has dropped its cache, and all of its numbers.
+    /// Drops all definitions of this thread, which has dropped its cache.
     #[napi(catch_unwind)]
-    pub fn forget(&self) {
-        self.inner.gatherer.counter().forget(self.inner.thread.shard);
+    pub fn clear_definitions(&self) {
+        self.inner.gatherer.counter().clear_definitions(self.inner.thread.shard);
     }
 
     /// Creates the cell block of the slots from `index * 4096` on, for JavaScript to count in.
@@ -103,20 +114,20 @@ impl Exporter {
         Ok(cells)
     }
 
-    /// The value of every series, by slot. Copied into V8's own memory: Electron takes no other.
+    /// Returns the value of every series, by slot, in memory of V8: Electron accepts no other.
     #[napi(catch_unwind, ts_return_type = "Float64Array")]
     pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
         Float64ArraySlice::copy_from(env, self.inner.gatherer.counter().values())
     }
 
-    /// The labels of the series from a slot on, each as names and values in turn.
+    /// Returns the labels of the series from a slot on, each as names and values in turn.
     #[napi(catch_unwind)]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
         self.inner.gatherer.counter().labels_from(slot)
     }
 
-    /// How often a slot has been given to another series: labels by slot that were read before may
-    /// be others' now.
+    /// The number of times that a slot was given to another series. When it has changed, labels that were
+    /// read before are out of date.
     #[napi(getter)]
     pub fn reused_slots(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
@@ -131,8 +142,14 @@ impl Exporter {
     }
 }
 
-fn slot_of(interned: Interned) -> Result<i32> {
-    let slot = i32::try_from(interned.slot)
-        .map_err(|_| Error::from_reason("there are more series than slots"))?;
-    Ok(if interned.shortened { -1 - slot } else { slot })
+impl Exporter {
+    fn slot_of(&mut self, env: &Env, interned: Interned) -> u32 {
+        if interned.shortened
+            && let Some(callback) = self.on_bound.take()
+        {
+            // A warning that fails must not fail the call that is counted.
+            let _ = callback.borrow_back(env).and_then(|callback| callback.call(()));
+        }
+        interned.slot
+    }
 }

@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use napi::{Env, Error, Result, bindgen_prelude::Float64Array};
+use napi::{
+    Env, Error, Result,
+    bindgen_prelude::{Float64Array, FunctionRef},
+};
 use napi_derive::napi;
 
 use super::{
-    access::{TlsOptions, UnusableTls},
+    access::{TlsOptions, TlsRenewal, UnusableTls},
     families::JsFamily,
     lifetime::{Ends, end_with_thread},
     listen::{Address, Failure, ListenOptions, Listening},
@@ -44,6 +47,8 @@ pub struct Exporter {
     /// runtime can reference, and that no test puts under a fake clock.
     keep_alive: Option<ThreadCall<bool>>,
     renderer: Renderer,
+    /// Called when the bound shortens a label set for the first time.
+    pub(super) on_bound: Option<FunctionRef<(), ()>>,
     /// The cell blocks that Rust reads, by index. Dropped after the shard is closed.
     pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
@@ -187,7 +192,13 @@ impl Exporter {
     fn with(env: &Env, inner: Inner, keep_alive: Option<ThreadCall<bool>>) -> Result<Self> {
         let inner = Arc::new(inner);
         end_with_thread(env, &inner)?;
-        Ok(Self { inner, keep_alive, renderer: Renderer::default(), cell_blocks: HashMap::new() })
+        Ok(Self {
+            inner,
+            keep_alive,
+            renderer: Renderer::default(),
+            on_bound: None,
+            cell_blocks: HashMap::new(),
+        })
     }
 
     /// Sets whether the open server keeps the process alive.
@@ -211,15 +222,14 @@ impl Exporter {
         SecureContext::try_from(&options).err().map(Into::into)
     }
 
-    /// Replaces the certificate of the server, from the next handshake on. Returns the option that
-    /// cannot be used, and changes nothing then.
+    /// Renews the certificate of the server, from the next handshake on. Returns the option that cannot
+    /// be used, and changes nothing then.
     #[napi(catch_unwind)]
-    pub fn set_secure_context(&self, options: TlsOptions) -> Option<UnusableTls> {
-        match SecureContext::try_from(&options) {
+    pub fn set_secure_context(&self, renewal: TlsRenewal) -> Option<UnusableTls> {
+        let server = self.inner.server.as_ref()?.server();
+        match renewal.renew(&server.secure_context()?) {
             Ok(context) => {
-                if let Some(server) = &self.inner.server {
-                    server.server().set_secure_context(context);
-                }
+                server.set_secure_context(context);
                 None
             }
             Err(unusable) => Some(unusable.into()),

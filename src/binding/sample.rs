@@ -30,6 +30,8 @@ pub struct NodeSample {
     pub gc: Option<Vec<NodeGcKind>>,
     /// The figures of the process.
     pub process: Option<NodeProcess>,
+    /// Calls that could not be counted.
+    pub lost_calls: Option<f64>,
 }
 
 /// The heap of V8.
@@ -128,6 +130,7 @@ impl From<NodeSample> for Sample {
             event_loop_delay: sample.event_loop_delay.as_ref().map(delay),
             gc: sample.gc.map(|kinds| kinds.into_iter().filter_map(gc_kind).collect()),
             process: sample.process.map(process),
+            lost_calls: sample.lost_calls.unwrap_or_default(),
         }
     }
 }
@@ -215,6 +218,7 @@ mod tests {
             event_loop_delay: Some(delay),
             gc: Some(vec![gc]),
             process: Some(process),
+            lost_calls: Some(8.0),
         });
         let tally = Some(Tally {
             by_type: vec![("Socket".to_owned(), 2.0), ("Server".to_owned(), 1.0)],
@@ -234,6 +238,7 @@ mod tests {
                 sum: 0.5,
             }]),
             process: sample.process,
+            lost_calls: 8.0,
         };
         assert_eq!(sample, expected);
         let process = sample.process.expect("the process");

@@ -17,9 +17,9 @@
 mod bound;
 mod cells;
 mod collect;
+mod definitions;
 mod expiry;
 mod fragments;
-mod known;
 mod label_set;
 mod protobuf;
 mod reader;
@@ -47,7 +47,7 @@ use self::{
 };
 pub use self::{
     cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
-    known::KnownLabelSet,
+    definitions::DefinedLabelSet,
     label_set::part_of,
     reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
     scrapers::{PageRecord, ScraperId},
@@ -171,30 +171,28 @@ impl TraceCounter {
         interned
     }
 
-    /// A shard's thread calls a call site by a number from here on, until it [forgets] all of them:
-    /// the first values of [`Schema::names`], up to the object's id.
-    ///
-    /// [forgets]: TraceCounter::forget
-    pub fn know_site<'v>(
+    /// Defines a number of a shard's thread for a call site: the first values of [`Schema::names`], up to
+    /// the object's id. It is valid until [`TraceCounter::clear_definitions`].
+    pub fn define_site<'v>(
         &self,
         shard: ShardId,
         number: u32,
         values: impl IntoIterator<Item = &'v str>,
     ) {
-        self.know(shard, number, 0, values);
+        self.define(shard, number, 0, values);
     }
 
-    /// As [`TraceCounter::know_site`] for a set of properties: the values after the ids.
-    pub fn know_props<'v>(
+    /// As [`TraceCounter::define_site`], for a property set: the values after the ids.
+    pub fn define_props<'v>(
         &self,
         shard: ShardId,
         number: u32,
         values: impl IntoIterator<Item = &'v str>,
     ) {
-        self.know(shard, number, RESERVED.len(), values);
+        self.define(shard, number, RESERVED.len(), values);
     }
 
-    fn know<'v>(
+    fn define<'v>(
         &self,
         shard: ShardId,
         number: u32,
@@ -203,29 +201,29 @@ impl TraceCounter {
     ) {
         let written = Written::new(&self.options.schema, first, values);
         let mut guard = self.state();
-        let State { known, series, shards, .. } = &mut *guard;
+        let State { definitions, series, shards, .. } = &mut *guard;
         if !shards.is_open(shard) {
             return;
         }
         let key = series.hold(&written.parts());
-        if let Some(before) = known.add(shard, number, key) {
-            series.release(before);
+        if let Some(replaced) = definitions.add(shard, number, key) {
+            series.release(replaced);
         }
     }
 
-    /// As [`TraceCounter::intern`] for what the shard's thread has numbers for; nothing where it has
-    /// not.
-    pub fn intern_known(&self, shard: ShardId, known: &KnownLabelSet) -> Option<Interned> {
+    /// As [`TraceCounter::intern`], for a label set that the shard's thread has defined; nothing if it
+    /// has not.
+    pub fn intern_defined(&self, shard: ShardId, label_set: &DefinedLabelSet) -> Option<Interned> {
         let mut state = self.state();
-        let key = state.known.find(shard, known)?;
+        let key = state.definitions.find(shard, label_set)?;
         Some(state.intern(key, self.options.max_series))
     }
 
-    /// A shard's thread has dropped its cache: its numbers mean nothing any more.
-    pub fn forget(&self, shard: ShardId) {
+    /// Drops all definitions of a shard's thread, which has dropped its cache.
+    pub fn clear_definitions(&self, shard: ShardId) {
         let mut guard = self.state();
-        let State { known, series, .. } = &mut *guard;
-        known.forget(shard).for_each(|key| series.release(key));
+        let State { definitions, series, .. } = &mut *guard;
+        definitions.clear(shard).for_each(|key| series.release(key));
     }
 
     /// Opens a shard for one more JavaScript thread.
@@ -241,7 +239,7 @@ impl TraceCounter {
 
     /// Closes a shard and keeps its counts. Its cell blocks are not read again.
     pub fn close_shard(&self, shard: ShardId) {
-        self.forget(shard);
+        self.clear_definitions(shard);
         self.state().shards.close(shard);
     }
 

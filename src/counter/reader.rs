@@ -276,7 +276,13 @@ impl PageReader {
     /// the same text on every such page.
     #[must_use]
     pub fn is_exact(&self, range: u32) -> bool {
-        self.record.view.is_exact(self.counter().state().series.range(range).newest)
+        self.is_exact_in(&self.counter().state(), range)
+    }
+
+    /// After a reset during the page, the starts that the page shows are out of date.
+    fn is_exact_in(&self, state: &State, range: u32) -> bool {
+        let view = &self.record.view;
+        state.last_reset == view.last_reset && view.is_exact(state.series.range(range).newest)
     }
 
     /// Returns whether an exact range has this version.
@@ -294,13 +300,14 @@ impl PageReader {
     #[must_use]
     pub fn measure(&self, range: u32) -> RangeMeasure {
         let view = &self.record.view;
-        let State { series: table, shards, .. } = &*self.counter().state();
+        let state = self.counter().state();
+        let State { series: table, shards, .. } = &*state;
         let facts = table.range(range);
         let slots = range * RANGE..table.slots().min((range + 1) * RANGE);
         let values = shards.range(range);
         let mut series = slots.clone().zip(&values);
         let is_hidden = |(slot, &value): (u32, &f64)| value == 0.0 && table.start(slot).is_some();
-        if view.is_exact(facts.newest) && !series.any(is_hidden) {
+        if self.is_exact_in(&state, range) && !series.any(is_hidden) {
             return RangeMeasure {
                 series: RangeSeries::All,
                 protobuf_length: facts.protobuf_length,
@@ -325,7 +332,8 @@ impl PageReader {
         series: Option<&RangeSeries>,
         visit: &mut impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> RangeVisit {
-        let State { series: table, shards, .. } = &*self.counter().state();
+        let state = self.counter().state();
+        let State { series: table, shards, .. } = &*state;
         let range = from / RANGE;
         let end = (range + 1) * RANGE;
         let slots = from..table.slots().min(end);
@@ -339,7 +347,7 @@ impl PageReader {
             values: &values,
             last_reset: view.last_reset,
         };
-        let is_exact = view.is_exact(table.range(range).newest);
+        let is_exact = self.is_exact_in(&state, range);
         let next = match series {
             // An exact range is read without a look at its starts.
             None if is_exact => walk.run(|_, value| (value != 0.0).then_some(value), visit),

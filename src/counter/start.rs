@@ -43,6 +43,13 @@ impl StartClock {
         self.last
     }
 
+    /// Lets time pass: the next starts are this much later than the last one, at a whole millisecond.
+    #[cfg(test)]
+    pub fn pass(&mut self, time: std::time::Duration) {
+        let now = self.next().0 + u64::try_from(time.as_nanos()).expect("fewer than 500 years");
+        self.last = Start(now.next_multiple_of(1_000_000));
+    }
+
     /// Returns the start that was issued last.
     #[must_use]
     pub fn last(&self) -> Start {

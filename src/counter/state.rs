@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{
     bound::{Detail, detail_for},
     cells::Shards,
+    definitions::Definitions,
     expiry::Expiry,
-    known::Known,
     scrapers::Scrapers,
     series::{Key, PARTS, Part, SITE, SeriesTable},
     start::{Start, StartClock},
@@ -27,7 +27,7 @@ pub struct Interned {
 pub struct State {
     pub series: SeriesTable,
     pub shards: Shards,
-    pub known: Known,
+    pub definitions: Definitions,
     pub overflow: Option<u32>,
     pub collapsed: u64,
     pub overflowed: u64,

@@ -196,8 +196,11 @@ pub static OVERFLOWED: Descriptor = counter(
 /// Grows only with the option `seriesIdleTimeout`.
 pub static EXPIRED: Descriptor = counter(
     "hypertrace_expired_total",
-    "Series that left the page because they had not been counted for the idle time-out.",
+    "Series that expired because they had not been counted for the idle timeout.",
 );
+/// Calls.
+pub static LOST: Descriptor =
+    counter("hypertrace_lost_total", "Calls that were not counted because the stack was full.");
 /// Always 1; by label `version`.
 pub static BUILD_INFO: Descriptor =
     aggregated("hypertrace_build_info", "Version of the package hypertrace-prometheus.", "first");
@@ -239,6 +242,7 @@ fn own() -> impl Iterator<Item = &'static Descriptor> {
         &COLLAPSED,
         &OVERFLOWED,
         &EXPIRED,
+        &LOST,
         &BUILD_INFO,
         &SAMPLE_AGE,
         &INCOMPLETE,

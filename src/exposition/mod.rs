@@ -3,6 +3,8 @@
 mod families;
 mod page;
 mod protobuf;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use self::{

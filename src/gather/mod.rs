@@ -8,7 +8,7 @@ mod summary;
 mod threads;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -43,6 +43,8 @@ pub struct Gatherer {
     counter: Arc<TraceCounter>,
     threads: JsThreads,
     default_metrics: Option<DefaultMetricsOptions>,
+    /// Calls that threads which have left could not count.
+    lost_calls: Mutex<f64>,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
 }
@@ -52,7 +54,13 @@ impl Gatherer {
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, default_metrics: Option<DefaultMetricsOptions>) -> Self {
         let start = (SystemTime::now(), Instant::now());
-        Self { counter, threads: JsThreads::default(), default_metrics, start }
+        Self {
+            counter,
+            threads: JsThreads::default(),
+            default_metrics,
+            lost_calls: Mutex::default(),
+            start,
+        }
     }
 
     /// Returns the counter.
@@ -77,6 +85,7 @@ impl Gatherer {
     /// counts remain, and it may continue to count.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         thread.node.stop();
+        *self.lost_calls() += thread.lost_calls();
         self.threads.leave(thread)
     }
 
@@ -139,12 +148,17 @@ impl Gatherer {
             family(&descriptors::COLLAPSED, stats.collapsed as f64),
             family(&descriptors::OVERFLOWED, stats.overflowed as f64),
             family(&descriptors::EXPIRED, stats.expired as f64),
+            family(&descriptors::LOST, self.threads.lost_calls() + *self.lost_calls()),
             descriptors::build_info(),
         ];
         if with_ages {
             families.extend(self.threads.ages());
         }
         families
+    }
+
+    fn lost_calls(&self) -> MutexGuard<'_, f64> {
+        self.lost_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what a JavaScript thread has sampled of the process, where only JavaScript can.

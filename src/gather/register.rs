@@ -92,7 +92,15 @@ impl Source for RegisterSource {
             // Prometheus. The samples are requested too, for the lag and for a page without the register.
             let page = requests.page(&*requester, request.register_timeout);
             let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
-            page.map_or_else(|| gatherer.scrape(&request, &[incomplete(1.0)]), complete)
+            page.map_or_else(
+                || {
+                    // The registry's pages are text and show each series at its value, so this one does
+                    // too: a series at 0 would fall.
+                    let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
+                    gatherer.scrape(&request, &[incomplete(1.0)])
+                },
+                complete,
+            )
         })
     }
 
@@ -123,7 +131,46 @@ fn incomplete(value: f64) -> MetricFamily {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::render_all;
+    use crate::{
+        counter::{
+            ScraperId,
+            tests::{Thread, counter_with},
+        },
+        exposition::render_all,
+    };
+
+    /// A JavaScript thread that has ended.
+    struct NoThread;
+
+    impl RenderRequester for NoThread {
+        fn request_page(&self, _: u32) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn without_the_registry_a_scraper_gets_text_with_each_series_at_its_value() {
+        let counter = Arc::new(counter_with(&[], 10));
+        let mut counting = Thread::join(&counter);
+        let slot = counter.intern(["A"]).slot;
+        counting.count(&counter, slot);
+        let gatherer = Arc::new(Gatherer::new(Arc::clone(&counter), None));
+        let source =
+            RegisterSource { gatherer, requester: Arc::new(NoThread), requests: Arc::default() };
+        let request = ScrapeRequest {
+            js_timeout: Duration::ZERO,
+            register_timeout: Duration::ZERO,
+            format: Format::Protobuf,
+            scraper: Some(ScraperId(1)),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let mut scrape = runtime.expect("a runtime").block_on(source.scrape(request));
+        let page = String::from_utf8(render_all(&mut *scrape.page)).expect("UTF-8");
+        assert!(page.contains("\ntrace_counter{object_classname=\"A\"} 1\n"), "{page}");
+        assert!(page.ends_with("\nhypertrace_scrape_incomplete 1\n"), "{page}");
+        assert_eq!(scrape.content_type, Format::Text.content_type());
+        counting.leave(&counter);
+    }
 
     fn completed(text: &str) -> String {
         let page = RegisterPage { text: text.into(), content_type: "text/plain".into() };

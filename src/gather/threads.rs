@@ -31,6 +31,12 @@ impl JsThread {
         Self { shard, node: NodeMetrics::new(), thread: thread::current().id(), worker }
     }
 
+    /// Returns the number of calls that the thread could not count.
+    #[must_use]
+    pub fn lost_calls(&self) -> f64 {
+        self.node.sample().map_or(0.0, |sample| sample.lost_calls)
+    }
+
     fn labels(&self) -> Vec<(&'static str, &str)> {
         self.worker.as_deref().map(|id| (WORKER_LABEL, id)).into_iter().collect()
     }
@@ -108,6 +114,12 @@ impl JsThreads {
     #[must_use]
     pub fn ages(&self) -> Vec<MetricFamily> {
         self.merged(|thread| thread.node.age_family(&thread.labels()).into_iter().collect())
+    }
+
+    /// Returns the number of calls that the threads could not count.
+    #[must_use]
+    pub fn lost_calls(&self) -> f64 {
+        self.all().iter().map(|thread| thread.lost_calls()).sum()
     }
 
     fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {

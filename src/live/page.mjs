@@ -184,6 +184,8 @@ function showNavigation () {
     if (id === current.id) button.setAttribute('aria-current', 'true')
     return button
   }))
+  // On a narrow screen the tabs scroll sideways.
+  $('views').scrollLeft = ($('views').querySelector('[aria-current]')?.offsetLeft ?? 0) - $('views').offsetLeft - 40
   $('crumbs').hidden = state.filters.length === 0
   $('crumbs').replaceChildren(...state.filters.map(([label, value]) => {
     const button = createButton('', () => go(without(state, label)))

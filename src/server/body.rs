@@ -77,7 +77,7 @@ impl PageStream {
             }
             let chunk = self.page.chunk().map_err(|_| BodyError::Fault)?;
             self.must_yield = true;
-            // A compressor may hold back all of a chunk.
+            // A page may have nothing to send at present.
             if !chunk.bytes.is_empty() || !chunk.more {
                 return Poll::Ready(Ok(chunk));
             }

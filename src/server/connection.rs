@@ -53,7 +53,13 @@ pub(crate) async fn accept(
     tls: Option<SecureContext>,
 ) {
     let stream = match tls {
-        None => Some(MaybeTlsStream::Plain(stream)),
+        None => {
+            // hyper allocates its buffers at once: a silent connection must not have them.
+            let mut first = [0];
+            let peek = stream.peek(&mut first);
+            let peeked = until(&mut phase, Phase::Stopping, service.limits.idle, peek).await;
+            matches!(peeked, Some(Ok(_))).then_some(MaybeTlsStream::Plain(stream))
+        }
         Some(context) => {
             // Boxed so that it does not enlarge the connection's future.
             let handshake = Box::pin(shake_hands(stream, context.config()));
@@ -61,13 +67,14 @@ pub(crate) async fn accept(
             let stream = until(&mut phase, Phase::Stopping, limit, handshake).await.flatten();
             connection.end_handshake();
             if stream.is_some() && context.has_client_auth() {
-                connection.admit();
+                connection.authenticate();
             }
             stream
         }
     };
     if let Some(stream) = stream {
-        serve(stream, connection, service, stopping, phase).await;
+        // Boxed so that it takes no memory before.
+        Box::pin(serve(stream, connection, service, stopping, phase)).await;
     }
 }
 

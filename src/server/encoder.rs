@@ -43,7 +43,7 @@ impl PageEncoder {
     /// Encodes a page with this coding; `cache` holds compressed ranges of the same source's pages.
     pub(crate) fn new(page: Box<dyn Render>, coding: Coding, cache: &Rc<DeflateCache>) -> Self {
         let gzip = (coding == Coding::Gzip)
-            .then(|| Gzip { member: Member::new(cache), cache: Rc::clone(cache) });
+            .then(|| Gzip { member: Member::new(), cache: Rc::clone(cache) });
         Self { page, gzip, text: Vec::new(), is_empty: true }
     }
 
@@ -81,6 +81,7 @@ impl PageEncoder {
     /// Ends when about a chunk of text is compressed, or about a chunk of bytes can be sent.
     fn gzip_chunk(&mut self) -> Result<Chunk, Panicked> {
         let Some(Gzip { member, cache }) = &mut self.gzip else { return Err(Panicked) };
+        member.begin_chunk(cache);
         let mut out = Vec::with_capacity(CHUNK_BYTES / 4);
         let mut compressed = 0;
         while compressed < CHUNK_BYTES && out.len() < CHUNK_BYTES {
@@ -111,6 +112,9 @@ impl PageEncoder {
                 break;
             }
         }
+        member.end_chunk(cache, &mut out)?;
+        // A client that does not read costs no more than the bytes that it has not read.
+        self.text = Vec::new();
         Ok(Chunk { bytes: out.into(), more: true })
     }
 }

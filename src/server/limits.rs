@@ -19,14 +19,12 @@ pub struct Limits {
     pub stall: Duration,
     /// From the end of a request to the end of its response, however steadily the peer reads. 60 s.
     pub response: Duration,
-    /// Open connections; one more ends a silent one. 1,024: far more than the
+    /// Open connections; one more ends one on which no request is being answered. 1,024: far more than the
     /// scrapers, agents and people of one process, and at most 16 MiB if each has sent half a request.
     pub connections: usize,
     /// Open connections of one network. 768: three quarters, so that the clients of one network leave
     /// some to the others.
     pub connections_per_network: usize,
-    /// The time without a request after which a connection that was admitted may end for a new one. 1 s.
-    pub silence: Duration,
     /// From the acceptance of a connection to the end of its TLS handshake. 10 s.
     pub handshake: Duration,
     /// TLS handshakes under way; one more ends another. 128: a handshake takes a few
@@ -38,7 +36,7 @@ pub struct Limits {
     /// Scrapes under way of one network. 96: three quarters, so that the clients of one network leave
     /// some to the others.
     pub scrapes_per_network: usize,
-    /// Summaries under way. 2: each takes memory and time in proportion to the number of series.
+    /// Summaries under way. 1: each takes memory and time in proportion to the number of series.
     pub summaries: usize,
     /// Requests that wait for the permit of a summary; one more gets a 503. 64.
     pub waiting_summaries: usize,
@@ -75,12 +73,11 @@ impl Default for Limits {
             response: Duration::from_secs(60),
             connections: 1024,
             connections_per_network: 768,
-            silence: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             handshakes: 128,
             scrapes: 128,
             scrapes_per_network: 96,
-            summaries: 2,
+            summaries: 1,
             waiting_summaries: 64,
             buffered_pages: 2,
             cache_bytes: 7 * 1024 * 1024,
@@ -99,9 +96,25 @@ impl Default for Limits {
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
 pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
-    seconds(timeout_seconds)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds / 2.0).ok())
-        .map_or(usual, |half| half.min(usual))
+    scrape_timeout(timeout_seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
+}
+
+/// Parses the scraper's time-out, which must be positive.
+fn scrape_timeout(seconds: Option<&[u8]>) -> Option<Duration> {
+    let seconds = std::str::from_utf8(seconds?).ok()?;
+    decimal_seconds(seconds.trim()).filter(|timeout| !timeout.is_zero())
+}
+
+/// Parses seconds in the notation of Prometheus, such as `10` or `9.5`. `parse::<f64>` would add 18 kB of
+/// tables to the binary.
+fn decimal_seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let nanoseconds = format!("{fraction:0<9.9}").parse().ok()?;
+    Some(Duration::new(whole.parse().ok()?, nanoseconds))
 }
 
 /// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
@@ -109,15 +122,8 @@ pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
     let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
-    seconds(timeout_seconds)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    scrape_timeout(timeout_seconds)
         .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
-}
-
-/// Reads a positive number of seconds.
-fn seconds(value: Option<&[u8]>) -> Option<f64> {
-    let seconds = std::str::from_utf8(value?).ok()?.trim().parse::<f64>().ok()?;
-    (seconds > 0.0).then_some(seconds)
 }
 
 #[cfg(test)]
@@ -145,13 +151,17 @@ mod tests {
 
     #[test]
     fn the_js_timeout_is_half_of_a_short_scrape_timeout() {
-        let table: [(Option<&str>, u64); 13] = [
+        let table: [(Option<&str>, u64); 17] = [
             (None, 100),
             (Some("10"), 100),
             (Some("0.2"), 100),
             (Some("0.1"), 50),
             (Some(" 0.05 "), 25),
-            (Some("5e-2"), 25),
+            (Some("0.0500000000001"), 25),
+            (Some("0.05."), 100),
+            (Some(".05"), 100),
+            (Some("5e-2"), 100),
+            (Some("99999999999999999999"), 100),
             (Some("0"), 100),
             (Some("-1"), 100),
             (Some("NaN"), 100),

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    connections::{Connection, Connections, CountGuard},
+    connections::{Connection, Connections, CountGuard, ScrapePermit},
     limits::Limits,
     response::Refusal,
 };
@@ -27,7 +27,7 @@ const RECHECK: Duration = Duration::from_millis(100);
 #[expect(dead_code, reason = "a permit is only held")]
 pub(crate) enum Permit {
     /// Permits a scrape.
-    Scrape(CountGuard),
+    Scrape(ScrapePermit),
     /// Permits a summary.
     Summary(OwnedSemaphorePermit, CountGuard),
     /// Permits a page that is buffered as a whole.
@@ -69,7 +69,7 @@ impl PermitPools {
         } else {
             self.wait_for_summary(connections).await?
         };
-        Ok(Permit::Summary(permit, Connections::begin_summary(connection)))
+        Ok(Permit::Summary(permit, connection.begin_summary()))
     }
 
     /// Waits for the permit of a summary, and ends those whose clients do not read them.

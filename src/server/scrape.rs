@@ -1,7 +1,10 @@
 //! The responses that the [`Source`](super::Source) makes: pages and summaries. Server thread only.
 
 use std::{
+    future::poll_fn,
     hash::BuildHasher as _,
+    pin::pin,
+    task::ready,
     time::{Duration, Instant},
 };
 
@@ -19,7 +22,7 @@ use super::{
     BoxFuture, ScrapeRequest,
     access::Peer,
     body::ResponseBody,
-    connections::Connection,
+    connections::{Connection, Connections},
     encoder::PageEncoder,
     limits::{js_timeout, register_timeout},
     negotiate::{Coding, coding, format},
@@ -36,6 +39,8 @@ const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// The time before the deadline at which a page no longer waits for a register.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
+/// The pause of a summary after each of its steps, while scrapes are under way.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Service {
     /// Responds with the page.
@@ -105,7 +110,8 @@ impl Service {
     ) -> Result<Response<ResponseBody>, Refusal> {
         let permit = self.permits.summary(&self.connections, connection).await?;
         let query = request.uri().query().unwrap_or_default();
-        let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline).await?;
+        let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline);
+        let summary = after_scrapes(&self.connections, summary).await?;
         let (status, content_type, body) = match summary {
             Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),
             Err(sentence) => (StatusCode::BAD_REQUEST, TEXT, Bytes::from(sentence + "\n")),
@@ -117,6 +123,23 @@ impl Service {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Ok(response)
     }
+}
+
+/// Runs `work`, with pauses while scrapes are under way: they would wait for each of its steps.
+async fn after_scrapes<T>(connections: &Connections, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut pause = pin!(tokio::time::sleep(Duration::ZERO));
+    poll_fn(|cx| {
+        ready!(pause.as_mut().poll(cx));
+        let poll = work.as_mut().poll(cx);
+        if poll.is_pending() && connections.is_scraping() {
+            pause.as_mut().reset(tokio::time::Instant::now() + PAUSE);
+            // Registers the waker.
+            let _ = pause.as_mut().poll(cx);
+        }
+        poll
+    })
+    .await
 }
 
 /// Runs a method of the source until the deadline, and catches its panics.

@@ -77,7 +77,9 @@ impl Service {
             self.access_control.admit_host(headers, peer)?;
         }
         self.access_control.admit_credentials(headers, peer).await?;
-        connection.admit();
+        if self.access_control.has_credentials() {
+            connection.authenticate();
+        }
         Ok(())
     }
 

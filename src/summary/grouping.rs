@@ -79,8 +79,9 @@ impl Grouping {
     #[must_use]
     pub fn new(query: &Query, schema: &Schema) -> Self {
         let names = schema.names();
-        let labels = query.by.iter().copied().chain(query.filters.iter().map(|(label, _)| *label));
-        let columns = by_column(labels, schema).into_iter().map(|(index, labels)| {
+        let mut labels = query.by.clone();
+        labels.extend(query.filters.iter().map(|(label, _)| *label));
+        let columns = by_column(&labels, schema).into_iter().map(|(index, labels)| {
             let mut column = Column::new(index);
             let by = query.by.iter().enumerate().filter(|(_, label)| labels.contains(label));
             column.by = by.map(|(at, &label)| (at, names[label].clone())).collect();
@@ -178,7 +179,9 @@ impl Grouping {
             order.truncate(limit);
         }
         let mut rows: Vec<Row> = order.into_iter().map(|group| self.row(group)).collect();
-        rows.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.labels.cmp(&b.labels)));
+        rows.sort_unstable_by(|a, b| {
+            b.value.total_cmp(&a.value).then_with(|| a.labels.cmp(&b.labels))
+        });
         let shown: f64 = rows.iter().map(|row| row.value).sum();
         let other = Other { groups: found - rows.len(), value: sum - shown };
         (rows, other)
@@ -205,16 +208,19 @@ impl Grouping {
     }
 
     fn row(&self, group: usize) -> Row {
-        let mut labels: Labels = Vec::new();
+        let mut values = vec![None; self.names.len()];
+        let mut labels = Vec::new();
         for column in &self.columns {
-            labels.extend(column.labels(self.keys[group][column.index]));
+            for (index, value) in column.labels(self.keys[group][column.index]) {
+                match values.get_mut(index) {
+                    Some(slot) => *slot = Some(value),
+                    None => labels.push((OVERFLOW.to_owned(), value)),
+                }
+            }
         }
-        labels.sort_by_key(|&(index, _)| index);
-        let named = |(index, value)| {
-            let name = self.names.get(index).cloned();
-            (name.unwrap_or_else(|| OVERFLOW.to_owned()), value)
-        };
-        Row { labels: labels.into_iter().map(named).collect(), value: self.sums[group] }
+        let by = self.names.iter().zip(values);
+        labels.extend(by.filter_map(|(name, value)| Some((name.clone(), value?))));
+        Row { labels, value: self.sums[group] }
     }
 }
 
@@ -225,12 +231,10 @@ fn contains(value: &str, text: &str) -> bool {
 }
 
 /// Groups labels by the column that stores them.
-pub fn by_column(
-    labels: impl IntoIterator<Item = usize>,
-    schema: &Schema,
-) -> Vec<(usize, Vec<usize>)> {
+#[inline(never)]
+pub fn by_column(labels: &[usize], schema: &Schema) -> Vec<(usize, Vec<usize>)> {
     let mut columns: [Vec<usize>; PARTS] = Default::default();
-    for label in labels {
+    for &label in labels {
         columns[part_of(label, schema.props_per_owner())].push(label);
     }
     columns.into_iter().enumerate().filter(|(_, labels)| !labels.is_empty()).collect()
@@ -286,6 +290,7 @@ impl Column {
     }
 
     /// The component of labels as they are written on a page, or [`REJECTED`].
+    #[inline(never)]
     fn component(&mut self, written: &str) -> u32 {
         let labels = read_labels(written);
         let value = |wanted: &str| {

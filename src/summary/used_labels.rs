@@ -33,7 +33,8 @@ impl UsedLabels {
     /// No label of this schema is used yet.
     pub fn new(schema: &Schema) -> Self {
         let names = schema.names().to_vec();
-        let open = by_column(0..names.len(), schema)
+        let labels: Vec<usize> = (0..names.len()).collect();
+        let open = by_column(&labels, schema)
             .into_iter()
             .map(|(index, labels)| OpenColumn { index, labels, read: Vec::new(), fragments: 0 })
             .collect();

@@ -10,7 +10,7 @@ use prometheus::core::Collector;
 use proptest::prelude::*;
 
 use super::{Thread, counter_with, expiring_counter, shown};
-use crate::counter::{Interned, KnownLabelSet, ShardId, TraceCounter};
+use crate::counter::{DefinedLabelSet, Interned, ShardId, TraceCounter};
 
 /// The samples of a page, by their labels as they stand there.
 fn samples(page: &str) -> HashMap<String, f64> {
@@ -54,31 +54,31 @@ type LabelSet = (u8, u8, u8);
 /// a sweep says so. New ones it asks for by values, or by numbers that it has told.
 struct CachingThread {
     thread: Thread,
-    tells: bool,
+    defines: bool,
     cache: HashMap<LabelSet, u32>,
 }
 
 impl CachingThread {
-    fn join(counter: &TraceCounter, tells: bool) -> Self {
-        Self { thread: Thread::join(counter), tells, cache: HashMap::new() }
+    fn join(counter: &TraceCounter, defines: bool) -> Self {
+        Self { thread: Thread::join(counter), defines, cache: HashMap::new() }
     }
 
     /// Three threads, two of which tell.
     fn three(counter: &TraceCounter) -> Vec<Self> {
-        [true, false, true].map(|tells| Self::join(counter, tells)).into()
+        [true, false, true].map(|defines| Self::join(counter, defines)).into()
     }
 
     /// Another in its place.
     fn leave(&mut self, counter: &TraceCounter) {
-        let joined = Self::join(counter, self.tells);
+        let joined = Self::join(counter, self.defines);
         std::mem::replace(self, joined).thread.leave(counter);
     }
 
     fn count(&mut self, counter: &TraceCounter, label_set: LabelSet) {
-        let (shard, tells) = (self.thread.shard(), self.tells);
+        let (shard, defines) = (self.thread.shard(), self.defines);
         let slot = *self.cache.entry(label_set).or_insert_with(|| {
-            let interned = if tells {
-                tell_and_intern(counter, shard, label_set)
+            let interned = if defines {
+                define_and_intern(counter, shard, label_set)
             } else {
                 counter.intern(values(label_set).iter().map(String::as_str))
             };
@@ -89,23 +89,23 @@ impl CachingThread {
 
     fn forget(&mut self, counter: &TraceCounter) {
         self.cache.clear();
-        counter.forget(self.thread.shard());
+        counter.clear_definitions(self.thread.shard());
     }
 }
 
-fn tell_and_intern(counter: &TraceCounter, shard: ShardId, label_set: LabelSet) -> Interned {
+fn define_and_intern(counter: &TraceCounter, shard: ShardId, label_set: LabelSet) -> Interned {
     let (class, object, prop) = label_set;
     let values = values(label_set);
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let (site, props) = (1 + u32::from(class), 100 + u32::from(prop));
     let props = (prop > 0).then_some(props);
-    let known = KnownLabelSet { site, object: Some(object.into()), parent: None, props };
-    counter.intern_known(shard, &known).unwrap_or_else(|| {
-        counter.know_site(shard, site, values[..5].iter().copied());
+    let known = DefinedLabelSet { site, object: Some(object.into()), parent: None, props };
+    counter.intern_defined(shard, &known).unwrap_or_else(|| {
+        counter.define_site(shard, site, values[..5].iter().copied());
         if let Some(props) = props {
-            counter.know_props(shard, props, values[7..].iter().copied());
+            counter.define_props(shard, props, values[7..].iter().copied());
         }
-        counter.intern_known(shard, &known).expect("told just now")
+        counter.intern_defined(shard, &known).expect("defined before")
     })
 }
 

@@ -63,6 +63,13 @@ pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCoun
     .expect("a valid counter")
 }
 
+/// Lets time pass for the starts of series. Returns the time in milliseconds.
+pub(crate) fn pass(counter: &TraceCounter, time: Duration) -> u64 {
+    let starts = &mut counter.state().starts;
+    starts.pass(time);
+    starts.last().milliseconds()
+}
+
 /// Returns values in the schema's order: class, function, file, id, parent's class, object id,
 /// parent's id.
 fn site<'a>(class: &'a str, function: &'a str, object_id: &'a str) -> Vec<&'a str> {
@@ -102,23 +109,23 @@ fn trailing_absent_values_change_no_slot() {
     assert_eq!(counter.stats().series, 1);
 }
 
-fn told(object: Option<u32>, parent: Option<u32>, props: Option<u32>) -> KnownLabelSet {
-    KnownLabelSet { site: 1, object, parent, props }
+fn defined(object: Option<u32>, parent: Option<u32>, props: Option<u32>) -> DefinedLabelSet {
+    DefinedLabelSet { site: 1, object, parent, props }
 }
 
 #[test]
 fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
     let counter = counter_with(&["p"], 100);
     let shard = counter.open_shard();
-    counter.know_site(shard, 1, ["A", "f", "f.js", "i", "P"]);
-    counter.know_props(shard, 2, ["", "x", "y"]);
+    counter.define_site(shard, 1, ["A", "f", "f.js", "i", "P"]);
+    counter.define_props(shard, 2, ["", "x", "y"]);
     let site = ["A", "f", "f.js", "i", "P"];
     let slot = |more: &[&str]| Some(counter.intern(site.iter().chain(more).copied()));
-    let known = |label_set| counter.intern_known(shard, &label_set);
-    assert_eq!(known(told(None, None, None)), slot(&[]));
-    assert_eq!(known(told(Some(0), None, None)), slot(&["0"]));
-    assert_eq!(known(told(Some(5), Some(7), None)), slot(&["5", "7"]));
-    assert_eq!(known(told(Some(5), Some(7), Some(2))), slot(&["5", "7", "", "x", "y"]));
+    let known = |label_set| counter.intern_defined(shard, &label_set);
+    assert_eq!(known(defined(None, None, None)), slot(&[]));
+    assert_eq!(known(defined(Some(0), None, None)), slot(&["0"]));
+    assert_eq!(known(defined(Some(5), Some(7), None)), slot(&["5", "7"]));
+    assert_eq!(known(defined(Some(5), Some(7), Some(2))), slot(&["5", "7", "", "x", "y"]));
     assert_eq!(counter.stats().series, 4);
 }
 
@@ -126,18 +133,21 @@ fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
 fn a_number_is_its_threads_own_and_until_that_forgets_it() {
     let counter = counter_with(&["p"], 100);
     let (shard, other) = (counter.open_shard(), counter.open_shard());
-    counter.know_site(shard, 1, ["A", "f", "f.js"]);
-    let label_set = told(Some(5), None, None);
-    assert!(counter.intern_known(shard, &label_set).is_some());
-    assert_eq!(counter.intern_known(other, &label_set), None);
-    assert_eq!(counter.intern_known(shard, &told(Some(5), None, Some(2))), None);
-    counter.forget(shard);
-    assert_eq!(counter.intern_known(shard, &label_set), None);
-    counter.know_site(shard, 1, ["B", "f", "f.js"]);
-    assert_eq!(counter.intern_known(shard, &label_set), Some(counter.intern(site("B", "f", "5"))));
+    counter.define_site(shard, 1, ["A", "f", "f.js"]);
+    let label_set = defined(Some(5), None, None);
+    assert!(counter.intern_defined(shard, &label_set).is_some());
+    assert_eq!(counter.intern_defined(other, &label_set), None);
+    assert_eq!(counter.intern_defined(shard, &defined(Some(5), None, Some(2))), None);
+    counter.clear_definitions(shard);
+    assert_eq!(counter.intern_defined(shard, &label_set), None);
+    counter.define_site(shard, 1, ["B", "f", "f.js"]);
+    assert_eq!(
+        counter.intern_defined(shard, &label_set),
+        Some(counter.intern(site("B", "f", "5")))
+    );
     counter.close_shard(shard);
-    counter.know_site(shard, 1, ["B", "f", "f.js"]);
-    assert_eq!(counter.intern_known(shard, &label_set), None, "its thread has left");
+    counter.define_site(shard, 1, ["B", "f", "f.js"]);
+    assert_eq!(counter.intern_defined(shard, &label_set), None, "its thread has left");
 }
 
 #[test]
@@ -146,13 +156,13 @@ fn text_is_kept_for_series_and_numbers_and_no_longer() {
     let texts = || counter.state().series.texts();
     let (shard, other) = (counter.open_shard(), counter.open_shard());
     for (shard, class) in [(shard, "A"), (other, "B")] {
-        counter.know_site(shard, 1, [class, "f"]);
-        counter.know_site(shard, 1, [class, "f"]);
-        counter.know_props(shard, 2, ["x"]);
+        counter.define_site(shard, 1, [class, "f"]);
+        counter.define_site(shard, 1, [class, "f"]);
+        counter.define_props(shard, 2, ["x"]);
     }
     assert_eq!(texts(), 3, "two sites, and one set of properties that both threads know");
-    let slot = counter.intern_known(shard, &told(None, None, Some(2))).expect("known").slot;
-    counter.forget(shard);
+    let slot = counter.intern_defined(shard, &defined(None, None, Some(2))).expect("known").slot;
+    counter.clear_definitions(shard);
     assert_eq!(texts(), 3);
     counter.close_shard(other);
     assert_eq!(texts(), 2, "those of the series");

@@ -125,6 +125,7 @@ mod tests {
             requests: Some(tally("FSReqCallback")),
             event_loop_delay: Some(EventLoopDelay::Recorded(delay)),
             gc: Some(vec![GcKind { kind: "minor".to_owned(), buckets, sum: 6.5 }]),
+            lost_calls: 0.0,
             process: None,
         }
     }

@@ -28,6 +28,8 @@ pub struct Sample {
     pub gc: Option<Vec<GcKind>>,
     /// The figures of the process, for systems where this crate cannot read them.
     pub process: Option<ProcessSample>,
+    /// Calls that this thread could not count.
+    pub lost_calls: f64,
 }
 
 /// One heap space.

@@ -130,6 +130,11 @@ impl AccessControl {
         }
     }
 
+    /// Returns whether requests must carry credentials.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     /// Checks the host name that a request with these headers uses.
     pub(crate) fn admit_host(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
         if (peer.is_on_loopback && self.credentials.is_none()) || has_browser_mark(headers) {

@@ -14,6 +14,10 @@ use crate::exposition::{Format, RangeVersion};
 /// The memory of a range besides its bytes.
 const OVERHEAD: usize = 128;
 
+/// The longest compressed range that is cached, 30 times one of hypercore's series: each scrape under
+/// way may need this much memory in addition.
+pub(super) const MAX_RANGE_BYTES: usize = 128 * 1024;
+
 /// The compressed text of a range.
 #[derive(Debug)]
 pub(crate) struct DeflatedRange {
@@ -29,6 +33,16 @@ impl DeflatedRange {
     /// A range of an empty text.
     pub(crate) fn new() -> Self {
         Self { bytes: Vec::new(), crc: Crc::new(), is_complete: true }
+    }
+
+    /// Appends compressed bytes, unless the range becomes too long for the cache.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.is_complete &= self.bytes.len() + bytes.len() <= MAX_RANGE_BYTES;
+        if self.is_complete {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.bytes = Vec::new();
+        }
     }
 }
 
@@ -57,8 +71,9 @@ impl PageCaches {
 /// The compressed ranges of one source's pages in one format, shared by all its scrapers, and bounded in bytes. At
 /// the bound the ranges that are cached stay: they hold the oldest series, which change least.
 ///
-/// It also holds one compressor, 300 KiB. With a new one for each scrape, glibc's allocator (2.36)
-/// places the first 14 one behind the other, and 4 MB of the thread's arena stay resident.
+/// It also holds the one compressor, 300 KiB, of all scrapers. With a new one for each scrape, glibc's
+/// allocator (2.36) places the first 14 one behind the other, and 4 MB of the thread's arena stay
+/// resident.
 pub(crate) struct DeflateCache {
     limit: usize,
     inner: RefCell<Inner>,
@@ -119,14 +134,13 @@ impl DeflateCache {
         }
     }
 
-    /// Takes the compressor of a finished member, in its initial state.
+    /// Takes the compressor, which has no text and no unfinished block.
     pub(crate) fn take_compressor(&self) -> Option<Compress> {
         self.inner.borrow_mut().compressor.take()
     }
 
-    /// Stores a compressor for the next member.
-    pub(crate) fn store_compressor(&self, mut compressor: Compress) {
-        compressor.reset();
+    /// Stores a compressor without text and unfinished block.
+    pub(crate) fn store_compressor(&self, compressor: Compress) {
         self.inner.borrow_mut().compressor = Some(compressor);
     }
 

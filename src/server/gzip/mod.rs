@@ -21,17 +21,13 @@ use super::panics::Panicked;
 /// at each scrape, while only changed ranges are compressed.
 const LEVEL: u32 = 2;
 
-/// The longest compressed range that is cached, 30 times one of hypercore's series: each scrape under
-/// way may need this much memory in addition.
-const MAX_RANGE_BYTES: usize = 128 * 1024;
-
 /// Deflate, no flags, no time, fast compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
 /// A member that is being written.
 pub(crate) struct Member {
-    /// Raw deflate.
-    compressor: Compress,
+    /// Raw deflate; absent between two chunks.
+    compressor: Option<Compress>,
     /// Of all text so far.
     crc: Crc,
     has_header: bool,
@@ -42,11 +38,39 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// An empty member, with the cache's compressor if there is one.
-    pub(crate) fn new(cache: &DeflateCache) -> Self {
+    /// An empty member.
+    pub(crate) fn new() -> Self {
+        Self {
+            compressor: None,
+            crc: Crc::new(),
+            has_header: false,
+            needs_flush: false,
+            range: None,
+        }
+    }
+
+    /// Takes the cache's compressor, or makes one, for the next chunk.
+    pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
         let new = || Compress::new(Compression::new(LEVEL), false);
-        let compressor = cache.take_compressor().unwrap_or_else(new);
-        Self { compressor, crc: Crc::new(), has_header: false, needs_flush: false, range: None }
+        self.compressor = cache.take_compressor().or_else(|| Some(new()));
+    }
+
+    /// Writes all held back text and returns the compressor to the cache. So all members that are being
+    /// written share one, however slowly their clients read.
+    pub(crate) fn end_chunk(
+        &mut self,
+        cache: &DeflateCache,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Panicked> {
+        let start = out.len();
+        self.flush(out)?;
+        if let Some(range) = &mut self.range {
+            range.append(out.get(start..).unwrap_or_default());
+        }
+        if let Some(compressor) = self.compressor.take() {
+            cache.store_compressor(compressor);
+        }
+        Ok(())
     }
 
     /// Adds text outside ranges; the compressor may hold some of it back.
@@ -74,11 +98,7 @@ impl Member {
         if is_last {
             self.flush(out)?;
         }
-        let written = out.get(start..).unwrap_or_default();
-        range.is_complete &= range.bytes.len() + written.len() <= MAX_RANGE_BYTES;
-        if range.is_complete {
-            range.bytes.extend_from_slice(written);
-        }
+        range.append(out.get(start..).unwrap_or_default());
         if is_last {
             self.crc.combine(&range.crc);
             return Ok(Some(range).filter(|range| range.is_complete));
@@ -114,7 +134,10 @@ impl Member {
         self.deflate(&[], FlushCompress::Finish, out)?;
         out.extend_from_slice(&self.crc.sum().to_le_bytes());
         out.extend_from_slice(&self.crc.amount().to_le_bytes());
-        cache.store_compressor(self.compressor);
+        if let Some(mut compressor) = self.compressor {
+            compressor.reset();
+            cache.store_compressor(compressor);
+        }
         Ok(())
     }
 
@@ -144,14 +167,14 @@ impl Member {
         if text.is_empty() && flush == FlushCompress::None {
             return Ok(());
         }
+        let compressor = self.compressor.as_mut().ok_or(Panicked)?;
         self.needs_flush = true;
-        let start = self.compressor.total_in();
+        let start = compressor.total_in();
         loop {
             out.reserve(text.len() / 8 + 64);
-            let consumed =
-                usize::try_from(self.compressor.total_in() - start).unwrap_or(text.len());
+            let consumed = usize::try_from(compressor.total_in() - start).unwrap_or(text.len());
             let rest = text.get(consumed..).unwrap_or_default();
-            match self.compressor.compress_vec(rest, out, flush) {
+            match compressor.compress_vec(rest, out, flush) {
                 Ok(Status::Ok | Status::BufError) if out.len() == out.capacity() => {}
                 // The output has room left: all input was consumed and all due output written.
                 Ok(_) => return Ok(()),

@@ -11,7 +11,7 @@ use flate2::bufread::GzDecoder;
 use proptest::prelude::*;
 use tokio::task::LocalSet;
 
-use super::{DeflateCache, MAX_RANGE_BYTES, Member};
+use super::{DeflateCache, Member, cache::MAX_RANGE_BYTES};
 use crate::{
     counter::{
         RANGE, RangeVersion, TraceCounter,
@@ -270,18 +270,22 @@ fn a_compressed_range_of_any_text_is_valid_at_any_position() {
     let same = vec![b'x'; 200_000];
     let texts: [&[u8]; 5] = [b"", b"a", b"a 1\na 1\na 1\n", &noise, &same];
     let cache = DeflateCache::new(LIMIT);
-    let mut first = Member::new(&cache);
+    let mut first = Member::new();
+    first.begin_chunk(&cache);
     let mut out = Vec::new();
     for (number, text) in (0..).zip(texts) {
         let (head, tail) = text.split_at(text.len() / 3);
         assert!(first.range(head, false, &mut out).expect("compressed").is_none());
+        first.end_chunk(&cache, &mut out).expect("compressed");
+        first.begin_chunk(&cache);
         let range = first.range(tail, true, &mut out).expect("compressed").expect("short enough");
         cache.insert(number, RangeVersion::default(), range);
     }
     first.finish(b"", &cache, &mut out).expect("compressed");
     assert_eq!(gunzip_bytes(&out), texts.concat());
 
-    let mut second = Member::new(&cache);
+    let mut second = Member::new();
+    second.begin_chunk(&cache);
     let (mut out, mut expected) = (Vec::new(), Vec::new());
     for number in [4, 3, 0, 2, 2, 1, 3] {
         second.cached(number, &cache, &mut out).expect("cached");
@@ -298,11 +302,34 @@ fn a_compressed_range_of_any_text_is_valid_at_any_position() {
 fn a_range_that_is_too_long_is_not_cached() {
     let noise = noise(MAX_RANGE_BYTES + 1000);
     let cache = DeflateCache::new(LIMIT);
-    let mut member = Member::new(&cache);
+    let mut member = Member::new();
+    member.begin_chunk(&cache);
     let mut out = Vec::new();
     assert!(member.range(&noise, true, &mut out).expect("compressed").is_none());
     member.finish(b"end", &cache, &mut out).expect("compressed");
     assert_eq!(gunzip_bytes(&out), [&noise[..], b"end"].concat());
+}
+
+#[test]
+fn members_that_are_written_in_turns_share_one_compressor() {
+    let cache = DeflateCache::new(LIMIT);
+    let text = |turn: usize, member: usize| format!("{turn} {member} ").repeat(100 * (member + 1));
+    let mut members: Vec<_> = (0..3).map(|_| (Member::new(), Vec::new(), String::new())).collect();
+    for turn in 0..5 {
+        for (number, (member, out, expected)) in members.iter_mut().enumerate() {
+            let text = text(turn, number);
+            member.begin_chunk(&cache);
+            assert!(cache.take_compressor().is_none(), "there is one");
+            member.text(text.as_bytes(), out).expect("compressed");
+            member.end_chunk(&cache, out).expect("compressed");
+            expected.push_str(&text);
+        }
+    }
+    for (mut member, mut out, expected) in members {
+        member.begin_chunk(&cache);
+        member.finish(b"", &cache, &mut out).expect("compressed");
+        assert_eq!(gunzip(&out), expected);
+    }
 }
 
 /// Bytes that cannot be compressed.

@@ -1,10 +1,13 @@
 'use strict'
 
 /*
- * A hash table from three 32-bit integers to one: what a JavaScript thread remembers of the label
- * sets it has seen. It lives in one typed array, outside the garbage collector's work: 16 bytes an
- * entry, which never lie across two lines of the processor's cache, four fifths full at most.
+ * A hash table from three 32-bit integers to one: the cache of label sets. It is one typed array,
+ * outside the work of the garbage collector, at most four fifths full. An entry has 16 bytes and never
+ * spans two lines of the processor's cache.
  */
+
+// Taken at load: an application can replace the global.
+const { Int32Array } = globalThis
 
 const STRIDE = 4
 const MIN_CAPACITY = 256
@@ -20,7 +23,7 @@ class TripleTable {
   clear () {
     this.size = 0
     this._mask = MIN_CAPACITY - 1
-    // a, b, c, value + 1; a last field of 0 is a free entry.
+    // a, b, c, value + 1; the last field of a free entry is 0.
     this._entries = new Int32Array(MIN_CAPACITY * STRIDE)
   }
 
@@ -42,7 +45,7 @@ class TripleTable {
   }
 
   /**
-   * Adds an entry that is not there yet.
+   * Adds an entry with a new key.
    *
    * @param {number} a
    * @param {number} b

@@ -1,23 +1,26 @@
 'use strict'
 
 /*
- * A hash table from lists of 32-bit integers to one: what a JavaScript thread remembers of the sets
- * of properties it has seen. Keys lie one after the other in one typed array, as long as each is.
+ * A hash table from lists of 32-bit integers to one integer: the cache of property sets. The keys are
+ * records of different lengths in one typed array, outside the work of the garbage collector.
  */
 
-const MIN_PLACES = 64
+// Taken at load: an application can replace the global.
+const { Int32Array } = globalThis
+
+const MIN_BUCKETS = 64
 const MIN_RECORDS = 1024
 
-/** A list of integers that is looked up, to be filled anew for each. */
+/** A list of integers to look up. One object is used for many lists. */
 class Key {
-  /** @param {number} most integers it may get */
+  /** @param {number} most the maximum number of integers */
   constructor (most) {
     this.integers = new Int32Array(most)
     this.length = 0
     this.hash = 0
   }
 
-  /** @param {number} integer the first of a new list */
+  /** @param {number} integer the first integer of a new list */
   start (integer) {
     this.integers[0] = integer
     this.length = 1
@@ -42,7 +45,7 @@ class KeyTable {
   constructor () {
     this.size = 0
     this._mask = 0
-    this._places = new Int32Array(0)
+    this._buckets = new Int32Array(0)
     this._records = new Int32Array(0)
     this._end = 0
     this.clear()
@@ -50,9 +53,9 @@ class KeyTable {
 
   clear () {
     this.size = 0
-    this._mask = MIN_PLACES - 1
-    // Where a record starts, + 1; 0 is a free place. At most half are taken.
-    this._places = new Int32Array(MIN_PLACES)
+    this._mask = MIN_BUCKETS - 1
+    // The start of a record, + 1; 0 for a free bucket. At most half of them are used.
+    this._buckets = new Int32Array(MIN_BUCKETS)
     // Hash, value, length, then the integers.
     this._records = new Int32Array(MIN_RECORDS)
     this._end = 0
@@ -63,11 +66,11 @@ class KeyTable {
    * @returns {number} the value, or -1
    */
   get ({ integers, length, hash }) {
-    const places = this._places
+    const buckets = this._buckets
     const records = this._records
     const mask = this._mask
-    for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const at = places[place] - 1
+    for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
+      const at = buckets[bucket] - 1
       if (at === -1) return -1
       if (records[at] !== hash || records[at + 2] !== length) continue
       let i = 0
@@ -77,13 +80,13 @@ class KeyTable {
   }
 
   /**
-   * Adds an entry that is not there yet.
+   * Adds an entry with a new key.
    *
    * @param {Key} key
    * @param {number} value
    */
   add ({ integers, length, hash }, value) {
-    if (this.size * 2 > this._mask) this._growPlaces()
+    if (this.size * 2 > this._mask) this._growBuckets()
     const at = this._end
     const end = at + 3 + length
     if (end > this._records.length) this._growRecords(end)
@@ -98,14 +101,14 @@ class KeyTable {
   }
 
   _put (hash, at) {
-    let place = hash & this._mask
-    while (this._places[place] !== 0) place = (place + 1) & this._mask
-    this._places[place] = at + 1
+    let bucket = hash & this._mask
+    while (this._buckets[bucket] !== 0) bucket = (bucket + 1) & this._mask
+    this._buckets[bucket] = at + 1
   }
 
-  _growPlaces () {
+  _growBuckets () {
     const capacity = (this._mask + 1) * 2
-    this._places = new Int32Array(capacity)
+    this._buckets = new Int32Array(capacity)
     this._mask = capacity - 1
     for (let at = 0; at < this._end; at += 3 + this._records[at + 2]) this._put(this._records[at], at)
   }

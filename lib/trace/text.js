@@ -1,19 +1,19 @@
 'use strict'
 
 /*
- * Any JavaScript value as the text of a label: never throws, never longer than asked, never keeps
- * a larger string alive. Runs on the JavaScript thread, for label sets not seen before and for
- * property values that are objects.
+ * Conversion of any JavaScript value to the text of a label: it never throws, is never longer than the
+ * limit, and never keeps a larger string alive. Runs for new label sets, and for property values that
+ * are objects.
  */
 
 const ELLIPSIS = '…'
 const UNPRINTABLE = '[unprintable]'
 
 /**
- * The text of a value, as `String(value)` has it where that is possible.
+ * Returns the text of a value: `String(value)`, if possible.
  *
  * @param {unknown} value
- * @param {number} max longest text, in UTF-16 units; a longer one is cut and ends in `…`
+ * @param {number} max the maximum length in UTF-16 units; a longer text is cut and ends in `…`
  * @returns {string}
  */
 function text (value, max) {
@@ -28,12 +28,12 @@ function text (value, max) {
   }
 }
 
-/** Half a character becomes U+FFFD, as where a string is written as UTF-8. */
+/** Replaces lone surrogates by U+FFFD, as the conversion to UTF-8 does. */
 function wellFormed (string) {
   return string.isWellFormed() ? string : string.toWellFormed()
 }
 
-/** What throws, or has no `toString`, is told by its kind: `[object Object]`. */
+/** Falls back to `[object Kind]` if `toString` throws or is missing. */
 function tagText (value, max) {
   try {
     return cut(Object.prototype.toString.call(value), max)
@@ -42,7 +42,7 @@ function tagText (value, max) {
   }
 }
 
-/** Of something long only as much is made into text as can be shown. */
+/** Converts only as many elements as fit into `max`. */
 function objectText (value, max) {
   if (isBuffer(value)) return bufferText(value, max)
   if (Array.isArray(value) && value.length > max) return String(value.slice(0, max + 2))
@@ -50,7 +50,7 @@ function objectText (value, max) {
   return String(value)
 }
 
-/** Node's Buffer and those of its kin (Bare's has no global). */
+/** Recognises Buffers of Node.js and of similar runtimes (that of Bare is no global). */
 function isBuffer (value) {
   if (!(value instanceof Uint8Array)) return false
   const { constructor } = value
@@ -58,8 +58,8 @@ function isBuffer (value) {
 }
 
 /**
- * A Buffer that is text is shown as that, any other (a key, a hash) in hex: its bytes read as text
- * would be the same replacement characters for many keys, and so one series.
+ * Converts a Buffer with text to that text, and any other (a key, a hash) to hex: read as text, many
+ * keys would be the same replacement characters, and so one series.
  */
 function bufferText (buffer, max) {
   const head = buffer.length > max * 4 ? buffer.subarray(0, characterEnd(buffer, max * 4)) : buffer
@@ -67,14 +67,14 @@ function bufferText (buffer, max) {
   return isFaithful(string, head) ? string : head.subarray(0, max).toString('hex')
 }
 
-/** The last place at or before `end` where a UTF-8 character ends. */
+/** Returns the last position up to `end` at which a UTF-8 character ends. */
 function characterEnd (buffer, end) {
   let at = end
   while (at > end - 4 && (buffer[at] & 0xc0) === 0x80) at--
   return at
 }
 
-/** Whether decoding replaced nothing: each U+FFFD of the string stands in the bytes too. */
+/** Returns whether decoding replaced nothing: the bytes contain each U+FFFD of the string. */
 function isFaithful (string, bytes) {
   if (!string.includes('\ufffd')) return true
   return string.split('\ufffd').length === bytes.toString('latin1').split('\xef\xbf\xbd').length
@@ -88,9 +88,8 @@ function cut (string, max) {
 }
 
 /**
- * The same string with memory of its own. V8 makes a slice of a string, and a match of a regular
- * expression, a pointer into the whole: a file name kept would keep its stack trace. Joined, as a slice
- * takes longer to be compared.
+ * Copies a string. In V8 a slice, or a match of a regular expression, points into the whole string, so a
+ * cached file name would keep its stack trace alive. Comparing a slice also takes longer.
  *
  * @param {string} string
  * @returns {string}
@@ -99,4 +98,15 @@ function own (string) {
   return string.length < 13 ? string : [string.slice(0, 1), string.slice(1)].join('')
 }
 
-module.exports = { text, own }
+/**
+ * Returns the internalised string of the same text: V8 compares two internalised strings by their
+ * addresses. Names of classes, and literals such as ids, are internalised already.
+ *
+ * @param {string} string
+ * @returns {string}
+ */
+function internalised (string) {
+  return Object.keys({ __proto__: null, [string]: 0 })[0]
+}
+
+module.exports = { internalised, own, text }

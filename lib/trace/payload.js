@@ -1,0 +1,50 @@
+'use strict'
+
+/*
+ * Reading of payloads, which can be anything: those of hypertrace, or values that other code passes to
+ * the trace function.
+ */
+
+/**
+ * Returns whether an id is a number as hypertrace counts objects: whole, of at most 31 bits.
+ *
+ * @param {unknown} id
+ * @returns {id is number}
+ */
+function isCount (id) {
+  return typeof id === 'number' && (id | 0) === id && id >= 0
+}
+
+/**
+ * Combines line and column into one 32-bit number; an arbitrary one if a payload has no line or column.
+ *
+ * @param {number} line
+ * @param {number} column
+ */
+function positionOf (line, column) {
+  return (line * 1024 + column) | 0
+}
+
+/** @param {unknown} caller */
+function readPosition (caller) {
+  const line = read(caller, 'line')
+  const column = read(caller, 'column')
+  return typeof line === 'number' && typeof column === 'number' ? positionOf(line, column) : 0
+}
+
+/**
+ * Reads a property of any value; `undefined` if reading throws.
+ *
+ * @param {any} target
+ * @param {string} key
+ * @returns {unknown}
+ */
+function read (target, key) {
+  try {
+    return target === null || target === undefined ? undefined : target[key]
+  } catch {
+    return undefined
+  }
+}
+
+module.exports = { isCount, positionOf, read, readPosition }
