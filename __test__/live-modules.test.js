@@ -110,16 +110,24 @@ test('a restart adds a gap and a mark, and no negative rate', () => {
   assert.equal(history.lastOf(past.points.calls), 10)
 })
 
-test('a reset adds a mark, and series that expire add only a gap', () => {
+test('a reset adds a mark, and series that expire add none; neither ends the rate of all calls', () => {
   const past = new history.History()
   past.add(summary(10, { A: 100, B: 5 }), 'v', 1)
-  assert.equal(past.add(summary(11, { A: 120 }, { series: { expired: 1 }, calls: { total: 99, matched: 99 } }), 'v', 2), false)
-  assert.equal(past.points.calls.at(-1)?.v ?? null, null)
+  assert.equal(past.add(summary(11, { A: 120 }, { series: { expired: 1 }, calls: { total: 125, matched: 120 } }), 'v', 2), false)
+  assert.deepEqual(valuesOf(past.points.calls), [20])
   assert.deepEqual(valuesOf(rowOf(past, 'A').points), [20])
   assert.equal(rowOf(past, 'B'), undefined)
   assert.deepEqual(past.restarts, [])
-  assert.equal(past.add(summary(12, { A: 3 }, { series: { expired: 1 } }), 'v', 3), true)
+  assert.equal(past.add(summary(12, { A: 3 }, { series: { expired: 1 }, calls: { total: 145, matched: 3 } }), 'v', 3), true)
   assert.deepEqual(past.restarts, [3])
+  assert.deepEqual(valuesOf(past.points.calls), [20, 20])
+})
+
+test('a view with fewer calls is no reset', () => {
+  const past = new history.History()
+  past.add(summary(10, { A: 100 }), 'v', 1)
+  assert.equal(past.add(summary(11, { A: 4 }, { calls: { total: 100, matched: 4 } }), 'w', 2), false)
+  assert.deepEqual(past.restarts, [])
 })
 
 test('no rate covers a gap: neither the time without answers nor a pause', () => {

@@ -47,7 +47,7 @@ test('packed: every file that the package loads is in it', () => {
     for (const [, request] of text.matchAll(/require\('(\.[^']*)'\)/g)) {
       if (request.endsWith('.node')) continue
       const file = path.posix.join(path.posix.dirname(name), request)
-      assert.ok(names.includes(file) || names.includes(`${file}.js`), `${name} loads ${request}`)
+      assert.ok(names.includes(file) || names.includes(`${file}.js`) || names.includes(`${file}/index.js`), `${name} loads ${request}`)
     }
   }
 })

@@ -14,6 +14,7 @@ const { findRuntime } = require('../scripts/runtimes')
 const { parse } = require('./support/exposition')
 const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
+const { until } = require('./support/until')
 
 const clients = ['prom-client-14', 'prom-client']
 if (Number(process.versions.node.split('.')[0]) >= 22) {
@@ -251,6 +252,30 @@ for (const name of clients) {
     assert.equal(families.get('own').samples[0].value, 42)
     assert.equal(families.get('trace_counter').samples[0].value, 1)
     assert.equal(families.get('hypertrace_scrape_incomplete').samples[0].value, 0)
+    await traceFunction.stop()
+  })
+
+  test(`${name}: scrapes that wait share a rendering, and each sees what was counted before it`, async (t) => {
+    const register = new client.Registry()
+    let renderings = 0
+    let open
+    const gate = new Promise((resolve) => { open = resolve })
+    const own = new client.Gauge({ name: 'own', help: 'own', registers: [register], async collect () { own.set(++renderings); await gate } })
+    const traceFunction = HypertracePrometheus({ register, port: 0, collectDefaults: false })
+    t.after(traceFunction.stop)
+    const scrape = async () => parse(await (await fetch(`http://localhost:${traceFunction.address().port}/metrics`)).text())
+    const first = scrape()
+    await until(() => renderings === 1, 'the first rendering begins')
+    traceFunction(payload(1))
+    const others = Array.from({ length: 60 }, scrape)
+    await until(() => renderings === 2, 'the second rendering begins')
+    open()
+    assert.ok((await first).has('own'))
+    for (const families of await Promise.all(others)) {
+      assert.equal(families.get('trace_counter').samples[0].value, 1)
+      assert.equal(families.get('hypertrace_scrape_incomplete').samples[0].value, 0)
+    }
+    assert.ok(renderings <= 4, `${renderings} renderings`)
     await traceFunction.stop()
   })
 

@@ -230,19 +230,28 @@ function invalidTls (tls, { option, expected }) {
  * `ca: null` drops the authorities.
  *
  * @param {import('../binding').Exporter} exporter
- * @param {import('./options').Options} options
+ * @param {Pick<import('./options').Options, 'port' | 'auth' | 'tls'>} options
  * @param {unknown} context
- * @throws {TypeError} for a context that cannot be used; nothing has changed then
+ * @throws {Error} for a context that cannot be used; nothing has changed then
  */
-function setSecureContext (exporter, options, context) {
-  if (options.tls === null || options.port === null) {
+function setSecureContext (exporter, { port, auth, tls }, context) {
+  if (tls === null || port === null) {
     throw invalidState('There is no certificate to change: no port was opened with the "tls" option')
   }
   const { ca, ...more } = readSecureContext(context)
   const renewal = { __proto__: null, ...more, ca: ca ?? undefined, dropsCa: ca === null }
   const unusable = exporter.setSecureContext(renewal)
   if (unusable !== null) throw invalidTls(renewal, unusable)
-  if (renewal.dropsCa && options.auth === null) warnOfOpenPage(exporter.address())
+  if (renewal.dropsCa && auth === null) warnOfOpenPage(exporter.address())
 }
 
-module.exports = { invalidTls, readAllowedHosts, readAuth, readTls, setSecureContext, warnOfUnknown }
+/**
+ * Returns whether everyone may read the page. Client certificates count as authentication.
+ *
+ * @param {Pick<import('./options').Options, 'auth' | 'tls'>} options
+ */
+function isOpen ({ auth, tls }) {
+  return auth === null && tls?.ca === undefined
+}
+
+module.exports = { invalidTls, isOpen, readAllowedHosts, readAuth, readTls, setSecureContext, warnOfUnknown }

@@ -6,7 +6,7 @@
  * of a register.
  */
 
-const { invalidTls } = require('./access')
+const { invalidTls, isOpen } = require('./access')
 const { Exporter, constants } = require('./binding')
 const { invalidJson, invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
@@ -31,15 +31,14 @@ const workerId = require('./worker-id')
  * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
  */
 function openExporter (options, sampler, path) {
-  const { port, auth, tls } = options
+  const { port, tls } = options
   if (port === null) {
     if (tls !== null) checkTls(tls)
     const exporter = new Exporter(exporterOptions(options))
     return { exporter, sample: samplesOf(exporter, sampler, path) }
   }
   const { exporter, joined, sample } = listen(options, port, sampler, path)
-  // Client certificates count as authentication.
-  if (!joined && auth === null && tls?.ca === undefined) warnOfOpenPage(exporter.address())
+  if (!joined && isOpen(options)) warnOfOpenPage(exporter.address())
   return { exporter, sample }
 }
 
@@ -115,7 +114,8 @@ function listen (options, port, sampler, path) {
   const requestSample = (keepsWindow) => sample?.(keepsWindow)
   /** @param {number} request */
   const requestPage = async (request) => {
-    listening.exporter?.deliverPage(request, await renderRegister(register))
+    const { exporter } = listening
+    if (exporter?.beginPage(request)) exporter.deliverPage(request, await renderRegister(register))
   }
 
   /** @type {import('../binding').Listening} */

@@ -14,7 +14,6 @@ use hypertrace_prometheus::server::{
     access::AccessPolicy,
     tls::{Pem, SecureContext, Version},
 };
-
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
     client::ResolvesClientCert,

@@ -273,6 +273,12 @@ impl Exporter {
         self.inner.thread.node.decline();
     }
 
+    /// Begins to render the page of the register for a request. `false`: no scrape waits for it any more.
+    #[napi(catch_unwind)]
+    pub fn begin_page(&self, request: u32) -> bool {
+        self.inner.render_requests.begin(request)
+    }
+
     /// Answers a request for the page of the register; `null` if it could not be rendered.
     #[napi(catch_unwind)]
     pub fn deliver_page(&self, request: u32, page: Option<JsPage>) {

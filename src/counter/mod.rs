@@ -145,16 +145,16 @@ impl TraceCounter {
         &self.options.help
     }
 
-    /// Returns whether idle series expire.
-    #[must_use]
-    pub fn expires(&self) -> bool {
-        self.options.idle_timeout.is_some()
-    }
-
     /// Returns the labels.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.options.schema
+    }
+
+    /// Returns whether idle series expire.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.options.idle_timeout.is_some()
     }
 
     /// Returns the slot of a label set. The values are in the order of [`Schema::names`]; missing and

@@ -202,15 +202,15 @@ impl Render for Page {
 
 /// A page that was rendered elsewhere, passed on chunk by chunk.
 pub struct RenderedPage {
-    page: Vec<u8>,
+    page: Arc<Vec<u8>>,
     sent: usize,
 }
 
 impl RenderedPage {
-    /// Passes on this page.
+    /// Passes on this page, which several responses may share.
     #[must_use]
-    pub fn new(page: Vec<u8>) -> Self {
-        Self { page, sent: 0 }
+    pub fn new(page: impl Into<Arc<Vec<u8>>>) -> Self {
+        Self { page: page.into(), sent: 0 }
     }
 }
 

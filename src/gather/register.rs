@@ -4,17 +4,17 @@
 //! Requests are made on the server thread, responses come on the JavaScript thread.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join;
 use prometheus::proto::MetricFamily;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::sleep_until,
+};
 
 use super::{Gatherer, summary, summary::SummaryFuture};
 use crate::{
@@ -50,36 +50,132 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// The open requests for pages.
+/// Renderings of one registry that may run at a time: a scraper need not wait for a slow one to end.
+const MAX_RENDERINGS: usize = 2;
+
+/// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
+/// application has at least as much of its thread as the scrapers.
+const MAX_PAUSE: Duration = Duration::from_millis(250);
+
+/// The time after which a rendering that no scrape waits for no longer counts as running.
+const ABANDONED: Duration = Duration::from_secs(8);
+
+/// The requests for pages. Scrapes that wait share a rendering that begins after them.
 #[derive(Default)]
 pub struct RenderRequests {
-    last: AtomicU32,
-    open: Mutex<HashMap<u32, oneshot::Sender<Option<RegisterPage>>>>,
+    state: Mutex<State>,
+    /// Notified when a rendering has ended.
+    ended: Notify,
 }
 
+#[derive(Default)]
+struct State {
+    last: u32,
+    /// The rendering that has not begun yet.
+    next: Option<Next>,
+    running: Vec<Running>,
+    /// The end of the pause after the last rendering.
+    pause: Option<Instant>,
+}
+
+struct Next {
+    request: u32,
+    /// Sends the request; `None` once it is sent.
+    requester: Option<Arc<dyn RenderRequester>>,
+    waiting: Vec<Waiting>,
+}
+
+struct Running {
+    request: u32,
+    begin: Instant,
+    waiting: Vec<Waiting>,
+}
+
+type Rendered = Option<Arc<CompletePage>>;
+type Waiting = oneshot::Sender<Rendered>;
+
 impl RenderRequests {
+    /// Begins a requested rendering. `false`: no scrape waits for it any more. On the JavaScript thread.
+    pub fn begin(&self, request: u32) -> bool {
+        let mut state = self.state();
+        let Some(next) = state.next.take_if(|next| next.request == request) else { return false };
+        let mut waiting = next.waiting;
+        waiting.retain(|sender| !sender.is_closed());
+        if waiting.is_empty() {
+            return false;
+        }
+        state.running.push(Running { request, begin: Instant::now(), waiting });
+        true
+    }
+
     /// Responds to a request; `None` if the registry could not render. A late response is dropped.
     pub fn respond(&self, request: u32, page: Option<RegisterPage>) {
-        if let Some(sender) = self.open().remove(&request) {
-            let _ = sender.send(page);
+        let page = page.map(|page| Arc::new(CompletePage::from(page)));
+        let mut state = self.state();
+        let ended = state.running.iter().position(|running| running.request == request);
+        let Some(ended) = ended.map(|index| state.running.swap_remove(index)) else { return };
+        state.pause = Some(Instant::now() + ended.begin.elapsed().min(MAX_PAUSE));
+        drop(state);
+        for sender in ended.waiting {
+            let _ = sender.send(page.clone());
+        }
+        self.ended.notify_waiters();
+    }
+
+    async fn page(&self, requester: &Arc<dyn RenderRequester>, timeout: Duration) -> Rendered {
+        let (sender, mut response) = oneshot::channel();
+        let deadline = Instant::now() + timeout;
+        self.state().wait(sender, requester);
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            let retry = self.state().send_next().unwrap_or(deadline).min(deadline);
+            tokio::select! {
+                biased;
+                page = &mut response => return page.ok().flatten(),
+                () = ended => {}
+                () = sleep_until(retry.into()) => if retry == deadline { return None },
+            }
         }
     }
 
-    async fn page(&self, requester: &dyn RenderRequester, limit: Duration) -> Option<RegisterPage> {
-        let request = self.last.fetch_add(1, Ordering::Relaxed);
-        let (sender, response) = oneshot::channel();
-        self.open().insert(request, sender);
-        let page = if requester.request_page(request) {
-            timeout(limit, response).await.ok().and_then(Result::ok).flatten()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds a scrape to those that wait for the next rendering.
+    fn wait(&mut self, sender: Waiting, requester: &Arc<dyn RenderRequester>) {
+        if let Some(next) = &mut self.next {
+            next.waiting.push(sender);
         } else {
-            None
-        };
-        self.open().remove(&request);
-        page
+            self.last = self.last.wrapping_add(1);
+            let (request, requester) = (self.last, Some(Arc::clone(requester)));
+            self.next = Some(Next { request, requester, waiting: vec![sender] });
+        }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Option<RegisterPage>>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sends the next request, unless too many renderings run or there is a pause. Returns the time to
+    /// try again.
+    fn send_next(&mut self) -> Option<Instant> {
+        let next = self.next.as_mut().filter(|next| next.requester.is_some())?;
+        // A registry that does not respond must not prevent the next rendering.
+        self.running.retain(|running| {
+            let is_awaited = running.waiting.iter().any(|sender| !sender.is_closed());
+            is_awaited || running.begin.elapsed() < ABANDONED
+        });
+        if self.running.len() >= MAX_RENDERINGS {
+            return None;
+        }
+        if let Some(pause) = self.pause.filter(|pause| *pause > Instant::now()) {
+            return Some(pause);
+        }
+        if !next.requester.take()?.request_page(next.request) {
+            // The JavaScript thread has ended: the scrapes end with the dropped senders.
+            self.next = None;
+        }
+        None
     }
 }
 
@@ -90,17 +186,15 @@ impl Source for RegisterSource {
         Box::pin(async move {
             // The page waits as long as the scraper does: a series that is missing on one page ends for
             // Prometheus. The samples are requested too, for the lag and for a page without the register.
-            let page = requests.page(&*requester, request.register_timeout);
+            let page = requests.page(&requester, request.register_timeout);
             let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
-            page.map_or_else(
-                || {
-                    // The registry's pages are text and show each series at its value, so this one does
-                    // too: a series at 0 would fall.
-                    let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
-                    gatherer.scrape(&request, &[incomplete(1.0)])
-                },
-                complete,
-            )
+            if let Some(page) = page {
+                return page.scrape();
+            }
+            // The registry's pages are text and show each series at its value, so this one does too: a
+            // series at 0 would fall.
+            let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
+            gatherer.scrape(&request, &[incomplete(1.0)])
         })
     }
 
@@ -109,17 +203,35 @@ impl Source for RegisterSource {
     }
 }
 
-fn complete(RegisterPage { text, content_type }: RegisterPage) -> Scrape {
-    let mut page = text.into_bytes();
-    // OpenMetrics ends with a line of its own, after which nothing may follow.
-    let end = page.strip_suffix(OPENMETRICS_END).map_or(page.len(), <[u8]>::len);
-    let closing = page.split_off(end);
-    if page.last().is_some_and(|last| *last != b'\n') {
-        page.push(b'\n');
+/// A registry's page with the family that says that it is complete.
+struct CompletePage {
+    bytes: Arc<Vec<u8>>,
+    content_type: String,
+}
+
+impl From<RegisterPage> for CompletePage {
+    fn from(RegisterPage { text, content_type }: RegisterPage) -> Self {
+        let mut page = text.into_bytes();
+        // OpenMetrics ends with a line of its own, after which nothing may follow.
+        let end = page.strip_suffix(OPENMETRICS_END).map_or(page.len(), <[u8]>::len);
+        let closing = page.split_off(end);
+        if page.last().is_some_and(|last| *last != b'\n') {
+            page.push(b'\n');
+        }
+        write_families(&mut page, Format::Text, &[incomplete(0.0)]);
+        page.extend_from_slice(&closing);
+        Self { bytes: Arc::new(page), content_type }
     }
-    write_families(&mut page, Format::Text, &[incomplete(0.0)]);
-    page.extend_from_slice(&closing);
-    Scrape { content_type, page: Box::new(RenderedPage::new(page)), on_complete: None }
+}
+
+impl CompletePage {
+    fn scrape(&self) -> Scrape {
+        Scrape {
+            content_type: self.content_type.clone(),
+            page: Box::new(RenderedPage::new(Arc::clone(&self.bytes))),
+            on_complete: None,
+        }
+    }
 }
 
 const OPENMETRICS_END: &[u8] = b"# EOF\n";
@@ -174,7 +286,7 @@ mod tests {
 
     fn completed(text: &str) -> String {
         let page = RegisterPage { text: text.into(), content_type: "text/plain".into() };
-        let mut scrape = complete(page);
+        let mut scrape = CompletePage::from(page).scrape();
         String::from_utf8(render_all(&mut *scrape.page)).expect("UTF-8")
     }
 
@@ -193,5 +305,135 @@ mod tests {
         for (text, before, after) in table {
             assert_eq!(completed(text), format!("{before}{family}{after}"), "{text:?}");
         }
+    }
+
+    /// Records the requests, and responds to none by itself.
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<u32>>);
+
+    impl RenderRequester for Recorder {
+        fn request_page(&self, request: u32) -> bool {
+            self.0.lock().expect("not poisoned").push(request);
+            true
+        }
+    }
+
+    impl Recorder {
+        fn take(&self) -> Vec<u32> {
+            std::mem::take(&mut *self.0.lock().expect("not poisoned"))
+        }
+    }
+
+    struct Fixture {
+        requests: RenderRequests,
+        recorder: Arc<Recorder>,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self { requests: RenderRequests::default(), recorder: Arc::default() }
+        }
+
+        /// Begins to wait, and sends a request if it may be sent.
+        fn wait(&self) -> oneshot::Receiver<Rendered> {
+            let (sender, response) = oneshot::channel();
+            let requester = Arc::clone(&self.recorder) as Arc<dyn RenderRequester>;
+            let mut state = self.requests.state();
+            state.wait(sender, &requester);
+            state.send_next();
+            response
+        }
+
+        /// Responds, and ends the pause at once.
+        fn respond(&self, request: u32, text: &str) {
+            let (text, content_type) = (text.to_owned(), "text/plain".to_owned());
+            self.requests.respond(request, Some(RegisterPage { text, content_type }));
+            let mut state = self.requests.state();
+            state.pause = None;
+            state.send_next();
+        }
+    }
+
+    fn received(mut response: oneshot::Receiver<Rendered>) -> Option<String> {
+        let page = response.try_recv().ok()?.expect("a page");
+        Some(String::from_utf8_lossy(&page.bytes).lines().next().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn scrapes_share_a_rendering_that_begins_after_them() {
+        let fixture = Fixture::new();
+        let first: Vec<_> = (0..64).map(|_| fixture.wait()).collect();
+        assert_eq!(fixture.recorder.take(), [1]);
+        assert!(fixture.requests.begin(1));
+        let second: Vec<_> = (0..64).map(|_| fixture.wait()).collect();
+        assert_eq!(fixture.recorder.take(), [2]);
+        fixture.respond(1, "first 1");
+        assert!(fixture.requests.begin(2));
+        assert!(!fixture.requests.begin(2), "it has begun");
+        fixture.respond(2, "second 1");
+        for (responses, text) in [(first, "first 1"), (second, "second 1")] {
+            assert!(responses.into_iter().all(|page| received(page).as_deref() == Some(text)));
+        }
+        assert!(fixture.recorder.take().is_empty());
+    }
+
+    #[test]
+    fn the_rendering_after_two_that_run_waits_for_the_end_of_one() {
+        let fixture = Fixture::new();
+        let _slow: Vec<_> = (1..=2)
+            .map(|request| {
+                let response = fixture.wait();
+                assert!(fixture.requests.begin(request));
+                response
+            })
+            .collect();
+        let others = [fixture.wait(), fixture.wait()];
+        assert_eq!(fixture.recorder.take(), [1, 2]);
+        fixture.respond(2, "slow 1");
+        assert_eq!(fixture.recorder.take(), [3]);
+        assert!(fixture.requests.begin(3));
+        fixture.respond(3, "other 1");
+        assert!(others.into_iter().all(|page| received(page).as_deref() == Some("other 1")));
+    }
+
+    #[test]
+    fn a_rendering_that_no_scrape_waits_for_does_not_begin() {
+        let fixture = Fixture::new();
+        drop(fixture.wait());
+        assert!(!fixture.requests.begin(1));
+        let response = fixture.wait();
+        assert_eq!(fixture.recorder.take(), [1, 2]);
+        assert!(fixture.requests.begin(2));
+        fixture.respond(2, "a 1");
+        assert_eq!(received(response).as_deref(), Some("a 1"));
+        fixture.respond(2, "late 1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scrape_gets_its_page_after_the_pause_and_none_at_the_time_limit() {
+        let fixture = Fixture::new();
+        let requester = Arc::clone(&fixture.recorder) as Arc<dyn RenderRequester>;
+        let respond = async {
+            loop {
+                for request in fixture.recorder.take() {
+                    assert!(fixture.requests.begin(request));
+                    let page =
+                        RegisterPage { text: format!("a {request}"), content_type: String::new() };
+                    fixture.requests.respond(request, Some(page));
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let scrapes = async {
+            for request in 1..4 {
+                let page = fixture.requests.page(&requester, ABANDONED).await.expect("a page");
+                assert!(page.bytes.starts_with(format!("a {request}\n").as_bytes()));
+            }
+        };
+        tokio::select! {
+            () = respond => {}
+            () = scrapes => {}
+        }
+        assert!(fixture.requests.page(&requester, ABANDONED).await.is_none(), "nothing responds");
     }
 }

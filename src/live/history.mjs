@@ -81,12 +81,11 @@ export class History {
   add (summary, view, t, isComplete = summary.other.groups === 0) {
     const last = this.#last
     const restarted = last !== null && isOtherProcess(last, summary)
-    const fell = last !== null && summary.calls.total < last.calls.total
+    // The total never falls. The sum of one view falls when series expire, or at a reset.
+    const fell = last !== null && view === this.#view && summary.calls.matched < last.calls.matched
     const fromZero = restarted || (fell && summary.series.expired === last.series.expired)
     if (fromZero) this.restarts.push(t)
     if (restarted) this.gap(t)
-    // Series that expire are no longer in the total, so the number of calls since then is unknown.
-    else if (fell) this.#gapOfCalls(t)
     if (fromZero || view !== this.#view) {
       this.rows.clear()
       this.rowsSince = this.#complete = null
@@ -143,11 +142,6 @@ export class History {
       row.rate.clear()
     }
     this.#complete = this.#added = null
-  }
-
-  #gapOfCalls (t) {
-    pushGap(this.points.calls, t)
-    this.#rates.calls.clear()
   }
 }
 

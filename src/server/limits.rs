@@ -96,25 +96,7 @@ impl Default for Limits {
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
 pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
-    scrape_timeout(timeout_seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
-}
-
-/// Parses the scraper's time-out, which must be positive.
-fn scrape_timeout(seconds: Option<&[u8]>) -> Option<Duration> {
-    let seconds = std::str::from_utf8(seconds?).ok()?;
-    decimal_seconds(seconds.trim()).filter(|timeout| !timeout.is_zero())
-}
-
-/// Parses seconds in the notation of Prometheus, such as `10` or `9.5`. `parse::<f64>` would add 18 kB of
-/// tables to the binary.
-fn decimal_seconds(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) {
-        return None;
-    }
-    let nanoseconds = format!("{fraction:0<9.9}").parse().ok()?;
-    Some(Duration::new(whole.parse().ok()?, nanoseconds))
+    timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
 /// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
@@ -122,8 +104,23 @@ fn decimal_seconds(text: &str) -> Option<Duration> {
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
     let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
-    scrape_timeout(timeout_seconds)
+    timeout_seconds
+        .and_then(seconds)
         .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
+}
+
+/// Parses a positive number of seconds in the notation of Prometheus, such as `10` or `9.5`.
+/// `parse::<f64>` would add 18 kB of tables to the binary.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let nanoseconds = format!("{fraction:0<9.9}").parse().ok()?;
+    let seconds = Duration::new(whole.parse().ok()?, nanoseconds);
+    (!seconds.is_zero()).then_some(seconds)
 }
 
 #[cfg(test)]

@@ -37,10 +37,11 @@ use crate::exposition::ScraperId;
 /// browsers and `fetch` do not.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
-/// The time before the deadline at which a page no longer waits for a register.
-const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 /// The pause of a summary after each of its steps, while scrapes are under way.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// The time before the deadline at which a page no longer waits for a register.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Responds with the page.

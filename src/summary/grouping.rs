@@ -46,8 +46,6 @@ pub struct Grouping {
     single_groups: Vec<u32>,
     groups: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The sum over all series.
-    pub total: f64,
     /// The sum over the series that pass the query's filters.
     pub matched: f64,
 }
@@ -103,7 +101,6 @@ impl Grouping {
             single_groups: Vec::new(),
             groups: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            total: 0.0,
             matched: 0.0,
         }
     }
@@ -111,7 +108,6 @@ impl Grouping {
     /// Adds a series to its group.
     #[inline]
     pub fn add(&mut self, series: &Series<'_>) {
-        self.total += series.value;
         let mut key = [0; PARTS];
         for column in &mut self.columns {
             let component = column.read(series);

@@ -49,10 +49,9 @@
 //!   1,000 property sets of an owner, all its labels are among them.
 //! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
 //!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
-//!   that were removed because they were idle. No value of the document contains the counts of expired
-//!   series.
-//! - `calls`: `total`: the sum over all series; `matched`: the sum over those that pass the filters.
-//!   Whole numbers, exact below 2⁵³.
+//!   that were removed because they were idle. Of all values, only `calls.total` contains their counts.
+//! - `calls`: `total`: the number of calls since `startTimeSeconds`, which never falls; `matched`: the
+//!   sum over the series that pass the filters. Whole numbers, exact below 2⁵³.
 //! - `rows`: groups in descending order of `value`. A label that no series of the group has is left
 //!   out. `other`: the groups that `limit` excluded, after `search`.
 //! - `eventLoop`: `answering`: true if the event loop answered in time; `lagSeconds`: the delay of its
@@ -126,7 +125,7 @@ impl Summary {
         while self.step() {}
         let counter = self.pin.counter();
         let names = counter.schema().names();
-        let Grouping { total, matched, .. } = self.grouping;
+        let calls = Calls { total: counter.calls(), matched: self.grouping.matched };
         let (rows, other) = self.grouping.top(self.query.limit, &self.query.search);
         let document = Document {
             schema: SCHEMA,
@@ -136,7 +135,7 @@ impl Summary {
             labels: names,
             used_labels: self.used_labels.names(),
             series: counter.stats().into(),
-            calls: Calls { total, matched },
+            calls,
             by: self.query.by.iter().map(|&label| names[label].as_str()).collect(),
             rows,
             other,

@@ -1,12 +1,17 @@
 //! Tests of the document: its text, and its sums against the sums over the whole page.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    counter::tests::{Thread, counter_with},
+    counter::tests::{Thread, counter_with, expiring_counter},
     labels::read_labels,
 };
 
@@ -30,6 +35,25 @@ fn counted(
 fn json(counter: &Arc<TraceCounter>, query: &str, runtime: &RuntimeStats) -> String {
     let query = Query::parse(query, counter.schema()).expect("a valid query");
     String::from_utf8(Summary::new(Arc::clone(counter), query).into_json(runtime)).expect("UTF-8")
+}
+
+#[test]
+fn the_number_of_all_calls_does_not_fall_when_series_expire() {
+    let counter = Arc::new(expiring_counter(100));
+    let mut thread = Thread::join(&counter);
+    let slot = counter.intern(["A"]).slot;
+    thread.count(&counter, slot);
+    let now = Instant::now();
+    counter.sweep(thread.shard(), now);
+    // Shows the series.
+    let _ = counter.values();
+    counter.sweep(thread.shard(), now + Duration::from_secs(100));
+    assert_eq!(counter.stats().expired, 1);
+    let slot = counter.intern(["B"]).slot;
+    thread.count(&counter, slot);
+    let text = json(&counter, "", &RuntimeStats::default());
+    assert!(text.contains(r#""calls":{"total":2,"matched":1}"#), "{text}");
+    thread.leave(&counter);
 }
 
 /// The rows of a document and what follows up to the event loop.
