@@ -19,21 +19,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
-  // A register is filled, with a first sample, before there is a trace path.
-  /** @type {import('./lib/trace').TracePath | null} */
-  let begun = null
-  const { exporter, sample, unregister } = open(options, sampler, {
-    dropCache: () => begun?.dropCache(),
-    lostCalls: () => begun?.lostCalls() ?? 0
-  })
-  // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
-  exporter.onBound(warnOfBound.bind(null, options.maxSeries))
-  const path = begun = createTrace(exporter, {
-    ...options,
-    propColumns: exporter.propColumns,
-    cellBits: constants.cellBits,
-    cacheLimit: Math.max(65_536, 4 * options.maxSeries)
-  })
+  const { exporter, sample, path, unregister } = open(options, sampler)
 
   // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
   // figures. The first window of event-loop delay goes on.
@@ -104,24 +90,32 @@ function stopExporter (exporter) {
 }
 
 /**
- * Opens an exporter and registers its metrics. If either fails, nothing stays open.
+ * Opens an exporter and its trace path, and registers its metrics. If one of these fails, nothing stays
+ * open.
  *
  * @param {import('./lib/options').Options} options
  * @param {import('./lib/node-metrics').Sampler | null} sampler
- * @param {import('./lib/open-exporter').Path} path the trace path
  */
-function open (options, sampler, path) {
-  const { register, metricName } = options
+function open (options, sampler) {
+  const { register, metricName, maxSeries } = options
   let opened
   try {
-    opened = openExporter(options, sampler, path)
+    opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
+    // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
+    exporter.onBound(warnOfBound.bind(null, maxSeries))
+    const path = createTrace(exporter, {
+      ...options,
+      propColumns: exporter.propColumns,
+      cellBits: constants.cellBits,
+      cacheLimit: Math.max(65_536, 4 * maxSeries)
+    })
     const sweep = () => { if (exporter.sweep()) path.dropCache() }
     const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
     const unregister = register === null
       ? () => {}
       : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })
-    return { exporter, sample, unregister }
+    return { exporter, sample, path, unregister }
   } catch (error) {
     opened?.exporter.abort()
     sampler?.stop()

@@ -49,6 +49,16 @@ test('http interface: every path answers with its content type', LIMIT, async (t
   }
 })
 
+test('http interface: every format has its content type and its header Vary', LIMIT, async (t) => {
+  const ask = serve(t, 1)
+  const formats = readme.table(DOCUMENT, '/metrics').map(([, type]) => plain(type))
+  assert.equal(formats.length, 2)
+  for (const type of formats) {
+    const { headers } = await ask('/metrics', { headers: { accept: `${type}, text/plain; q=0.5` } })
+    assert.deepEqual([headers['content-type'], headers.vary], [type, 'Accept, Accept-Encoding'])
+  }
+})
+
 test('http interface: every status of the table that a request alone can cause has its cause', LIMIT, async (t) => {
   const statuses = readme.table(DOCUMENT, 'Status codes').flatMap(([cell]) => cell.split(', ')).map(Number)
   assert.deepEqual(statuses, [200, 204, 400, 401, 403, 404, 405, 414, 431, 429, 500, 503])

@@ -34,8 +34,8 @@ function createCounter ({ keepsDefinitions = true } = {}) {
     defineProps: (number, values) => { calls.defineProps++; define(number, values) },
     internDefined: (site, object, parent, props) => {
       calls.internDefined++
-      if (!definitions.has(site) || (props !== 0 && !definitions.has(props))) return null
-      const ids = [object, parent].map((id) => (id < 0 ? '' : id) + '\x1f').join('')
+      if (!definitions.has(site) || (props !== null && !definitions.has(props))) return null
+      const ids = [object, parent].map((id) => (id ?? '') + '\x1f').join('')
       return intern(definitions.get(site) + ids + (definitions.get(props) ?? ''))
     },
     clearDefinitions: () => { calls.clearDefinitions++; definitions.clear() },

@@ -34,7 +34,7 @@ function start (options) {
   let traces = 0
 
   // hypertrace does not trace a hypercore that was created before this call.
-  setTraceFunction(payload => {
+  setTraceFunction((/** @type {import('hypertrace-prometheus').TracePayload} */ payload) => {
     traces++
     traceFunction(payload)
   })
@@ -68,7 +68,13 @@ function start (options) {
   return { traceFunction, folder, work, rest, stop, traces: () => traces }
 }
 
-/** Runs one pair after the other until the signal is aborted. */
+/**
+ * Runs one pair after the other until the signal is aborted.
+ *
+ * @param {string} folder
+ * @param {number} i
+ * @param {AbortSignal} signal
+ */
 async function workOn (folder, i, signal) {
   for (let generation = 0; !signal.aborted; generation++) {
     const storage = path.join(folder, `${i}-${generation}`)
@@ -77,7 +83,13 @@ async function workOn (folder, i, signal) {
   }
 }
 
-/** Appends to one hypercore, replicates it to a second one and reads the blocks from the second. */
+/**
+ * Appends to one hypercore, replicates it to a second one and reads the blocks from the second.
+ *
+ * @param {string} storage
+ * @param {number} blocksPerRound
+ * @param {AbortSignal} signal
+ */
 async function workOnPair (storage, blocksPerRound, signal) {
   const writer = new Hypercore(path.join(storage, 'writer'))
   await writer.ready()
@@ -120,7 +132,7 @@ async function main () {
     process.exitCode = 1
     return
   }
-  const { port } = example.traceFunction.address()
+  const port = example.traceFunction.address()?.port
   const url = `http://localhost:${port}/`
 
   console.log(`Live page: ${url}`)
@@ -147,7 +159,7 @@ function readArguments () {
       linger: { type: 'string', default: '0' }
     }
   })
-  for (const name of ['for', 'linger']) {
+  for (const name of /** @type {const} */ (['for', 'linger'])) {
     if (Number(values[name]) >= 0) continue
     const err = new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
     throw Object.assign(err, { code: 'ERR_OUT_OF_RANGE' })
@@ -155,6 +167,7 @@ function readArguments () {
   return { port: Number(values.port), seconds: Number(values.for), linger: Number(values.linger) }
 }
 
+/** @param {number} port */
 function startOrExplain (port) {
   try {
     return start({ port })
@@ -166,7 +179,12 @@ function startOrExplain (port) {
   }
 }
 
-/** Resolves after this number of seconds, or when the signal is aborted. */
+/**
+ * Resolves after this number of seconds, or when the signal is aborted.
+ *
+ * @param {number} seconds
+ * @param {AbortSignal} signal
+ */
 async function passed (seconds, signal) {
   if (signal.aborted) return
   if (seconds === Infinity) return once(signal, 'abort')

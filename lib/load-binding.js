@@ -24,7 +24,8 @@ function loadBinding () {
   const current = host()
   for (const target of targetsOf(current)) {
     const binding = loadCheckoutBuild(target, tried) ?? loadPackage(target, tried)
-    if (binding !== undefined) return binding
+    if (typeof binding?.Exporter === 'function') return binding
+    if (binding !== undefined) tried.push({ name: target, error: new TypeError(`no addon but a ${typeof binding}: a bundler has replaced it`) })
   }
   throw noBinary(`${current.platform}-${current.arch}`, tried)
 }
@@ -143,8 +144,8 @@ function noBinary (target, tried) {
 /** @param {Attempt[]} tried */
 function remedies (tried) {
   const isSupported = tried.some(({ name }) => name.startsWith('hypertrace-prometheus-'))
-  // The sentence of esbuild, in a bundle of ES modules.
-  const isBundled = tried.some(({ error }) => /dynamic require/i.test(String(error?.message)))
+  // `Dynamic require of "…" is not supported` is the error of a bundle of ES modules by esbuild.
+  const isBundled = tried.some(({ error }) => /dynamic require|a bundler/i.test(String(error?.message)))
   return [
     ...isBundled ? ["- Leave the package out of the bundle, as an external of the bundler: external: ['hypertrace-prometheus']."] : [],
     ...isSupported

@@ -2,3 +2,8 @@
 
 declare module '*.node'
 declare module 'hypertrace-prometheus-*'
+
+// Packages without types, which the examples use.
+
+declare module 'hypercore'
+declare module 'hypertrace'

@@ -19,6 +19,7 @@ const FILE = path.join(ROOT, 'THIRD-PARTY-LICENSES.txt')
 const TARGETS = require('../package.json').napi.targets
 
 // Each licence and a pattern in its text. If a crate offers a choice, the first licence of this list is used.
+/** @type {Record<string, RegExp>} */
 const LICENCES = {
   MIT: /Permission is hereby granted, free of charge, to any person obtaining a copy of this software/i,
   ISC: /Permission to use, copy, modify, and(\/or)? distribute this software/i,
@@ -36,6 +37,7 @@ const TERMS = /Permission (is hereby granted|to use, copy)|Redistributions? (and
 const TEXTS = path.join(__dirname, 'notices')
 
 // Crates without a licence text in their package: the text in their repository.
+/** @type {Record<string, string>} */
 const TEXTS_OF_REPOSITORIES = { 'https://github.com/napi-rs/napi-rs': 'napi-rs.txt' }
 
 // cargo does not list the standard library; share/doc/rust/COPYRIGHT-library.html of the toolchain does. The
@@ -94,6 +96,7 @@ function linked () {
   const targets = TARGETS.flatMap((target) => ['--target', target])
   const tree = cargo('tree', '--locked', ...targets, '--edges=normal', '--prefix=none', '--format={p}')
   const names = new Set(tree.split('\n').map((line) => line.split(' ').slice(0, 2).join(' ')))
+  /** @type {{ packages: { name: string, version: string, source: string | null, license?: string, repository?: string, manifest_path: string }[] }} */
   const { packages } = JSON.parse(cargo('metadata', '--locked', '--format-version=1'))
   return packages
     .filter(({ name, version, source }) => source !== null && names.has(`${name} v${version}`))
@@ -204,12 +207,14 @@ function add (groups, title, text) {
  */
 function choose (expression, texts) {
   const order = Object.keys(LICENCES)
+  /** @param {string[]} licences */
   const rank = (licences) => Math.max(...licences.map((name) => order.includes(name) ? order.indexOf(name) : order.length))
   const choices = alternatives(expression)
   const licences = choices.sort((a, b) => rank(a) - rank(b))
     .find((names) => names.every((name) => texts.some((text) => text.licences.includes(name))))
   if (licences === undefined) return undefined
   // Without a choice all texts stay: code that the crate has copied may have other terms.
+  /** @param {Text} text */
   const belongs = (text) => choices.length === 1 || /(^|\/)notice/i.test(text.name) || text.licences.some((name) => licences.includes(name))
   return { licences, texts: texts.filter(belongs) }
 }
@@ -222,6 +227,7 @@ function choose (expression, texts) {
  */
 function alternatives (expression) {
   const tokens = expression.replaceAll('/', ' OR ').match(/[()]|[^\s()]+( WITH [^\s()]+)?/g) ?? []
+  /** @returns {string[][]} */
   const any = () => {
     const found = all()
     while (tokens[0] === 'OR') {
@@ -230,6 +236,7 @@ function alternatives (expression) {
     }
     return found
   }
+  /** @returns {string[][]} */
   const all = () => {
     let found = one()
     while (tokens[0] === 'AND') {
@@ -239,6 +246,7 @@ function alternatives (expression) {
     }
     return found
   }
+  /** @returns {string[][]} */
   const one = () => {
     const token = tokens.shift()
     if (token !== '(') return [[token ?? 'none']]

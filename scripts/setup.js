@@ -45,13 +45,21 @@ function isBuildStale () {
   return modified(binary) < Math.max(...RUST_SOURCES.map(newest))
 }
 
-/** Modification time in milliseconds; 0 if the file does not exist. */
+/**
+ * Modification time in milliseconds; 0 if the file does not exist.
+ *
+ * @param {string} name
+ */
 function modified (name) {
   const stats = fs.statSync(path.join(ROOT, name), { throwIfNoEntry: false })
   return stats === undefined ? 0 : stats.mtimeMs
 }
 
-/** Newest modification time of a file or of a folder and its content. Removing a file modifies its folder. */
+/**
+ * Newest modification time of a file or of a folder and its content. Removing a file modifies its folder.
+ *
+ * @param {string} name
+ */
 function newest (name) {
   const full = path.join(ROOT, name)
   if (!fs.existsSync(full)) return 0
@@ -68,16 +76,23 @@ function requireCargo () {
   ].join('\n'))
 }
 
-/** Runs npm, and passes signals on to it so that Ctrl-C ends it too. */
+/**
+ * Runs npm, and passes signals on to it so that Ctrl-C ends it too.
+ *
+ * @param {string} title
+ * @param {string[]} args
+ */
 async function npm (title, ...args) {
   console.error(`${title} …`)
   // npm sets this variable for the scripts that it runs.
   const script = process.env.npm_execpath
   const [command, ...first] = script ? [process.execPath, script] : ['npm']
   const child = spawn(command, [...first, ...args], { cwd: ROOT, stdio: ['inherit', 2, 2] })
+  /** @param {NodeJS.Signals} signal */
   const forward = signal => { child.kill(signal) }
   process.on('SIGINT', forward).on('SIGTERM', forward)
   try {
+    /** @type {{ code: number | null, signal: NodeJS.Signals | null }} */
     const { code, signal } = await new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -89,7 +104,11 @@ async function npm (title, ...args) {
   }
 }
 
-/** Sets up, then runs `next`. Prints the message of a SetupError and sets the exit code. */
+/**
+ * Sets up, then runs `next`. Prints the message of a SetupError and sets the exit code.
+ *
+ * @param {() => unknown} next
+ */
 async function setUpThen (next) {
   try {
     await setUp()

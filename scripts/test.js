@@ -59,7 +59,7 @@ async function main () {
     const outcome = problem !== undefined ? 'FAILED' : skipped !== undefined ? 'skipped' : 'ok'
     lines.push(`${outcome.padEnd(9)} ${name.padEnd(9)} ${seconds.padStart(6)} s${reason === undefined ? '' : '  ' + reason}`)
     if (problem !== undefined) process.exitCode = 1
-    for (const key of Object.keys(sum)) sum[key] += totals?.[key] ?? 0
+    for (const key of /** @type {(keyof typeof sum)[]} */ (Object.keys(sum))) sum[key] += totals?.[key] ?? 0
   }
   console.log(`\n${lines.join('\n')}\n`)
   const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''
@@ -177,6 +177,7 @@ function run (command, args, { keepOutput = false, env = {} } = {}) {
       cwd: ROOT, stdio: ['ignore', keepOutput ? 'pipe' : 'inherit', 'inherit'], env: { ...process.env, ...env }
     })
     let output = ''
+    /** @type {string | undefined} */
     let problem
     const limit = setTimeout(() => {
       problem = `not finished after ${STEP_LIMIT_MS / 60_000} minutes`

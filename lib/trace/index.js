@@ -223,8 +223,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
       counter.defineSite(site.number, site.values)
       definedSites.add(site.number)
     }
-    const props = rest < 0 ? -1 - rest : 0
-    const slot = counter.internDefined(site.number, hasObjectId ? objectId : -1, parentId || -1, props)
+    const props = rest < 0 ? -1 - rest : null
+    const slot = counter.internDefined(site.number, hasObjectId ? objectId : null, parentId || null, props)
     if (slot !== null) return addToCache(site.number, objectId, rest, slot)
     canDefine = false // The thread has left the page that it counted for.
     return -1

@@ -100,6 +100,10 @@ class KeyTable {
     this.size++
   }
 
+  /**
+   * @param {number} hash
+   * @param {number} at
+   */
   _put (hash, at) {
     let bucket = hash & this._mask
     while (this._buckets[bucket] !== 0) bucket = (bucket + 1) & this._mask
@@ -113,6 +117,7 @@ class KeyTable {
     for (let at = 0; at < this._end; at += 3 + this._records[at + 2]) this._put(this._records[at], at)
   }
 
+  /** @param {number} least */
   _growRecords (least) {
     const records = new Int32Array(Math.max(least, this._records.length * 2))
     records.set(this._records.subarray(0, this._end))

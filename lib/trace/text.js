@@ -28,12 +28,22 @@ function text (value, max) {
   }
 }
 
-/** Replaces lone surrogates by U+FFFD, as the conversion to UTF-8 does. */
+/**
+ * Replaces lone surrogates by U+FFFD, as the conversion to UTF-8 does.
+ *
+ * @param {string} string
+ */
 function wellFormed (string) {
-  return string.isWellFormed() ? string : string.toWellFormed()
+  const unicode = /** @type {string & { isWellFormed: () => boolean, toWellFormed: () => string }} */ (string)
+  return unicode.isWellFormed() ? string : unicode.toWellFormed()
 }
 
-/** Falls back to `[object Kind]` if `toString` throws or is missing. */
+/**
+ * Falls back to `[object Kind]` if `toString` throws or is missing.
+ *
+ * @param {unknown} value
+ * @param {number} max
+ */
 function tagText (value, max) {
   try {
     return cut(Object.prototype.toString.call(value), max)
@@ -42,7 +52,12 @@ function tagText (value, max) {
   }
 }
 
-/** Converts only as many elements as fit into `max`. */
+/**
+ * Converts only as many elements as fit into `max`.
+ *
+ * @param {unknown} value
+ * @param {number} max
+ */
 function objectText (value, max) {
   if (isBuffer(value)) return bufferText(value, max)
   if (Array.isArray(value) && value.length > max) return String(value.slice(0, max + 2))
@@ -50,7 +65,12 @@ function objectText (value, max) {
   return String(value)
 }
 
-/** Recognises Buffers of Node.js and of similar runtimes (that of Bare is no global). */
+/**
+ * Recognises Buffers of Node.js and of similar runtimes (that of Bare is no global).
+ *
+ * @param {unknown} value
+ * @returns {value is Buffer}
+ */
 function isBuffer (value) {
   if (!(value instanceof Uint8Array)) return false
   const { constructor } = value
@@ -60,6 +80,9 @@ function isBuffer (value) {
 /**
  * Converts a Buffer with text to that text, and any other (a key, a hash) to hex: read as text, many
  * keys would be the same replacement characters, and so one series.
+ *
+ * @param {Buffer} buffer
+ * @param {number} max
  */
 function bufferText (buffer, max) {
   const head = buffer.length > max * 4 ? buffer.subarray(0, characterEnd(buffer, max * 4)) : buffer
@@ -67,19 +90,33 @@ function bufferText (buffer, max) {
   return isFaithful(string, head) ? string : head.subarray(0, max).toString('hex')
 }
 
-/** Returns the last position up to `end` at which a UTF-8 character ends. */
+/**
+ * Returns the last position up to `end` at which a UTF-8 character ends.
+ *
+ * @param {Buffer} buffer
+ * @param {number} end
+ */
 function characterEnd (buffer, end) {
   let at = end
   while (at > end - 4 && (buffer[at] & 0xc0) === 0x80) at--
   return at
 }
 
-/** Returns whether decoding replaced nothing: the bytes contain each U+FFFD of the string. */
+/**
+ * Returns whether decoding replaced nothing: the bytes contain each U+FFFD of the string.
+ *
+ * @param {string} string
+ * @param {Buffer} bytes
+ */
 function isFaithful (string, bytes) {
   if (!string.includes('\ufffd')) return true
   return string.split('\ufffd').length === bytes.toString('latin1').split('\xef\xbf\xbd').length
 }
 
+/**
+ * @param {string} string
+ * @param {number} max
+ */
 function cut (string, max) {
   if (string.length <= max) return string
   const last = string.charCodeAt(max - 2)

@@ -58,6 +58,12 @@ class TripleTable {
     this.size++
   }
 
+  /**
+   * @param {number} a
+   * @param {number} b
+   * @param {number} c
+   * @param {number} field
+   */
   _put (a, b, c, field) {
     const entries = this._entries
     const mask = this._mask
@@ -81,6 +87,11 @@ class TripleTable {
   }
 }
 
+/**
+ * @param {number} a
+ * @param {number} b
+ * @param {number} c
+ */
 function hash (a, b, c) {
   let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35)
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d)

@@ -33,24 +33,19 @@ impl Exporter {
         self.slot_of(env, interned)
     }
 
-    /// As `intern`, for what this thread has defined: a call site, the ids of object and parent (below 0
-    /// if they are no labels), and a property set (0 for none). Returns `null` if something is not
+    /// As `intern`, for what this thread has defined: a call site, the ids of object and parent (`null` if
+    /// they are no labels), and a property set (`null` for none). Returns `null` if something is not
     /// defined.
     #[napi(catch_unwind)]
     pub fn intern_defined(
         &mut self,
         env: &Env,
         site: u32,
-        object: i32,
-        parent: i32,
-        props: u32,
+        object: Option<u32>,
+        parent: Option<u32>,
+        props: Option<u32>,
     ) -> Option<u32> {
-        let label_set = DefinedLabelSet {
-            site,
-            object: object.try_into().ok(),
-            parent: parent.try_into().ok(),
-            props: (props != 0).then_some(props),
-        };
+        let label_set = DefinedLabelSet { site, object, parent, props };
         let Inner { gatherer, thread, .. } = &*self.inner;
         let interned = gatherer.counter().intern_defined(thread.shard, &label_set)?;
         Some(self.slot_of(env, interned))

@@ -242,6 +242,7 @@ fn own() -> impl Iterator<Item = &'static Descriptor> {
         &COLLAPSED,
         &OVERFLOWED,
         &EXPIRED,
+        &LOST,
         &BUILD_INFO,
         &SAMPLE_AGE,
         &INCOMPLETE,

@@ -1,4 +1,4 @@
-//! The counter's laws over random sequences.
+//! Laws of the counter over random sequences.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Thread, counter_with, expiring_counter, shown};
 use crate::counter::{DefinedLabelSet, Interned, ShardId, TraceCounter};
 
-/// The samples of a page, by their labels as they stand there.
+/// Returns the samples of a page by their labels.
 fn samples(page: &str) -> HashMap<String, f64> {
     let lines = page.lines().filter(|line| !line.starts_with('#'));
     let samples: Vec<(String, f64)> = lines
@@ -20,11 +20,11 @@ fn samples(page: &str) -> HashMap<String, f64> {
         .map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number")))
         .collect();
     let distinct: HashMap<String, f64> = samples.iter().cloned().collect();
-    assert_eq!(distinct.len(), samples.len(), "a series stands twice on {page}");
+    assert_eq!(distinct.len(), samples.len(), "a series is twice on {page}");
     distinct
 }
 
-/// What may happen to a counter, for the laws below.
+/// An event of a counter.
 #[derive(Clone, Debug)]
 enum Step {
     Count { thread: usize, class: u8, id: u8, prop: u8 },
@@ -50,8 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// A label set: its class, object id and property.
 type LabelSet = (u8, u8, u8);
 
-/// A thread as `lib/trace.js` is one: it counts known label sets from its cache, and drops that when
-/// a sweep says so. New ones it asks for by values, or by numbers that it has told.
+/// A thread like `lib/trace`: it counts cached label sets, and drops its cache when a sweep says so. It
+/// interns new label sets as text, or by definitions.
 struct CachingThread {
     thread: Thread,
     defines: bool,
@@ -63,12 +63,12 @@ impl CachingThread {
         Self { thread: Thread::join(counter), defines, cache: HashMap::new() }
     }
 
-    /// Three threads, two of which tell.
+    /// Returns three threads, two of which use definitions.
     fn three(counter: &TraceCounter) -> Vec<Self> {
         [true, false, true].map(|defines| Self::join(counter, defines)).into()
     }
 
-    /// Another in its place.
+    /// Replaces the thread by a new one.
     fn leave(&mut self, counter: &TraceCounter) {
         let joined = Self::join(counter, self.defines);
         std::mem::replace(self, joined).thread.leave(counter);
@@ -166,10 +166,10 @@ proptest! {
         }
     }
 
-    /// What left the page was last shown with its final value, and what comes back starts at 0: so
-    /// the increases that somebody saw who looked after each sweep are all the calls made.
+    /// A series that expired was last shown with its final value, and starts again at 0: so the increases
+    /// on pages that are read after each sweep are all the calls.
     #[test]
-    fn with_expiry_all_that_pages_showed_is_all_that_was_counted(
+    fn with_expiry_the_increases_on_pages_are_all_the_calls(
         steps in prop::collection::vec(step(), 0..300),
         max_series in 5..120u32,
     ) {
