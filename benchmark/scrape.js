@@ -4,8 +4,20 @@ const net = require('node:net')
 
 const READ = Buffer.allocUnsafeSlow(1024 * 1024)
 
-/** Resolves to the size of the response. Reads with the least work that Node.js allows, so that the time is the server's. */
-function scrape (port, gzip = false) {
+/** As Prometheus 3 sends it with `created-timestamp-zero-ingestion`. */
+const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
+
+/** @typedef {{ gzip?: boolean, protobuf?: boolean }} Format */
+
+/**
+ * Resolves to the size of the response to a scrape of a Prometheus. Reads with the least work that Node.js allows, so that the time
+ * is the server's.
+ *
+ * @param {number} port
+ * @param {Format} [format]
+ * @returns {Promise<number>}
+ */
+function scrape (port, { gzip = false, protobuf = false } = {}) {
   return new Promise((resolve, reject) => {
     let size = 0
     let status = ''
@@ -17,8 +29,15 @@ function scrape (port, gzip = false) {
     const socket = net.connect({ port, host: 'localhost', onread: { buffer: READ, callback } })
     socket.on('error', reject)
     socket.on('close', () => status === 'HTTP/1.1 200' ? resolve(size) : reject(new Error(`answered with "${status}"`)))
-    const encoding = gzip ? 'Accept-Encoding: gzip\r\n' : ''
-    socket.write(`GET /metrics HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n${encoding}\r\n`)
+    const headers = [
+      `Host: localhost:${port}`,
+      'Connection: close',
+      'User-Agent: Prometheus/3',
+      'X-Prometheus-Scrape-Timeout-Seconds: 10',
+      ...gzip ? ['Accept-Encoding: gzip'] : [],
+      ...protobuf ? [`Accept: ${PROTOBUF}`] : []
+    ]
+    socket.write(`GET /metrics HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
   })
 }
 

@@ -2,7 +2,8 @@
 
 /*
  * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first one.
- * Another process scrapes, first without compression and then with gzip. Memory that the first scrapes leave counts in both values.
+ * Another process scrapes, in each format, first without compression and then with gzip. Memory that the first scrapes leave counts in
+ * all values.
  *
  * Only Linux can reset the peak, so the row exists only there.
  */
@@ -15,23 +16,33 @@ const { Application, SITES, batches } = require('../workload')
 /** The number of scrapes of each kind: the second uses the caches that the first has filled. */
 const SCRAPES = 2
 
+const FORMATS = [
+  { name: '' },
+  { name: ' in gzip', gzip: true },
+  { name: ' in protobuf', protobuf: true },
+  { name: ' in protobuf and gzip', protobuf: true, gzip: true }
+]
+
+/** 1.0.0 has one format. */
+const formatsOf = (implementation) => implementation === 'ours' ? FORMATS : FORMATS.filter(({ protobuf }) => !protobuf)
+
 const cases = ({ quick }) => {
   if (process.platform !== 'linux') return []
   const series = quick ? 100_000 : 1_000_000
   const size = `${(series / 1000).toLocaleString('en-GB')}k series`
-  const lines = ['memory during a scrape', 'memory during a scrape in gzip'].map((name) => ({ name: `${name}, ${size}`, headline: true }))
+  const lines = FORMATS.map(({ name }) => ({ name: `memory during a scrape${name}, ${size}`, headline: true }))
   return [{ series, lines, only: ['ours', '1.0.0'] }]
 }
 
 /** In the child: serves an application with this many series and sends the peak for each kind of scrape. */
-async function measure ({ series, lines, port }, create, { send, receive }) {
+async function measure ({ series, port }, create, { send, receive }) {
   const implementation = create({ port: create.anyPort ? 0 : port, maxSeries: series + 1 })
   const application = new Application()
   application.grow(series / SITES)
   for (const numbers of batches(series, 1000)) application.record(numbers).forEach((payload) => implementation.trace(payload))
 
   const before = await settled()
-  for (let line = 0; line < lines.length; line++) {
+  for (let left = formatsOf(create.name).length; left > 0; left--) {
     fs.writeFileSync('/proc/self/clear_refs', '5')
     send({ port: implementation.port() })
     await receive()
@@ -56,11 +67,11 @@ function statusOf (name) {
 }
 
 /** In the parent: scrapes. */
-async function observe ({ series, lines }, { send, receive }) {
+async function observe ({ implementation }, { send, receive }) {
   const values = []
-  for (const [index] of lines.entries()) {
+  for (const format of formatsOf(implementation)) {
     const { port } = await receive()
-    for (let i = 0; i < SCRAPES; i++) await scrape(port, index === 1)
+    for (let i = 0; i < SCRAPES; i++) await scrape(port, format)
     send('scraped')
     values.push(await receive())
   }

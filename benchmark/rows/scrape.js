@@ -74,13 +74,13 @@ async function observe ({ series, lines, implementation }, { send, receive }) {
 
   const medians = []
   for (const work of implementation === 'limit' ? WORK.slice(0, 1) : WORK.slice(0, lines.length)) {
-    if (work?.gzip) await scrape(port, work.gzip)
+    if (work?.gzip) await scrape(port, { gzip: true })
     const values = []
     while (!isEnough(values)) {
       send(work)
       await receive()
       const start = performance.now()
-      await scrape(port, work?.gzip)
+      await scrape(port, { gzip: work?.gzip })
       const time = performance.now() - start
       if (work === null) send('enough')
       values.push(work === null ? await receive() : time)
@@ -103,4 +103,4 @@ async function firstScrape (port) {
   }
 }
 
-module.exports = { cases, measure, observe, unit: 'ms' }
+module.exports = { cases, measure, observe, firstScrape, unit: 'ms' }

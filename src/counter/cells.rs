@@ -47,9 +47,17 @@ impl RangeVersion {
         Self::NONE
     }
 
-    /// Adds a value.
-    pub fn add(&mut self, value: f64) {
-        self.sum += value;
+    /// Adds values. Whole numbers have the same sum in any order, so several sums grow at a time.
+    pub fn add(&mut self, values: &[f64]) {
+        let mut sums = [0.0; 8];
+        let chunks = values.chunks_exact(sums.len());
+        self.sum += chunks.remainder().iter().sum::<f64>();
+        for chunk in chunks {
+            for (sum, value) in sums.iter_mut().zip(chunk) {
+                *sum += value;
+            }
+        }
+        self.sum += sums.iter().sum::<f64>();
     }
 }
 

@@ -49,6 +49,7 @@ pub use self::{
     cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
     definitions::DefinedLabelSet,
     label_set::part_of,
+    protobuf::EncodedLabels,
     reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
     scrapers::{PageRecord, ScraperId},
     series::{PARTS, SITE, Stored},

@@ -1,11 +1,55 @@
-//! The end of a series' `Metric` message in the protobuf format: the `Counter` message. Pure.
+//! Parts of a series' `Metric` message in the protobuf format: the labels of fragments, and the
+//! `Counter` message at its end. Pure.
 //!
-//! Its length is always the same, so that the length of a whole family is known before its values
+//! The length of the `Counter` message is always the same, so that the length of a whole family is known before its values
 //! are read: numbers that vary in length are padded, which every decoder accepts.
 //!
 //! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
-use super::start::Start;
+use super::{
+    fragments::Fragments,
+    series::{OBJECT_ID, PARENT_ID},
+    start::Start,
+};
+use crate::labels::protobuf::{self, NumberLabel};
+
+/// The number of fragments in [`EncodedLabels`].
+const FRAGMENTS: usize = 256;
+
+/// Labels that a page used last, encoded: many series share them.
+#[derive(Debug)]
+pub struct EncodedLabels {
+    /// By fragment number modulo the length: the number and the labels.
+    fragments: Box<[(u32, Vec<u8>); FRAGMENTS]>,
+    /// The object's id, where it is a number.
+    pub object: NumberLabel<9>,
+    /// The parent's id, where it is a number.
+    pub parent: NumberLabel<16>,
+}
+
+impl EncodedLabels {
+    /// Creates a cache for one page, during which no fragment is freed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            fragments: Box::new([const { (u32::MAX, Vec::new()) }; FRAGMENTS]),
+            object: NumberLabel::new(*OBJECT_ID),
+            parent: NumberLabel::new(*PARENT_ID),
+        }
+    }
+
+    /// Appends the labels of a fragment.
+    #[inline]
+    pub fn write_fragment(&mut self, out: &mut Vec<u8>, number: u32, fragments: &Fragments) {
+        let (entry, labels) = &mut self.fragments[number as usize % FRAGMENTS];
+        if *entry != number {
+            *entry = number;
+            labels.clear();
+            protobuf::write_labels(labels, fragments.text(number));
+        }
+        out.extend_from_slice(labels);
+    }
+}
 
 /// The bytes that [`write_counter`] appends.
 pub const COUNTER_LENGTH: usize = 2 + MESSAGE_LENGTH as usize;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     TraceCounter,
     cells::{RANGE, RangeValues, RangeVersion},
-    protobuf,
+    protobuf::{self, EncodedLabels},
     scrapers::{PageRecord, ScraperId},
     series::{SeriesTable, Stored},
     start::Start,
@@ -45,16 +45,10 @@ impl Series<'_> {
         self.table.start(self.slot).unwrap_or_default().max(self.last_reset)
     }
 
-    /// Returns the length of the series' `Metric` message in the protobuf format.
-    #[must_use]
-    pub fn message_length(&self) -> usize {
-        self.table.message_length(self.slot)
-    }
-
-    /// Appends the series' `Metric` message in the protobuf format. `site` appends the labels of the
-    /// call site, which are the fragment of this number and text: many series share one.
-    pub fn write_message(&self, out: &mut Vec<u8>, site: impl FnOnce(u32, &[u8], &mut Vec<u8>)) {
-        self.table.write_protobuf_labels(self.slot, out, site);
+    /// Appends the series' `Metric` message in the protobuf format.
+    #[inline]
+    pub fn write_message(&self, out: &mut Vec<u8>, encoded: &mut EncodedLabels) {
+        self.table.write_protobuf_labels(self.slot, out, encoded);
         out.extend_from_slice(&self.counter.constant_protobuf);
         protobuf::write_counter(out, self.value, self.start());
     }
@@ -290,9 +284,7 @@ impl PageReader {
     pub fn is_unchanged(&self, range: u32, version: RangeVersion) -> bool {
         let shards = &self.counter().state().shards;
         let mut now = shards.empty_version(range);
-        for &value in &shards.range(range) {
-            now.add(value);
-        }
+        now.add(&shards.range(range));
         now == version
     }
 
@@ -350,7 +342,9 @@ impl PageReader {
         let is_exact = self.is_exact_in(&state, range);
         let next = match series {
             // An exact range is read without a look at its starts.
-            None if is_exact => walk.run(|_, value| (value != 0.0).then_some(value), visit),
+            None | Some(RangeSeries::All) if is_exact => {
+                walk.run(|_, value| (value != 0.0).then_some(value), visit)
+            }
             None => walk.run(
                 |slot, value| table.start(slot).and_then(|start| view.value(start, value)),
                 visit,
@@ -364,11 +358,9 @@ impl PageReader {
                 visit,
             ),
         };
-        let visited = slots.start..next.unwrap_or(slots.end);
+        let visited = slots.start % RANGE..next.unwrap_or(slots.end) - range * RANGE;
         let mut version = shards.empty_version(range);
-        for slot in visited {
-            version.add(values[(slot % RANGE) as usize]);
-        }
+        version.add(&values[visited.start as usize..visited.end as usize]);
         let next = next.filter(|&next| next < slots.end).or((end < table.slots()).then_some(end));
         RangeVisit { next, version, is_exact }
     }

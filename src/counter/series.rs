@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{cells::RANGE, fragments::Fragments, start::Start};
+use super::{cells::RANGE, fragments::Fragments, protobuf::EncodedLabels, start::Start};
 use crate::labels::protobuf;
 
 /// The number of parts of a series.
@@ -24,8 +24,8 @@ pub const OBJECT: usize = 1;
 pub const PARENT: usize = 2;
 
 /// The labels of the parts that can be numbers, as the text format writes them.
-const OBJECT_ID: &str = "object_id";
-const PARENT_ID: &str = "parent_object_id";
+pub const OBJECT_ID: &[u8; 9] = b"object_id";
+pub const PARENT_ID: &[u8; 16] = b"parent_object_id";
 
 /// One part of a label set that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,14 +282,13 @@ impl SeriesTable {
     }
 
     /// Returns the length of a series' `Metric` message in the protobuf format.
-    #[must_use]
-    pub fn message_length(&self, slot: u32) -> usize {
+    fn message_length(&self, slot: u32) -> usize {
         let [site, object, parent, properties @ ..] = self.keys[slot as usize].0;
         let text = |stored: u32| match stored {
             ABSENT => 0,
             fragment => self.fragments.protobuf_length(fragment ^ FRAGMENT) as usize,
         };
-        let id = |stored: u32, name: &str| match stored {
+        let id = |stored: u32, name: &[u8]| match stored {
             fragment if fragment >= FRAGMENT => text(fragment),
             number => protobuf::label_length(name.len(), digits(number)),
         };
@@ -304,39 +303,29 @@ impl SeriesTable {
         1 + protobuf::varint_length(message) as u64 + message
     }
 
-    /// Appends a series' labels in the protobuf format. `site` appends those of a call site's fragment
-    /// instead of this table, as many series share one.
-    pub fn write_protobuf_labels(
-        &self,
-        slot: u32,
-        out: &mut Vec<u8>,
-        site: impl FnOnce(u32, &[u8], &mut Vec<u8>),
-    ) {
-        let [first, object, parent, properties @ ..] = self.keys[slot as usize].0;
-        if first != ABSENT {
-            site(first ^ FRAGMENT, self.fragments.text(first ^ FRAGMENT), out);
+    /// Appends a series' labels in the protobuf format.
+    #[inline]
+    pub fn write_protobuf_labels(&self, slot: u32, out: &mut Vec<u8>, encoded: &mut EncodedLabels) {
+        let [site, object, parent, properties @ ..] = self.keys[slot as usize].0;
+        let write = |stored: u32, out: &mut Vec<u8>, encoded: &mut EncodedLabels| {
+            if stored != ABSENT {
+                encoded.write_fragment(out, stored ^ FRAGMENT, &self.fragments);
+            }
+        };
+        write(site, out, encoded);
+        if object < FRAGMENT {
+            encoded.object.write(out, object);
+        } else {
+            write(object, out, encoded);
         }
-        self.write_protobuf_id(object, OBJECT_ID, out);
-        self.write_protobuf_id(parent, PARENT_ID, out);
+        if parent < FRAGMENT {
+            encoded.parent.write(out, parent);
+        } else {
+            write(parent, out, encoded);
+        }
         for stored in properties {
-            self.write_protobuf_text(stored, out);
+            write(stored, out, encoded);
         }
-    }
-
-    #[inline]
-    fn write_protobuf_text(&self, stored: u32, out: &mut Vec<u8>) {
-        if stored != ABSENT {
-            protobuf::write_labels(out, self.fragments.text(stored ^ FRAGMENT));
-        }
-    }
-
-    #[inline]
-    fn write_protobuf_id(&self, stored: u32, name: &str, out: &mut Vec<u8>) {
-        if stored >= FRAGMENT {
-            return self.write_protobuf_text(stored, out);
-        }
-        let mut buffer = itoa::Buffer::new();
-        protobuf::write_label(out, name.as_bytes(), buffer.format(stored).as_bytes());
     }
 }
 

@@ -9,8 +9,8 @@ use prometheus::proto;
 use prost::Message as _;
 
 use crate::{
-    counter::Series,
-    labels::protobuf::{varint_length, write_labels, write_varint},
+    counter::{EncodedLabels, Series},
+    labels::protobuf::{reserve_length, varint_length, write_length, write_varint},
 };
 
 /// `MetricFamily.name`, `help`, `type` and `metric`.
@@ -34,44 +34,22 @@ pub fn write_counter_header(out: &mut Vec<u8>, name: &str, help: &str, series_le
     out.append(&mut header);
 }
 
-/// The number of call sites whose encoded labels a page remembers.
-const SITES: usize = 256;
-
-/// Writes the series of one page. Keeps the encoded labels of call sites, which many series share.
-pub struct SeriesWriter {
-    /// By fragment number modulo the length: the number and the labels.
-    sites: Vec<Option<(u32, Box<[u8]>)>>,
-}
+/// Writes the series of one page.
+pub struct SeriesWriter(EncodedLabels);
 
 impl SeriesWriter {
     /// Creates a writer for one page, during which no label text of a series is freed.
     pub fn new() -> Self {
-        Self { sites: Vec::new() }
+        Self(EncodedLabels::new())
     }
 
     /// Appends the field of a series.
+    #[inline]
     pub fn write(&mut self, out: &mut Vec<u8>, series: &Series<'_>) {
         out.push(METRIC);
-        write_varint(out, series.message_length() as u64);
-        series.write_message(out, |number, text, out| {
-            out.extend_from_slice(self.site(number, text));
-        });
-    }
-
-    fn site(&mut self, number: u32, text: &[u8]) -> &[u8] {
-        if self.sites.is_empty() {
-            self.sites.resize_with(SITES, || None);
-        }
-        let entry = &mut self.sites[number as usize % SITES];
-        if entry.as_ref().is_none_or(|(other, _)| *other != number) {
-            *entry = None;
-        }
-        let (_, labels) = entry.get_or_insert_with(|| {
-            let mut labels = Vec::new();
-            write_labels(&mut labels, text);
-            (number, labels.into())
-        });
-        labels
+        let start = reserve_length(out);
+        series.write_message(out, &mut self.0);
+        write_length(out, start);
     }
 }
 

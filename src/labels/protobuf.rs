@@ -55,6 +55,111 @@ pub fn write_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(value);
 }
 
+/// The longest label of a number: name, ten digits, and 6 bytes of tags and lengths.
+const NUMBER_LABEL: usize = 32;
+
+/// A label whose values are numbers, with the last one encoded: series that follow one another often
+/// have the same object or parent.
+///
+/// All copies have a length that the compiler knows, so that they take no call.
+#[derive(Debug)]
+pub struct NumberLabel<const N: usize> {
+    name: [u8; N],
+    number: u32,
+    encoded: [u8; NUMBER_LABEL],
+    length: usize,
+}
+
+impl<const N: usize> NumberLabel<N> {
+    /// Creates a label. The name is not longer than 16 bytes.
+    #[must_use]
+    pub fn new(name: [u8; N]) -> Self {
+        const { assert!(N + 6 + 10 <= NUMBER_LABEL) };
+        let mut label = Self { name, number: 0, encoded: [0; NUMBER_LABEL], length: 0 };
+        label.encode(0);
+        label
+    }
+
+    /// Appends the label with a number.
+    #[inline]
+    pub fn write(&mut self, out: &mut Vec<u8>, number: u32) {
+        if number != self.number {
+            self.encode(number);
+        }
+        let end = out.len() + self.length;
+        out.extend_from_slice(&self.encoded);
+        out.truncate(end);
+    }
+
+    #[inline]
+    fn encode(&mut self, number: u32) {
+        self.number = number;
+        if number >= DIGITS_8 {
+            let mut label = Vec::with_capacity(NUMBER_LABEL);
+            write_label(&mut label, &self.name, itoa::Buffer::new().format(number).as_bytes());
+            self.length = label.len();
+            self.encoded[..label.len()].copy_from_slice(&label);
+            return;
+        }
+        let (digits, count) = digits(number);
+        let label = &mut self.encoded;
+        label[..4].copy_from_slice(&[FIELD_1, short(N + 4 + count), FIELD_1, short(N)]);
+        label[4..4 + N].copy_from_slice(&self.name);
+        label[4 + N..6 + N].copy_from_slice(&[FIELD_2, short(count)]);
+        label[6 + N..14 + N].copy_from_slice(&digits);
+        self.length = 6 + N + count;
+    }
+}
+
+/// The end of the numbers whose digits [`digits`] returns.
+const DIGITS_8: u32 = 100_000_000;
+
+/// A length below 128 as a varint.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "short")]
+const fn short(length: usize) -> u8 {
+    length as u8
+}
+
+/// Returns the decimal digits of a number below 10⁸, and their count. The rest of the array has no
+/// meaning.
+///
+/// The number is divided into two, four and eight parts, which lie side by side in one integer.
+#[inline]
+fn digits(number: u32) -> ([u8; 8], usize) {
+    let number = u64::from(number);
+    let fours = number / 10_000 | (number % 10_000) << 32;
+    let hundreds = (fours * 10_486 >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = (twos * 103 >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | (twos - 10 * tens) << 8;
+    // The first digit is the lowest byte; at least one digit remains.
+    let zeros = (ones.trailing_zeros() / 8).min(7);
+    (((ones | 0x3030_3030_3030_3030) >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize)
+}
+
+/// Reserves the length of a message, which is written by [`write_length`]. Returns the start of the
+/// message.
+#[inline]
+pub fn reserve_length(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(&[0; 2]);
+    out.len()
+}
+
+/// Writes the length of the message from `start` to the end before it.
+#[inline]
+pub fn write_length(out: &mut Vec<u8>, start: usize) {
+    let length = out.len() - start;
+    #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
+    if (0x80..0x4000).contains(&length) {
+        out[start - 2..start].copy_from_slice(&[length as u8 | 0x80, (length >> 7) as u8]);
+    } else {
+        let mut varint = Vec::new();
+        write_varint(&mut varint, length as u64);
+        out.splice(start - 2..start, varint);
+    }
+}
+
 /// Returns the number of bytes that [`write_labels`] appends.
 #[must_use]
 pub fn labels_length(text: &[u8]) -> usize {
@@ -131,7 +236,42 @@ mod tests {
         assert_eq!(out, b"\x0a\x0a\x0a\x02id\x12\x04a\n\\b\x0a\x07\x0a\x01x\x12\x02\xc3\xa9");
     }
 
+    #[test]
+    fn the_length_of_a_message_is_written_before_it() {
+        for length in [0, 1, 127, 128, 300, 0x3fff, 0x4000, 100_000] {
+            let (mut out, mut expected) = (b"before".to_vec(), b"before".to_vec());
+            let start = reserve_length(&mut out);
+            out.resize(start + length, 7);
+            write_length(&mut out, start);
+            write_varint(&mut expected, length as u64);
+            expected.resize(expected.len() + length, 7);
+            assert_eq!(out, expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_label_of_its_digits() {
+        let powers = (0..=31).flat_map(|bits| [1 << bits, (1 << bits) - 1]);
+        let tens = (0..=9).flat_map(|power| [10_u32.pow(power), 10_u32.pow(power) - 1]);
+        let numbers = powers.chain(tens).chain(0..20_000).chain([12_345_678, 90_000_009, u32::MAX]);
+        let mut label = NumberLabel::new(*b"parent_object_id");
+        for number in numbers.flat_map(|number| [number, number]) {
+            let (mut out, mut expected) = (Vec::new(), Vec::new());
+            label.write(&mut out, number);
+            write_label(&mut expected, b"parent_object_id", number.to_string().as_bytes());
+            assert_eq!(out, expected, "{number}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_number_is_a_label_of_its_digits(number in any::<u32>()) {
+            let (mut out, mut expected) = (Vec::new(), Vec::new());
+            NumberLabel::new(*b"object_id").write(&mut out, number);
+            write_label(&mut expected, b"object_id", number.to_string().as_bytes());
+            prop_assert_eq!(out, expected);
+        }
+
         #[test]
         fn the_length_is_that_of_what_is_written(
             values in prop::collection::vec(any::<String>(), 0..6),

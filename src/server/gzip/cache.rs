@@ -6,10 +6,19 @@ use std::{
     time::Duration,
 };
 
-use flate2::{Compress, Crc};
+use flate2::{Compress, Compression, Crc};
 use tokio::time::Instant;
 
 use crate::exposition::{Format, RangeVersion};
+
+/// For hypercore's series in ranges of 256, level 1 leaves 6.3 % of the bytes; level 2 takes 1.3
+/// times its instructions and leaves 3.7 %, level 3 1.8 times and 3.3 %. The bytes are cached and sent
+/// at each scrape, while only changed ranges are compressed.
+const TEXT_LEVEL: u32 = 2;
+
+/// Level 1 leaves 4.8 % of the bytes. Level 2 leaves 3.8 % and takes twice the time, most of it for the
+/// codes of each block: numbers in binary have many different bytes.
+const PROTOBUF_LEVEL: u32 = 1;
 
 /// The memory of a range besides its bytes.
 const OVERHEAD: usize = 128;
@@ -55,8 +64,8 @@ pub(crate) struct PageCaches {
 impl PageCaches {
     /// Creates empty caches of at most `limit` bytes each. Few sources are scraped in both formats.
     pub(crate) fn new(limit: usize) -> Self {
-        let cache = || Rc::new(DeflateCache::new(limit));
-        Self { text: cache(), protobuf: cache() }
+        let protobuf = DeflateCache { level: PROTOBUF_LEVEL, ..DeflateCache::new(limit) };
+        Self { text: Rc::new(DeflateCache::new(limit)), protobuf: Rc::new(protobuf) }
     }
 
     /// Returns the cache of a format.
@@ -76,6 +85,7 @@ impl PageCaches {
 /// resident.
 pub(crate) struct DeflateCache {
     limit: usize,
+    level: u32,
     inner: RefCell<Inner>,
 }
 
@@ -96,7 +106,7 @@ impl Inner {
 }
 
 impl DeflateCache {
-    /// An empty cache of at most `limit` bytes.
+    /// An empty cache of at most `limit` bytes, with a compressor for text.
     pub(crate) fn new(limit: usize) -> Self {
         let inner = Inner {
             ranges: Vec::new(),
@@ -105,7 +115,7 @@ impl DeflateCache {
             used: Instant::now(),
             has_idle_task: false,
         };
-        Self { limit, inner: RefCell::new(inner) }
+        Self { limit, level: TEXT_LEVEL, inner: RefCell::new(inner) }
     }
 
     /// Returns the version of a range that is cached.
@@ -137,6 +147,11 @@ impl DeflateCache {
     /// Takes the compressor, which has no text and no unfinished block.
     pub(crate) fn take_compressor(&self) -> Option<Compress> {
         self.inner.borrow_mut().compressor.take()
+    }
+
+    /// Makes a compressor.
+    pub(crate) fn new_compressor(&self) -> Compress {
+        Compress::new(Compression::new(self.level), false)
     }
 
     /// Stores a compressor without text and unfinished block.

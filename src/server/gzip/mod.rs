@@ -11,15 +11,14 @@ mod cache;
 #[cfg(test)]
 mod tests;
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use flate2::{Compress, Crc, FlushCompress, Status};
 
 pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
-/// For hypercore's series in ranges of 256, level 1 leaves 6.3 % of the bytes; level 2 takes 1.3
-/// times its instructions and leaves 3.7 %, level 3 1.8 times and 3.3 %. The bytes are cached and sent
-/// at each scrape, while only changed ranges are compressed.
-const LEVEL: u32 = 2;
+/// The most text between two full flushes: the window of 64 KiB less the look-ahead of the compressor.
+/// With more, it moves its hash tables, which takes as long as compressing 40 KiB.
+const WINDOW: usize = 65_000;
 
 /// Deflate, no flags, no time, fast compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
@@ -33,6 +32,8 @@ pub(crate) struct Member {
     has_header: bool,
     /// The compressor may hold text or a block that is not closed.
     needs_flush: bool,
+    /// The length of the text since the last full flush.
+    unflushed: usize,
     /// The compressed start of a range whose end is still to come.
     range: Option<DeflatedRange>,
 }
@@ -45,14 +46,14 @@ impl Member {
             crc: Crc::new(),
             has_header: false,
             needs_flush: false,
+            unflushed: 0,
             range: None,
         }
     }
 
     /// Takes the cache's compressor, or makes one, for the next chunk.
     pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
-        let new = || Compress::new(Compression::new(LEVEL), false);
-        self.compressor = cache.take_compressor().or_else(|| Some(new()));
+        self.compressor = cache.take_compressor().or_else(|| Some(cache.new_compressor()));
     }
 
     /// Writes all held back text and returns the compressor to the cache. So all members that are being
@@ -76,6 +77,9 @@ impl Member {
     /// Adds text outside ranges; the compressor may hold some of it back.
     pub(crate) fn text(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Panicked> {
         self.write_header(out);
+        if self.unflushed + text.len() > WINDOW {
+            self.flush(out)?;
+        }
         self.crc.update(text);
         self.deflate(text, FlushCompress::None, out)
     }
@@ -154,6 +158,7 @@ impl Member {
         if self.needs_flush {
             self.deflate(&[], FlushCompress::Full, out)?;
             self.needs_flush = false;
+            self.unflushed = 0;
         }
         Ok(())
     }
@@ -169,6 +174,7 @@ impl Member {
         }
         let compressor = self.compressor.as_mut().ok_or(Panicked)?;
         self.needs_flush = true;
+        self.unflushed += text.len();
         let start = compressor.total_in();
         loop {
             out.reserve(text.len() / 8 + 64);
