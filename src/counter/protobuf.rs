@@ -1,7 +1,7 @@
 //! The end of a series' `Metric` message in the protobuf format: the `Counter` message. Pure.
 //!
-//! Its length is always the same, so that the length of a whole family is known before its values
-//! are read: numbers that vary in length are padded, which every decoder accepts.
+//! Its length is constant, so that the length of a whole family can be written before its values are
+//! read: numbers that vary in length are padded, which every decoder accepts.
 //!
 //! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 

@@ -53,7 +53,7 @@ fn log_once(info: &PanicHookInfo<'_>) {
         .replace('\n', " ");
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     super::log(&format!(
-        "a fault in this package, in {location}: {message}. The server goes on; further faults \
+        "a fault in this package, in {location}: {message}. The server continues; further faults \
          are not logged"
     ));
 }

@@ -33,7 +33,7 @@ pub(crate) struct Member {
     has_header: bool,
     /// The compressor may hold text or a block that is not closed.
     needs_flush: bool,
-    /// The compressed start of a range whose end is still to come.
+    /// The compressed start of a range whose end was not rendered yet.
     range: Option<DeflatedRange>,
 }
 
@@ -49,7 +49,7 @@ impl Member {
         }
     }
 
-    /// Takes the cache's compressor, or makes one, for the next chunk.
+    /// Moves the cache's compressor into this member, or creates one, for the next chunk.
     pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
         let new = || Compress::new(Compression::new(LEVEL), false);
         self.compressor = cache.take_compressor().or_else(|| Some(new()));
