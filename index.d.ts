@@ -163,7 +163,7 @@ declare namespace HypertracePrometheus {
     /**
      * Milliseconds, 0 to 2,147,483,647. A series that is not counted for this time expires: after a
      * scrape has shown its last value, it is removed from the page. If it is counted again, it starts at
-     * 0, which `rate()` takes for a restart. 0: no series expires. A page removes the series that are
+     * 0, which `rate()` treats as a restart. 0: no series expires. A page removes the series that are
      * idle when it is read; there is no timer.
      *
      * @default 0
@@ -292,7 +292,7 @@ declare namespace HypertracePrometheus {
     props?: object | null
   }
 
-  /** An object that can write a page. dht-prom-client takes it as `x.register`. */
+  /** An object that can write a page. dht-prom-client accepts it as `x.register`. */
   interface MetricsSource {
     /** Returns the whole page in the text format of Prometheus. Needs no `this`. */
     metrics: () => Promise<string>
@@ -316,7 +316,7 @@ declare namespace HypertracePrometheus {
     address: string
     /** `'IPv4'` or `'IPv6'`. */
     family: 'IPv4' | 'IPv6'
-    /** The port; with the option `port: 0`, the port that was taken. */
+    /** The port; with the option `port: 0`, the port that the system chose. */
     port: number
   }
 
@@ -332,7 +332,7 @@ declare namespace HypertracePrometheus {
 
     /**
      * Closes the server, removes the metrics from a given `register` and ends every observer. Requests
-     * that come after the call are not answered. Resolves when the port is free. More calls have no
+     * that arrive after the call get no response. Resolves when the port is free. More calls have no
      * effect. In a thread that has joined the port of another thread, it only leaves the page; its counts
      * stay.
      */

@@ -22,7 +22,7 @@ function HypertracePrometheus (opts) {
   const { exporter, sample, path, unregister } = open(options, sampler)
 
   // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
-  // figures. The first window of event-loop delay goes on.
+  // figures. The first window of event-loop delay continues.
   if (options.port !== null) sample(true)
 
   const metrics = async () => {

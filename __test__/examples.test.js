@@ -42,7 +42,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
-test('hypercore example: a Ctrl-C that comes from the terminal and from npm is one', LIMIT, async t => {
+test('hypercore example: a Ctrl-C that the terminal and npm both send counts as one', LIMIT, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0'])
   await example.line(/^Ctrl-C ends it\.$/)
   example.child.kill('SIGINT')
@@ -71,7 +71,7 @@ test('hypercore example: the message for a port in use says how to use another p
 
 test('hypercore example: wrong arguments are errors', LIMIT, async t => {
   const wrongTime = await run(t, 'hypercore.js', ['--for', 'ever']).ended()
-  assert.equal(wrongTime.stderr, '--for takes a number of seconds, not ever\n')
+  assert.equal(wrongTime.stderr, '--for must be a number of seconds, not ever\n')
   assert.equal(wrongTime.code, 1)
   const wrongPort = await run(t, 'hypercore.js', ['--port', '70000']).ended()
   assert.match(wrongPort.stderr, /^The value of the "port" option is out of range\..*\n$/)

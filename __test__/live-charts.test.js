@@ -20,7 +20,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await application.repeat(call('A', 'f'))
     const page = await open(t, browser, application.url)
     await until(page, () => document.getElementById('rate-window').innerText === '5 s mean')
-    // One evaluation reads all of them, so that no summary comes in between.
+    // One evaluation reads all of them, so that no summary arrives in between.
     const shown = await page.evaluate(() => [
       document.getElementById('rate-now').innerText,
       document.querySelector('#rows .rate').innerText,

@@ -179,7 +179,7 @@ test('each series starts at its first call', async (t) => {
   assertStarts(await assertSame(port))
   count({ object: { id: 1 } })
   assertStarts(await assertSame(port))
-  // The series expire, and one comes back.
+  // The series expire, and one starts again.
   await until(async () => (await protobufFamilies(port)).get('trace_counter').samples.length === 0, 'all have expired')
   assert.deepEqual((await assertSame(port)).get('trace_counter').samples, [])
   first(3)

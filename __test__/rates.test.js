@@ -44,8 +44,8 @@ const SERVERS = {
 }
 
 /**
- * `restarts`: killed and started again at half-time; `falls`: its series may fall; `scrapers`: the servers that scrape one page, in
- * place of a page for each server; `alike`: these servers have the same address and User-Agent.
+ * `restarts`: the process is killed and started again after half of the time; `falls`: its series may fall; `scrapers`: the servers
+ * that scrape one page (without it, each server has its own page); `alike`: these servers have the same address and User-Agent.
  *
  * @typedef {{ pattern: string, options?: object, restarts?: boolean, falls?: boolean, scrapers?: string[], alike?: boolean, off?: boolean }} Case
  * @type {Record<string, Case>}
@@ -54,13 +54,13 @@ const CASES = {
   'ten objects a second, each called three times': { pattern: 'short' },
   'fifty objects a second, each called twice': { pattern: 'many' },
   'objects that live long': { pattern: 'long' },
-  'objects whose series expire and come back': { pattern: 'idle', options: { seriesIdleTimeout: 1000 }, falls: true },
-  // increase() takes a series of few samples for one that is counted beyond them, too: of two samples it makes 1.5 times the increase.
+  'objects whose series expire and start again': { pattern: 'idle', options: { seriesIdleTimeout: 1000 }, falls: true },
+  // increase() extrapolates a series with few samples beyond its ends: for two samples it returns 1.5 times the increase.
   'short-lived objects whose series expire': { pattern: 'many', options: { seriesIdleTimeout: 4000 } },
   'worker threads that begin and end': { pattern: 'threads' },
   'a process that is killed and started again': { pattern: 'mixed', restarts: true, falls: true },
   'two servers at one page': { pattern: 'mixed', scrapers: ['Prometheus 2', 'Prometheus 3 with start timestamps'] },
-  'two servers at one page that cannot be told apart': {
+  'two servers at one page that cannot be distinguished': {
     pattern: 'mixed', scrapers: ['Prometheus 3', 'Prometheus 3 with start timestamps'], alike: true
   },
   'startAtZero: false': { pattern: 'short', options: { startAtZero: false }, off: true }

@@ -139,7 +139,7 @@ for (const name of clients) {
     assert.deepEqual(register.getMetricsAsArray(), held)
   })
 
-  test(`${name}: collectDefaultMetrics() after the exporter takes the default families over`, async (t) => {
+  test(`${name}: collectDefaultMetrics() after the exporter replaces the default families`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register })
     t.after(traceFunction.stop)

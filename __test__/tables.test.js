@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The tables that the trace path remembers in, against a Map: integers from few values, so that keys come again, and enough of them
- * that tables grow; and keys that differ only in one integer, in order or in length.
+ * The tables of the trace path, compared with a Map. The keys are integers from few values, so that keys repeat, and so many that
+ * the tables grow; and keys that differ only in one integer, in order or in length.
  */
 
 const assert = require('node:assert/strict')

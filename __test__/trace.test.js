@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The trace path alone, with a counter made of Maps in place of Rust: its calls of the counter, and its
- * behaviour when the counter has no definitions.
+ * The trace path without Rust: a counter of Maps records its calls. It is also tested with a counter that has no
+ * definitions.
  */
 
 const assert = require('node:assert/strict')
@@ -148,7 +148,7 @@ for (const classes of [1, 8, 9, 50, 500]) {
   })
 }
 
-test('call sites at one position are told apart by every label, alone', () => {
+test('a difference in any single label distinguishes call sites at one position', () => {
   for (const change of [
     (n) => ({ id: `id${n}` }),
     (n) => ({ object: { className: `Class${n}` } }),

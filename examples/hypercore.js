@@ -122,7 +122,7 @@ async function workOnPair (storage, blocksPerRound, signal) {
 }
 
 async function main () {
-  const signal = endSignal() // first: a signal that comes later always removes the storage
+  const signal = endSignal() // first, so that any later signal removes the storage
   let settings, example
   try {
     settings = readArguments()
@@ -161,7 +161,7 @@ function readArguments () {
   })
   for (const name of /** @type {const} */ (['for', 'linger'])) {
     if (Number(values[name]) >= 0) continue
-    const err = new RangeError(`--${name} takes a number of seconds, not ${values[name]}`)
+    const err = new RangeError(`--${name} must be a number of seconds, not ${values[name]}`)
     throw Object.assign(err, { code: 'ERR_OUT_OF_RANGE' })
   }
   return { port: Number(values.port), seconds: Number(values.for), linger: Number(values.linger) }

@@ -132,7 +132,7 @@ function readAllowedHosts (hosts) {
 }
 
 /**
- * Returns what an entry of `allowedHosts` must be in place of one that no request can match, or `null`.
+ * Returns the expected form of an entry of `allowedHosts`, for an entry that no request can match; else `null`.
  *
  * @param {string} host
  */

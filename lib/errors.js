@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Errors in the form of Node.js: a class, a `code`, and a message that names the option, what it takes
- * and what it received. Not every runtime that loads the addon has the ones of Node.js.
+ * Errors in the form of Node.js: a class, a `code`, and a message that names the option, the values that
+ * it accepts and the value that it received. Not every runtime that loads the addon has those of Node.js.
  */
 
 /**

@@ -40,7 +40,7 @@ function host () {
 /**
  * Returns the names of the binaries to try. The C library of a Linux is not looked up: `process.report`
  * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
- * musl never loads with glibc, whereas one for glibc may load with musl, so that musl comes first.
+ * musl never loads with glibc, whereas one for glibc may load with musl, so that musl is tried first.
  *
  * @param {{ platform: string, arch: string }} host
  */

@@ -14,7 +14,7 @@ const builtin = require('./builtin')
  *
  * @typedef {object} Sampler
  * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow` the window of
- *   event-loop delay is left to the next one
+ *   event-loop delay continues until the next one
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
  * @typedef {{ process?: any, load?: (name: string) => any }} Host

@@ -2,8 +2,8 @@
 
 /*
  * Opens exporters: without a server, with a port of their own, or at the port of another thread of this
- * process. Requests of scrapers are answered by Rust; it calls JavaScript for samples and for the page
- * of a register.
+ * process. Rust responds to the requests of scrapers, and calls JavaScript for samples and for the page of
+ * a register.
  */
 
 const { invalidTls, isOpen } = require('./access')
@@ -130,8 +130,8 @@ function listen (options, port, sampler, path) {
  * Renders a register. Everything is read from it at this moment, and checked.
  *
  * @param {import('../index').Registry | null} register
- * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not give a page; then the server
- *   answers with the families that Rust has. Does not reject.
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not return a page; then the server
+ *   responds with the families that Rust has. Does not reject.
  */
 async function renderRegister (register) {
   try {
@@ -167,7 +167,7 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
   if (tls !== null && unusableTls !== undefined) return invalidTls(tls, unusableTls)
   if (failure !== undefined) {
     const hint = failure.code === 'EADDRINUSE'
-      ? `. Another program, or another exporter of this thread, has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 takes a free one`
+      ? `. Another program, or another exporter of this thread, has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 selects a free one`
       : ''
     return systemError({ ...failure, message: failure.message + hint })
   }

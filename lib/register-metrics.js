@@ -190,12 +190,12 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
 }
 
 /**
- * Lets the application register metrics with the names of the default families, which then give way to
- * them: `collectDefaultMetrics()` of prom-client (HyperInstrument calls it) throws where a name is taken.
+ * Lets the application register metrics with the names of the default families, which they then replace:
+ * `collectDefaultMetrics()` of prom-client (HyperInstrument calls it) throws if a name is registered.
  *
  * @param {Registry} register
  * @param {Map<string, Metric>} registered
- * @param {string} counterName the counter gives way to nothing
+ * @param {string} counterName the name of the counter, which nothing replaces
  * @returns {() => void} ends it; does not throw
  */
 function yieldNames (register, registered, counterName) {

@@ -284,7 +284,7 @@ fn a_scraper_is_shown_0_until_it_has_completed_a_page() {
     assert_eq!(scrape(&other), 3, "it is not known, and may have seen the page");
 }
 
-/// A page with this many lines that waits for a message before it goes on to its second chunk.
+/// A page with this many lines that waits for a message before its second chunk.
 fn waiting_page(resume: Arc<Mutex<mpsc::Receiver<()>>>) -> impl Render {
     lines_with(LARGE, move |chunk| {
         if chunk == 1 {

@@ -141,7 +141,7 @@ fn of_silent_connections_those_of_the_network_with_the_most_end_first() {
     waiting.response().assert_page(SMALL);
 }
 
-/// Sends a request for a large page, reads its start, and does not go on.
+/// Sends a request for a large page, reads its start, and then stops reading.
 fn slow_reader(running: &Running, target: &str) -> Client {
     let mut client = Client::connect_narrow(running.address);
     client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));

@@ -1,4 +1,5 @@
-//! Panics of the source and of its pages: each is answered, logged once, and survived.
+//! Panics of the source and of its pages. The server responds to each request, logs a panic once, and
+//! continues.
 
 mod support;
 

@@ -122,7 +122,7 @@ fn a_handshake_beyond_the_limit_ends_the_oldest() {
     for client in &silent {
         client.stream.set_nonblocking(true).unwrap();
         let waits = client.stream.peek(&mut [0]).expect_err("no byte to read");
-        assert_eq!(waits.kind(), ErrorKind::WouldBlock, "the newest handshakes go on");
+        assert_eq!(waits.kind(), ErrorKind::WouldBlock, "the newest handshakes continue");
     }
 }
 

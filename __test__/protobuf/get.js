@@ -12,7 +12,7 @@ const ACCEPT = [
 ].join(',')
 
 /**
- * Requests the page in the protobuf format, and resolves with the bytes of its body as they came.
+ * Requests the page in the protobuf format, and resolves with the unchanged bytes of its body.
  *
  * @param {number} port
  * @param {http.RequestOptions} [more]

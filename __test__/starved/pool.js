@@ -1,6 +1,6 @@
 'use strict'
 
-// Blocks every thread of libuv's pool, by opening a FIFO that nothing writes to, and prints whether the page comes.
+// Blocks every thread of libuv's pool by opening a FIFO without a writer, and prints whether each page has the call.
 
 const fs = require('node:fs')
 const HypertracePrometheus = require('../..')

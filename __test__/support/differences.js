@@ -15,7 +15,7 @@ const NEEDS_ESCAPE = /["\\\n]/
 const DEFAULT_LIMIT = 1024
 
 /**
- * The value that makes the reference write the label that ours writes for the given value.
+ * Returns the value for which the reference writes the label that this package writes for `value`.
  * @param {unknown} value
  */
 function valueForReference (value) {
@@ -33,8 +33,8 @@ function valueForReference (value) {
 }
 
 /**
- * The payload with `valueForReference` applied to each value that becomes a label. Throws if the reference throws. (Rule 3: ours
- * never throws; callers give such payloads to ours alone.)
+ * Returns the payload with `valueForReference` applied to each value that becomes a label. Throws if the reference throws. (Rule 3:
+ * this package never throws; callers pass such payloads to this package only.)
  * @param {object} payload
  * @param {string[]} allowedProps
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * A child program of a test, with commands as lines of its input and answers as lines of its output. Every wait
+ * A child program of a test, with commands as lines of its input and responses as lines of its output. Every wait
  * is bounded, and the program ends with its test.
  */
 

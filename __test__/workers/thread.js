@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * A worker thread that carries out orders of a test: each order is a message, and is answered. `progress` is
+ * A worker thread that carries out orders of a test: each order is a message and gets a response. `progress` is
  * shared memory: [0] is written by this thread, also while its event loop is blocked; [1] releases it.
  */
 

@@ -100,7 +100,7 @@ class CallSites {
         : field === 1 ? id : field === 2 ? parentClassName : field === 3 ? functionName : filename)
     }
     while (site !== undefined) {
-      // The fields that are mostly one string object come first: comparing those takes no look at the text.
+      // The fields that are mostly one string object are first: V8 compares those without reading the text.
       if (site.className === className && site.id === id && site.parentClassName === parentClassName &&
         site.functionName === functionName && site.filename === filename) break
       site = site.next

@@ -43,7 +43,7 @@ const NO_CELLS = new Float64Array(0)
  * @typedef {object} TracePath
  * @property {(payload: any) => void} trace counts one call
  * @property {() => void} dropCache
- * @property {() => void} endCache drops the cache for good: each call asks Rust for its slot
+ * @property {() => void} endCache drops the cache permanently: each later call interns its label set in Rust
  * @property {() => number} lostCalls the number of calls that could not be counted
  *
  * @param {Counter} counter
@@ -141,8 +141,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number that stands for an id or a value of a property: a count for itself, as ids of
-   * hypertrace are; a negative number for any other value, which is `UNKNOWN` if that is not cached.
+   * Returns the number of an id or a value of a property in the cache: a count itself, as ids of
+   * hypertrace are; a negative number for any other value, or `UNKNOWN` if that value is not cached.
    *
    * @param {unknown} value
    */
@@ -166,8 +166,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number that stands for the parent's id and the properties of a call: that of the id if
-   * there are no properties, else a negative number, or `UNKNOWN`.
+   * Returns the number of the parent's id and the properties of a call in the cache: the number of the id
+   * if there are no properties, else a negative number, or `UNKNOWN` if they are not cached.
    *
    * @param {number} parentId
    * @param {any} objectProps
@@ -184,8 +184,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Takes the spare key, which belongs to this call until it is returned: reading properties can run
-   * code that traces.
+   * Returns the spare key and clears `spareKey`, because reading properties can run code that traces,
+   * and that call must not use the same key.
    *
    * @param {number} first
    */

@@ -121,7 +121,7 @@ impl Exporter {
         self.inner.gatherer.counter().labels_from(slot)
     }
 
-    /// The number of times that a slot was given to another series. When it has changed, labels that were
+    /// The number of times that a slot was reused for another series. When it has changed, labels that were
     /// read before are out of date.
     #[napi(getter)]
     pub fn reused_slots(&self) -> f64 {

@@ -79,7 +79,7 @@ impl Sweeps {
         Self { interval, last: Mutex::default() }
     }
 
-    /// Returns whether a sweep is due, and takes it as begun.
+    /// Returns whether a sweep is due, and if so, records that it has begun.
     fn are_due(&self, now: Instant) -> bool {
         let Some(interval) = self.interval else { return false };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,9 +117,9 @@ impl Exporter {
     /// Creates an exporter that serves a port, or counts for the page of the thread of this process
     /// that does.
     ///
-    /// `request_sample` is called for each scrape; it answers with `deliver` or `decline`.
-    /// Its argument is true where the window of event-loop delay must not end. `request_page`, which
-    /// only a register needs, is called with a number and answers with `deliverPage`.
+    /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. Its argument is
+    /// true if the window of event-loop delay must not end. `request_page`, which only a register needs,
+    /// receives a number and responds with `deliverPage`.
     ///
     /// # Errors
     ///

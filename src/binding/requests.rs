@@ -6,7 +6,7 @@ use crate::{
     gather::RenderRequester,
 };
 
-/// Takes a sample. The argument: the current window of event-loop delay goes on.
+/// Takes a sample. The argument: whether the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
 /// Renders the register's page. The argument: the number of the request.

@@ -3,8 +3,8 @@
 //! napi's own `ThreadsafeFunction` and `JsDeferred` crash on Bare, which passes the finalizer of a
 //! threadsafe function its two pointers in the other order. Here both pointers are the same one.
 //!
-//! Invariant: the raw function in `Shared` is alive as long as it is there. Its users hold the lock;
-//! the finalizer, which runs on the JavaScript thread before the memory is freed, takes it out.
+//! Invariant: the raw function is alive as long as `Shared` contains it. Its users hold the lock; the
+//! finalizer, which runs on the JavaScript thread before the memory is freed, removes it.
 
 use std::{
     ffi::c_void,
@@ -32,11 +32,11 @@ pub trait Argument: Sized {
     /// Converts the argument into the data of one call.
     fn into_data(self) -> *mut c_void;
 
-    /// Takes the argument of a call back.
+    /// Converts the data of one call back into its argument.
     ///
     /// # Safety
     ///
-    /// `data` must be of `into_data`, and taken back once.
+    /// `data` must be a result of `into_data`, and must be converted once.
     #[expect(unsafe_code, reason = "the data may be memory")]
     unsafe fn from_data(data: *mut c_void) -> Self;
 
@@ -193,8 +193,8 @@ impl<A: Argument> ThreadCall<A> {
         let mut guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return false };
         let data = argument.into_data();
-        // SAFETY: `raw` is alive, as it is there and the lock is held. A call that is refused leaves the
-        // data here, which takes it back once.
+        // SAFETY: `raw` is alive, as `Shared` contains it and the lock is held. If Node-API refuses the
+        // call, it does not pass the data on, and the data is converted back here, once.
         #[expect(unsafe_code, reason = "calls a threadsafe function through Node-API")]
         let status = unsafe {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
@@ -228,7 +228,7 @@ impl<A> Drop for ThreadCall<A> {
 
 /// Runs on the JavaScript thread, once, when the threadsafe function is about to be freed.
 extern "C" fn finalize(_: sys::napi_env, pointer: *mut c_void, _: *mut c_void) {
-    // SAFETY: either of the two pointers is the one that `Arc::into_raw` gave in `new`.
+    // SAFETY: either of the two pointers is the one that `Arc::into_raw` returned in `new`.
     #[expect(unsafe_code, reason = "takes back the owner that Node-API held")]
     let shared = unsafe { Arc::from_raw(pointer.cast::<Shared>()) };
     shared.raw().take();

@@ -26,9 +26,9 @@ pub struct Expiry {
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     value: f64,
-    /// When the value was first noticed, or the slot was looked up after that.
+    /// The time of the first sweep that read this value, or of a later look-up of the slot.
     used: Instant,
-    /// The number of pages that had been started when the value was first noticed.
+    /// The number of pages that had been started at the first sweep that read this value.
     pages: u64,
 }
 
@@ -66,7 +66,7 @@ impl Expiry {
         self.watch(slot, now).used = now;
     }
 
-    /// Records that a slot was given to a series.
+    /// Records that a series has started in a slot.
     pub fn started(&mut self, slot: u32, now: Instant) {
         self.marked.remove(&slot);
         *self.watch(slot, now) = Watch { value: 0.0, used: now, pages: 0 };

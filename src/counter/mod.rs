@@ -307,7 +307,7 @@ impl TraceCounter {
         (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
     }
 
-    /// Returns the number of times that a slot was given to another series. When it has changed, labels
+    /// Returns the number of times that a slot was reused for another series. When it has changed, labels
     /// that were read before are out of date.
     #[must_use]
     pub fn reused_slots(&self) -> u64 {

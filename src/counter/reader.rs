@@ -234,7 +234,7 @@ impl PageReader {
         Self { pin, record: PageRecord { scraper, view, number } }
     }
 
-    /// Excludes series that start from now on, so that the page's series are known in advance.
+    /// Excludes series that start after this call, so that the set of the page's series is fixed.
     #[must_use]
     pub fn with_horizon(mut self) -> Self {
         let state = self.counter().state();

@@ -3,10 +3,10 @@
 //!
 //! # Invariants
 //!
-//! - A scraper is never shown 0 for a series that it may have seen at more: Prometheus would take
-//!   that for a restart and count everything twice. In doubt it is shown the value, which loses the
-//!   first increment.
-//! - Two scrapers that cannot be told apart count as one, whose last page is that of the later one.
+//! - No page shows a scraper 0 for a series that it may have seen at more: Prometheus would treat that
+//!   as a restart and count everything twice. In doubt the page shows the value, which loses the first
+//!   increment.
+//! - Two scrapers that cannot be distinguished count as one, whose last page is that of the later one.
 //! - The table is bounded. The scraper whose last page is the oldest is evicted; a scraper that is
 //!   not in the table is shown 0 only for series that no scraper has seen.
 
@@ -241,7 +241,7 @@ mod tests {
         f.scrape(Some(B), 5, 3);
         f.scrape(Some(A), 5, 5);
         assert!(!f.have_seen(5, 4, 5), "the other scraper has not seen the change");
-        assert!(f.have_seen(5, 4, 603), "the other scraper is gone");
+        assert!(f.have_seen(5, 4, 603), "the other scraper scrapes no more");
     }
 
     #[test]

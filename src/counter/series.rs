@@ -116,7 +116,7 @@ pub struct SeriesTable {
     protobuf_suffix: usize,
 }
 
-/// Facts of a range of slots, kept up to date so that a page need not look at each series.
+/// Sums and bounds of a range of slots. Each change updates them, so that a page need not read each series.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RangeFacts {
     /// The latest start of a series that is or was in the range.
@@ -145,7 +145,7 @@ impl SeriesTable {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns the number of times that a slot was given to another series.
+    /// Returns the number of times that a slot was reused for another series.
     #[must_use]
     pub fn reused(&self) -> u64 {
         self.reused
@@ -270,7 +270,7 @@ impl SeriesTable {
         }
     }
 
-    /// The compiler knows the label's length, so that copying it takes no call.
+    /// The label's length is a constant, so that the compiler copies it without a function call.
     #[inline]
     fn write_id<const N: usize>(&self, stored: u32, label: &[u8; N], out: &mut Vec<u8>) {
         if stored >= FRAGMENT {

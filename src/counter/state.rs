@@ -18,7 +18,7 @@ use crate::labels::{self, OVERFLOW};
 pub struct Interned {
     /// The slot to count in.
     pub slot: u32,
-    /// The bound removed labels: the slot's series shows fewer than were given.
+    /// The bound removed labels: the slot's series shows fewer than the call has.
     pub shortened: bool,
 }
 

@@ -165,10 +165,10 @@ pub static GC: Descriptor = Descriptor {
     kind: Kind::Histogram,
 };
 
-/// Of this exporter, as all that follow.
+/// The first of the metrics that describe this exporter.
 pub static SAMPLE_AGE: Descriptor = aggregated(
     "hypertrace_sample_age_seconds",
-    "Seconds since the JavaScript thread last gave the nodejs_ figures.",
+    "Seconds since the JavaScript thread last delivered the nodejs_ figures.",
     "max",
 );
 

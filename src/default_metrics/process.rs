@@ -342,7 +342,7 @@ mod tests {
 
         #[test]
         fn an_open_file_is_one_more_descriptor() {
-            // 200 stand out from the files that other tests open at the same time.
+            // 200 files are far more than other tests open at the same time.
             let before = figures().open_fds.unwrap();
             let files: Vec<_> =
                 (0..200).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();

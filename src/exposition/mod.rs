@@ -47,7 +47,7 @@ pub const CHUNK_BYTES: usize = 63 * 1024;
 /// Returns the version of a range, by number, that the caller of [`Render::render`] has cached.
 pub type CachedVersions<'a> = dyn Fn(u32) -> Option<RangeVersion> + 'a;
 
-/// A page that is rendered step by step: all that the server knows of what it serves.
+/// A page that is rendered step by step. The server uses no other property of a page.
 ///
 /// A page consists of *ranges*, whose text is often the same on the next page, and of text outside
 /// ranges. On all pages of one source, a range's number and version identify one text.

@@ -18,8 +18,8 @@ const MEASURED_RANGES: u32 = 64;
 /// A page of the counter, its series in the order of their slots, and of small families, which are
 /// encoded beforehand.
 ///
-/// The counter is read while the page is sent, so a page takes the memory of one chunk. In the text
-/// format, and for somebody who does not announce itself as a scraper, series that start meanwhile
+/// The counter is read while the page is sent, so a page needs the memory of one chunk. In the text
+/// format, and for a client that does not announce itself as a scraper, series that start meanwhile
 /// are at its end. No series is on it twice.
 pub struct Page {
     reader: PageReader,

@@ -122,7 +122,7 @@ struct Open {
     range: Vec<u8>,
     /// By id: the least and the greatest value since the page was started.
     bounds: HashMap<u32, (f64, f64)>,
-    /// When the page was started, in milliseconds, and the last reset before that.
+    /// The time at which the page was started, in milliseconds, and the last reset before that.
     started: u64,
     last_reset: u64,
     is_complete: bool,

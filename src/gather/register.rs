@@ -1,7 +1,7 @@
 //! The page of a prom-client registry: only JavaScript can render it, so it is requested from the
 //! JavaScript thread, with a time limit.
 //!
-//! Requests are made on the server thread, responses come on the JavaScript thread.
+//! The server thread sends the requests; the JavaScript thread responds.
 
 use std::{
     pin::pin,
@@ -36,8 +36,8 @@ pub struct RegisterSource {
 
 /// Requests a page from the JavaScript thread.
 pub trait RenderRequester: Send + Sync {
-    /// Sends a request and returns at once; [`RenderRequests::respond`] takes the response. Returns
-    /// `false` if the JavaScript thread has ended.
+    /// Sends a request and returns at once; the thread passes the response to
+    /// [`RenderRequests::respond`]. Returns `false` if the JavaScript thread has ended.
     fn request_page(&self, request: u32) -> bool;
 }
 

@@ -5,7 +5,7 @@
 //! would need a hash that matches it, or a nonce for each response. Modules have relative paths, so
 //! that the page also works behind a proxy that adds a path prefix.
 //!
-//! Names come from an application and can contain anything. `require-trusted-types-for` makes the
+//! An application chooses the names, which can contain anything. `require-trusted-types-for` makes the
 //! browser reject every assignment of text as markup.
 
 /// The content security policy of the page: it loads only its own files and sends requests only to its

@@ -1,6 +1,6 @@
 /* eslint-env browser */
 // The table with one row for each group. Rows are reused from one summary to the next, so that focus,
-// selection and scroll position stay. Names come from an application: they are set as text, never as markup.
+// selection and scroll position stay. An application chooses the names: they are set as text, never as markup.
 //
 // On a narrow screen the style sheet lays rows out as grids. Elements have explicit roles, because a
 // browser drops the implicit ones with `display: grid`.

@@ -4,7 +4,7 @@
 /**
  * @typedef {{ column: string, descending: boolean }} Sort
  * @typedef {{ view: string, sort: Sort, filters: [string, string][] }} State the empty value of a filter
- *   stands for calls without the label
+ *   selects the calls without the label
  * @typedef {{ id: string, name: string, by: string[], key?: string }} View `key`: the view needs this label
  */
 

@@ -12,8 +12,8 @@ use std::{
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// The pause after a failure. A process without free descriptors or memory must not be kept busy by
-/// retries; connections wait in the kernel meanwhile.
+/// The pause after a failure. Without it, retries would use all CPU time of a process without free
+/// descriptors or memory; connections wait in the kernel meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Consecutive failures of single connections before the acceptor pauses for these too.

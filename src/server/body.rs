@@ -1,7 +1,7 @@
-//! The body of a response: bytes of a known length, or a page that is written as the socket takes it.
+//! The body of a response: bytes of a fixed length, or a page that is written as the socket accepts it.
 //!
-//! hyper asks for a chunk only when it has room for it, so that one chunk of a page is in memory at a
-//! time, whatever the page's length. If a page cannot be finished, the body returns an error, and hyper
+//! hyper requests a chunk only when its buffer has space, so that one chunk of a page is in memory at a
+//! time, for a page of any length. If a page cannot be finished, the body returns an error, and hyper
 //! closes the connection without the last chunk: the scraper sees that the page is incomplete. Server
 //! thread only.
 
@@ -199,7 +199,7 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // Without this, the connection counts as answering and is reset when it closes.
+        // Without this, the connection counts as responding and is reset when it closes.
         if let Some(progress) = self.progress.take()
             && self.rest.is_none()
         {

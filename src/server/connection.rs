@@ -134,7 +134,7 @@ pub(crate) async fn serve<T: Transport>(
         })
         .await
     };
-    if is_complete && !progress.is_answering() {
+    if is_complete && !progress.is_responding() {
         let mut io = http.into_parts().io.into_inner();
         until(&mut phase, Phase::Stopping, LINGER, lingering_close(&mut io)).await;
     }

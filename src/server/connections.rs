@@ -1,8 +1,8 @@
 //! The open connections of a server, and the choice of the one that ends when there are too many.
 //!
-//! - At the limit of connections, a new one ends one on which no request is being answered. If there is
-//!   none, the new one is closed.
-//! - At the limit of TLS handshakes, a new one ends another: an honest handshake takes milliseconds.
+//! - At the limit of connections, a new one ends one without a response under way. If there is none, the
+//!   new one is closed.
+//! - At the limit of TLS handshakes, a new one ends another: a normal handshake takes milliseconds.
 //! - At the limit of scrapes, a new one ends one whose client does not read. If all clients read, the
 //!   new one gets a 503.
 //! - The clients of one network have no more than a share of the connections and the scrapes. On a server
@@ -108,7 +108,7 @@ impl Connection {
         self.open.borrow().is_none()
     }
 
-    /// Returns the time since which no request has been answered.
+    /// Returns the time since which no response has been under way.
     fn silent_since(&self) -> Option<Instant> {
         self.progress.silent_since()
     }

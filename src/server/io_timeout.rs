@@ -23,7 +23,7 @@ use super::{OnComplete, limits::Limits, permits::Permit, shutdown::StopFlag};
 
 /// The byte stream of a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Turns the coming close into a reset, which discards unsent bytes.
+    /// Makes the close that follows a reset, which discards unsent bytes.
     fn abort(&self);
 }
 
@@ -41,8 +41,8 @@ enum Stage {
     Idle,
     /// The first byte of a request was read at this time, and not all of its headers.
     Head(Instant),
-    /// The request was complete at this time and is being answered.
-    Answering(Instant),
+    /// The request was complete at this time, and its response is under way.
+    Responding(Instant),
     /// hyper has the whole response to the request of this time; the kernel has not.
     Flushing(Instant),
 }
@@ -53,7 +53,7 @@ pub(crate) struct Progress {
     stage: Cell<Stage>,
     /// The end of the last response, or the start of the connection.
     silent: Cell<Instant>,
-    /// Bytes of the next request were read while a request was being answered.
+    /// Bytes of the next request were read while a response was under way.
     has_next: Cell<bool>,
     /// A write has been without progress since this time.
     stalled: Cell<Option<Instant>>,
@@ -85,7 +85,7 @@ impl Progress {
 
     /// Records that a request is complete, and returns the deadline of its response.
     pub(crate) fn begin_response(&self, now: Instant, timeout: Duration) -> Instant {
-        self.stage.set(Stage::Answering(now));
+        self.stage.set(Stage::Responding(now));
         self.response.set(timeout);
         now + timeout
     }
@@ -93,7 +93,7 @@ impl Progress {
     /// Records that the whole response was handed to hyper. When the socket has accepted its last byte,
     /// `on_complete` is called and the permits are dropped.
     pub(crate) fn end_response(&self, on_complete: Option<OnComplete>, permits: Vec<Permit>) {
-        if let Stage::Answering(since) = self.stage.get() {
+        if let Stage::Responding(since) = self.stage.get() {
             self.stage.set(Stage::Flushing(since));
             self.on_complete.set(on_complete);
             self.permits.set(permits);
@@ -105,9 +105,9 @@ impl Progress {
         self.opened
     }
 
-    /// Returns the time since which no request has been answered; `None` while one is.
+    /// Returns the time since which no response has been under way; `None` while one is.
     pub(crate) fn silent_since(&self) -> Option<Instant> {
-        (!self.is_answering()).then_some(self.silent.get())
+        (!self.is_responding()).then_some(self.silent.get())
     }
 
     /// Returns the time since which the client has accepted no byte that is ready for it.
@@ -116,15 +116,15 @@ impl Progress {
     }
 
     /// Returns whether a response is unfinished.
-    pub(crate) fn is_answering(&self) -> bool {
-        matches!(self.stage.get(), Stage::Answering(_) | Stage::Flushing(_))
+    pub(crate) fn is_responding(&self) -> bool {
+        matches!(self.stage.get(), Stage::Responding(_) | Stage::Flushing(_))
     }
 
     fn received(&self, now: Instant) {
         match self.stage.get() {
             Stage::Idle => self.stage.set(Stage::Head(now)),
             Stage::Head(_) => {}
-            Stage::Answering(_) | Stage::Flushing(_) => self.has_next.set(true),
+            Stage::Responding(_) | Stage::Flushing(_) => self.has_next.set(true),
         }
     }
 
@@ -154,7 +154,7 @@ impl Progress {
         let whole = match self.stage.get() {
             Stage::Idle => None,
             Stage::Head(since) => Some(since + self.head),
-            Stage::Answering(since) | Stage::Flushing(since) => Some(since + self.response.get()),
+            Stage::Responding(since) | Stage::Flushing(since) => Some(since + self.response.get()),
         };
         let write = self.stalled.get().map(|since| since + self.stall);
         match (whole, write) {
@@ -195,7 +195,7 @@ impl<T: Transport> AsyncRead for TimeoutIo<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.stopping.is_set() && !self.progress.is_answering() {
+        if self.stopping.is_set() && !self.progress.is_responding() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
@@ -281,7 +281,7 @@ impl<T: Transport> TimeoutIo<T> {
 
 impl<T: Transport> Drop for TimeoutIo<T> {
     fn drop(&mut self) {
-        if self.progress.is_answering() {
+        if self.progress.is_responding() {
             self.transport.abort();
         }
     }

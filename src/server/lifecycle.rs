@@ -2,8 +2,8 @@
 //!
 //! - The thread is the only owner of the listeners and connections; other threads only set a
 //!   [`Shutdown`].
-//! - Once `stop` has returned, no new request is answered. Responses under way end within the grace.
-//!   Only then, when the ports are free, the callbacks run.
+//! - After `stop` has returned, the server responds to no new request. Responses under way end within
+//!   the grace. The callbacks run after that, when the ports are free.
 //! - Each callback runs exactly once: on the server thread or, after its end, on the caller's.
 
 use std::{
@@ -73,7 +73,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `source` on `listeners`, which come from [`bind`](super::listen::bind).
+    /// Serves `source` on `listeners`, the result of [`bind`](super::listen::bind).
     ///
     /// # Errors
     ///
@@ -145,8 +145,8 @@ impl Server {
         self.tls.as_ref().map(|current| current.get())
     }
 
-    /// Stops the server and returns at once. No new request is answered from then on; responses under
-    /// way may go on for [`Limits::stop_grace`]. When nothing of the server is left and its ports are
+    /// Stops the server and returns at once. The server responds to no new request; responses under
+    /// way may continue for [`Limits::stop_grace`]. When nothing of the server is left and its ports are
     /// free, calls `on_stopped`: on the server thread, or at once on the caller's if the server has
     /// ended before. May be called any number of times.
     pub fn stop(&self, on_stopped: impl FnOnce() + Send + 'static) {

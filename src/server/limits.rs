@@ -20,7 +20,7 @@ pub struct Limits {
     /// From the end of a request to the end of its response, however steadily the peer reads. 60 s, or the
     /// scraper's own time-out if that is longer ([`response_timeout`]).
     pub response: Duration,
-    /// Open connections; one more ends one on which no request is being answered. 1,024: far more than the
+    /// Open connections; one more ends one without a response under way. 1,024: far more than the
     /// scrapers, agents and people of one process, and at most 16 MiB if each has sent half a request.
     pub connections: usize,
     /// Open connections of one network. 768: three quarters, so that the clients of one network leave
@@ -51,14 +51,14 @@ pub struct Limits {
     /// The cache is dropped after this time without a scrape that accepts gzip. 10 minutes: longer
     /// than any scrape interval that Prometheus handles well.
     pub cache_idle: Duration,
-    /// The time that `stop` gives to the responses under way. 1 s.
+    /// The time that `stop` grants the responses under way. 1 s.
     pub stop_grace: Duration,
     /// The longest wait of a page for the JavaScript thread. 100 ms, less if the scraper's own
     /// time-out is short ([`js_timeout`]).
     pub js_timeout: Duration,
     /// Header lines of one request. 100, as many as Envoy accepts: each proxy of a chain may add some.
     pub headers: usize,
-    /// Bytes of the request line and headers of one request, and of one write. 16 KiB; hyper takes
+    /// Bytes of the request line and headers of one request, and of one write. 16 KiB; hyper requires
     /// at least 8 KiB.
     pub buffer: usize,
     /// `SO_SNDBUF` of a connection: the kernel memory of a stalled reader. 256 KiB.

@@ -52,13 +52,13 @@ impl PermitPools {
         }
     }
 
-    /// Takes the permit of a page that is buffered as a whole.
+    /// Acquires the permit of a page that is buffered as a whole.
     pub(crate) fn buffered_page(&self) -> Result<Permit, Refusal> {
         let permit = Arc::clone(&self.buffered_pages).try_acquire_owned();
         permit.map(Permit::BufferedPage).map_err(|_| Refusal::BUSY_BUFFERED)
     }
 
-    /// Takes the permit of a summary, and waits for it in the order of the requests.
+    /// Acquires the permit of a summary; waits for it in the order of the requests.
     pub(crate) async fn summary(
         &self,
         connections: &Connections,

@@ -15,9 +15,9 @@ use super::panics;
 /// A phase of a server's life. Phases only advance.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
-    /// Requests are answered.
+    /// The server responds to requests.
     Serving,
-    /// No new request is answered; responses under way may finish.
+    /// The server responds to no new request; responses under way may finish.
     Stopping,
     /// Every connection is closed at once.
     Cut,

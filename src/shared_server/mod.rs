@@ -11,9 +11,9 @@
 //! - The thread that started a server closes it with `stop`; otherwise the last thread to leave does.
 //! - A port that is closed by the end of a thread is free when the lock is released, so that the next
 //!   thread gets it, unless the server thread takes longer than the limit of [`SharedServer::end`].
-//! - Nothing slow happens under the lock, as the ends of threads wait for it; names are resolved
-//!   before. The server thread never takes the lock.
-//! - A thread that has left is no longer asked for samples. Its counts stay on the page.
+//! - No slow operation runs under the lock, as a thread that ends waits for it; names are resolved
+//!   before. The server thread never acquires the lock.
+//! - The server requests no sample from a thread that has left. Its counts stay on the page.
 
 use std::{
     error::Error,
@@ -43,7 +43,7 @@ pub struct ListenConfig {
     pub host: String,
     /// The port. With 0 the system chooses one, and no thread joins.
     pub port: u16,
-    /// The number that Node.js gives a worker thread; `None` on the main thread.
+    /// The `threadId` of a worker thread; `None` on the main thread.
     pub worker: Option<u32>,
     /// Options that a thread which joins must share.
     pub shared_options: SharedOptions,

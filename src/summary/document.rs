@@ -25,9 +25,9 @@ pub struct RuntimeStats {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventLoopStats {
-    /// True if it answered the last request for a sample in time.
+    /// True if the event loop responded to the last request for a sample in time.
     pub answering: bool,
-    /// The delay of that answer so far, in seconds.
+    /// The delay of that response so far, in seconds.
     #[serde(serialize_with = "number")]
     pub lag_seconds: f64,
     /// The age of the last sample in seconds, `None` without a sample.

@@ -13,7 +13,7 @@
 //! | `search` | only rows with this text in a label value; upper and lower case of ASCII letters are equal | all rows |
 //! | the name of a label | only series with this value of the label; empty: without the label | all series |
 //!
-//! Each parameter can be given once. Anything else is answered with status 400 and a sentence.
+//! Each parameter may occur once. The response to any other query is status 400 with an error message.
 //!
 //! # Schema
 //!
@@ -54,8 +54,8 @@
 //!   sum over the series that pass the filters. Whole numbers, exact below 2⁵³.
 //! - `rows`: groups in descending order of `value`. A label that no series of the group has is left
 //!   out. `other`: the groups that `limit` excluded, after `search`.
-//! - `eventLoop`: `answering`: true if the event loop answered in time; `lagSeconds`: the delay of its
-//!   answer so far; `sampleAgeSeconds`: the age of the last sample.
+//! - `eventLoop`: `answering`: true if the event loop responded in time; `lagSeconds`: the delay of its
+//!   response so far; `sampleAgeSeconds`: the age of the last sample.
 //! - `process`: `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
 //!   unknown with `collectDefaults: false`.
 

@@ -35,7 +35,7 @@ pub struct Query {
 pub enum QueryError {
     /// A name or a value is not valid percent-encoded UTF-8.
     Encoding,
-    /// A parameter is given twice.
+    /// A parameter occurs twice.
     Duplicate(String),
     /// A parameter is neither `by` nor `limit` nor `search` nor a label.
     Unknown(String),
@@ -49,7 +49,7 @@ impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encoding => f.write_str("The query is not percent-encoded UTF-8."),
-            Self::Duplicate(name) => write!(f, "{:?} is given twice.", short(name)),
+            Self::Duplicate(name) => write!(f, "{:?} occurs twice.", short(name)),
             Self::Unknown(name) => {
                 write!(f, "There is no parameter {:?}. ", short(name))?;
                 f.write_str(
@@ -58,12 +58,12 @@ impl fmt::Display for QueryError {
             }
             Self::By(given) => write!(
                 f,
-                "\"by\" takes 1 to {MAX_BY} different label names, separated by commas, not {:?}.",
+                "\"by\" must be 1 to {MAX_BY} different label names, separated by commas, not {:?}.",
                 short(given)
             ),
             Self::Limit(given) => write!(
                 f,
-                "\"limit\" takes a whole number from 1 to {MAX_LIMIT}, not {:?}.",
+                "\"limit\" must be a whole number from 1 to {MAX_LIMIT}, not {:?}.",
                 short(given)
             ),
         }

@@ -215,7 +215,7 @@ fn near_the_bound_a_new_label_set_keeps_its_call_site() {
     }
     let mut thread = Thread::join(&counter);
     let overflow = counter.intern(["A", "f", "f.js", "", "", "77", "3", "y"]);
-    assert!(overflow.shortened, "the tenth place is the overflow's");
+    assert!(overflow.shortened, "the tenth series is the overflow series");
     thread.count(&counter, overflow.slot);
     assert_eq!(page(&counter), ",hypertrace_overflow=\"true\" 1\n");
     let stats = counter.stats();

@@ -1,12 +1,12 @@
 //! The `nodejs_*` families: the figures of V8 and libuv, which only the JavaScript thread can read.
 //!
-//! A scrape requests a sample from the JavaScript thread and waits for the answer, but never past its
+//! A scrape requests a sample from the JavaScript thread and waits for the response, at most until its
 //! timeout: then the page has the last sample, with its age. The time for which a request is pending
-//! *is* the lag of the event loop, so that a stall shows while it lasts.
+//! *is* the lag of the event loop, so that a page shows a stall before the stall ends.
 //!
 //! # Invariants
 //!
-//! - At most one request is pending; scrapes that come meanwhile wait for the same answer.
+//! - At most one request is pending; scrapes that start meanwhile wait for the same response.
 //! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
 //! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
 //!
@@ -34,8 +34,8 @@ use crate::default_metrics::descriptors;
 
 /// Requests samples from one JavaScript thread.
 pub trait SampleRequester: Send + Sync {
-    /// Requests a sample and returns at once. The thread answers with [`NodeMetrics::deliver`] or
-    /// [`NodeMetrics::decline`]. `false`: the thread has ended and will not answer.
+    /// Requests a sample and returns at once. The thread responds with [`NodeMetrics::deliver`] or
+    /// [`NodeMetrics::decline`]. `false`: the thread has ended and will not respond.
     ///
     /// Called on the scraping thread, without a lock held.
     fn request(&self, window: DelayWindow) -> bool;
@@ -46,7 +46,7 @@ pub trait SampleRequester: Send + Sync {
 pub enum DelayWindow {
     /// The window ends with the sample, for a scrape: the next page shows the time after it.
     Restart,
-    /// The window goes on, for a reader beside the scrapers.
+    /// The window continues: the reader is not a scraper.
     Keep,
 }
 
@@ -83,7 +83,7 @@ impl NodeMetrics {
     }
 
     /// Requests a sample, unless a request is pending, and waits for one that is newer than this call,
-    /// for at most `js_timeout`. Returns whether the JavaScript thread has answered; otherwise the
+    /// for at most `js_timeout`. Returns whether the JavaScript thread has responded; otherwise the
     /// last sample remains, with its age.
     pub async fn refresh(&self, js_timeout: Duration) -> bool {
         self.request_within(DelayWindow::Restart, js_timeout).await
@@ -105,7 +105,7 @@ impl NodeMetrics {
         let (requester, answer) = {
             let mut state = self.state();
             let requester = state.requester.clone()?;
-            // Subscribed before the request: an answer can come before `request` returns.
+            // Subscribed before the request: the thread can respond before `request` returns.
             let answer = self.answers.subscribe();
             if state.pending_since.is_some() {
                 return Some(answer);
@@ -121,7 +121,7 @@ impl NodeMetrics {
         None
     }
 
-    /// Takes a sample, also one that comes after the timeout.
+    /// Stores a sample, also one that arrives after the timeout.
     pub fn deliver(&self, sample: Sample) {
         self.end_request(Some(sample));
     }
@@ -182,7 +182,7 @@ impl NodeMetrics {
         state.pending_since.map_or(state.last_lag, |since| since.elapsed())
     }
 
-    /// Returns how long the pending request has waited; `None` if the event loop has answered.
+    /// Returns the time for which the request has been pending; `None` if the event loop has responded.
     #[must_use]
     pub fn waiting(&self) -> Option<Duration> {
         self.state().pending_since.map(|since| since.elapsed())

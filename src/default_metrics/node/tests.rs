@@ -1,5 +1,4 @@
-//! Requests and answers, on a clock that the test moves. The text of a sample is tested beside the
-//! families.
+//! Requests and responses, on a clock that the test advances. `families.rs` tests the text of a sample.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -69,7 +68,7 @@ async fn a_sample_ends_the_wait_and_its_delay_is_the_lag() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_the_wait_ends_with_the_timeout() {
+async fn without_a_response_the_wait_ends_with_the_timeout() {
     let (_js, metrics) = setup();
     let start = Instant::now();
     metrics.refresh(JS_TIMEOUT).await;
@@ -140,7 +139,7 @@ async fn the_request_of_a_dropped_scrape_serves_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_without_a_sample_ends_the_wait_and_keeps_the_last_sample() {
+async fn a_response_without_a_sample_ends_the_wait_and_keeps_the_last_sample() {
     let (_js, metrics) = setup();
     metrics.deliver(version("v1.0.0"));
     tokio::time::advance(SECOND).await;

@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq as _;
 
-/// The name of the protected area, which browsers show when they ask for credentials.
+/// The name of the protected area, which browsers show when they prompt for credentials.
 const REALM: &str = "hypertrace-prometheus";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

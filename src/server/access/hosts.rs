@@ -4,8 +4,8 @@
 //! the browser lets the page read the responses. Its requests still name the foreign host. Browsers
 //! send no `Sec-Fetch-*` over plain HTTP to such a name, and a page can suppress `Referer`. Hence:
 //!
-//! - On a loopback address, every request must name a host of this server: a foreign name that leads
-//!   there comes from rebinding or needs an entry of `allowedHosts`. With credentials this rule does not
+//! - On a loopback address, every request must name a host of this server: a foreign name that resolves
+//!   to it is a result of rebinding or needs an entry of `allowedHosts`. With credentials this rule does not
 //!   apply, because a foreign page has none.
 //! - A request with a mark of a browser ([`has_browser_mark`](super::browser::has_browser_mark)) must
 //!   name a host of this server on any address. Programs may use any name there.

@@ -152,7 +152,7 @@ impl AccessControl {
     ) -> Result<(), Rejection> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
         if !headers.contains_key(AUTHORIZATION) {
-            // Not a failed login: clients ask without credentials first, then meet the challenge.
+            // Not a failed login: clients send a request without credentials first, to get the challenge.
             return Err(Rejection::Credentials(credentials.challenge(false)));
         }
         if !peer.is_authorized.get() && self.throttle.borrow().is_full(peer.address) {

@@ -8,7 +8,7 @@
 //!   wait for the responses.
 //! - The table is bounded. A new network replaces the one whose last failure is the oldest.
 //!
-//! A successful login does not reset the count: it may come from another host behind the same address.
+//! A successful login does not reset the count: its client may be another host behind the same address.
 
 use std::{
     collections::HashMap,

@@ -80,8 +80,8 @@ impl PageCaches {
 /// The compressed ranges of one source's pages in one format, shared by all its scrapers, and bounded in bytes. At
 /// the bound the ranges that are cached stay: they hold the oldest series, which change least.
 ///
-/// It also holds the one compressor, 300 KiB, of all scrapers. With a new one for each scrape, glibc's
-/// allocator (2.36) places the first 14 one behind the other, and 4 MB of the thread's arena stay
+/// It also holds the one compressor, 300 KiB, of all scrapers. With a new one for each scrape, the
+/// allocator of glibc 2.36 uses new memory for each of the first 14, and 4 MB of the thread's arena stay
 /// resident.
 pub(crate) struct DeflateCache {
     limit: usize,
@@ -144,7 +144,7 @@ impl DeflateCache {
         }
     }
 
-    /// Takes the compressor, which has no text and no unfinished block.
+    /// Removes and returns the compressor, which has no text and no unfinished block.
     pub(crate) fn take_compressor(&self) -> Option<Compress> {
         self.inner.borrow_mut().compressor.take()
     }

@@ -34,7 +34,7 @@ pub(crate) struct Member {
     needs_flush: bool,
     /// The length of the text since the last full flush.
     unflushed: usize,
-    /// The compressed start of a range whose end is still to come.
+    /// The compressed start of a range whose end was not rendered yet.
     range: Option<DeflatedRange>,
 }
 
@@ -51,7 +51,7 @@ impl Member {
         }
     }
 
-    /// Takes the cache's compressor, or makes one, for the next chunk.
+    /// Moves the cache's compressor into this member, or creates one, for the next chunk.
     pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
         self.compressor = cache.take_compressor().or_else(|| Some(cache.new_compressor()));
     }

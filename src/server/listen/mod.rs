@@ -35,7 +35,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Resolves a host. Blocks for as long as the system's resolver takes.
+    /// Resolves a host. Blocks until the system's resolver returns.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ fn look_up(host: &str, port: u16) -> Result<SocketAddr, BindError> {
 }
 
 /// Returns whether a name can never resolve: it is empty, ends in a number or in `.invalid` (RFC 6761).
-/// No resolver is asked for these, so that a machine without one reports the same error.
+/// These are not sent to a resolver, so that a machine without one reports the same error.
 fn never_resolves(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -148,7 +148,7 @@ fn never_resolves(host: &str) -> bool {
 /// ended; without `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows the option would take the port away from its owner.
+    // On Windows the option would let this server bind a port that another process has bound.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if let SocketAddr::V6(address) = address {
