@@ -161,7 +161,8 @@ fn a_page_is_not_completed_if_its_client_resets_or_stalls() {
         for resets in [true, false] {
             let mut client = Client::connect_narrow(running.address);
             client.send(&request);
-            client.stream.read_exact(&mut [0; 1000]).unwrap();
+            // Fails if a slow machine lets the stall limit pass before.
+            let _ = client.stream.read_exact(&mut [0; 1000]);
             if resets {
                 client.reset();
             }
