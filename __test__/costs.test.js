@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The costs of a call, a series and a scrape in counts and bytes, which are the same on any machine: no test
- * reads a clock. They are counted in processes of their own, whose heap nothing else uses.
+ * The costs of a call, a series and a scrape in numbers of calls and bytes. These are the same on any machine, as no
+ * test reads a clock. Each measurement runs in a process of its own, because nothing else may use its heap.
  */
 
 const assert = require('node:assert/strict')
@@ -18,7 +18,7 @@ const MOST_BYTES_PER_CALL = 0.5
 /** About twice the real figures (50 and 110 on x64 Linux): pages of memory are coarse, and engines differ. */
 const MOST_BYTES_PER_SERIES = { '': 90, props: 200 }
 
-/** The calls of Rust for the first calls of all series of a shape, if they are unusual, without `createCells`. */
+/** The calls of Rust functions (except `createCells`) by the first call of each series, for the shapes that differ from the default. */
 const FIRST = {
   'ids that are text': { interned: { intern: 1000 } },
   'four props': { defined: { defineProps: 1000 } },
@@ -32,36 +32,36 @@ function run (name, flags, ...args) {
   return JSON.parse(stdout)
 }
 
-// Room for a round of calls, so that no collection hides what a round leaves.
+// The young generation holds the garbage of a round, so that no collection frees it before it is measured.
 const { shapes, scrapes } = run('calls.js', ['--min-semi-space-size=64', '--max-semi-space-size=64'])
 
-for (const [name, { series, first, known, bytes, wasted }] of Object.entries(shapes)) {
-  test(`a cached call does not enter Rust, and so takes no lock: ${name}`, () => {
-    assert.deepEqual(known, {})
+for (const [name, { series, first, cached, bytes, bytesWithAllocation }] of Object.entries(shapes)) {
+  test(`a cached call does not call Rust, and so acquires no lock: ${name}`, () => {
+    assert.deepEqual(cached, {})
   })
 
   test(`a cached call allocates nothing: ${name}`, () => {
     assert.ok(bytes < MOST_BYTES_PER_CALL, `${bytes} bytes a call`)
-    assert.ok(wasted - bytes >= 16, `one more object a call is seen as ${wasted} bytes`)
+    assert.ok(bytesWithAllocation - bytes >= 16, `with one more object: ${bytesWithAllocation} bytes a call`)
   })
 
-  test(`a first call enters Rust once, and once more for each new definition: ${name}`, () => {
+  test(`a first call calls Rust once, and once more for each new definition: ${name}`, () => {
     const { interned = { internDefined: series, defineSite: 1 }, defined } = FIRST[name] ?? {}
     assert.deepEqual(first, { ...interned, ...defined, createCells: Math.ceil(series / CELLS) })
   })
 }
 
-test('a scrape enters Rust once on the JavaScript thread, whatever the number of series', () => {
+test('a scrape calls Rust once on the JavaScript thread, with any number of series', () => {
   assert.deepEqual(scrapes, [
-    { lines: 1, entered: { deliver: 1 } },
-    { lines: 20_000, entered: { deliver: 1 } }
+    { lines: 1, calls: { deliver: 1 } },
+    { lines: 20_000, calls: { deliver: 1 } }
   ])
 })
 
 for (const [kind, most] of Object.entries(MOST_BYTES_PER_SERIES)) {
-  test(`a series takes less than ${most} bytes, in all${kind && `, with four ${kind}`}`, () => {
+  test(`a series${kind && ` with four ${kind}`} uses less than ${most} bytes in Rust and JavaScript together`, () => {
     const bytes = run('memory.js', [], kind)
-    assert.ok(bytes > 24, `${bytes} bytes: the numbers of a series alone take 24`)
+    assert.ok(bytes > 24, `${bytes} bytes: the numbers of a series alone use 24`)
     assert.ok(bytes < most, `${bytes} bytes a series`)
   })
 }

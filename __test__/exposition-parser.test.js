@@ -36,7 +36,7 @@ test('finds a value by name and labels in any order', () => {
   assert.deepEqual(shape(families.get('a')), { help: 'b', type: 'gauge', labelNames: ['x', 'y'] })
 })
 
-test('takes an empty label value for an absent label', () => {
+test('treats an empty label value as an absent label', () => {
   const text = HEAD + 'a{x=""} 1\na 2\n'
   assert.equal(seriesKey({ name: 'a', labels: { x: '' } }), seriesKey({ name: 'a', labels: {} }))
   assert.throws(() => parse(text), /duplicate series/)
@@ -72,7 +72,7 @@ const rejected = {
   'no TYPE': ['# HELP a b\n', /lacks HELP or TYPE/],
   'an unknown type': ['# HELP a b\n# TYPE a gauge\r\n', /unknown type/],
   'another comment': ['# EOF\n', /neither/],
-  'a sample of another family': [HEAD + 'ab 1\n', /not a sample of a/],
+  'a sample of another family': [HEAD + 'ab 1\n', /does not belong to a/],
   'the same series twice': [HEAD + 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', /duplicate series/],
   'the same label twice': [HEAD + 'a{x="1",x="2"} 1\n', /twice/],
   'a bad label name': [HEAD + 'a{1x="1"} 1\n', /bad label name/],
@@ -80,7 +80,7 @@ const rejected = {
   'empty braces': [HEAD + 'a{} 1\n', /bad label name/],
   'a trailing comma': [HEAD + 'a{x="1",} 1\n', /bad label name/],
   'an unescaped quote': [HEAD + 'a{x="1"2"} 1\n', /expected , or }/],
-  'an open value': [HEAD + 'a{x="1\\"} 1\n', /has no end/],
+  'an open value': [HEAD + 'a{x="1\\"} 1\n', /is not terminated/],
   'a bad escape in a value': [HEAD + 'a{x="\\t"} 1\n', /bad escape/],
   'a quote escaped in HELP': ['# HELP a \\"\n# TYPE a gauge\n', /bad escape/],
   'no value': [HEAD + 'a{x="1"}\n', /expected a space/],
@@ -92,7 +92,7 @@ const rejected = {
   'buckets out of order': [HISTOGRAM + 'h_bucket{le="2"} 1\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n', /out of order/],
   'buckets not cumulative': [HISTOGRAM + 'h_bucket{le="2"} 2\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n', /not cumulative/],
   'a _count that differs': [HISTOGRAM + 'h_bucket{le="+Inf"} 1\nh_sum 1\nh_count 2\n', /differ/],
-  'a bare histogram sample': [HISTOGRAM + 'h 1\n', /not a sample/]
+  'a bare histogram sample': [HISTOGRAM + 'h 1\n', /does not belong/]
 }
 
 for (const [fault, [page, message]] of Object.entries(rejected)) {

@@ -12,21 +12,29 @@ const test = require('node:test')
 const { readOptions } = require('../lib/options')
 const HypertracePrometheus = require('..')
 const { createCertificates } = require('./support/certificates')
+const { get } = require('./support/http')
+const { freePort } = require('./support/ports')
+const { startProgram } = require('./support/program')
 const readme = require('./support/readme')
 const { lacks } = require('./support/tools')
+const { until } = require('./support/until')
 
 const { ROOT } = readme
 const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
 const TYPES = readme.read('index.d.ts')
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The marks that a test of this file or of readme-threads.test.js asks for. */
+/** The marks that a test of this file, of readme-threads.test.js or of bundlers.test.js asks for. */
 const TESTED = [
   'file some-module.js', 'page of app.js',
   'run app.js', 'run app.mjs', 'run server.js', 'run register.js', 'run secure.js',
   'run threads.js', 'run cluster.js', 'run cluster-register.js',
   'compile app.ts', 'compile secure.ts',
-  'scrape config'
+  'scrape config', 'run service.js',
+  'manifest of a container', 'manifest of a PodMonitor', 'manifest of annotations',
+  'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc',
+  'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
+  'file next.config.mjs', 'file route.js'
 ]
 
 test('readme: every program of the documents has a mark, and every mark has a test', () => {
@@ -76,6 +84,25 @@ test('readme: secure.js serves HTTPS to a client with the password', { skip: lac
   const { type, page } = await run(t, 'secure.js', { 'cert.pem': cert, 'key.pem': key })
   assert.match(page, /^# HELP trace_counter /)
   assert.equal(type, CONTENT_TYPE)
+})
+
+test('readme: service.js answers the probe of the manifests without credentials, and ends at SIGTERM', { skip: process.platform === 'win32' && 'Windows has no SIGTERM' }, async t => {
+  const folder = createProject(t)
+  const port = await freePort()
+  fs.writeFileSync(path.join(folder, 'service.js'), readme.marked('run service.js').replace(/\b4343\b/, String(port)))
+  const program = startProgram(t, path.join(folder, 'service.js'), [], { env: { METRICS_PASSWORD: 'a password' } })
+  const [, probe] = /httpGet:\n *path: (.*)\n *port: 4343\n/.exec(readme.marked('manifest of a container')) ?? []
+  const answer = await until(() => get({ port, path: probe, headers: { 'user-agent': 'kube-probe/1.34' } }).catch(() => null), 'an answer')
+  assert.deepEqual([answer.status, answer.body], [200, 'OK\n'])
+
+  for (const mark of ['manifest of a PodMonitor', 'manifest of annotations']) {
+    const [, page] = /\bpath: (.*)$/m.exec(readme.marked(mark)) ?? []
+    assert.equal((await get({ port, path: page })).status, 401, mark)
+    assert.equal((await get({ port, path: page, auth: 'prometheus:a password' })).status, 200, mark)
+  }
+
+  program.child.kill('SIGTERM')
+  assert.equal((await program.ended()).code, 0)
 })
 
 for (const name of ['app.ts', 'secure.ts']) {
@@ -205,7 +232,7 @@ test('readme: the queries are PromQL', async t => {
   await checkWithPromtool(t, ['rules'], JSON.stringify({ groups: [{ name: 'readme', rules }] }))
 })
 
-const configs = readme.blocks().filter(({ language }) => language === 'yaml')
+const configs = readme.blocks().filter(({ language, mark }) => language === 'yaml' && !mark?.startsWith('manifest '))
 for (const [i, { document, code }] of configs.entries()) {
   test(`readme: scrape configuration ${i + 1}, in ${document}, is one`, async t => {
     // The files of certificates and passwords do not exist here.

@@ -6,6 +6,7 @@
 
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
+const { hasBundlers } = require('./bundlers')
 const { RUNTIMES, findRuntime } = require('./runtimes')
 
 /** Prometheus 3, unpacked by `.ci/run`; PROMETHEUS3_BIN names another folder. */
@@ -36,9 +37,10 @@ const TOOLS = {
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
 }
 
-/** @param {string} name of TOOLS or RUNTIMES */
+/** @param {string} name of TOOLS or RUNTIMES, or `bundlers` */
 function isInstalled (name) {
   if (name in RUNTIMES) return findRuntime(name) !== undefined
+  if (name === 'bundlers') return hasBundlers()
   const [command, ...args] = TOOLS[name].probe
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
@@ -60,7 +62,13 @@ function isRequired (name) {
 
 /** @param {string} name */
 function howToGet (name) {
-  return `${name} is not installed: ${name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get}`
+  return `${name} is not installed: ${installCommand(name)}`
+}
+
+/** @param {string} name */
+function installCommand (name) {
+  if (name === 'bundlers') return 'node scripts/bundlers.js'
+  return name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get
 }
 
 module.exports = { commandOf, howToGet, isInstalled, isRequired }

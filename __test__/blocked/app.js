@@ -8,7 +8,7 @@
 const { once } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { occupy } = require('../support/ports')
 
@@ -64,7 +64,7 @@ function block (traceFunction, file) {
 }
 
 start().then(({ traceFunction, port }) => {
-  takeCommands({
+  readCommands({
     block (file) {
       writeLine('blocked')
       block(traceFunction, file)

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Prints the costs of calls as JSON: calls of Rust, by a binding whose functions count themselves, and the
- * bytes that a cached call leaves on the heap. Needs --expose-gc, and room for a round between two collections.
+ * Prints the costs of calls as JSON: the calls of Rust functions, which a wrapped binding counts, and the bytes that a
+ * cached call leaves on the heap. Needs --expose-gc, and a young generation that holds the garbage of one round.
  */
 
 const v8 = require('node:v8')
@@ -14,16 +14,16 @@ const { createRandom } = require('../support/random')
 const ROUND = 100_000
 const MAX_ROUNDS = 30
 
-const crossings = counted(require('../../lib/load-binding')())
+const rustCalls = counted(require('../../lib/load-binding')())
 const HypertracePrometheus = require('../..')
 
 const parentObject = { className: 'Parent', id: 7, props: null, ctx: {} }
-/** Without fractions: V8 makes an object of each number with a fraction that is read from a property. */
+/** Properties without fractions: V8 allocates an object for each number with a fraction that it reads from a property. */
 const propsOf = (n) => ({ index: n, size: 1000 + n, kind: n % 2 ? 'block' : 'hash', live: true })
 
-/** A random class, id and parent class of 500 each, all at one position. */
 const { below } = createRandom(1)
 const drawn = new Set()
+/** Returns a payload with a new random combination of 500 classes, 500 ids and 500 parent classes, always at one position. */
 function mixed () {
   const [className, id, parent] = ['Class', 'id', 'Parent'].map((name) => `${name}${below(500)}`)
   const key = [className, id, parent].join()
@@ -47,9 +47,9 @@ const SHAPES = {
   'five thousand series, two cell blocks': { series: 5000, of: (n) => payload({ object: { id: n + 1 } }) }
 }
 
-/** As `trace`, but with one small object for each call, which the figure of the heap must show. */
 const held = { last: null }
-const wasteful = (trace) => (given) => { held.last = { given }; trace(given) }
+/** Adds one small object to each call of `trace`. The measured bytes must show it. */
+const withAllocation = (trace) => (payload) => { held.last = { payload }; trace(payload) }
 
 function run (trace, payloads) {
   for (let i = 0, at = 0; i < ROUND; i++) {
@@ -59,7 +59,7 @@ function run (trace, payloads) {
 }
 
 /**
- * Returns the bytes that a call leaves on the heap, in the best of some rounds: the compiler uses the heap too.
+ * Returns the bytes that a call leaves on the heap: the minimum of several rounds, as the compiler uses the heap too.
  */
 function bytesPerCall (trace, payloads) {
   let least = Infinity
@@ -76,27 +76,27 @@ function bytesPerCall (trace, payloads) {
 async function measure ({ series, options, of }) {
   const trace = HypertracePrometheus({ collectDefaults: false, ...options })
   const payloads = Array.from({ length: series }, (_, n) => of(n))
-  crossings.clear()
+  rustCalls.clear()
   for (const one of payloads) trace(one)
-  const first = Object.fromEntries(crossings)
-  crossings.clear()
+  const first = Object.fromEntries(rustCalls)
+  rustCalls.clear()
   const bytes = bytesPerCall(trace, payloads)
-  const known = Object.fromEntries(crossings)
-  const wasted = bytesPerCall(wasteful(trace), payloads)
+  const cached = Object.fromEntries(rustCalls)
+  const bytesWithAllocation = bytesPerCall(withAllocation(trace), payloads)
   await trace.stop()
-  return { series, first, known, bytes, wasted }
+  return { series, first, cached, bytes, bytesWithAllocation }
 }
 
-/** Counts the calls of Rust on this thread for one scrape. */
+/** Counts the calls of Rust functions on this thread during one scrape. */
 async function scrape (series) {
   const trace = HypertracePrometheus({ port: 0 })
   const { port } = trace.address()
   for (let id = 1; id <= series; id++) trace(payload({ object: { id } }))
-  crossings.clear()
+  rustCalls.clear()
   const { body } = await get({ port })
-  const entered = Object.fromEntries(crossings)
+  const calls = Object.fromEntries(rustCalls)
   await trace.stop()
-  return { lines: body.split('\n').filter((line) => line.startsWith('trace_counter{')).length, entered }
+  return { lines: body.split('\n').filter((line) => line.startsWith('trace_counter{')).length, calls }
 }
 
 async function main () {

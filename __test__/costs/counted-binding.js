@@ -1,16 +1,16 @@
 'use strict'
 
 /**
- * Makes each function and accessor of the addon count its calls. JavaScript enters Rust in no other way, and
- * Rust takes a lock on the JavaScript thread nowhere else.
+ * Wraps each function and accessor of the addon so that it counts its calls. JavaScript calls Rust in no other way,
+ * and Rust acquires a lock on the JavaScript thread in no other code.
  *
  * @param {Record<string, any>} binding
  * @returns {Map<string, number>} the calls by name; may be cleared
  */
 function counted (binding) {
-  const entered = new Map()
+  const calls = new Map()
   const counting = (name, original) => function (...args) {
-    entered.set(name, (entered.get(name) ?? 0) + 1)
+    calls.set(name, (calls.get(name) ?? 0) + 1)
     return original.apply(this, args)
   }
   for (const { prototype } of Object.values(binding)) {
@@ -22,7 +22,7 @@ function counted (binding) {
       Object.defineProperty(prototype, name, property)
     }
   }
-  return entered
+  return calls
 }
 
 module.exports = { counted }

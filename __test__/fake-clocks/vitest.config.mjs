@@ -1,1 +1,8 @@
-export default { test: { include: ['exporter.vitest.mjs'] } }
+import os from 'node:os'
+import path from 'node:path'
+
+export default {
+  // By default vitest writes its cache beside the tests.
+  cacheDir: path.join(os.tmpdir(), 'hypertrace-prometheus-vitest'),
+  test: { include: ['exporter.vitest.mjs'] }
+}

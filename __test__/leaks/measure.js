@@ -18,35 +18,35 @@ async function collect () {
   }
 }
 
-/** Heap and resident memory after a garbage collection. */
+/** Returns the heap and the resident memory after a garbage collection. */
 async function memory () {
   await collect()
   const { heapUsed, rss, external } = process.memoryUsage()
-  return { heap: heapUsed + external, rss: anonymous() ?? rss }
+  return { heap: heapUsed + external, rss: residentAnonymous() ?? rss }
 }
 
 /**
- * On Linux: resident memory without file pages. Those of the Node.js binary are loaded when its code runs for the first time,
- * megabytes of them even after thousands of scrapes, and the kernel may drop them.
+ * Returns, on Linux, the resident memory without file pages. The kernel loads a file page of the Node.js binary when its code
+ * runs for the first time (several megabytes of them even after thousands of scrapes), and may evict it.
  */
-function anonymous () {
+function residentAnonymous () {
   if (process.platform !== 'linux') return undefined
   const [, kilobytes] = fs.readFileSync('/proc/self/status', 'latin1').match(/^RssAnon:\s*(\d+) kB$/m) ?? []
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
 /**
- * The resources of this process as soon as they equal `expected`, at the latest after two seconds: threads and sockets do not end at
- * once. Without `expected`, as soon as they do not change.
+ * Returns the resources of this process as soon as they equal `expected`, or after two seconds: threads and sockets do not end at
+ * once. Without `expected`, it returns as soon as the resources do not change.
  */
 async function settled (expected) {
-  const look = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
-  const equals = (one, other) => JSON.stringify(one) === JSON.stringify(other)
-  let now = look()
+  const read = () => ({ threads: threads(), serverThreads: serverThreads(), descriptors: descriptors(), resources: process.getActiveResourcesInfo().sort(), timers: timers() })
+  const equals = (a, b) => JSON.stringify(a) === JSON.stringify(b)
+  let now = read()
   for (let turn = 0, same = 0; turn < 400; turn++) {
     if (expected === undefined ? same === 5 : equals(now, expected)) break
     await sleep(5)
-    const next = look()
+    const next = read()
     same = equals(now, next) ? same + 1 : 0
     now = next
   }

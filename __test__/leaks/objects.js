@@ -1,6 +1,6 @@
 'use strict'
 
-// Traces each object once and drops it; the ids of objects are omitted.
+// Traces many objects, each of them once and without a later reference to it. The labels with object ids are omitted.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

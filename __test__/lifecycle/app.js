@@ -6,7 +6,7 @@
 //   app.js none|main|worker natural|exit|throw|signal
 
 const { Worker, isMainThread, parentPort } = require('node:worker_threads')
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const MEGABYTES = 2 // of the page: more than fits in the buffers of a connection
@@ -22,7 +22,7 @@ function startExporter () {
 
 function main () {
   const traceFunction = thread === 'main' ? startExporter() : null
-  const commands = takeCommands({
+  const commands = readCommands({
     end () {
       if (ending === 'natural') {
         if (traceFunction !== null) traceFunction.unref()

@@ -7,7 +7,7 @@
 
 const { once } = require('node:events')
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 const { assertFree } = require('../support/ports')
 
@@ -17,7 +17,7 @@ const MEGABYTES = 2
 async function main () {
   const [kind, ending] = process.argv.slice(2)
   let endRequested
-  const commands = takeCommands({ end: () => endRequested() })
+  const commands = readCommands({ end: () => endRequested() })
   let port = 0
   for (let round = 0; round < ROUNDS; round++) {
     const worker = new Worker(__filename, { workerData: { kind, ending, port } })

@@ -5,13 +5,13 @@
 //   node application.js '{"port": 0, …}'   options of the exporter
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const traceFunction = HypertracePrometheus({ host: '127.0.0.1', ...JSON.parse(process.argv[2]) })
 let timer
 
-takeCommands({
+readCommands({
   /** Counts a payload with these fields this many times. */
   count (times, fields) {
     const trace = payload(JSON.parse(decodeURIComponent(fields)))

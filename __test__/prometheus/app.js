@@ -3,7 +3,7 @@
 // An application that blocks its event loop or restarts its exporter on command.
 
 const HypertracePrometheus = require('../..')
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { payload } = require('../support/payload')
 
 const SERIES = 20
@@ -25,7 +25,7 @@ function count () {
 start(0)
 writeLine(`port ${traceFunction.address().port}`)
 
-takeCommands({
+readCommands({
   block (milliseconds) {
     writeLine('blocked')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(milliseconds))

@@ -1,13 +1,13 @@
 'use strict'
 
 /*
- * An application with real tracers. It counts its calls itself, and each call is counted by several exporters, so that each
- * Prometheus has a page of its own.
+ * An application with real tracers. It counts its own calls. Several exporters count each call too, so that each Prometheus
+ * server scrapes a page of its own.
  *
  *   node app.js <pattern> <port>... [--options <json>]
  *
- * Prints `ports …`, then `at <ms since the epoch> <calls made by then>` again and again. Takes the commands `begin` and `end`, and
- * answers the latter with `made <calls>`.
+ * Prints `ports …` once, and `at <ms since the epoch> <calls so far>` after each round of calls. Reads the commands `begin` and
+ * `end`, and prints `made <calls>` after `end`.
  */
 
 const { once } = require('node:events')
@@ -15,7 +15,7 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { Worker } = require('node:worker_threads')
 
-const { takeCommands, writeLine } = require('../support/commands')
+const { readCommands, writeLine } = require('../support/commands')
 const { count, objectsOf, trace } = require('./objects')
 
 const { values, positionals: [pattern, ...ports] } = parseArgs({
@@ -25,10 +25,10 @@ const { values, positionals: [pattern, ...ports] } = parseArgs({
 const options = JSON.parse(values.options)
 const traceFunctions = trace(ports.map(Number), options)
 
-/** Workers in turn: one begins every 2 s, so that two are running, and one ends. */
+/** The time between the starts of two workers. At each start the oldest of three workers ends. */
 const WORKER_MS = 2000
 
-/** @type {Record<string, () => () => Promise<number>>} each begins, and returns a function that ends and resolves to calls of threads */
+/** @type {Record<string, () => () => Promise<number>>} each starts calls, and returns a function that stops them and resolves to the calls of other threads */
 const PATTERNS = {
   short: () => every(100, () => objectsOf('Session', 1, 3)),
   many: () => every(20, () => objectsOf('Stream', 1, 2)),
@@ -36,7 +36,7 @@ const PATTERNS = {
     const objects = objectsOf('Core', 20, 1)
     return every(50, () => objects.forEach((object) => object.call()))
   },
-  /** Each object is called for a moment in every 6 s. */
+  /** Calls each object three times, every 6 s. */
   idle: () => {
     const objects = objectsOf('Peer', 60, 1)
     let next = 0
@@ -47,7 +47,7 @@ const PATTERNS = {
     return async () => { for (const end of ends) await end(); return 0 }
   },
   threads: () => {
-    const endOwn = PATTERNS.short()
+    const stopOwnCalls = PATTERNS.short()
     const shared = traceFunctions.map((traceFunction) => traceFunction.address().port)
     /** @type {Worker[]} */
     const running = []
@@ -60,20 +60,20 @@ const PATTERNS = {
     }
     const start = () => running.push(new Worker(path.join(__dirname, 'worker.js'), { workerData: { ports: shared, options } }))
     start()
-    const endTurns = every(WORKER_MS, () => {
+    const stopStarts = every(WORKER_MS, () => {
       start()
       if (running.length > 2) endFirst()
     })
     return async () => {
-      await endTurns()
-      await endOwn()
+      await stopStarts()
+      await stopOwnCalls()
       while (running.length > 0) await endFirst()
       return calls
     }
   }
 }
 
-/** Runs a function regularly, and reports the calls; returns a function that ends that. */
+/** Runs a function at regular intervals, and prints the number of calls after each run. Returns a function that stops the timer. */
 function every (milliseconds, run) {
   const runAndReport = () => {
     run()
@@ -87,13 +87,13 @@ function every (milliseconds, run) {
 /** @type {() => Promise<number>} */
 let end
 
-takeCommands({
+readCommands({
   begin () {
     end = PATTERNS[pattern]()
   },
   async end () {
-    const ofThreads = await end()
-    writeLine(`made ${count() + ofThreads}`)
+    const callsOfThreads = await end()
+    writeLine(`made ${count() + callsOfThreads}`)
   }
 })
 writeLine(`ports ${traceFunctions.map((traceFunction) => traceFunction.address().port).join(' ')}`)

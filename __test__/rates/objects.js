@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Objects with tracers of hypertrace, which several exporters count, and the number of calls that were made.
+ * Objects with tracers of hypertrace, whose calls several exporters count, and the number of these calls.
  */
 
 const { createTracer, setTraceFunction } = require('hypertrace')
@@ -10,7 +10,7 @@ const HypertracePrometheus = require('../..')
 
 let calls = 0
 
-/** Opens an exporter at each port, and has all of them count each call. */
+/** Opens an exporter at each port. Every exporter counts each call. */
 function trace (ports, options) {
   const traceFunctions = ports.map((port) => HypertracePrometheus({ port, ...options }))
   setTraceFunction((payload) => {
@@ -30,7 +30,7 @@ class Peer extends Session {}
 
 const CLASSES = { Session, Stream, Core, Peer }
 
-/** Creates objects and makes calls of each. */
+/** Creates objects and calls each of them this number of times. */
 function objectsOf (name, objects, callsOfEach) {
   return Array.from({ length: objects }, () => {
     const object = new CLASSES[name]()

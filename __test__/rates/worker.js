@@ -1,6 +1,6 @@
 'use strict'
 
-// A worker thread that joins the pages of the application, makes short-lived objects, and answers `end` with the calls that it made.
+// A worker thread that joins the pages of the application and calls short-lived objects. After a message it posts the number of its calls.
 
 const { parentPort, workerData } = require('node:worker_threads')
 

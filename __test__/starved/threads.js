@@ -1,6 +1,6 @@
 'use strict'
 
-// Where the system starts no more threads: prints the error of a server, and whether metrics() resolves.
+// Runs where the system starts no more threads. Prints the error of a server, and whether metrics() resolves.
 
 const HypertracePrometheus = require('../..')
 const { payload } = require('../support/payload')

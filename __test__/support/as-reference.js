@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Preloaded (`node --require`) into the reference's own test file, which is not changed: its import of its package, `../`,
- * resolves to the module in TEST_SUBJECT, and its fixed ports are replaced by the free ones in TEST_PORTS.
+ * Runs the unchanged test file of the reference with another package; `node --require` loads this module first. In the test
+ * file, `require('../')` resolves to the module in TEST_SUBJECT, and the free ports in TEST_PORTS replace the fixed ports.
  */
 
 const http = require('node:http')
@@ -12,8 +12,8 @@ const suite = require.resolve('hypertrace-prometheus-reference/test/test.js')
 const subject = require.resolve(process.env.TEST_SUBJECT)
 const ports = JSON.parse(process.env.TEST_PORTS)
 
-// The file starts and stops servers on one port, and a keep-alive client may reuse a connection whose end it has not read yet.
-// The reference itself fails its suite in that way on Node.js 20.
+// The test file starts and stops servers on one port, and a keep-alive client may reuse a connection that the server has just
+// closed. For this reason the reference fails its own tests on Node.js 20.
 http.globalAgent = new http.Agent({ keepAlive: false })
 
 const resolveFilename = Module._resolveFilename

@@ -4,16 +4,16 @@ const fs = require('node:fs')
 const readline = require('node:readline')
 
 /**
- * Runs a function for each line of the input of a child program, with the words of the line. The input keeps
- * the program alive until `close`.
+ * Reads commands from standard input, one a line: the name of a function and its arguments. The input keeps the
+ * program alive until `close`.
  *
- * @param {Record<string, (...words: string[]) => unknown>} commands
+ * @param {Record<string, (...args: string[]) => unknown>} commands
  */
-function takeCommands (commands) {
+function readCommands (commands) {
   const reader = readline.createInterface({ input: process.stdin })
   reader.on('line', (line) => {
-    const [name, ...words] = line.split(' ')
-    commands[name](...words)
+    const [name, ...args] = line.split(' ')
+    commands[name](...args)
   })
   return { close: () => { reader.close(); process.stdin.destroy() } }
 }
@@ -23,4 +23,4 @@ function writeLine (line) {
   fs.writeSync(1, line + '\n')
 }
 
-module.exports = { takeCommands, writeLine }
+module.exports = { readCommands, writeLine }

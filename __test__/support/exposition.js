@@ -65,7 +65,7 @@ function parse (page, opts = {}) {
   /** @param {string} line */
   function readComment (line) {
     const match = COMMENT.exec(line)
-    if (!match) throw new Error('neither HELP nor TYPE')
+    if (!match) throw new Error('the comment is neither HELP nor TYPE')
     const [, keyword, name, rest] = match
     if (family === null || family.name !== name) {
       close()
@@ -92,12 +92,12 @@ function parse (page, opts = {}) {
     const base = family.name
     const suffix = SUFFIXES[/** @type {keyof typeof SUFFIXES} */ (family.type)]
       .find((suffix) => base + suffix === sample.name)
-    if (suffix === undefined) throw new Error(`not a sample of ${base}`)
+    if (suffix === undefined) throw new Error(`the sample does not belong to ${base}`)
     if (family.type === 'histogram' && ('le' in sample.labels) !== (suffix === '_bucket')) {
-      throw new Error('le is allowed on buckets only')
+      throw new Error('buckets must have the label le, other samples must not')
     }
     if (family.type === 'summary' && ('quantile' in sample.labels) !== (suffix === '')) {
-      throw new Error('quantile is allowed on quantiles only')
+      throw new Error('quantiles must have the label quantile, other samples must not')
     }
     const key = seriesKey(sample)
     if (seen.has(key) && !opts.allowDuplicates) throw new Error('duplicate series')
@@ -131,12 +131,12 @@ function parseSample (line) {
       at++
       const label = LABEL_NAME.exec(line.slice(at, at + 1024))?.[0]
       if (label === undefined) throw new Error('bad label name')
-      if (labels.has(label)) throw new Error(`label ${label} twice`)
+      if (labels.has(label)) throw new Error(`label ${label} occurs twice`)
       at += label.length
       if (line[at] !== '=' || line[at + 1] !== '"') throw new Error(`no quoted value for ${label}`)
       const start = at + 2
       for (at = start; line[at] !== '"'; at++) {
-        if (at >= line.length) throw new Error(`the value of ${label} has no end`)
+        if (at >= line.length) throw new Error(`the value of ${label} is not terminated`)
         if (line[at] === '\\') at++
       }
       labels.set(label, unescape(line.slice(start, at), 'n\\"'))
@@ -200,8 +200,8 @@ function checkHistogram (name, samples) {
 }
 
 /**
- * A key of a series that does not depend on the order of labels. An empty value equals an absent label, as for
- * Prometheus.
+ * Returns the key of a series. The order of the labels does not change it, and an empty value equals an absent label,
+ * as in Prometheus.
  *
  * @param {{ name: string, labels: Record<string, string> }} sample
  */
@@ -211,7 +211,7 @@ function seriesKey ({ name, labels }) {
 }
 
 /**
- * The help, type and label names of a family, without `le` and `quantile`, which dashboards depend on.
+ * Returns the help, the type and the label names (without `le` and `quantile`) of a family. Dashboards depend on them.
  *
  * @param {Family} family
  */
@@ -223,7 +223,7 @@ function shape ({ help, type, samples }) {
 }
 
 /**
- * The value of the sample of this name with exactly these labels; `undefined` without one.
+ * Returns the value of the sample with this name and exactly these labels, or `undefined` if there is none.
  *
  * @param {Map<string, Family>} families
  * @param {string} name

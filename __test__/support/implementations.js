@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Starts the two implementations that tests compare, isolated from other tests.
+ * Starts the reference and this package, whose pages tests compare.
  */
 
 const { createRequire } = require('node:module')
@@ -12,7 +12,8 @@ const requireFromReference = createRequire(require.resolve('hypertrace-prometheu
 const referencePromClient = requireFromReference('prom-client')
 
 /**
- * Clears prom-client's global register first: the reference always registers its counter there, and a second one throws.
+ * Clears the global register of prom-client first: the reference registers its counter there, and prom-client throws if a counter
+ * of that name exists.
  * @param {object} [options]
  */
 function startReference (options = {}) {

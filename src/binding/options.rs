@@ -1,4 +1,4 @@
-//! The options of an exporter as JavaScript passes them. `lib/options.js` has checked them.
+//! The options of an exporter, which `lib/options.js` checks before JavaScript passes them.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The limit on the number of series.
     pub max_series: u32,
-    /// Scrapers are shown each new series at 0 once.
+    /// Shows each new series at 0 once to each scraper.
     pub start_at_zero: bool,
     /// The time in milliseconds after which an idle series expires; 0 for never.
     pub series_idle_timeout: u32,
     /// The number of this worker thread; `undefined` on the main thread.
     pub worker: Option<u32>,
-    /// The page carries `process_*` and `nodejs_*`.
+    /// Adds the families `process_*` and `nodejs_*` to the page.
     pub collect_runtime: bool,
-    /// The page carries `hypertrace_*`.
+    /// Adds the families `hypertrace_*` to the page.
     pub collect_own: bool,
     /// The prefix of the names of the default metrics.
     pub prefix: String,
 }
 
 impl ExporterOptions {
-    /// Creates what these options describe: a counter, and the families beside it.
+    /// Creates a gatherer with the trace counter and the default metrics of these options.
     ///
     /// # Errors
     ///

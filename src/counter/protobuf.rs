@@ -27,6 +27,12 @@ pub struct EncodedLabels {
     pub parent: NumberLabel<16>,
 }
 
+impl Default for EncodedLabels {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl EncodedLabels {
     /// Creates a cache for one page, during which no fragment is freed.
     #[must_use]

@@ -1,9 +1,11 @@
 //! Accepts connections, and pauses when that fails. Server thread only.
 
 use std::{
+    cell::RefCell,
     future::poll_fn,
     io,
     net::SocketAddr,
+    rc::Rc,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -20,16 +22,19 @@ const MAX_ACCEPT_FAILURES: u32 = 64;
 /// The least time between two log lines about failures.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The listeners of a server, polled in turn.
+/// The listeners of a server.
+pub(crate) type Listeners = Rc<RefCell<Vec<TcpListener>>>;
+
+/// Polls the listeners of a server in turn.
 pub(crate) struct Acceptor {
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     next: usize,
     failures: u32,
     logged: Option<Instant>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(listeners: Vec<TcpListener>) -> Self {
+    pub(crate) fn new(listeners: Listeners) -> Self {
         Self { listeners, next: 0, failures: 0, logged: None }
     }
 
@@ -52,12 +57,18 @@ impl Acceptor {
         }
     }
 
+    /// Closes the listeners.
+    pub(crate) fn close(&mut self) {
+        self.listeners.borrow_mut().clear();
+    }
+
     async fn accept_once(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| {
-            let count = self.listeners.len();
+            let listeners = self.listeners.borrow();
+            let count = listeners.len();
             for turn in 0..count {
                 let index = (self.next + turn) % count;
-                if let Poll::Ready(accepted) = self.listeners[index].poll_accept(cx) {
+                if let Poll::Ready(accepted) = listeners[index].poll_accept(cx) {
                     self.next = index + 1;
                     return Poll::Ready(accepted);
                 }

@@ -7,8 +7,10 @@
 //! - Each callback runs exactly once: on the server thread or, after its end, on the caller's.
 
 use std::{
+    cell::RefCell,
     io,
-    net::{self, SocketAddr},
+    mem::{ManuallyDrop, forget},
+    net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     rc::Rc,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -36,6 +38,9 @@ use super::{
 
 /// The name of a server's thread.
 pub const THREAD_NAME: &str = "hypertrace-http";
+
+/// The longest wait for a connection that wakes the server thread.
+const WAKE_TIMEOUT: Duration = Duration::from_millis(50);
 
 type Callback = Box<dyn FnOnce() + Send>;
 
@@ -99,10 +104,9 @@ impl Server {
         let addresses =
             listeners.iter().map(net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let acceptor = {
+        let listeners: Vec<_> = {
             let _guard = runtime.enter();
-            let listeners = listeners.into_iter().map(adopt).collect::<Result<_, _>>()?;
-            Acceptor::new(listeners)
+            listeners.into_iter().map(adopt).collect::<Result<_, _>>()?
         };
         let shared = Arc::new(Shared {
             shutdown: Shutdown::new(),
@@ -114,10 +118,10 @@ impl Server {
         let own = Arc::clone(&shared);
         let phase = shared.shutdown.subscribe();
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            panics::log_once_on_this_thread();
+            let _ = panics::log_once_on_this_thread();
             let service = || Service::new(source, limits, policy);
             // `finish` must run after a panic too, or `stop` would wait for ever.
-            let _ = panics::caught(|| run(runtime, acceptor, service, context, &own, phase));
+            let _ = panics::caught(|| run(runtime, listeners, service, context, &own, phase));
             finish(&own);
         })?;
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
@@ -149,7 +153,8 @@ impl Server {
         let mut end = self.shared.end();
         if let End::Pending(callbacks) = &mut *end {
             callbacks.push(Box::new(on_stopped));
-            self.shared.shutdown.advance(Phase::Stopping);
+            drop(end);
+            self.advance(Phase::Stopping);
         } else {
             drop(end);
             on_stopped();
@@ -159,7 +164,7 @@ impl Server {
     /// Ends the server without grace and waits for its end, for at most `limit`. Returns whether the
     /// server has ended. Must not be called from a callback of `stop`.
     pub fn stop_within(&self, limit: Duration) -> bool {
-        self.shared.shutdown.advance(Phase::Cut);
+        self.advance(Phase::Cut);
         let until = Instant::now() + limit;
         let mut end = self.shared.end();
         while matches!(*end, End::Pending(_)) {
@@ -175,11 +180,34 @@ impl Server {
         // After `Reached` the thread returns at once, so that the join is short.
         thread.is_none_or(|thread| thread.join().is_ok())
     }
+
+    /// Advances the shutdown. The application may have closed descriptors of the server, as programs
+    /// that become daemons do: then a connection wakes the server thread. If there is no listener either,
+    /// the server has ended, although its thread waits.
+    fn advance(&self, phase: Phase) {
+        if self.shared.shutdown.advance(phase) || self.addresses.iter().any(connects) {
+            return;
+        }
+        drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+        finish(&self.shared);
+    }
+}
+
+/// Connects to a listener of this process and closes the connection.
+fn connects(address: &SocketAddr) -> bool {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut address = *address;
+    address.set_ip(ip);
+    net::TcpStream::connect_timeout(&address, WAKE_TIMEOUT).is_ok()
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.shutdown.advance(Phase::Stopping);
+        self.advance(Phase::Stopping);
     }
 }
 
@@ -210,17 +238,42 @@ fn adopt(listener: net::TcpListener) -> io::Result<tokio::net::TcpListener> {
 /// Runs the server thread. When it returns, all sockets are closed.
 fn run(
     runtime: Runtime,
-    acceptor: Acceptor,
+    listeners: Vec<tokio::net::TcpListener>,
     service: impl FnOnce() -> Service,
     tls: Option<Arc<CurrentContext>>,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
     let service = Rc::new(service());
+    let addresses = addresses_of(&listeners);
+    let listeners = Rc::new(RefCell::new(listeners));
+    let acceptor = Acceptor::new(Rc::clone(&listeners));
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, serve(acceptor, service, tls, shared, phase));
-    drop(tasks);
-    drop(runtime);
+    let work = Box::pin(serve(acceptor, service, tls, shared, phase));
+    // tokio panics if the application has closed its descriptors. The panic must not drop the work, which
+    // would wake tasks, and so panic again: that aborts the process.
+    let mut work = ManuallyDrop::new(work);
+    if panics::caught(|| tasks.block_on(&runtime, work.as_mut())).is_ok() {
+        drop((ManuallyDrop::into_inner(work), tasks, runtime));
+        return;
+    }
+    super::log("the server has ended: its event queue does not work");
+    // The drop of the runtime panics twice.
+    forget(runtime);
+    let now = addresses_of(&listeners.borrow());
+    if now == addresses {
+        let _ = panics::caught(|| drop(tasks));
+        let _ = panics::caught(|| drop(ManuallyDrop::into_inner(work)));
+        let _ = panics::caught(|| drop(listeners));
+    } else {
+        // The application has closed all descriptors, whose numbers may be those of other files by now.
+        forget((tasks, listeners));
+    }
+}
+
+/// Returns the addresses of listeners, except those that are closed.
+fn addresses_of(listeners: &[tokio::net::TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
 async fn serve(
@@ -238,8 +291,9 @@ async fn serve(
             let (stream, peer) = acceptor.accept().await;
             // The set keeps the results of finished connections until they are taken.
             while tasks.try_join_next().is_some() {}
+            // Also where the phase could not wake this task.
             if stopping.is_set() {
-                continue;
+                return;
             }
             let phase = shared.shutdown.subscribe();
             let peer = Peer::of(&stream, peer, phase.clone());
@@ -263,7 +317,7 @@ async fn serve(
         () = reached(&mut phase, Phase::Stopping) => {}
         () = accept_all => {}
     }
-    drop(acceptor);
+    acceptor.close();
 
     let all = async { while tasks.join_next().await.is_some() {} };
     until(&mut phase, Phase::Cut, limits.stop_grace, all).await;

@@ -23,8 +23,9 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
-/// Has panics of the calling thread logged by this module, once in a process.
-pub(crate) fn log_once_on_this_thread() {
+/// Has panics of the calling thread logged by this module, once in a process. Returns whether they were
+/// before.
+pub(crate) fn log_once_on_this_thread() -> bool {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let other = panic::take_hook();
@@ -36,7 +37,15 @@ pub(crate) fn log_once_on_this_thread() {
             }
         }));
     });
-    IS_SERVER_THREAD.set(true);
+    IS_SERVER_THREAD.replace(true)
+}
+
+/// Runs `work` on another thread than the server's, and catches and logs its panic as on that.
+pub(crate) fn caught_elsewhere<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    let before = log_once_on_this_thread();
+    let result = caught(work);
+    IS_SERVER_THREAD.set(before);
+    result
 }
 
 fn log_once(info: &PanicHookInfo<'_>) {
@@ -53,8 +62,7 @@ fn log_once(info: &PanicHookInfo<'_>) {
         .replace('\n', " ");
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     super::log(&format!(
-        "a fault in this package, in {location}: {message}. The server goes on; further faults \
-         are not logged"
+        "a fault in this package, in {location}: {message}. Further faults are not logged"
     ));
 }
 

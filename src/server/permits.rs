@@ -1,6 +1,6 @@
 //! Permits: the bounds on concurrent scrapes and summaries.
 //!
-//! Scrapes have permits of their own ([`Connections`](super::connections::Connections)), so that no
+//! Scrapes have permits of their own ([`Connections`]), so that no
 //! other work can delay or refuse them.
 
 use std::{

@@ -10,6 +10,8 @@ use std::{
 
 use tokio::sync::watch;
 
+use super::panics;
+
 /// A phase of a server's life. Phases only advance.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
@@ -51,14 +53,16 @@ impl Shutdown {
         self.phase.subscribe()
     }
 
-    /// Advances to `phase`; an earlier phase changes nothing.
-    pub(crate) fn advance(&self, phase: Phase) {
+    /// Advances to `phase`; an earlier phase changes nothing. Returns whether the server thread was woken:
+    /// tokio panics if the application has closed the descriptor for that.
+    pub(crate) fn advance(&self, phase: Phase) -> bool {
         self.stopping.0.store(true, Ordering::SeqCst);
-        self.phase.send_if_modified(|now| {
+        let advance = |now: &mut Phase| {
             let later = phase > *now;
             *now = phase.max(*now);
             later
-        });
+        };
+        panics::caught_elsewhere(|| self.phase.send_if_modified(advance)).is_ok()
     }
 }
 

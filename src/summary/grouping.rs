@@ -5,6 +5,9 @@
 //! its component of the group's key, or to [`REJECTED`] if a filter rejects it. All series of a group
 //! have the same key, also where their fragments differ.
 //!
+//! The number of groups is bounded: beyond the bound, the groups with the greater hashes of their keys are
+//! left to further passes over the series, and each pass adds its greatest groups to the result.
+//!
 //! Pure. Runs on the server thread, under the counter's lock for one step.
 
 use std::hash::BuildHasher;
@@ -33,6 +36,12 @@ const TEXT: u32 = 1 << 31;
 const UNREAD: u32 = u32::MAX;
 const REJECTED: u32 = u32::MAX - 1;
 
+/// The groups of one pass. A group takes about 50 bytes.
+pub const MAX_GROUPS: usize = 1 << 17;
+
+/// No groups.
+const NONE: Other = Other { groups: 0, value: 0.0 };
+
 /// Sums by the labels of a query.
 pub struct Grouping {
     names: Vec<String>,
@@ -46,6 +55,13 @@ pub struct Grouping {
     single_groups: Vec<u32>,
     groups: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    max_groups: usize,
+    /// The first and the last hash of the groups of this pass.
+    pass: (u64, u64),
+    /// The greatest groups of the passes before, and the others.
+    before: (Vec<Row>, Other),
+    limit: usize,
+    search: String,
     /// The sum over the series that pass the query's filters.
     pub matched: f64,
 }
@@ -73,9 +89,9 @@ type Labels = Vec<(usize, String)>;
 const OVERFLOW_INDEX: usize = usize::MAX;
 
 impl Grouping {
-    /// Sums of no series yet.
+    /// Sums of no series yet, with at most this many groups at a time.
     #[must_use]
-    pub fn new(query: &Query, schema: &Schema) -> Self {
+    pub fn new(query: &Query, schema: &Schema, max_groups: usize) -> Self {
         let names = schema.names();
         let mut labels = query.by.clone();
         labels.extend(query.filters.iter().map(|(label, _)| *label));
@@ -101,6 +117,11 @@ impl Grouping {
             single_groups: Vec::new(),
             groups: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            max_groups,
+            pass: (0, u64::MAX),
+            before: (Vec::new(), NONE),
+            limit: query.limit,
+            search: query.search.clone(),
             matched: 0.0,
         }
     }
@@ -116,43 +137,94 @@ impl Grouping {
             }
             key[column.index] = component;
         }
-        self.matched += series.value;
+        if self.pass.0 == 0 {
+            self.matched += series.value;
+        }
         let group = match self.single {
             Some(index) if key[index] >= TEXT => self.group_of_component(key, key[index] ^ TEXT),
             _ => self.group(key),
         };
-        self.sums[group] += series.value;
+        if let Some(group) = group {
+            self.sums[group] += series.value;
+        }
     }
 
     #[inline]
-    fn group_of_component(&mut self, key: Key, component: u32) -> usize {
+    fn group_of_component(&mut self, key: Key, component: u32) -> Option<usize> {
         let at = component as usize;
         match self.single_groups.get(at) {
-            Some(&group) if group != UNREAD => group as usize,
+            Some(&group) if group != UNREAD => Some(group as usize),
             _ => {
-                let group = self.group(key);
+                let group = self.group(key)?;
                 if self.single_groups.len() <= at {
                     self.single_groups.resize(at + 1, UNREAD);
                 }
                 self.single_groups[at] = u32::try_from(group).unwrap_or(UNREAD);
-                group
+                Some(group)
             }
         }
     }
 
+    /// Finds or adds a group; `None` if it belongs to another pass.
     #[inline]
-    fn group(&mut self, key: Key) -> usize {
-        let (keys, hasher) = (&mut self.keys, &self.hasher);
-        let hash = hasher.hash_one(key);
-        if let Some(&group) = self.groups.find(hash, |&group| keys[group as usize] == key) {
-            return group as usize;
+    fn group(&mut self, key: Key) -> Option<usize> {
+        let hash = self.hasher.hash_one(key);
+        if !(self.pass.0..=self.pass.1).contains(&hash) {
+            return None;
         }
-        let group = keys.len();
-        keys.push(key);
-        self.sums.push(0.0);
+        let keys = &self.keys;
+        if let Some(&group) = self.groups.find(hash, |&group| keys[group as usize] == key) {
+            return Some(group as usize);
+        }
+        while self.keys.len() >= self.max_groups {
+            self.halve_pass();
+            if hash > self.pass.1 {
+                return None;
+            }
+        }
+        Some(self.insert(key, hash, 0.0))
+    }
+
+    fn insert(&mut self, key: Key, hash: u64, sum: f64) -> usize {
+        let group = self.keys.len();
+        self.keys.push(key);
+        self.sums.push(sum);
         let number = u32::try_from(group).unwrap_or(u32::MAX);
+        let (keys, hasher) = (&self.keys, &self.hasher);
         self.groups.insert_unique(hash, number, |&group| hasher.hash_one(keys[group as usize]));
         group
+    }
+
+    /// Leaves the groups with the greater hashes to further passes.
+    #[cold]
+    fn halve_pass(&mut self) {
+        let (first, last) = self.pass;
+        self.pass.1 = first + (last - first) / 2;
+        let (keys, sums) = self.take_groups();
+        for (key, sum) in keys.into_iter().zip(sums) {
+            let hash = self.hasher.hash_one(key);
+            if hash <= self.pass.1 {
+                self.insert(key, hash, sum);
+            }
+        }
+    }
+
+    fn take_groups(&mut self) -> (Vec<Key>, Vec<f64>) {
+        self.groups.clear();
+        self.single_groups.clear();
+        (std::mem::take(&mut self.keys), std::mem::take(&mut self.sums))
+    }
+
+    /// Ends a pass over all series, and returns whether another one is needed.
+    pub fn next_pass(&mut self) -> bool {
+        let (first, last) = self.pass;
+        if last == u64::MAX {
+            return false;
+        }
+        self.before = self.top();
+        self.take_groups();
+        self.pass = (last + 1, last.saturating_add(last - first + 1));
+        true
     }
 
     /// Returns the number of groups.
@@ -161,25 +233,29 @@ impl Grouping {
         self.sums.len()
     }
 
-    /// Returns the groups with the greatest sums in descending order; equal sums in the order of
-    /// their labels. `search` excludes groups without this text in a label value.
-    /// `Other` is the groups beyond `limit`.
+    /// Returns the groups of all passes so far with the greatest sums in descending order; equal sums in
+    /// the order of their labels. The query's search excludes groups without this text in a label value.
+    /// `Other` is the groups beyond the query's limit.
     #[must_use]
-    pub fn top(&self, limit: usize, search: &str) -> (Vec<Row>, Other) {
-        let mut order = self.search(search);
-        let found = order.len();
-        let sum: f64 = order.iter().map(|&group| self.sums[group]).sum();
+    pub fn top(&mut self) -> (Vec<Row>, Other) {
+        let limit = self.limit;
+        let (mut rows, mut other) = std::mem::replace(&mut self.before, (Vec::new(), NONE));
+        let mut order = self.search(&self.search);
+        other.groups += rows.len() + order.len();
+        other.value += rows.iter().map(|row| row.value).sum::<f64>();
+        other.value += order.iter().map(|&group| self.sums[group]).sum::<f64>();
         let by_sum = |&a: &usize, &b: &usize| self.sums[b].total_cmp(&self.sums[a]).then(a.cmp(&b));
         if order.len() > limit {
             order.select_nth_unstable_by(limit, by_sum);
             order.truncate(limit);
         }
-        let mut rows: Vec<Row> = order.into_iter().map(|group| self.row(group)).collect();
+        rows.extend(order.into_iter().map(|group| self.row(group)));
         rows.sort_unstable_by(|a, b| {
             b.value.total_cmp(&a.value).then_with(|| a.labels.cmp(&b.labels))
         });
-        let shown: f64 = rows.iter().map(|row| row.value).sum();
-        let other = Other { groups: found - rows.len(), value: sum - shown };
+        rows.truncate(limit);
+        other.groups -= rows.len();
+        other.value -= rows.iter().map(|row| row.value).sum::<f64>();
         (rows, other)
     }
 

@@ -70,7 +70,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use self::{
     document::{Calls, Document, SCHEMA},
-    grouping::Grouping,
+    grouping::{Grouping, MAX_GROUPS},
     used_labels::UsedLabels,
 };
 pub use self::{
@@ -99,7 +99,7 @@ impl Summary {
     /// A summary of no series yet.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
-        let grouping = Grouping::new(&query, counter.schema());
+        let grouping = Grouping::new(&query, counter.schema(), MAX_GROUPS);
         let used_labels = UsedLabels::new(counter.schema());
         Self { pin: SlotPin::new(counter), query, grouping, used_labels, next: Some(0) }
     }
@@ -116,6 +116,9 @@ impl Summary {
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        if self.next.is_none() && grouping.next_pass() {
+            self.next = Some(0);
+        }
         self.next.is_some()
     }
 
@@ -126,7 +129,7 @@ impl Summary {
         let counter = self.pin.counter();
         let names = counter.schema().names();
         let calls = Calls { total: counter.calls(), matched: self.grouping.matched };
-        let (rows, other) = self.grouping.top(self.query.limit, &self.query.search);
+        let (rows, other) = self.grouping.top();
         let document = Document {
             schema: SCHEMA,
             metric: counter.name(),

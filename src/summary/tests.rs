@@ -283,15 +283,19 @@ proptest! {
         filters in prop::collection::btree_map(
             0..10usize, prop::sample::select(vec!["", "a", "1", "01"]), 0..3),
         limit in 1..20usize,
+        max_groups in prop_oneof![Just(1000), 1..8usize],
     ) {
         let sets: Vec<(&[&str], u32)> = sets.iter().map(|(set, times)| (&set[..], *times)).collect();
         let (counter, thread) = counted(&["p"], 1000, &sets);
         let filters = filters.into_iter().map(|(at, value)| (at, value.to_owned())).collect();
         let query = Query { by, filters, limit, search: String::new() };
         let expected = sums_of_the_page(&counter, &query);
-        let mut summary = Summary::new(Arc::clone(&counter), query);
-        while summary.step() {}
-        let (rows, other) = summary.grouping.top(limit, "");
+        let grouping = Grouping::new(&query, counter.schema(), max_groups);
+        let mut summary = Summary { grouping, ..Summary::new(Arc::clone(&counter), query) };
+        while summary.step() {
+            prop_assert!(summary.grouping.len() <= max_groups);
+        }
+        let (rows, other) = summary.grouping.top();
         prop_assert_eq!(rows.len() + other.groups, expected.len());
         prop_assert_eq!(rows.iter().map(|row| row.value).sum::<f64>() + other.value, expected.values().sum::<f64>());
         prop_assert_eq!(summary.grouping.matched, expected.values().sum::<f64>());
