@@ -129,7 +129,7 @@ async function startCase (t, name, of, job) {
  * @param {Awaited<ReturnType<typeof startCase>>} of
  * @param {{ server: string, prometheus: Awaited<ReturnType<typeof startPrometheus>>, made: number }} results made: by the last process
  */
-async function check (t, { job, app, options, restarts, falls, alike, off }, { server, prometheus, made }) {
+async function check (t, { job, app, pattern, options, restarts, falls, alike, off }, { server, prometheus, made }) {
   const series = await samplesOf(prometheus, `trace_counter{job="${job}"}`)
   const scrapes = await scrapesOf(prometheus, job)
   const increase = increaseOf(series)
@@ -142,6 +142,8 @@ async function check (t, { job, app, options, restarts, falls, alike, off }, { s
   assert.equal(await prometheus.value(`hypertrace_calls_total{job="${job}"}`), made)
   const expired = await prometheus.value(`hypertrace_expired_total{job="${job}"}`)
   assert.equal(expired > 0, options?.seriesIdleTimeout > 0, `${expired} series have expired`)
+  // Two calls make a series in this pattern, and each is there or has expired once.
+  if (pattern === 'many') assert.equal(expired + await prometheus.value(`hypertrace_series{job="${job}"}`), made / 2)
 
   const { readsStarts } = SERVERS[server]
   if (off && !readsStarts) return assert.ok(increase < TOLERANCE * total, 'a test that cannot fail would see the calls here')

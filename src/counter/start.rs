@@ -62,6 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_start_takes_8_bytes() {
+        assert_eq!(size_of::<Start>(), 8);
+    }
+
+    #[test]
     fn each_start_is_later_than_the_one_before() {
         let mut clock = StartClock { last: Start(u64::MAX / 2) };
         let starts = [clock.next(), clock.next(), clock.next()];
