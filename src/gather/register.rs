@@ -6,14 +6,14 @@
 use std::{
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::future::join;
 use prometheus::proto::MetricFamily;
 use tokio::{
     sync::{Notify, oneshot},
-    time::sleep_until,
+    time::{Instant, sleep_until},
 };
 
 use super::{Gatherer, summary, summary::SummaryFuture};
@@ -134,7 +134,7 @@ impl RenderRequests {
                 biased;
                 page = &mut response => return page.ok().flatten(),
                 () = ended => {}
-                () = sleep_until(retry.into()) => if retry == deadline { return None },
+                () = sleep_until(retry) => if retry == deadline { return None },
             }
         }
     }
