@@ -1,4 +1,4 @@
-//! Random bytes: the server answers the next good request.
+//! Random bytes do not stop the server: it responds to the next valid request.
 
 mod support;
 
@@ -11,7 +11,7 @@ const SMALL: usize = 20;
 
 static RUNNING: LazyLock<Running> = LazyLock::new(|| start(small(), short_limits()));
 
-/// Pieces of requests, so that random sequences get beyond the first byte.
+/// Fragments of requests, so that the server accepts more than the first byte of a random sequence.
 const PIECES: [&str; 32] = [
     "GET",
     "HEAD",
@@ -60,13 +60,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
-    fn after_any_bytes_the_server_answers_the_next_request(bytes in bytes(), cut in 0usize..64) {
+    fn after_any_bytes_the_server_responds_to_the_next_request(bytes in bytes(), cut in 0usize..64) {
         let mut client = RUNNING.connect();
         let (first, rest) = bytes.split_at(cut.min(bytes.len()));
         client.try_send(first);
         client.try_send(rest);
         let _ = client.stream.shutdown(Shutdown::Write);
-        // The connection ends by itself or at a limit; this fails if it does not.
+        // Fails if the connection ends neither by itself nor at a limit.
         let _ = client.read_to_close();
         RUNNING.scrape().assert_page(SMALL);
     }

@@ -160,7 +160,7 @@ fn a_new_certificate_is_used_from_the_next_handshake_on() {
     assert!(connect(&secure.running, &root).write_all(GET).is_ok());
 }
 
-/// A client with the certificate of somebody else.
+/// A client with the certificate of another client, without its private key.
 #[derive(Debug)]
 struct Impostor(Arc<CertifiedKey>);
 

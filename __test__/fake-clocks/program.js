@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Opens or stops an exporter under a fake clock, of sinon or node:test. The end of this program is what is tested.
+ * Opens or stops an exporter under a fake clock of sinon or node:test. The test checks that this program ends.
  *
  *   node program.js <sinon | node> <open | stop | restart>
  */
@@ -21,7 +21,7 @@ const CLOCKS = {
 }
 
 const STEPS = {
-  // The open server keeps the process alive: an unreferenced timer of the real clock fires.
+  // An unreferenced timer of the real clock fires only if the open server keeps the process alive.
   open (fake) {
     const clock = fake()
     const traceFunction = HypertracePrometheus({ port: 0, seriesIdleTimeout: 1000 })

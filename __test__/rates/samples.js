@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Increases computed from raw samples. Prometheus' own functions extrapolate to the ends of a range, so their results are near the
- * number of calls only; these are exact.
+ * Computes exact increases from raw samples. The functions of Prometheus extrapolate to the ends of a range, so that their results
+ * only approximate the number of calls.
  */
 
 /**
@@ -13,7 +13,7 @@
  */
 
 /**
- * All samples that a Prometheus has of a selector, by series.
+ * Returns all samples of a selector that a Prometheus server has, by series.
  *
  * @param {{ api (resource: string): Promise<{ result: Series[] }> }} prometheus
  * @param {string} selector
@@ -23,7 +23,7 @@ async function samplesOf (prometheus, selector) {
 }
 
 /**
- * The sum of the increases of all series, by the rule of `increase()`: a value that fell has restarted at 0. The first sample of a
+ * Returns the sum of the increases of all series. As in `increase()`, a value that fell has restarted at 0. The first sample of a
  * series adds nothing.
  *
  * @param {Series[]} series
@@ -35,8 +35,8 @@ function increaseOf (series) {
 }
 
 /**
- * The samples that pages showed. A Prometheus that reads start timestamps adds a sample of 0 at the start of a series; if the series
- * began during a scrape, that is after the first sample.
+ * Returns the samples that pages showed. A Prometheus server that reads start timestamps adds a sample of 0 at the start of a
+ * series. If the series started during a scrape, the added sample is later than the first one.
  *
  * @param {Scrape[]} scrapes
  * @param {Series[]} series
@@ -56,7 +56,7 @@ function fallsOf (series) {
 }
 
 /**
- * The scrapes of a job, by their start in milliseconds.
+ * Returns the scrapes of a job. `at` is the start of a scrape in milliseconds.
  *
  * @param {Parameters<typeof samplesOf>[0]} prometheus
  * @param {string} job

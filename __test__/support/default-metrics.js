@@ -33,11 +33,11 @@ async function defaultFamilies () {
 }
 
 /**
- * Fails unless the page has every default family of prom-client, in its order, declared alike, and
- * no process_ or nodejs_ family beside them.
+ * Asserts that the page has every default family of prom-client, in the same order and with the same
+ * declaration, and no other process_ or nodejs_ family.
  *
  * @param {string | Uint8Array} page
- * @param {{ prefix?: string, labelNames?: string[] }} [opts] the options that the page was made with
+ * @param {{ prefix?: string, labelNames?: string[] }} [opts] the options of the exporter
  */
 async function assertDefaultFamilies (page, { prefix = '', labelNames = [] } = {}) {
   const oracle = await defaultFamilies()

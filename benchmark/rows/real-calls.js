@@ -1,16 +1,16 @@
 'use strict'
 
 /*
- * The time that a trace function adds to a real call, `tracer.trace('id')` in place: the call with it, less the same call with a
- * trace function that only keeps the payload. Both are timed in turn in one process, so that hypertrace's own time, which is
- * longer, cancels out. The label sets were counted before.
+ * The time that a trace function adds to a real call of `tracer.trace('id')`: the time of the call with it, minus the time of the same
+ * call with a trace function that only stores the payload. Both are timed in turn in one process, so that the time of hypertrace
+ * itself, which is longer, is in both and cancels out. All label sets are cached.
  */
 
 const { createTracer, setTraceFunction } = require('hypertrace')
 const { PROPS } = require('../workload')
 const { median } = require('../statistics')
 
-/** Calls of a batch. hypertrace captures a stack for each call without an id, which takes much longer. */
+/** The number of calls in a batch. hypertrace captures a stack for each call without an id, which takes much longer. */
 const BATCH = { id: 2_000, stack: 200 }
 
 const cases = ({ quick }) => {
@@ -49,9 +49,9 @@ const propsOf = (number) => ({ index: number, id: number % 16, type: number % 2 
 
 function measure ({ classes, ids, objects, props, quick }, create) {
   const { trace } = create({ allowedProps: props ? PROPS : [] })
-  const kept = { payload: null }
-  const keep = (payload) => { kept.payload = payload }
-  setTraceFunction(keep) // hypertrace creates tracers only while a trace function is set
+  const last = { payload: null }
+  const store = (payload) => { last.payload = payload }
+  setTraceFunction(store) // hypertrace creates tracers only while a trace function is set
   const made = createClasses(classes).flatMap((Class) => Array.from({ length: objects }, (_, n) => new Class(n)))
   const names = Array.from({ length: ids }, (_, n) => `method${n}`)
   const calls = made.flatMap((object) => {
@@ -62,7 +62,7 @@ function measure ({ classes, ids, objects, props, quick }, create) {
   const size = ids === 0 ? BATCH.stack : BATCH.id
 
   let random = 1
-  /** Times a batch of calls in a random order, and returns the nanoseconds of one. */
+  /** Times a batch of calls in a random order, and returns the nanoseconds of one call. */
   const timeOf = (traceFunction, order) => {
     setTraceFunction(traceFunction)
     const start = process.hrtime.bigint()
@@ -81,7 +81,7 @@ function measure ({ classes, ids, objects, props, quick }, create) {
     const order = shuffled()
     // In turn, so that neither has warmer caches.
     const pair = batch % 2 === 0 ? ['ours', 'base'] : ['base', 'ours']
-    for (const one of pair) times[one].push(timeOf(one === 'ours' ? trace : keep, order))
+    for (const one of pair) times[one].push(timeOf(one === 'ours' ? trace : store, order))
   }
   const half = Math.floor(times.ours.length / 2)
   return { values: [Math.max(0.1, median(times.ours.slice(half)) - median(times.base.slice(half)))] }

@@ -19,7 +19,7 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 const UNAUTHORIZED: &str = "Unauthorized\n";
 const THROTTLED: &str = "Too many wrong credentials. Try again in a second.\n";
 
-/// An error response in place of a page.
+/// An error response that replaces a page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
@@ -30,7 +30,7 @@ impl Refusal {
     /// A fault of this package.
     pub(crate) const FAULT: Self = Self {
         status: StatusCode::INTERNAL_SERVER_ERROR,
-        text: "The metrics could not be written. The application's log has the reason.\n",
+        text: "The metrics could not be written. See the log of the application for the reason.\n",
     };
     /// The deadline of the response has passed.
     pub(crate) const LATE: Self = Self {

@@ -30,7 +30,7 @@ enum Step {
     Count { thread: usize, class: u8, id: u8, prop: u8 },
     Leave { thread: usize },
     Sweep { thread: usize },
-    Pass { seconds: u8 },
+    Advance { seconds: u8 },
     Scrape,
     Reset,
 }
@@ -41,7 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(thread, class, id, prop)| Step::Count { thread, class, id, prop }),
         1 => (0..3usize).prop_map(|thread| Step::Leave { thread }),
         4 => (0..3usize).prop_map(|thread| Step::Sweep { thread }),
-        3 => (0..90u8).prop_map(|seconds| Step::Pass { seconds }),
+        3 => (0..90u8).prop_map(|seconds| Step::Advance { seconds }),
         3 => Just(Step::Scrape),
         1 => Just(Step::Reset),
     ]
@@ -87,7 +87,7 @@ impl CachingThread {
         self.thread.count(counter, slot);
     }
 
-    fn forget(&mut self, counter: &TraceCounter) {
+    fn drop_cache(&mut self, counter: &TraceCounter) {
         self.cache.clear();
         counter.clear_definitions(self.thread.shard());
     }
@@ -136,7 +136,7 @@ proptest! {
                     counter.reset();
                     model.clear();
                 }
-                Step::Sweep { .. } | Step::Pass { .. } | Step::Scrape => {}
+                Step::Sweep { .. } | Step::Advance { .. } | Step::Scrape => {}
             }
         }
         let stats = counter.stats();
@@ -178,9 +178,9 @@ proptest! {
         let mut now = Instant::now();
         let (mut counted, mut increases) = (0.0, 0.0);
         let mut before: HashMap<String, f64> = HashMap::new();
-        let look = |before: &mut HashMap<String, f64>| {
+        let read_page = |before: &mut HashMap<String, f64>| {
             let page = samples(&shown(&counter));
-            // A counter below what it was has started again, as Prometheus has it.
+            // As in Prometheus, a value that fell has restarted at 0.
             let increase = |(labels, value): (&String, &f64)| match before.get(labels) {
                 Some(was) if was <= value => value - was,
                 _ => *value,
@@ -198,17 +198,17 @@ proptest! {
                 Step::Leave { thread } => threads[thread].leave(&counter),
                 Step::Sweep { thread } => {
                     if counter.sweep(threads[thread].thread.shard(), now) {
-                        threads[thread].forget(&counter);
+                        threads[thread].drop_cache(&counter);
                     }
-                    increases += look(&mut before);
+                    increases += read_page(&mut before);
                 }
-                Step::Pass { seconds } => now += Duration::from_secs(seconds.into()),
-                Step::Scrape => increases += look(&mut before),
+                Step::Advance { seconds } => now += Duration::from_secs(seconds.into()),
+                Step::Scrape => increases += read_page(&mut before),
                 Step::Reset => {}
             }
             prop_assert!(counter.stats().series <= max_series);
         }
-        increases += look(&mut before);
+        increases += read_page(&mut before);
         prop_assert_eq!(increases, counted);
         for thread in threads {
             thread.thread.leave(&counter);
