@@ -25,7 +25,7 @@
 //! ```text
 //! binding ─► shared_server ─► gather ─► server ─► live
 //!                               │          │
-//!                               ├─► summary, default_metrics
+//!                               ├─► recorder ─► summary, default_metrics
 //!                               ▼          ▼
 //!                               exposition ─► counter ─► labels
 //! ```
@@ -40,6 +40,7 @@ pub mod exposition;
 pub mod gather;
 pub mod labels;
 pub mod live;
+pub mod recorder;
 pub mod server;
 pub mod shared_server;
 pub mod summary;

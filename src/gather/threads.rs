@@ -8,8 +8,14 @@ use std::{
 
 use futures_util::future::join_all;
 use prometheus::proto::MetricFamily;
+use tokio::sync::Notify;
 
-use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
+use crate::{
+    counter::ShardId,
+    default_metrics::{descriptors, node::NodeMetrics},
+    exposition::label,
+    recorder::LoopWatch,
+};
 
 /// The label of a worker thread's samples; those of the main thread have none.
 pub const WORKER_LABEL: &str = "worker";
@@ -20,15 +26,23 @@ pub struct JsThread {
     pub shard: ShardId,
     /// Its `nodejs_*` families.
     pub node: NodeMetrics,
+    /// The recorder's questions to it.
+    pub watch: LoopWatch,
     thread: ThreadId,
     worker: Option<String>,
 }
 
 impl JsThread {
     /// Describes the calling thread, which counts in this shard. `worker` identifies it on the page.
+    fn new(shard: ShardId, worker: Option<String>, late_answers: Arc<Notify>) -> Self {
+        let (node, watch) = (NodeMetrics::new(), LoopWatch::new(late_answers));
+        Self { shard, node, watch, thread: thread::current().id(), worker }
+    }
+
+    /// Returns the label of a worker thread.
     #[must_use]
-    pub fn new(shard: ShardId, worker: Option<String>) -> Self {
-        Self { shard, node: NodeMetrics::new(), thread: thread::current().id(), worker }
+    pub fn worker(&self) -> Option<&str> {
+        self.worker.as_deref()
     }
 
     /// Returns the number of calls that the thread could not count.
@@ -44,7 +58,11 @@ impl JsThread {
 
 /// All threads of one page, in the order in which they joined.
 #[derive(Default)]
-pub struct JsThreads(Mutex<Vec<Arc<JsThread>>>);
+pub struct JsThreads {
+    list: Mutex<Vec<Arc<JsThread>>>,
+    /// Notified by an answer that comes late.
+    late_answers: Arc<Notify>,
+}
 
 impl JsThreads {
     /// Adds the calling thread, which counts in this shard. `worker` is its number, if it is a worker
@@ -56,7 +74,7 @@ impl JsThreads {
         if list.iter().any(|other| other.worker == worker) {
             worker = Some(shard.to_string());
         }
-        let thread = Arc::new(JsThread::new(shard, worker));
+        let thread = Arc::new(JsThread::new(shard, worker, Arc::clone(&self.late_answers)));
         list.push(Arc::clone(&thread));
         thread
     }
@@ -122,6 +140,28 @@ impl JsThreads {
         self.all().iter().map(|thread| thread.lost_calls()).sum()
     }
 
+    /// Returns the families of the threads' stalls.
+    #[must_use]
+    pub fn stalls(&self) -> Vec<MetricFamily> {
+        self.merged(|thread| {
+            let totals = thread.watch.totals();
+            let labels: Vec<_> =
+                thread.labels().iter().map(|&(name, value)| label(name, value)).collect();
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let count = totals.count as f64;
+            vec![
+                descriptors::STALLS.family([(labels.clone(), count)]),
+                descriptors::STALL_SECONDS.family([(labels, totals.seconds)]),
+            ]
+        })
+    }
+
+    /// Returns what is notified by an answer that comes late.
+    #[must_use]
+    pub fn late_answers(&self) -> &Arc<Notify> {
+        &self.late_answers
+    }
+
     fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
         let mut families: Vec<MetricFamily> = Vec::new();
         for family in self.all().iter().flat_map(|thread| of(thread)) {
@@ -134,6 +174,6 @@ impl JsThreads {
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Arc<JsThread>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

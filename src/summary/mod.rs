@@ -61,21 +61,22 @@
 
 mod document;
 mod grouping;
-mod query;
+pub mod query;
 #[cfg(test)]
 mod tests;
 mod used_labels;
 
 use std::{ops::ControlFlow, sync::Arc};
 
+pub(crate) use self::{document::number, grouping::contains};
 use self::{
     document::{Calls, Document, SCHEMA},
     grouping::{Grouping, MAX_GROUPS},
     used_labels::UsedLabels,
 };
 pub use self::{
-    document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
-    query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
+    document::{EventLoopStats, ProcessStats, Rates, Row, RuntimeStats},
+    query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Order, Query, QueryError},
 };
 use crate::counter::{SlotPin, TraceCounter};
 
@@ -89,6 +90,8 @@ pub struct Summary {
     /// count as shown on a page.
     pin: SlotPin,
     query: Query,
+    /// The seconds that were measured, and all calls per second.
+    measured: Option<(u32, f64)>,
     grouping: Grouping,
     used_labels: UsedLabels,
     /// The slot of the next step; `None` after the last.
@@ -96,12 +99,16 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A summary of no series yet.
+    /// A summary of no series yet. Without rates of its groups, its order is that of the sums.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
-        let grouping = Grouping::new(&query, counter.schema(), MAX_GROUPS);
+    pub fn new(counter: Arc<TraceCounter>, mut query: Query, rates: Option<Rates>) -> Self {
+        if rates.as_ref().is_none_or(|rates| rates.groups.is_none()) {
+            query.order = Order::Total;
+        }
+        let measured = rates.as_ref().map(|rates| (rates.seconds, rates.of_all()));
+        let grouping = Grouping::new(&query, counter.schema(), rates, MAX_GROUPS);
         let used_labels = UsedLabels::new(counter.schema());
-        Self { pin: SlotPin::new(counter), query, grouping, used_labels, next: Some(0) }
+        Self { pin: SlotPin::new(counter), query, measured, grouping, used_labels, next: Some(0) }
     }
 
     /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
@@ -128,17 +135,22 @@ impl Summary {
         while self.step() {}
         let counter = self.pin.counter();
         let names = counter.schema().names();
-        let calls = Calls { total: counter.calls(), matched: self.grouping.matched };
+        let rate = self.measured.map(|(_, rate)| rate);
+        let calls = Calls { total: counter.calls(), matched: self.grouping.matched, rate };
         let (rows, other) = self.grouping.top();
         let document = Document {
             schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
             metric: counter.name(),
             start_time_seconds: runtime.start_time,
             uptime_seconds: runtime.uptime,
             labels: names,
             used_labels: self.used_labels.names(),
+            default_labels: &runtime.default_labels,
             series: counter.stats().into(),
             calls,
+            window_seconds: self.measured.map(|(seconds, _)| seconds),
+            order: self.query.order.name(),
             by: self.query.by.iter().map(|&label| names[label].as_str()).collect(),
             rows,
             other,
