@@ -11,6 +11,8 @@ pub struct Column {
     base: u32,
     /// The step of the last entry; [`Column::base`] without entries.
     last: u32,
+    /// The calls of all entries.
+    sum: u64,
 }
 
 impl Column {
@@ -30,6 +32,7 @@ impl Column {
         self.write((step - self.last).into());
         self.write(calls);
         self.last = step;
+        self.sum += calls;
     }
 
     /// Returns steps and calls, in the order of the steps.
@@ -47,6 +50,12 @@ impl Column {
         self.iter().filter(|(step, _)| steps.contains(step)).map(|(_, calls)| calls).sum()
     }
 
+    /// Returns the calls for each step since the first one, up to the step before `next`.
+    #[expect(clippy::cast_precision_loss, reason = "rates need no precision")]
+    pub fn rate(&self, next: u32) -> f64 {
+        self.sum as f64 / f64::from(next.saturating_sub(self.base).max(1))
+    }
+
     /// Drops the steps before this one.
     pub fn drop_before(&mut self, step: u32) {
         while !self.bytes.is_empty() {
@@ -56,7 +65,7 @@ impl Column {
             if first >= step {
                 return;
             }
-            let _calls = read(&mut bytes);
+            self.sum -= read(&mut bytes).unwrap_or_default();
             let left = bytes.len();
             self.bytes.drain(..self.bytes.len() - left);
             self.base = first;
@@ -155,6 +164,8 @@ mod tests {
             column.drop_before(from);
             let left: Vec<_> = entries.iter().copied().filter(|(step, _)| *step >= from).collect();
             prop_assert_eq!(column.iter().collect::<Vec<_>>(), left);
+            let sum: u64 = column.iter().map(|(_, calls)| calls).sum();
+            prop_assert_eq!(column.sum, sum);
             let next = entries.last().map_or(from, |(step, _)| *step) + 1;
             column.push(next.max(from), 7);
             prop_assert_eq!(column.iter().last(), Some((next.max(from), 7)));
