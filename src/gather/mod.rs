@@ -88,9 +88,7 @@ impl Gatherer {
     /// Adds a recorder of the last seconds, which runs while a server serves the pages; none for 0.
     #[must_use]
     pub fn with_recorder(mut self, seconds: u32) -> Self {
-        let late_answers = Arc::clone(self.threads.late_answers());
-        let recorder = || Arc::new(Recorder::new(seconds, &self.counter, late_answers));
-        self.recorder = (seconds > 0).then(recorder);
+        self.recorder = (seconds > 0).then(|| Arc::new(Recorder::new(seconds, &self.counter)));
         self
     }
 

@@ -10,7 +10,6 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
     task::yield_now,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
@@ -32,21 +31,22 @@ const QUESTION_INTERVAL: Duration = STALL_AFTER;
 /// A question without an answer for this time may become a stall, so that the thread's calls are read.
 const SUSPECT_AFTER: Duration = Duration::from_millis(30);
 
+/// The time between two looks for the answer to such a question. The JavaScript thread does not wake this
+/// task, because that fails where the application has closed descriptors.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
 /// The age up to which the heap figure of an answer is current.
 const MAX_ANSWER_AGE: Duration = Duration::from_secs(2);
 
 /// A recording, shared by the task that writes it and the requests that read it.
-pub struct Recorder {
-    history: Mutex<History>,
-    late_answers: Arc<Notify>,
-}
+pub struct Recorder(Mutex<History>);
 
 impl Recorder {
     /// Starts a recording of this many seconds.
     #[must_use]
-    pub fn new(seconds: u32, counter: &TraceCounter, late_answers: Arc<Notify>) -> Self {
+    pub fn new(seconds: u32, counter: &TraceCounter) -> Self {
         counter.enable_call_readings();
-        Self { history: Mutex::new(History::new(seconds, now())), late_answers }
+        Self(Mutex::new(History::new(seconds, now())))
     }
 
     /// Writes the document of a query, in steps.
@@ -81,7 +81,7 @@ impl Recorder {
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,18 +119,21 @@ pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
     clock.tick().await;
     let mut task = Task::new(gatherer, recorder);
     loop {
-        let asked = task.ask();
-        let mut suspects = Some(asked + SUSPECT_AFTER);
+        task.ask();
+        let mut look = Instant::now() + SUSPECT_AFTER;
         loop {
             tokio::select! {
                 biased;
                 _ = clock.tick() => break,
-                () = sleep_until(suspects.unwrap_or(asked)), if suspects.is_some() => {
-                    suspects = None;
-                    task.suspect();
-                }
-                () = task.recorder.late_answers.notified() => task.check().await,
+                () = sleep_until(look) => {}
             }
+            task.suspect();
+            task.check().await;
+            look = if task.suspects.is_empty() {
+                Instant::now() + QUESTION_INTERVAL
+            } else {
+                Instant::now() + LOOK_INTERVAL
+            };
         }
         task.check().await;
         if task.step_is_due() {
@@ -167,11 +170,10 @@ impl Task {
         Self { gatherer, recorder, suspects: Vec::new(), last: Instant::now(), cpu }
     }
 
-    fn ask(&self) -> Instant {
+    fn ask(&self) {
         for thread in self.gatherer.threads().all() {
             thread.watch.ask();
         }
-        Instant::now()
     }
 
     /// Starts to read the calls of threads whose questions are open.
