@@ -23,7 +23,7 @@ impl Admission {
     /// Returns whether a call site that is not recorded is accepted now.
     #[inline]
     pub fn admits(&mut self, site: SiteRef, calls: u64) -> bool {
-        self.least.is_none() || self.is_accepted(site, calls)
+        self.is_open() || self.is_accepted(site, calls)
     }
 
     fn is_accepted(&mut self, site: SiteRef, calls: u64) -> bool {
@@ -36,6 +36,11 @@ impl Admission {
             self.candidates.insert(site, calls);
         }
         false
+    }
+
+    /// Returns whether every call site is accepted.
+    pub fn is_open(&self) -> bool {
+        self.least.is_none()
     }
 
     /// Restricts the admission, as call sites of up to this rate were removed.

@@ -161,7 +161,7 @@ impl Rows {
         let Some((group, from, mut calls)) = row else { return false };
         let end = group.sites.len().min(from + STEP_SITES as usize);
         let sites = group.sites[from..end].iter().filter_map(|&number| history.site(number));
-        for (step, count) in sites.flat_map(|site| site.column.iter()) {
+        for (step, count) in sites.flat_map(|site| site.column.within(&window.steps)) {
             if let Some(position) = window.position(step) {
                 calls[position] += count;
             }

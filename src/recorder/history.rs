@@ -231,10 +231,10 @@ impl History {
         points.fold((0, 0), |(seconds, calls), point| (seconds + window.step, calls + point.calls))
     }
 
-    /// Returns whether call sites of a window may be missing, as the memory was full.
+    /// Returns whether all calls of a window have their call sites: the memory was not full.
     #[must_use]
-    pub fn has_merged(&self, window: &Window) -> bool {
-        self.merged.is_some_and(|step| step >= window.steps.start)
+    pub fn is_complete(&self, window: &Window) -> bool {
+        self.admission.is_open() && self.merged.is_none_or(|step| step < window.steps.start)
     }
 
     /// Returns a call site.
