@@ -1,6 +1,6 @@
-//! The bound on series: how much of a new label set its series shows, by the number of series. Pure.
+//! The bound on series: the number of series determines which labels of a new label set its series has. Pure.
 
-/// How much of a label set its series shows.
+/// The labels of a label set that its series has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.

@@ -66,13 +66,13 @@ static OPEN_SERVERS: Mutex<ServerList> = Mutex::new(Vec::new());
 
 type ServerList = Vec<Weak<SharedServer>>;
 
-/// What a new server serves.
+/// The objects that a new server needs for its page.
 pub struct Served {
     /// The gatherer of the page.
     pub gatherer: Arc<Gatherer>,
     /// The calling thread.
     pub thread: Arc<JsThread>,
-    /// The page.
+    /// The source of the page.
     pub source: Arc<dyn Source>,
 }
 
