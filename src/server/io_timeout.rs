@@ -37,7 +37,7 @@ impl Transport for tokio::net::TcpStream {
 /// The stage of a connection between two requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    /// No byte of the next request was read. hyper's header time-out is the idle limit.
+    /// No byte of the next request was read. hyper's header timeout is the idle limit.
     Idle,
     /// The first byte of a request was read at this time, and not all of its headers.
     Head(Instant),
