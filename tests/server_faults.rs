@@ -187,7 +187,8 @@ fn case_31_a_slow_reader_survives_the_stall_limit_and_is_cut_at_the_deadline() {
         ..short_limits()
     };
     let running = start(page_of(lines_in(30 * MB)), limits);
-    // A chunked page, which is written as it is read; and a buffered one, where only the socket waits.
+    // The first page is chunked: the server renders it while the client reads. The second one is buffered: only
+    // the socket waits for the client.
     for request in
         ["GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HTTP/1.0\r\n\r\n"]
     {

@@ -1,4 +1,4 @@
-//! The limits of connections, scrapes and summaries: no client holds out the others.
+//! The limits of connections, scrapes and summaries: no client can exclude other clients.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -49,7 +49,7 @@ fn silent_clients_without_credentials_end_for_new_connections() {
     let running = start_with_auth(small(), limits);
     let mut regular = running.connect();
     assert_eq!(scrape_authorized(&mut regular), 200);
-    // Some say nothing, some half a request, and some are refused.
+    // Some clients send nothing, some send half a request, and some get a 401.
     let requests = ["", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"];
     let mut strangers = Vec::new();
     for round in 0..100 {
@@ -232,7 +232,7 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
         client.send(AUTHORIZED);
         started.wait();
     }
-    // Each network has one, and the double of the limit is the end.
+    // Each of these networks has a scrape under way, and twice the limit are under way in total.
     for last in [1, 2, 4] {
         let mut client = connect(last);
         assert_eq!(scrape_authorized(&mut client), 503, "{last}");
@@ -243,7 +243,7 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
     }
 }
 
-/// A source whose summaries wait for a permit, and which have this many bytes.
+/// A source whose summaries wait for a permit and have `bytes` bytes.
 struct Summaries {
     permits: Arc<Semaphore>,
     started: mpsc::Sender<()>,

@@ -84,7 +84,7 @@ fn an_unfinished_handshake_ends_at_its_limit() {
         client.send(started);
         client.assert_closed();
     }
-    // Also if bytes arrive steadily.
+    // The limit also ends a handshake whose bytes arrive steadily.
     let mut client = secure.running.connect();
     client.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03");
     eventually("the handshake ends", || client.stream.write_all(b"x").is_err());

@@ -16,7 +16,7 @@ pub type RenderCallback<'a> = Callback<'a, u32>;
 pub struct SampleRequests(ThreadCall<bool>);
 
 impl SampleRequests {
-    /// Requests samples by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &SampleCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }
@@ -32,7 +32,7 @@ impl SampleRequester for SampleRequests {
 pub struct PageRequests(ThreadCall<u32>);
 
 impl PageRequests {
-    /// Requests pages by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &RenderCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }

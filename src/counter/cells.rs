@@ -90,9 +90,9 @@ impl CellBlock {
             return 0.0;
         }
         #[expect(unsafe_code, reason = "the one read of lent memory")]
-        // SAFETY: within the block (checked above), which `new`'s caller keeps readable and aligned;
-        // an atomic load never races with the owner's stores into undefined behaviour in the
-        // machine's memory model, which is what JavaScript's own shared stores rely on.
+        // SAFETY: the cell is within the block (checked above), which the caller of `new` keeps readable and
+        // aligned. The owner's stores are plain 8-byte stores of machine code that V8 generates, so that an
+        // atomic load returns the value before or after a store, as between threads of JavaScript.
         let bits = unsafe { self.0.add(cell).as_ref().load(Ordering::Relaxed) };
         f64::from_bits(bits)
     }

@@ -1,4 +1,4 @@
-//! Reading the series, slot by slot or range by range.
+//! Reads the series, slot by slot or range by range.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -153,8 +153,8 @@ impl Walk<'_> {
     }
 }
 
-/// While it exists, no slot is freed and no label text of a series is, so that series can be read in
-/// steps.
+/// Prevents that slots and the label texts of their series are freed while it exists, so that series can be
+/// read in steps.
 #[derive(Debug)]
 pub struct SlotPin(Arc<TraceCounter>);
 

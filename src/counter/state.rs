@@ -41,7 +41,7 @@ pub struct State {
     pub expired: u64,
     /// The calls counted by series that have expired, and before a reset.
     pub past_calls: f64,
-    /// While there are any, no slot is freed.
+    /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
 }
 

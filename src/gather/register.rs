@@ -57,7 +57,7 @@ const MAX_RENDERINGS: usize = 2;
 /// application has at least as much of its thread as the scrapers.
 const MAX_PAUSE: Duration = Duration::from_millis(250);
 
-/// The time after which a rendering that no scrape waits for no longer counts as running.
+/// After this time, a rendering for which no scrape waits does not count as running any more.
 const ABANDONED: Duration = Duration::from_secs(8);
 
 /// The requests for pages. Scrapes that wait share a rendering that begins after them.
@@ -71,7 +71,7 @@ pub struct RenderRequests {
 #[derive(Default)]
 struct State {
     last: u32,
-    /// The rendering that has not begun yet.
+    /// The next rendering, which has not begun yet.
     next: Option<Next>,
     running: Vec<Running>,
     /// The end of the pause after the last rendering.

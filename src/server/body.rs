@@ -139,7 +139,7 @@ impl ResponseBody {
         Ok(())
     }
 
-    /// Has a function called when the socket has accepted the last byte.
+    /// Sets the function that is called when the socket has accepted the last byte.
     pub(crate) fn on_complete(&mut self, on_complete: Option<OnComplete>) {
         self.on_complete = on_complete;
     }

@@ -1,10 +1,11 @@
 //! The open connections of a server, and the choice of the one that ends when there are too many.
 //!
-//! - At the limit of connections, a new one ends one without a response under way. If there is none, the
-//!   new one is closed.
-//! - At the limit of TLS handshakes, a new one ends another: a normal handshake takes milliseconds.
-//! - At the limit of scrapes, a new one ends one whose client does not read. If all clients read, the
-//!   new one gets a 503.
+//! - At the limit of connections, a new connection ends one that has no response under way. If each has
+//!   one, the new connection is closed.
+//! - At the limit of TLS handshakes, a new handshake ends another one, because a normal handshake takes
+//!   milliseconds.
+//! - At the limit of scrapes, a new scrape ends one whose client does not read. If all clients read, the
+//!   new scrape gets a 503.
 //! - The clients of one network have no more than a share of the connections and the scrapes. On a server
 //!   with credentials, a network without a scrape under way gets one beyond the limit.
 //!
@@ -32,7 +33,7 @@ use super::{
 /// A client that has accepted no byte for this time does not read as fast as it could.
 const MIN_STALL: Duration = Duration::from_millis(100);
 
-/// A number of connections or responses.
+/// A number of connections, handshakes or responses.
 type Count = Rc<Cell<usize>>;
 
 /// Adds one to a count until it is dropped.

@@ -291,7 +291,7 @@ async fn serve(
             let (stream, peer) = acceptor.accept().await;
             // The set keeps the results of finished connections until they are taken.
             while tasks.try_join_next().is_some() {}
-            // Also where the phase could not wake this task.
+            // This check also ends the task if the change of the phase could not wake it.
             if stopping.is_set() {
                 return;
             }

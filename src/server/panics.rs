@@ -23,8 +23,8 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
-/// Has panics of the calling thread logged by this module, once in a process. Returns whether they were
-/// before.
+/// Marks the calling thread: this module logs the panics of marked threads, but only the first one of the
+/// process. Returns whether the thread was marked before.
 pub(crate) fn log_once_on_this_thread() -> bool {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -89,7 +89,7 @@ type Labels = Vec<(usize, String)>;
 const OVERFLOW_INDEX: usize = usize::MAX;
 
 impl Grouping {
-    /// Sums of no series yet, with at most this many groups at a time.
+    /// Creates sums without a series, with at most this many groups at a time.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema, max_groups: usize) -> Self {
         let names = schema.names();

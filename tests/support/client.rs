@@ -21,7 +21,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The value of a header, which may be there once.
+    /// Returns the value of a header, which must not occur twice.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key == name);
         let value = values.next();

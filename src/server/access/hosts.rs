@@ -30,7 +30,7 @@ pub(crate) struct OwnHosts {
 }
 
 impl OwnHosts {
-    /// The hosts of a server on the machine of this name.
+    /// Creates the host names of a server that runs on a machine with the name `machine`.
     pub(crate) fn new(allowed: Vec<String>, machine: OsString) -> Self {
         let machine = machine.into_string().ok().filter(|name| !name.is_empty());
         Self { allowed, machine }

@@ -70,7 +70,7 @@ impl ClientAuth {
     ) -> Result<ClientCertVerified, Error> {
         let newer = certificate.with_version_3().into();
         match self.webpki.verify_client_cert(&newer, intermediates, now) {
-            // webpki verifies the signature last, so that all else is right.
+            // webpki verifies the signature last, so all other checks have succeeded.
             Err(Error::InvalidCertificate(CertificateError::BadSignature))
                 if self.have_signed(certificate) =>
             {
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(verify(&own, &[authority(), own.clone()], NOW), Ok(()));
         let error = verify(&own, std::slice::from_ref(&own), LATER).unwrap_err();
         assert!(error.to_string().contains("expired"), "{error}");
-        // Another authority of the same name has not.
+        // An authority of the same name with another key has not signed it.
         let error = verify(&own, &[authority()], NOW).unwrap_err();
         assert_eq!(error, CertificateError::BadSignature.into());
         let mut changed = own.to_vec();
