@@ -19,7 +19,7 @@ const { until } = require('./support/until')
 
 const APP = path.join(__dirname, 'blocked', 'app.js')
 const SCRAPES = 12
-const CALLS = 300 // of one order
+const CALLS = 300 // calls for one order
 const ANSWER_LIMIT_MS = 20_000
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 

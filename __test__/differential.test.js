@@ -55,7 +55,7 @@ async function compareWorlds (kind, options) {
   return series
 }
 
-/** Fewer series than this, and the generator no longer does what the name of the test says. */
+/** The least number of series for each kind of payloads. Fewer would show that the generator no longer makes this kind. */
 const FLOOR = {
   ordinary: 1_000,
   'several sites on a line': 300,

@@ -9,7 +9,7 @@ const { invalidSecret, invalidState, invalidType, invalidValue } = require('./er
 const { nearest } = require('./spelling')
 const { warnOfOpenPage, warnOfOption } = require('./warnings')
 
-// The characters that a header can carry, without the space that would end a token.
+// The characters that a header can contain, except for the space, which would end a token.
 const TOKEN = /^[\x21-\x7e]+$/
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/

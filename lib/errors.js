@@ -72,7 +72,7 @@ function invalidValue (option, expected, value) {
 }
 
 /**
- * The same for a value that was checked before, which the message shows as JSON.
+ * Returns the same error as `invalidValue`, for a value of a valid type. The message shows the value as JSON.
  *
  * @param {string} option
  * @param {string} expected completes "must be …"
