@@ -91,7 +91,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
     }
   }
 
-  test('a name that was led to this machine reads nothing', async () => {
+  test('a foreign name that resolves to this machine reads nothing', async () => {
     const { port } = serve({})
     assert.deepEqual(await readAs(FOREIGN, port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs('localhost', port), [200, 200, 200, 200, 200])
@@ -103,7 +103,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
     assert.deepEqual(await readAs(FOREIGN, port), [200, 200, 200, 200, 200])
   })
 
-  test('a name that was led to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
+  test('a foreign name that resolves to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
     const { port } = start({ port: 0, host: '0.0.0.0' }).address()
     assert.deepEqual(await readAs('far.example', port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs(OTHER, port), [200, 200, 200, 200, 200])

@@ -127,7 +127,7 @@ for (const name of clients) {
     await again.stop()
   })
 
-  test(`${name}: default families that the register has already stay their owner's`, async (t) => {
+  test(`${name}: default families that the register has already are not replaced`, async (t) => {
     const register = new client.Registry()
     client.collectDefaultMetrics({ register })
     const held = register.getMetricsAsArray()

@@ -44,7 +44,7 @@ fn scrape_authorized(client: &mut Client) -> u16 {
 }
 
 #[test]
-fn silent_clients_without_credentials_end_for_new_connections() {
+fn new_connections_end_silent_ones_without_credentials() {
     let limits = Limits { connections: 16, connections_per_network: 16, ..long_limits() };
     let running = start_with_auth(small(), limits);
     let mut regular = running.connect();
@@ -67,7 +67,7 @@ fn silent_clients_without_credentials_end_for_new_connections() {
 }
 
 #[test]
-fn a_connection_that_is_being_answered_does_not_end_for_others() {
+fn new_connections_do_not_end_one_that_is_being_answered() {
     let limits = Limits { connections: 4, connections_per_network: 4, ..long_limits() };
     let (source, started, resume) = paused(SMALL);
     let running = start(source, limits);
@@ -150,7 +150,7 @@ fn slow_reader(running: &Running, target: &str) -> Client {
 }
 
 #[test]
-fn a_client_that_does_not_read_ends_for_a_new_scrape() {
+fn a_new_scrape_ends_one_whose_client_does_not_read() {
     let large = AtomicUsize::new(4);
     let source = FnSource(move |_| -> ScrapeFuture {
         let is_large =
@@ -289,7 +289,7 @@ fn summaries_wait_for_each_other_and_scrapes_do_not_wait_for_them() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_summary_ends_for_the_next() {
+fn the_next_summary_ends_one_whose_client_does_not_read() {
     let limits = Limits { summaries: 1, ..long_limits() };
     let permits = Arc::new(Semaphore::new(2));
     let (sender, _started) = mpsc::channel();

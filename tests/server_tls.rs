@@ -27,7 +27,7 @@ use support::{tls::*, *};
 const SMALL: usize = 20;
 
 #[test]
-fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
+fn a_page_of_many_chunks_is_complete_and_the_connection_ends_with_close_notify() {
     let secure = secure(page_of(10_000), short_limits());
     let mut client = secure.connect();
     client
@@ -41,7 +41,7 @@ fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
 }
 
 #[test]
-fn a_page_that_is_cut_does_not_close_in_order() {
+fn a_page_that_is_cut_ends_without_close_notify() {
     // The page is larger than all buffers between server and client.
     let limits = Limits { stall: Duration::from_millis(300), ..short_limits() };
     let (source, dropped) = page_with_drop_signal(lines_in(64 << 20));
@@ -52,7 +52,7 @@ fn a_page_that_is_cut_does_not_close_in_order() {
     client.read_exact(&mut head).unwrap();
     // Reads again only after the server has cut the page.
     dropped.recv_timeout(TIMEOUT).unwrap();
-    let error = client.read_to_end(&mut Vec::new()).expect_err("no close in order");
+    let error = client.read_to_end(&mut Vec::new()).expect_err("no close_notify");
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof));
 }
 

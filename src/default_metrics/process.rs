@@ -360,7 +360,7 @@ mod tests {
         }
 
         #[test]
-        fn a_folder_that_is_hidden_leaves_the_limit_alone() {
+        fn if_the_folder_is_hidden_only_the_limit_is_read() {
             let figures = linux::read("/proc/nothing");
             assert_eq!(Figures { max_fds: None, ..figures }, Figures::default());
             assert!(figures.max_fds.is_some());

@@ -151,7 +151,7 @@ fn a_definition_is_valid_for_one_thread_until_this_thread_clears_it() {
 }
 
 #[test]
-fn text_is_kept_for_series_and_numbers_and_no_longer() {
+fn label_text_is_stored_while_a_series_or_a_definition_uses_it() {
     let counter = expiring_counter(10);
     let texts = || counter.state().series.texts();
     let (shard, other) = (counter.open_shard(), counter.open_shard());
@@ -160,7 +160,7 @@ fn text_is_kept_for_series_and_numbers_and_no_longer() {
         counter.define_site(shard, 1, [class, "f"]);
         counter.define_props(shard, 2, ["x"]);
     }
-    assert_eq!(texts(), 3, "two sites, and one set of properties that both threads know");
+    assert_eq!(texts(), 3, "two sites, and one property set that both threads have defined");
     let slot = counter.intern_defined(shard, &defined(None, None, Some(2))).expect("defined").slot;
     counter.clear_definitions(shard);
     assert_eq!(texts(), 3);

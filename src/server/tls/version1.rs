@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_certificates_are_none() {
+    fn malformed_certificates_are_rejected() {
         let good = certificate(3);
         for end in 0..good.len() {
             assert!(Version1::parse(&good[..end]).is_none(), "{end}");
