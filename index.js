@@ -72,8 +72,8 @@ function render (exporter) {
 }
 
 /**
- * Stops an exporter. A rejection here would end the process of an application that does not wait for
- * `stop()`, so that a system that refuses to stop it in the background stops it at once.
+ * Stops an exporter. It never rejects, because a rejection would end the process of an application that does
+ * not wait for `stop()`: if the exporter cannot be stopped in the background, it is stopped at once.
  *
  * @param {import('./binding').Exporter} exporter
  * @returns {Promise<void>}

@@ -11,7 +11,7 @@ const WORLDS = 12
 const SEED = seedOf(20250117)
 
 /**
- * Feeds one world's life to both and compares the two pages, several times on the way.
+ * Passes the payloads of one world to both implementations, and compares their pages several times meanwhile.
  * @returns {Promise<{ series: number, calls: number }>}
  */
 async function compareWorld (world, options = {}) {

@@ -51,7 +51,7 @@ impl Exporter {
         Some(self.slot_of(env, interned))
     }
 
-    /// Defines a number of this thread for a call site: the first values of `Schema::names`.
+    /// Defines a call site by number, for this thread. `values` are the first of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_site(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -59,7 +59,7 @@ impl Exporter {
         gatherer.counter().define_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Defines a number of this thread for a property set: the last values of `Schema::names`.
+    /// Defines a property set by number, for this thread. `values` are the last of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_props(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -67,7 +67,7 @@ impl Exporter {
         gatherer.counter().define_props(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Drops all definitions of this thread, which has dropped its cache.
+    /// Drops all definitions of this thread. The thread calls this when it drops its cache.
     #[napi(catch_unwind)]
     pub fn clear_definitions(&self) {
         self.inner.gatherer.counter().clear_definitions(self.inner.thread.shard);

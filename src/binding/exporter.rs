@@ -306,7 +306,7 @@ impl Exporter {
     }
 
     /// Stops the server or leaves it, then calls `done`. If this thread started the server, its port
-    /// is free by then. To be called once, after the cache of the trace path was dropped for good.
+    /// is free by then. Called once, after the trace path has dropped its cache and stopped caching.
     ///
     /// It returns no promise: napi's deferred removes a cleanup hook, which ends Bare with a fatal
     /// error.
@@ -328,7 +328,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Ends the exporter and waits for the end of its server, for at most 100 ms: where an exporter
+    /// Ends the exporter and waits for the end of its server, for at most 100 ms. Called if an exporter
     /// could not be completed.
     #[napi(catch_unwind)]
     pub fn abort(&mut self) {

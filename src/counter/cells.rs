@@ -152,14 +152,14 @@ impl Shards {
         self.open.iter().filter(|shard| shard.has_cache).map(|shard| shard.id).collect()
     }
 
-    /// Records that a shard's thread has dropped its cache for good.
+    /// Records that a shard's thread has no cache any more.
     pub fn end_cache(&mut self, id: ShardId) {
         if let Some(shard) = self.open.iter_mut().find(|shard| shard.id == id) {
             shard.has_cache = false;
         }
     }
 
-    /// Adds a shard's cell block at an index. Returns `false`, and adds nothing, if the shard is closed.
+    /// Adds a cell block to a shard, at an index. Returns `false`, and adds nothing, if the shard is closed.
     pub fn lend(&mut self, id: ShardId, index: usize, block: CellBlock) -> bool {
         let Some(Shard { blocks, .. }) = self.open.iter_mut().find(|open| open.id == id) else {
             return false;

@@ -46,7 +46,8 @@ pub struct State {
 }
 
 impl State {
-    /// Returns the slot of a label set, or of what the bound of `limit` leaves of it.
+    /// Returns the slot of a label set. Near the bound of `limit` series, a new label set gets the slot of its
+    /// call site or of the overflow series.
     pub fn intern(&mut self, key: Key, limit: u32) -> Interned {
         if let Some(slot) = self.find(key) {
             return Interned { slot, shortened: false };

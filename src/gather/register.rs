@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// Serves the pages of a prom-client registry. If the JavaScript thread does not render one in time,
-/// the page is what Rust owns, and says that it is incomplete.
+/// the page has the families of Rust only, and says that it is incomplete.
 pub struct RegisterSource {
-    /// Gathers what Rust owns.
+    /// Gathers the families of Rust.
     pub gatherer: Arc<Gatherer>,
     /// Sends the requests.
     pub requester: Arc<dyn RenderRequester>,

@@ -94,7 +94,7 @@ impl Default for Limits {
     }
 }
 
-/// Returns how long a page may wait for the JavaScript thread: the `usual` timeout, but at most half
+/// Returns the time for which a page may wait for the JavaScript thread: the `usual` timeout, but at most half
 /// the scraper's timeout, the value of `X-Prometheus-Scrape-Timeout-Seconds`. The other half is for
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
@@ -102,8 +102,8 @@ pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
-/// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
-/// margin for writing and sending the page; 8 s for a client that does not say how long it waits.
+/// Returns the time for which a page may wait for the register of the user: the scraper's timeout, less a
+/// margin for writing and sending the page; 8 s for a client that sends no timeout.
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
     let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
@@ -126,7 +126,7 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     (!seconds.is_zero()).then_some(seconds)
 }
 
-/// The longest time of a response. A client could hold a connection for as long as it says, otherwise.
+/// The longest time of a response. Without this limit, a client could set the time by its header.
 const MAX_RESPONSE: Duration = Duration::from_secs(900);
 
 /// Returns the longest time of a response: the `usual` one, or the scraper's timeout if that is longer,

@@ -170,7 +170,7 @@ fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer
     })
 }
 
-/// Returns the first of our options whose value is not theirs.
+/// Returns the first option of `ours` whose value differs in `theirs`.
 fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<Difference> {
     let differs = |(name, value): &&(String, String)| {
         theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)

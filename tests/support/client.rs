@@ -190,7 +190,7 @@ impl Client {
         Some(std::mem::replace(&mut self.unread, rest))
     }
 
-    /// Reads more bytes. `None`: the connection ended, in order or not.
+    /// Reads more bytes. `None`: the connection ended, normally or by a reset.
     fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 * 1024];
         let length = loop {
