@@ -114,7 +114,7 @@ fn a_handshake_beyond_the_limit_ends_the_oldest() {
     let secure = secure(small(), Limits { handshakes: 3, ..Limits::default() });
     let mut silent: VecDeque<_> = (0..3).map(|_| secure.running.connect()).collect();
     for _ in 0..3 {
-        // Takes a permit and returns it.
+        // This handshake takes a permit and returns it.
         secure.assert_serves();
         silent.pop_front().expect("the oldest").assert_closed();
         silent.push_back(secure.running.connect());

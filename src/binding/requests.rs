@@ -6,10 +6,10 @@ use crate::{
     gather::RenderRequester,
 };
 
-/// Takes a sample. The argument: whether the current window of event-loop delay continues.
+/// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
-/// Renders the register's page. The argument: the number of the request.
+/// A function that renders the register's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.

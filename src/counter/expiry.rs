@@ -15,7 +15,7 @@ use super::{cells::ShardId, start::Start};
 #[derive(Debug)]
 pub struct Expiry {
     idle_timeout: Duration,
-    /// By slot.
+    /// The watch of each slot.
     watches: Vec<Watch>,
     /// Marked slots, with the values that they had then.
     marked: HashMap<u32, f64>,
@@ -23,6 +23,7 @@ pub struct Expiry {
     waiting: Vec<ShardId>,
 }
 
+/// The last use of a slot, as the sweeps have observed it.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     value: f64,

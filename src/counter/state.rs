@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// Sets every series to 0. Their starts are as of now.
+    /// Sets every series to 0, and their starts to the present time.
     pub fn reset(&mut self) {
         for slot in 0..self.series.slots() {
             self.past_calls += self.shards.zero(slot as usize);
@@ -97,7 +97,8 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Beyond the reserve, a call site that has a shortened series still counts there.
+    /// Returns the slot beyond the reserve: that of the call site's series if there is one, or else that of the
+    /// overflow series.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;

@@ -50,7 +50,8 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// Renderings of one registry that may run at a time: a scraper need not wait for a slow one to end.
+/// The number of renderings of one registry that may run at a time, so that a scraper need not wait for the
+/// end of a slow one.
 const MAX_RENDERINGS: usize = 2;
 
 /// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
@@ -192,7 +193,7 @@ impl Source for RegisterSource {
                 return page.scrape();
             }
             // The registry's pages are text and show each series at its value, so this one does too: a
-            // series at 0 would fall.
+            // series at 0 would be a fall of the counter.
             let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
             gatherer.scrape(&request, &[incomplete(1.0)])
         })

@@ -9,8 +9,8 @@
 //! - The clients of one network have no more than a share of the connections and the scrapes. On a server
 //!   with credentials, a network without a scrape under way gets one beyond the limit.
 //!
-//! Of several, one whose client has shown no credentials and no certificate ends first, then one of the
-//! network with the most, then the one that has waited longest. So a client that opens many connections
+//! If several connections may end, one whose client has shown no credentials and no certificate ends first,
+//! then one of the network with the most connections, then the one that has waited longest. So a client that opens many connections
 //! ends its own. Server thread only.
 
 use std::{
@@ -151,7 +151,7 @@ pub(crate) struct ScrapePermit {
 }
 
 impl Connections {
-    /// No connections yet. `has_credentials`: the server requires credentials.
+    /// Creates an empty set of connections. `has_credentials`: the server requires credentials.
     pub(crate) fn new(limits: Limits, has_credentials: bool) -> Rc<Self> {
         Rc::new(Self {
             limits,
@@ -271,7 +271,7 @@ impl Connections {
     }
 
     fn forget_if_unused(&self, network: &Rc<Network>) {
-        // The map and the caller.
+        // The map and the caller each hold one reference.
         if network.connections.get() == 0 && Rc::strong_count(network) <= 2 {
             self.networks.borrow_mut().remove(&network.address);
         }
