@@ -21,10 +21,10 @@ pub struct Limits {
     /// 60 s, or the scraper's own timeout if that is longer ([`response_timeout`]).
     pub response: Duration,
     /// The number of open connections. A connection beyond it ends one that has no response under way.
-    /// 1,024: far more than the scrapers, agents and people of one process, and at most 16 MiB if each has
-    /// sent half a request.
+    /// 512: far more than the scrapers, agents and people of one process, and at most 17 MB, as a
+    /// connection that was answered and stays open takes about 34 kB.
     pub connections: usize,
-    /// The number of open connections of one network. 768: three quarters, so that the clients of one
+    /// The number of open connections of one network. 384: three quarters, so that the clients of one
     /// network leave some to the others.
     pub connections_per_network: usize,
     /// The time from the acceptance of a connection to the end of its TLS handshake. 10 s.
@@ -74,8 +74,8 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             stall: Duration::from_secs(10),
             response: Duration::from_secs(60),
-            connections: 1024,
-            connections_per_network: 768,
+            connections: 512,
+            connections_per_network: 384,
             handshake: Duration::from_secs(10),
             handshakes: 128,
             scrapes: 128,

@@ -12,8 +12,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use super::bind_error::BindError;
 
-/// Connections that the kernel queues until they are accepted. The same as in Node.js.
-const BACKLOG: i32 = 511;
+/// Connections that the kernel queues until they are accepted. As many as Linux grants by default: it
+/// drops the first packet of one more, and the client repeats that after a second, which a scrape does
+/// not have while hundreds of other clients connect.
+const BACKLOG: i32 = 4096;
 
 /// Attempts to find a port that is free on both loopbacks, with port 0.
 const PAIR_ATTEMPTS: u32 = 32;
