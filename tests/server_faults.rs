@@ -222,7 +222,7 @@ fn case_32_a_thousand_idle_connections_do_no_harm_and_are_closed() {
 }
 
 #[test]
-fn case_33_a_connection_beyond_the_limit_is_closed_until_another_ends() {
+fn case_33_connections_beyond_the_limit_are_closed_until_another_one_ends() {
     let _alone = alone();
     let never = Duration::from_secs(100);
     let limits = Limits { connections: 3, idle: never, response: never, ..short_limits() };
@@ -328,8 +328,8 @@ fn the_deadline_of_a_response_follows_the_scrapers_timeout() {
     let _alone = alone();
     let (source, started, resume) = paused(SMALL);
     let running = start(source, Limits { response: Duration::from_millis(300), ..short_limits() });
-    let mut patient = running.connect();
-    patient.send(
+    let mut scraper = running.connect();
+    scraper.send(
         "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n",
     );
     started.wait();
@@ -337,5 +337,5 @@ fn the_deadline_of_a_response_follows_the_scrapers_timeout() {
     other.send(GET);
     other.response().assert_text(503);
     resume.send(()).unwrap();
-    patient.response().assert_page(SMALL);
+    scraper.response().assert_page(SMALL);
 }

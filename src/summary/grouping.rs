@@ -296,7 +296,7 @@ impl Grouping {
     }
 }
 
-/// Searches a text. Upper and lower case of ASCII letters are equal.
+/// Returns whether a value contains a text. Upper and lower case of ASCII letters are equal.
 fn contains(value: &str, text: &str) -> bool {
     let (value, text) = (value.as_bytes(), text.as_bytes());
     value.windows(text.len()).any(|run| run.eq_ignore_ascii_case(text))

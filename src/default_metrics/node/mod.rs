@@ -10,7 +10,7 @@
 //! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
 //! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
 //!
-//! Any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
+//! Runs on any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
 
 mod families;
 mod sample;

@@ -105,7 +105,7 @@ impl Peer {
 /// The reason why a request is rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Rejection {
-    /// The request names a host that is not this server's. Holds the name, if it is one.
+    /// The request names a host that is not this server's. Holds the name if it is a valid host name.
     Host(Option<String>),
     /// The credentials are missing or wrong. Holds the challenge of the response.
     Credentials(HeaderValue),
