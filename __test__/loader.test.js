@@ -104,7 +104,7 @@ test('loader: it reads no file beside modules and asks for no report', () => {
 function load (folder, flags, before = '') {
   const script = `${before}
     let result = 'loaded'
-    try { require('./index.js') } catch ({ code, target, message, cause }) {
+    try { require('./') } catch ({ code, target, message, cause }) {
       result = { code, target, message, cause: cause && cause.message }
     }
     console.log(JSON.stringify(result))`
