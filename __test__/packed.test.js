@@ -114,9 +114,10 @@ test('packed: the loader has every platform', () => {
   assert.deepEqual(namesIn(/require\('hypertrace-prometheus-([\w-]+)'\)/g), targets)
 })
 
-test('packed: crate and package have the same version', () => {
+test('packed: crate, package and JavaScript files have the same version', () => {
   const [, version] = /^version = "(.*)"$/m.exec(fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8')) ?? []
   assert.equal(version, MANIFEST.version)
+  assert.equal(require('../lib/version'), MANIFEST.version)
 })
 
 test('packed: the addon gives V8 no buffer of its own memory, which Electron rejects', () => {

@@ -9,8 +9,6 @@ const { setAddon } = require('./binding')
 
 // The binary of the host in the folder `prebuilds` of this package. `addon` is a function of Bare only.
 // @ts-expect-error
-setAddon(require.addon('..', __filename), 'prebuilds', [
-  '- Install the package again, and make the bundle again.'
-])
+setAddon(require.addon('..', __filename), 'prebuilds', ['- Install the package again. Then make the bundle again, if you have one.'])
 
 module.exports = require('../index')

@@ -123,7 +123,7 @@ function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
 function wrongVersion (expected, found, name, remedies) {
   const version = typeof found === 'string' ? `version ${found}` : 'an older version'
   const message = [
-    `hypertrace-prometheus ${expected} cannot use a binary of ${version}: ${name}. One of these helps:`,
+    `hypertrace-prometheus ${expected} cannot use a binary of ${version}: ${name}. This helps:`,
     ...remedies
   ].join('\n')
   return Object.assign(withCode(new Error(message), 'ERR_BINARY_VERSION'), { expected, found })

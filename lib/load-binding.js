@@ -20,7 +20,8 @@ const INSTALL = [
   '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
   '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
 ]
-const INSTALL_BOTH = '- Install both at one version: remove node_modules and the lock file and run `npm install`.'
+const INSTALL_BOTH = '- Install both at one version: remove node_modules and the lock file and run `npm install`. Then make the bundle again, if you have one.'
+const BUILD_AGAIN = '- Build it again: `npx hypertrace-prometheus build`.'
 const BUILD_HERE = '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
 
 /**
@@ -34,13 +35,13 @@ function loadBinding () {
   /** @type {Attempt[]} */
   const tried = []
   const own = loadOwnBuild(tried)
-  if (own !== undefined) return setAddon(own, OWN_BUILD, [BUILD_HERE])
+  if (isAddon(own, OWN_BUILD, tried)) return setAddon(own, OWN_BUILD, [BUILD_AGAIN])
   const { platform, arch } = process
   for (const target of targetsOf(platform, arch)) {
     const built = loadCheckoutBuild(target, tried)
     if (isAddon(built, target, tried)) return setAddon(built, `hypertrace-prometheus.${target}.node`, ['- Build it again: `npm run build`.'])
     const installed = loadPackage(target, tried)
-    if (isAddon(installed, target, tried)) return setAddon(installed, `hypertrace-prometheus-${target}`, [INSTALL_BOTH, BUILD_HERE])
+    if (isAddon(installed, target, tried)) return setAddon(installed, `hypertrace-prometheus-${target}`, [INSTALL_BOTH])
   }
   throw noBinary(`${platform}-${arch}`, tried)
 }
@@ -49,13 +50,13 @@ function loadBinding () {
  * Returns whether a module is the addon, and not what a bundler has put in its place.
  *
  * @param {Binding | undefined} binding
- * @param {string} target
+ * @param {string} name
  * @param {Attempt[]} tried
  * @returns {binding is Binding}
  */
-function isAddon (binding, target, tried) {
+function isAddon (binding, name, tried) {
   if (typeof binding?.Exporter === 'function') return true
-  if (binding !== undefined) tried.push({ name: target, error: new TypeError(`no addon but a ${typeof binding}: a bundler has replaced it`) })
+  if (binding !== undefined) tried.push({ name, error: new TypeError(`no addon but a ${typeof binding}: a bundler has replaced it`) })
   return false
 }
 
