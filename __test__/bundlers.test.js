@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const readline = require('node:readline')
 const { after, before, test } = require('node:test')
@@ -83,6 +84,27 @@ test('bundlers: Vite needs no configuration', { skip, timeout: LIMIT_MS }, async
   fs.cpSync(path.join(project, 'vite-plain'), path.join(folder, 'dist'), { recursive: true })
   fs.cpSync(path.join(project, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
   await testApplication(t, process.execPath, ['app.mjs'], path.join(folder, 'dist'))
+})
+
+test('bundlers: a single executable application, with the addon beside it', {
+  skip: skip || (process.platform !== 'linux' && 'the commands are those for Linux'), timeout: LIMIT_MS
+}, async (t) => {
+  fs.rmSync(path.join(project, 'dist'), { recursive: true, force: true })
+  fs.writeFileSync(path.join(project, 'sea-config.json'), marked('file sea-config.json'))
+  const PATH = [bundlers.BIN, path.dirname(process.execPath), process.env.PATH].join(path.delimiter)
+  await execute(marked('bundle sea').replaceAll('npx ', '').trim().replaceAll('\n', ' && '), project, { PATH })
+  const folder = elsewhere(t)
+  for (const name of fs.readdirSync(path.join(project, 'dist'))) {
+    if (name === 'application' || name.endsWith('.node')) fs.cpSync(path.join(project, 'dist', name), path.join(folder, name))
+  }
+  assert.equal(fs.readdirSync(folder).length, 2)
+  await testApplication(t, path.join(folder, 'application'), [], os.tmpdir())
+})
+
+test('bundlers: with the permission model, the package needs --allow-addons and its files', { skip, timeout: LIMIT_MS }, async (t) => {
+  const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+  assert.ok(permission !== undefined)
+  await testApplication(t, process.execPath, [permission, '--allow-addons', `--allow-fs-read=${project}`, 'app.js'], project)
 })
 
 /** The options of `next build`, by name of the bundler of Next.js. */
