@@ -107,39 +107,55 @@ test('bundlers: with the permission model, the package needs --allow-addons and 
   await testApplication(t, process.execPath, [permission, '--allow-addons', `--allow-fs-read=${project}`, 'app.js'], project)
 })
 
-/** The options of `next build`, by name of the bundler of Next.js. */
-const NEXT = { Turbopack: '', webpack: ' --webpack' }
-
-for (const [name, options] of Object.entries(NEXT)) {
-  test(`bundlers: Next.js with ${name}, without the package, as a standalone server`, { skip, timeout: LIMIT_MS }, async (t) => {
-    const route = path.join(project, 'app', 'metrics')
-    fs.mkdirSync(route, { recursive: true })
-    fs.writeFileSync(path.join(project, 'next.config.mjs'), marked('file next.config.mjs'))
-    // An end for the test, which an application of Next.js has no need of.
-    fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
-      "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
-    copySomeModule(route)
-    await execute(`next build${options}`, project)
-    const folder = elsewhere(t)
-    fs.cpSync(path.join(project, '.next', 'standalone'), folder, { recursive: true })
-    await testStandalone(t, folder)
-  })
-}
-
-/**
- * Runs a standalone server of Next.js.
- *
- * @param {import('node:test').TestContext} t
- * @param {string} folder
- */
-async function testStandalone (t, folder) {
+test('bundlers: Next.js with Turbopack, without the package, as a standalone server', { skip, timeout: LIMIT_MS }, async (t) => {
+  writeRoute(marked('file next.config.mjs'))
+  await execute('next build', project)
+  const folder = elsewhere(t)
+  fs.cpSync(path.join(project, '.next', 'standalone'), folder, { recursive: true })
   const server = fs.readdirSync(folder, { recursive: true }).map(String).find((name) => {
     return path.basename(name) === 'server.js' && !name.includes('node_modules')
   })
   assert.ok(server !== undefined)
   const port = await freePort()
-  const env = { ...process.env, PORT: String(port), HOSTNAME: '127.0.0.1', NEXT_TELEMETRY_DISABLED: '1' }
-  const child = spawn(process.execPath, [path.join(folder, server)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  await testNext(t, [path.join(folder, server)], port, { PORT: String(port), HOSTNAME: '127.0.0.1' })
+})
+
+test('bundlers: Next.js with webpack, without the package', { skip, timeout: LIMIT_MS }, async (t) => {
+  // Without the list of files for a standalone server, which takes most of the time of a build with webpack.
+  writeRoute(marked('file next.config.mjs').replace("  output: 'standalone',\n", ''))
+  await execute('next build --webpack --experimental-build-mode compile', project)
+  const port = await freePort()
+  const next = path.join(bundlers.MODULES, 'next', 'dist', 'bin', 'next')
+  await testNext(t, [next, 'start', project, '-p', String(port), '-H', '127.0.0.1'], port)
+})
+
+/**
+ * Writes a route that returns the page.
+ *
+ * @param {string} config of Next.js
+ */
+function writeRoute (config) {
+  const route = path.join(project, 'app', 'metrics')
+  fs.rmSync(path.join(project, '.next'), { recursive: true, force: true })
+  fs.mkdirSync(route, { recursive: true })
+  fs.writeFileSync(path.join(project, 'next.config.mjs'), config)
+  // An end for the test, which an application of Next.js has no need of.
+  fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
+    "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
+  copySomeModule(route)
+}
+
+/**
+ * Runs a server of Next.js.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string[]} args
+ * @param {number} port
+ * @param {NodeJS.ProcessEnv} [more] environment variables
+ */
+async function testNext (t, args, port, more = {}) {
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', ...more }
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))
   const closed = once(child, 'close')
   for await (const line of readline.createInterface({ input: child.stdout })) if (/Ready/.test(line)) break
