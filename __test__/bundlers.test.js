@@ -139,7 +139,7 @@ function writeRoute (config) {
   fs.rmSync(path.join(project, '.next'), { recursive: true, force: true })
   fs.mkdirSync(route, { recursive: true })
   fs.writeFileSync(path.join(project, 'next.config.mjs'), config)
-  // An end for the test, which an application of Next.js has no need of.
+  // The test needs a request that stops the exporter. An application does not: its exporter has no server of its own.
   fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
     "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
   copySomeModule(route)

@@ -28,7 +28,7 @@ const chosen = options.only ? options.only.split(',') : ROWS
 
 /** The lines that the short table of README.md has. */
 const README_LINES = [
-  'known call, 1,000 series',
+  'real call, 10 ids × 10 objects',
   'first call of a label set',
   'scrape, 100k series',
   'event loop stalled by a scrape, 100k series',

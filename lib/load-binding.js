@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * Loads the addon in Node.js, Bun and Deno: one that was built here, or else the one of the platform's package.
- * The errors of the napi CLI's loader do not say what helps, and its question for the C library can take
- * minutes. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is not
+ * Loads the addon in Node.js, Bun and Deno: the one that was built here, or else the one of the platform's
+ * package. The loader of the napi CLI is not used: its errors name no remedy, and its look-up of the C library
+ * can take minutes. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is not
  * installed.
  */
 
@@ -56,7 +56,7 @@ function loadBinding () {
  */
 function isAddon (binding, name, tried) {
   if (typeof binding?.Exporter === 'function') return true
-  if (binding !== undefined) tried.push({ name, error: new TypeError(`no addon but a ${typeof binding}: a bundler has replaced it`) })
+  if (binding !== undefined) tried.push({ name, error: new TypeError(`not an addon, but a value of type ${typeof binding}: a bundler has replaced it`) })
   return false
 }
 
@@ -149,7 +149,7 @@ function noBinary (target, tried) {
   const cause = tried.find(({ error }) => !isMissing(error))?.error
   const disabled = tried.find(({ error }) => error?.code === 'ERR_DLOPEN_DISABLED')?.error
   const lines = tried.map(({ name, error }) => {
-    return `  ${name}: ${isMissing(error) ? 'not there' : String(error?.message ?? error).split('\n')[0]}`
+    return `  ${name}: ${isMissing(error) ? 'not found' : String(error?.message ?? error).split('\n')[0]}`
   })
   const error = new Error(disabled !== undefined
     ? [
@@ -172,7 +172,7 @@ function remedies (tried) {
   const isBundled = tried.some(({ error }) => /dynamic require|a bundler/i.test(String(error?.message)))
   return [
     ...isBundled ? ["- Leave the package out of the bundle, as an external of the bundler: external: ['hypertrace-prometheus']."] : [],
-    ...isSupported ? INSTALL : [`- Run on a platform that has one: ${SUPPORTED}.`],
+    ...isSupported ? INSTALL : [`- Run on a platform that has a binary: ${SUPPORTED}.`],
     BUILD_HERE
   ]
 }

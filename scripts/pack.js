@@ -171,7 +171,7 @@ function platformFaults ({ file, files, unpackedSize }, mainBytes) {
  */
 function stageThisPlatform (folder) {
   const [name] = builtPlatforms()
-  if (name === undefined) throw new Error('There is no binary: npm run build')
+  if (name === undefined) throw new Error('There is no binary. Run npm run build')
   const binary = `hypertrace-prometheus.${name}.node`
   fs.cpSync(path.join(ROOT, 'npm', name), path.join(folder, name), { recursive: true })
   fs.copyFileSync(path.join(ROOT, binary), path.join(folder, name, binary))
