@@ -75,6 +75,8 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   const { status, stdout, stderr } = spawnSync(process.execPath, [build, 'build'], { cwd: project, env, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   assert.match(stdout, /^Built .*hypertrace-prometheus\.node\n$/)
+  const prebuilds = path.join(path.dirname(path.dirname(build)), 'prebuilds')
+  assert.ok(fs.readdirSync(prebuilds).some((host) => host.startsWith(`${process.platform}-${process.arch}`)))
   assert.equal(execFileSync(process.execPath, load, { cwd: project, encoding: 'utf8' }), '# TYPE trace_counter counter\n')
 })
 

@@ -5,7 +5,6 @@
  * `lib/bare.js`) loads the addon and stores it here before it loads any module that reads it.
  */
 
-const { wrongVersion } = require('./errors')
 const version = require('./version')
 
 /**
@@ -31,10 +30,23 @@ const binding = /** @type {any} */ ({ setAddon })
  * @throws {Error} `ERR_BINARY_VERSION`
  */
 function setAddon (addon, name, remedies) {
-  if (addon.VERSION !== version) throw wrongVersion(version, addon.VERSION, name, remedies)
+  if (addon.VERSION !== version) throw wrongVersion(addon.VERSION, name, remedies)
   binding.Exporter = addon.Exporter
   binding.constants = addon.Exporter.constants()
   return addon
+}
+
+/**
+ * @param {unknown} found `undefined` in a binary that does not export it
+ * @param {string} name
+ * @param {string[]} remedies
+ */
+function wrongVersion (found, name, remedies) {
+  const message = [
+    `hypertrace-prometheus ${version} cannot use a binary of ${found === undefined ? 'an older version' : `version ${found}`}: ${name}. This helps:`,
+    ...remedies
+  ].join('\n')
+  return Object.assign(new Error(message), { code: 'ERR_BINARY_VERSION', expected: version, found })
 }
 
 module.exports = binding

@@ -114,23 +114,6 @@ function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
 }
 
 /**
- * The error of a binary that does not belong to these JavaScript files.
- *
- * @param {string} expected
- * @param {unknown} found `undefined` in a binary that does not export it
- * @param {string} name of the binary
- * @param {string[]} remedies one a line
- */
-function wrongVersion (expected, found, name, remedies) {
-  const version = typeof found === 'string' ? `version ${found}` : 'an older version'
-  const message = [
-    `hypertrace-prometheus ${expected} cannot use a binary of ${version}: ${name}. This helps:`,
-    ...remedies
-  ].join('\n')
-  return Object.assign(withCode(new Error(message), 'ERR_BINARY_VERSION'), { expected, found })
-}
-
-/**
  * The error of a listen that failed, with the fields that `net.Server` of Node.js sets.
  *
  * @param {import('../binding').Failure} failure
@@ -140,4 +123,4 @@ function systemError ({ message, ...fields }) {
   return Object.assign(new Error(message), fields, hostname)
 }
 
-module.exports = { invalidJson, invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError, wrongVersion }
+module.exports = { invalidJson, invalidSecret, invalidState, invalidType, invalidValue, outOfRange, systemError }
