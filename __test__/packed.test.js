@@ -32,7 +32,16 @@ test('packed: an unexpected file, a missing file and a large package are found',
   assert.ok(found.some((fault) => /\.node does not belong in the main package/.test(fault)))
   assert.ok(found.some((fault) => /index\.js is missing from the main package/.test(fault)))
   assert.ok(found.some((fault) => /has .* bytes; the limit is/.test(fault)))
-  assert.ok(found.some((fault) => /expected .*\(a binary\)/.test(fault)))
+  assert.ok(found.some((fault) => /\.tgz has .*src\/lib\.rs.*; expected LICENSE/.test(fault)), found.join('\n'))
+})
+
+test('packed: a prebuild that is missing, or differs from the binary of its platform, is found', () => {
+  const { main, platforms } = packed.tarballs
+  const others = main.files.filter(({ path }) => !path.startsWith('prebuilds/'))
+  assert.equal(others.length, main.files.length - 1)
+  assert.ok(faults({ main: { ...main, files: others }, platforms }).some((fault) => /^the prebuild of .* has no bytes, but .*\.node has \d+$/.test(fault)))
+  const longer = main.files.map(({ path, size }) => ({ path, size: path.startsWith('prebuilds/') ? size + 1 : size }))
+  assert.ok(faults({ main: { ...main, files: longer }, platforms }).some((fault) => /^the prebuild of .* has \d+ bytes, but .*\.node has \d+$/.test(fault)))
 })
 
 test('packed: the licences of the linked crates are beside the binary', () => {
