@@ -42,7 +42,6 @@ function build (name) {
   const seconds = Math.round((performance.now() - start) / 1000)
   fs.mkdirSync(path.dirname(file), { recursive: true })
   fs.copyFileSync(library, file)
-  fs.rmSync(path.join(FOLDER, 'build', PLATFORMS[name].target), { recursive: true, force: true })
   const built = { file, digest, date: new Date().toISOString().slice(0, 10), compiler, seconds, bytes: fs.statSync(file).size }
   fs.writeFileSync(record, JSON.stringify(built, null, 2) + '\n')
   return built
