@@ -36,8 +36,15 @@ const KEEP_ALIVE = 'in Wine a socket cannot connect if keep-alive was set before
 const CLOSED_BY_KILL = 'a client in Wine does not always notice that a killed process has gone; clients on Linux of the same server do'
 const OTHER_ADDONS = 'the addons of the test framework (unrs-resolver, rolldown) are installed for the build machine only'
 
+const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
+const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
+
 /** Files that do not run on a platform. @type {Record<string, Record<string, string>>} */
-const OMITTED_ON = {}
+const OMITTED_ON = {
+  'linux-arm64-gnu': { 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
+  'linux-arm64-musl': { 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
+  'win32-x64-msvc': { 'leaks.test.js': SLOW }
+}
 
 /** @type {Record<string, Exception[]>} */
 const EXCEPTIONS = {

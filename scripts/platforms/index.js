@@ -23,6 +23,9 @@ const { runSuite } = require('./suite')
 /** The files of `TESTS` that do not pack the package, which needs npm. */
 const CORE = TESTS.filter((file) => file !== 'runtimes.test.js')
 
+/** The commit at the start of the run. */
+const commit = execFileSync('git', ['rev-parse', '--short=10', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim()
+
 async function main () {
   const args = process.argv.slice(2)
   const flags = args.filter((arg) => arg.startsWith('--'))
@@ -71,7 +74,6 @@ async function runPlatform (name, flags) {
  * @param {import('./report').Tests} [tests]
  */
 function save (name, built, binary, tests) {
-  const commit = execFileSync('git', ['rev-parse', '--short=10', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim()
   const date = new Date().toISOString().slice(0, 10)
   record(name, { date, commit, target: PLATFORMS[name].target, compiler: built.compiler.split(' ').slice(0, 2).join(' '), bytes: built.bytes, needs: describe(binary), tests })
   writeTables()

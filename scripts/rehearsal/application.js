@@ -29,7 +29,9 @@ function installPackage (name, registry, runtime) {
   fs.mkdirSync(folder, { recursive: true })
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "application", "private": true }\n')
   const pathOf = runtime?.pathOf ?? ((/** @type {string} */ file) => file)
-  const args = ['install', 'hypertrace-prometheus', 'hypertrace', `--registry=${registry}`, `--cache=${pathOf(path.join(FOLDER, 'cache', name))}`, '--no-audit', '--no-fund']
+  // npm finds the C library in /usr/bin/ldd, which is Debian's.
+  const libc = runtime !== undefined && name.endsWith('-musl') ? ['--libc=musl'] : []
+  const args = ['install', 'hypertrace-prometheus', 'hypertrace', `--registry=${registry}`, `--cache=${pathOf(path.join(FOLDER, 'cache', name))}`, '--no-audit', '--no-fund', ...libc]
   npm(folder, runtime === undefined ? [...args, ...platformOptions(name)] : args, runtime)
   const modules = fs.readdirSync(path.join(folder, 'node_modules'))
   return { folder, packages: modules.filter((module) => module.startsWith('hypertrace-prometheus-')) }

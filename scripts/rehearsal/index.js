@@ -35,7 +35,7 @@ async function main () {
     say('release.js prepare')
     console.log(run(process.execPath, ['scripts/release.js', 'prepare', 'artifacts', 'dist'], { cwd: checkout, env }))
     say('release.js publish')
-    console.log(run(process.execPath, ['scripts/release.js', 'publish', 'dist', `--registry=${registry.url}`], { cwd: checkout, env }))
+    console.log(run(process.execPath, ['scripts/release.js', 'publish', 'dist', `--registry=${registry.url}`, '--loglevel=error'], { cwd: checkout, env }))
     publishHypertrace(registry)
     let failed = 0
     for (const name of Object.keys(PLATFORMS)) failed += await rehearse(name, registry.url)
@@ -68,7 +68,7 @@ function collect (name, artifacts) {
  */
 function publishHypertrace ({ url, token }) {
   const host = url.replace(/^http:/, '')
-  run('npm', ['publish', path.join(ROOT, 'node_modules', 'hypertrace'), '--ignore-scripts', `--registry=${url}`, `--${host}:_authToken=${token}`])
+  run('npm', ['publish', path.join(ROOT, 'node_modules', 'hypertrace'), '--ignore-scripts', '--loglevel=error', `--registry=${url}`, `--${host}:_authToken=${token}`])
 }
 
 /**

@@ -12,7 +12,9 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { ROOT, run } = require('../platforms/folders')
 
 const FOLDER = path.join(ROOT, 'target', 'rehearsal')
-const VERSION = '6.10.4'
+const VERSION = '6.5.0' // runs in Node.js 20, as 6.10 does not
+/** verdaccio asks for a tag of this package, which not every registry has. */
+const OVERRIDES = { 'node-fetch': '2.7.0' }
 const START_LIMIT_MS = 60_000
 
 const CONFIGURATION = `
@@ -36,7 +38,7 @@ function install () {
   const isInstalled = fs.existsSync(manifest) && JSON.parse(fs.readFileSync(manifest, 'utf8')).version === VERSION
   if (!isInstalled) {
     fs.mkdirSync(folder, { recursive: true })
-    fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: { verdaccio: VERSION } }, null, 2) + '\n')
+    fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: { verdaccio: VERSION }, overrides: OVERRIDES }, null, 2) + '\n')
     run('npm', ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
   }
   return path.join(folder, 'node_modules', 'verdaccio', 'bin', 'verdaccio')
@@ -66,13 +68,14 @@ async function startRegistry () {
   const port = await freePort()
   const child = spawn(process.execPath, [program, '--config', 'config.yaml', '--listen', `127.0.0.1:${port}`], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
   const closed = once(child, 'close')
+  const hasEnded = () => child.exitCode !== null
   const url = `http://127.0.0.1:${port}/`
   const stop = async () => {
     child.kill()
     await closed
   }
   try {
-    return { url, token: await addUser(url), stop }
+    return { url, token: await addUser(url, hasEnded), stop }
   } catch (error) {
     await stop()
     throw error
@@ -83,14 +86,15 @@ async function startRegistry () {
  * Adds a user as soon as the registry responds, and returns the user's token.
  *
  * @param {string} url
+ * @param {() => boolean} hasEnded
  */
-async function addUser (url) {
+async function addUser (url, hasEnded) {
   const user = { name: 'rehearsal', password: 'rehearsal of a release', type: 'user', roles: [], _id: 'org.couchdb.user:rehearsal' }
   const request = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(user) }
   for (const end = performance.now() + START_LIMIT_MS; ;) {
     const response = await fetch(`${url}-/user/${user._id}`, request).catch(() => undefined)
     if (response?.ok) return /** @type {{ token: string }} */ (await response.json()).token
-    if (performance.now() > end) throw new Error(`the registry does not add a user: ${response?.status ?? 'no response'}`)
+    if (hasEnded() || performance.now() > end) throw new Error(`the registry does not add a user: ${response?.status ?? 'no response'}`)
     await sleep(200)
   }
 }
