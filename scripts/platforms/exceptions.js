@@ -25,6 +25,7 @@ const OMITTED = {
   'live-layout.test.js': BROWSER,
   'live.test.js': BROWSER,
   'packed.test.js': MACHINE,
+  'platforms.test.js': NO_BINARY,
   'runtimes.test.js': MACHINE,
   'setup.test.js': MACHINE,
   'types.test.js': NO_BINARY,
