@@ -150,6 +150,16 @@ test('the map asks for edges, and with one class for its objects', () => {
   assert.equal(requestsOf({ map: true, filters: [['object_classname', 'A']], span: { from: 1, to: 2 } }, by).map.by, 'parent_object_classname,object_classname')
 })
 
+test('filters that are not recorded apply to the map, and leave the chart as it is', () => {
+  const filters = [['caller_props_index', '1']]
+  const found = requestsOf({ map: true, filters }, ['object_classname', 'caller_functionname'])
+  assert.deepEqual(found.objects, { path: 'summary.json', by: 'parent_object_classname,object_classname', limit: '200', caller_props_index: '1' })
+  assert.equal(found.history.caller_props_index, undefined)
+  assert.equal(requests.isMatching({ filters, search: '' }, ['id']), false)
+  assert.equal(requests.isMatching({ filters: [['id', 'x']], search: '' }, ['id']), true)
+  assert.equal(requests.isMatching({ filters: [], search: '' }, ['id']), false)
+})
+
 test('the delay is a second while visible, longer while hidden or failing', () => {
   const table = [[0, false, 1000], [0, true, 10_000], [1, false, 1000], [2, false, 2000], [3, false, 4000], [9, false, 10_000], [9, true, 10_000]]
   for (const [failures, hidden, wait] of table) assert.equal(poll.delayOf(failures, hidden), wait, `${failures} ${hidden}`)

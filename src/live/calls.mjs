@@ -22,6 +22,8 @@ export class Calls {
   #colourOf
   #rates = new Rates()
   #objectRates = new Rates()
+  /** The rows of the recording, by key. */
+  #recorded = new Map()
 
   /**
    * @param {{ onOpen: (labels: Record<string, string>) => void, onClass: (className: string) => void,
@@ -47,7 +49,8 @@ export class Calls {
    */
   draw (state, answers, labels) {
     const { span, base, map } = state
-    const { summary } = answers
+    const { summary, history } = answers
+    this.#recorded = new Map(history?.rows.map((row) => [keyOf(row.labels), row]))
     this.#rates.add(summary.by.join() + JSON.stringify(state.filters), summary.uptimeSeconds, summary.rows, meanFor(answers.history, state.seconds))
     const sums = span === null ? null : sumsOver(answers.span, span)
     const comparison = base !== null && !map
@@ -75,7 +78,7 @@ export class Calls {
   #lineOf (state, answers, labels, by, value, rate, rowLabels) {
     const { history, summary } = answers
     const key = keyOf(rowLabels)
-    const recorded = history?.rows.find((row) => keyOf(row.labels) === key)
+    const recorded = this.#recorded.get(key)
     const trend = recorded === undefined ? this.#trendSinceOpened(key, answers, state) : trendOf(recorded.calls, history, state.seconds)
     const next = drillDown(state, by, rowLabels, labels)
     const view = next === null ? null : viewsOf(labels, next, heading).find(({ id }) => id === next.view)
@@ -123,9 +126,9 @@ export class Calls {
   #drawMap (state, answers) {
     const { map, objects, history } = answers
     if (objects !== undefined) {
-      this.#objectRates.add(JSON.stringify(state.filters), objects.uptimeSeconds, objects.rows, meanFor(answers.history, state.seconds))
+      this.#objectRates.add(objects.by.join() + JSON.stringify(state.filters), objects.uptimeSeconds, objects.rows, meanFor(answers.history, state.seconds))
       const hidden = this.#map.draw(objects.rows.map(({ labels, value }) => ({ labels, value, rate: this.#objectRates.of(keyOf(labels)) ?? 0 })))
-      this.#showMapUnits(meanText(history, state.seconds), 'since start', hidden + objects.other.groups, 'objects')
+      this.#showMapUnits(meanText(history, state.seconds), 'since start', hidden + objects.other.groups, objects.by.includes('object_id') ? 'objects' : 'classes')
       return
     }
     if (map === undefined) return

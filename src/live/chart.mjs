@@ -123,7 +123,7 @@ export class Chart {
         y: { range: () => [0, scaleEnd(highestOf(this.#drawing.layers.at(-1)?.sums ?? []))] }
       },
       axes: [
-        { ...axis, show: this.#tall, size: 22, gap: 4, space: 84, grid: { show: false }, values: (_, splits) => splits.map(clockTime) },
+        { ...axis, show: this.#tall, size: 22, gap: 4, space: 84, grid: { show: false }, values: (plot, splits) => splits.map((time) => fits(plot, time) ? clockTime(time) : '') },
         {
           ...axis,
           show: this.#tall,
@@ -221,6 +221,11 @@ export class Chart {
     this.#tip.classList.toggle('left', isLeft)
     this.#tip.style.setProperty('--x', `${x}px`)
   }
+}
+
+/** Returns whether the label of a time is not cut off at the right edge. */
+function fits (plot, time) {
+  return plot.valToPos(time, 'x') < plot.over.clientWidth - 28
 }
 
 /** Creates an element, and appends it to `parent`. */

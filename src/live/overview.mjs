@@ -50,11 +50,10 @@ export class Overview {
 
   /**
    * @param {import('./recording.mjs').History} recording
-   * @param {{ stalls: import('./recording.mjs').Stall[], restarts: number[], dimmed: boolean }
-   *   & import('./view.mjs').State} view
+   * @param {{ stalls: import('./recording.mjs').Stall[], restarts: number[], dimmed: boolean,
+   *   isFiltered: boolean } & import('./view.mjs').State} view
    */
-  draw (recording, { stalls, restarts, seconds, dimmed, span, base, filters, search }) {
-    const isFiltered = filters.length > 0 || search !== ''
+  draw (recording, { stalls, restarts, seconds, dimmed, isFiltered, span, base }) {
     const history = isFiltered ? matching(recording) : recording
     const { points, stepSeconds, endTimeSeconds: to } = history
     const mean = meanFor(history, seconds)

@@ -3,7 +3,8 @@
 
 import { adviceOn } from './advice.mjs'
 import { Calls } from './calls.mjs'
-import { $, copy, setText } from './dom.mjs'
+import { setUpControls } from './controls.mjs'
+import { $ } from './dom.mjs'
 import { duration, heading } from './format.mjs'
 import { setUpHelp } from './help.mjs'
 import { showNavigation } from './navigation.mjs'
@@ -11,21 +12,18 @@ import { showAdvice, showStalls } from './notices.mjs'
 import { Overview, perSecond, showProcess, showSpan, showTotals } from './overview.mjs'
 import { Failure, Poller, fetchJson } from './poll.mjs'
 import { joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
-import { adviceRequests, requestsOf } from './requests.mjs'
+import { adviceRequests, isMatching, requestsOf } from './requests.mjs'
 import { answer } from './saved.mjs'
 import { save } from './saving.mjs'
 import { stallMessage } from './sentence.mjs'
 import { Status } from './status.mjs'
-import { INITIAL, RECORDED, drillDown, fromHash, toHash, viewsOf } from './view.mjs'
+import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, toHash, viewsOf } from './view.mjs'
 
 const ROWS = 50
 const MAX_ROWS = 1000
 
 // An event loop with less lag than this is slow, not blocked.
 const BLOCKED_SECONDS = 0.5
-
-// The time between the last key in the search field and the request with its text.
-const TYPING_MS = 250
 
 const ADVICE_SECONDS = 10
 
@@ -171,8 +169,7 @@ function show () {
 
   const { stalls, endTimeSeconds: to } = answers.overview ?? history
   restarts = restarts.filter((time) => time > to - state.seconds)
-  const dimmed = ['silent', 'paused'].includes(document.body.dataset.state)
-  const rate = overview.draw(history, { ...state, stalls, restarts, dimmed })
+  const rate = draw(['silent', 'paused'].includes(document.body.dataset.state))
   const shown = state.span ?? { from: to - state.seconds, to: Infinity }
   showStalls(stallsIn(stalls, shown), state.span === null ? `in the last ${duration(Math.round(to - startOf(history, state.seconds)))}` : 'in the chosen time', chooseStall)
   if (!isEmpty) showCalls()
@@ -223,13 +220,15 @@ function showFailure ({ status: code, message }, delay) {
   const now = performance.now() / 1000
   silentSince ??= now
   status.silent({ status: code, text: message, seconds: now - silentSince, delay: delay / 1000 })
-  if (answers !== null) redraw()
+  if (answers !== null) draw(true)
 }
 
-/** Draws the charts as values that are not current. */
-function redraw () {
-  const { history } = answers
-  if (history !== null) overview.draw(history, { ...state, stalls: (answers.overview ?? history).stalls, restarts, dimmed: true })
+/** Draws the charts, dimmed if their values are not current, and returns the rate of now. */
+function draw (dimmed) {
+  const { history, overview: unfiltered = history } = answers
+  if (history === null) return null
+  const isFiltered = isMatching(answers.state, answers.summary.by)
+  return overview.draw(history, { ...state, stalls: unfiltered.stalls, restarts, dimmed, isFiltered })
 }
 
 /** Chooses a span, or with `null` the present. */
@@ -238,9 +237,15 @@ function choose (span) {
   const exact = span === null ? null : snapped(answers.history, span)
   const next = isPicking && exact !== null && state.span !== null
     ? { ...state, base: exact }
-    : { ...state, span: exact, base: null }
+    : { ...(exact === null ? state : recordedState(state)), span: exact, base: null }
   isPicking = false
   go(next, state.span !== null && exact !== null)
+}
+
+/** Returns a state without what the recording does not have. */
+function recordedState (state) {
+  const view = isRecorded(currentView().by, []) ? state.view : INITIAL.view
+  return { ...state, view, filters: state.filters.filter(([label]) => RECORDED.includes(label)) }
 }
 
 function chooseStall ({ startTimeSeconds, seconds }) {
@@ -253,47 +258,24 @@ function chooseStallAt (time) {
   if (stall !== undefined) chooseStall(stall)
 }
 
-let typing = 0
-
-/** Searches all rows of the server. */
-function search (text) {
-  clearTimeout(typing)
-  typing = setTimeout(() => {
-    if (text.trim() === state.search) return
-    go({ ...state, search: text.trim() }, true)
-  }, TYPING_MS)
-}
-
-$('filter').addEventListener('input', ({ target }) => search(target.value))
-
-$('more').addEventListener('click', () => {
-  limit = MAX_ROWS
-  poller.now()
-})
-
-$('pause').addEventListener('click', () => {
-  poller.paused = !poller.paused
-  setText($('pause'), poller.paused ? 'Resume' : 'Pause')
-  if (!poller.paused) return status.connecting()
-  status.paused()
-  if (answers !== null) redraw()
-})
-
-$('save').addEventListener('click', () => save($('save'), labels ?? DEFAULT_LABELS))
-$('copy').addEventListener('click', () => copy($('copy'), $('snippet').textContent, $('snippet')))
-
-addEventListener('keydown', (event) => {
-  const isTyping = event.target instanceof HTMLInputElement
-  const isPlain = !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey
-  if (event.key === '/' && isPlain) {
-    event.preventDefault()
-    $('filter').focus()
-  } else if (event.key === '?' && isPlain) {
-    $('help-button').click()
-  } else if (event.key === 'Escape' && isTyping) {
-    $('filter').value = ''
-    search('')
-  }
+setUpControls({
+  onSearch (text) {
+    if (text !== state.search) go({ ...state, search: text }, true)
+  },
+  onMore () {
+    limit = MAX_ROWS
+    poller.now()
+  },
+  onPause () {
+    poller.paused = !poller.paused
+    if (!poller.paused) status.connecting()
+    else {
+      status.paused()
+      if (answers !== null) draw(true)
+    }
+    return poller.paused
+  },
+  onSave: () => save($('save'), labels ?? DEFAULT_LABELS)
 })
 
 document.body.classList.toggle('saved', saved !== null)

@@ -11,6 +11,7 @@ const INSTANCES = ['parent_object_classname', 'parent_object_id', 'object_classn
 /** The recorder has at most this many seconds. */
 export const MAX_SECONDS = 900
 
+const MAX_VALUES = 30_000 // of one answer, which comes each second
 const TREND_ROWS = 100
 const MAX_ROWS = 1000
 const MAX_INSTANCES = 200
@@ -18,6 +19,11 @@ const MAX_INSTANCES = 200
 /** Returns whether the map shows objects: one class is chosen, and no span, because the recorder has no objects. */
 export function showsObjects ({ map, filters, span }, labels) {
   return map && span === null && labels.includes('object_id') && filters.some(([label]) => label === 'object_classname')
+}
+
+/** Returns whether the recording that the charts show has only the calls that match filters or a search. */
+export function isMatching ({ filters, search }, by) {
+  return isRecorded(by, filters) && (filters.length > 0 || search !== '')
 }
 
 /**
@@ -42,7 +48,7 @@ export function requestsOf (state, by, labels, limit, now, mean) {
   /** @type {Record<string, [string, string]>} */
   const requests = {
     summary: ['summary.json', queryOf({ by, limit, search, order: orderOf(state), window: mean }, filters)],
-    history: history({ seconds, by: groups, limit: TREND_ROWS, search: text }, recordedFilters)
+    history: history({ seconds, by: groups, limit: Math.min(TREND_ROWS, Math.floor(MAX_VALUES / seconds)), search: text }, recordedFilters)
   }
   const isOverview = groups.join() === FUNCTIONS.join() && recordedFilters.length === 0 && text === ''
   if (!isOverview) requests.overview = history({ seconds, limit: 1 })
@@ -50,11 +56,12 @@ export function requestsOf (state, by, labels, limit, now, mean) {
     const from = Math.min(span.from, base?.from ?? Infinity)
     const age = Math.min(MAX_SECONDS, Math.max(1, Math.ceil(now - from) + 2))
     requests.span = history({ seconds: age, by: groups, limit: MAX_ROWS, search: text }, recordedFilters)
-    if (map) requests.map = history({ seconds: age, by: only(EDGES), limit: MAX_ROWS }, recordedFilters.filter(([label]) => label !== 'object_id'))
-  } else if (showsObjects(state, labels)) {
-    requests.objects = ['summary.json', queryOf({ by: only(INSTANCES), limit: MAX_INSTANCES }, filters)]
+    if (map) requests.map = history({ seconds: age, by: only(EDGES), limit: MAX_ROWS }, recordedFilters)
+  } else if (showsObjects(state, labels) || (map && !isRecorded([], filters))) {
+    const edges = only(showsObjects(state, labels) ? INSTANCES : EDGES)
+    requests.objects = ['summary.json', queryOf({ by: edges, limit: MAX_INSTANCES }, filters)]
   } else if (map) {
-    requests.map = history({ seconds, by: only(EDGES), limit: MAX_ROWS }, isRecorded([], filters) ? filters : [])
+    requests.map = history({ seconds, by: only(EDGES), limit: MAX_ROWS }, filters)
   }
   return requests
 }
