@@ -18,7 +18,7 @@ const plain = (cell) => cell.replaceAll('`', '')
 /** Returns the names in a list of code words, such as "`a.b`, `a.c`". */
 const namesIn = (cell) => cell.split(', ').map(plain)
 
-/** Starts a server with calls of this number of functions, and returns a function that asks it. */
+/** Starts a server with calls of this number of functions, and returns a function that sends a request to it. */
 function serve (t, functions, options = {}) {
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1', allowedProps: ['a', 'b'], ...options })
   t.after(() => traceFunction.stop())
@@ -59,7 +59,7 @@ test('http interface: every format has its content type and its header Vary', LI
   }
 })
 
-test('http interface: every status of the table that a request alone can cause has its cause', LIMIT, async (t) => {
+test('http interface: a request gets the status that the table has for its case', LIMIT, async (t) => {
   const statuses = readme.table(DOCUMENT, 'Status codes').flatMap(([cell]) => cell.split(', ')).map(Number)
   assert.deepEqual(statuses, [200, 204, 400, 401, 403, 404, 405, 414, 431, 429, 500, 503])
 
@@ -111,7 +111,7 @@ test('http interface: the example and the table have the fields of /summary.json
   assert.deepEqual(listed.sort(), fieldsOf(actual).sort())
 })
 
-test('http interface: an error of /summary.json says what the table of errors says', LIMIT, async (t) => {
+test('http interface: the encoding error of /summary.json has the text of the table, and the others name the parameter', LIMIT, async (t) => {
   const ask = serve(t, 1)
   const { body: encoding } = await ask('/summary.json?id=%zz')
   assert.ok(readme.read(DOCUMENT).includes(`| ${encoding.trim()} |`), encoding)
@@ -148,7 +148,7 @@ test('http interface: the example and the table have the fields of /history.json
   assert.equal((await serve(t, 1, { history: 0 })('/history.json')).status, 404)
 })
 
-/** Returns the paths of the fields of an object, without those of lists. */
+/** Returns the paths of the fields of an object and of the objects in it, but not of objects in lists. */
 function fieldsOf (object, prefix = '') {
   return Object.entries(object).flatMap(([name, value]) => {
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)

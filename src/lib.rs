@@ -17,6 +17,8 @@
 //! - **range**: 256 slots, the unit of a page that is cached. Its **version** identifies its text.
 //! - **scraper**: a client that announces itself as Prometheus does.
 //! - **sample**: figures of V8 and libuv, which a JavaScript thread reads on request.
+//! - **recording**: what the process did in the last minutes, in **steps** of a second or longer.
+//! - **stall**: the time for which an event loop has not answered a **question** of the recorder.
 //!
 //! # Modules
 //!

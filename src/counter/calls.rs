@@ -24,6 +24,9 @@ pub const MAX_READ_SLOTS: u32 = 1 << 20;
 /// The ranges that one step reads under one lock: 4,096 slots, about 50 µs if all were counted.
 const STEP_RANGES: u32 = 16;
 
+/// The call sites of values that were set back which one step reads.
+const STEP_SITES: usize = 1024;
+
 /// The calls of one call site, as one step of a reading has found them. A call site can be found
 /// several times.
 pub struct CalledSite<'a> {
@@ -120,11 +123,14 @@ impl TraceCounter {
         let mut guard = self.state();
         let State { series, shards, call_readings, .. } = &mut *guard;
         let Some(readings) = call_readings else { return CallsStep::default() };
-        if from == 0 {
-            for (site, calls) in readings.set_back.drain() {
+        if from == 0 && !readings.set_back.is_empty() {
+            let sites: Vec<_> = readings.set_back.keys().copied().take(STEP_SITES).collect();
+            for site in sites {
+                let calls = readings.set_back.remove(&site).unwrap_or_default();
                 visit(CalledSite { series, site, calls });
                 series.release_site(site);
             }
+            return CallsStep { next: Some(0), without_site: 0 };
         }
         let ranges = series.slots().div_ceil(RANGE);
         let end = ranges.min(from.saturating_add(STEP_RANGES));

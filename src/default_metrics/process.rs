@@ -1,7 +1,7 @@
 //! The `process_*` families, from any thread and without JavaScript.
 //!
-//! On Linux they are read from /proc at each call, so that they stay current while the event loop is
-//! blocked. A figure that cannot be read now (no file descriptor left, a restricted /proc, another
+//! On Linux they are read at each call, from /proc and `getrlimit`, so that they stay current while the
+//! event loop is blocked. A figure that cannot be read now (no file descriptor left, a restricted /proc, another
 //! system) comes from the last sample of a JavaScript thread, else from the last reading: an alert on
 //! `process_open_fds` must not end when no file can be opened. Nothing here fails.
 
@@ -70,7 +70,8 @@ pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
     render(&figures(sampled))
 }
 
-/// Completes the figures that were read by those of a sample and of the last reading.
+/// Returns the figures of `read`. A figure that is missing there, except `max_fds`, comes from the sample,
+/// else from the last reading. CPU time never falls, and the start time does not change.
 fn complete(read: Figures, sampled: Figures, last: Figures) -> Figures {
     // Two sources of CPU time differ by some milliseconds, and a counter must never fall.
     let counter = |value: Option<f64>, last: Option<f64>| match (value, last) {
@@ -222,8 +223,8 @@ mod linux {
         Errno::from_io_error(error) == Some(Errno::MFILE)
     }
 
-    /// Returns the start time since the epoch, from the one since the boot. /proc/stat has the time of
-    /// the boot too, and is hidden where /proc shows only processes.
+    /// Returns the start time since the epoch. `after_boot` is the time from the boot to the start. /proc/stat
+    /// has the time of the boot, but is not read, because a /proc mounted with `subset=pid` does not have it.
     fn start_time(after_boot: f64) -> Option<f64> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let since_boot = clock_gettime(ClockId::Boottime);
@@ -401,7 +402,7 @@ mod tests {
         }
 
         #[test]
-        fn a_folder_that_is_hidden_leaves_the_limit_alone() {
+        fn if_the_folder_is_hidden_only_the_limit_is_read() {
             let figures = linux::read("/proc/nothing");
             assert_eq!(Figures { max_fds: None, ..figures }, Figures::default());
             assert!(figures.max_fds.is_some());

@@ -45,7 +45,7 @@ pub struct Gatherer {
     counter: Arc<TraceCounter>,
     threads: JsThreads,
     default_metrics: Option<DefaultMetricsOptions>,
-    /// Calls that threads which have left could not count.
+    /// The number of calls that threads could not count before they left.
     lost_calls: Mutex<f64>,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
@@ -88,9 +88,7 @@ impl Gatherer {
     /// Adds a recorder of the last seconds, which runs while a server serves the pages; none for 0.
     #[must_use]
     pub fn with_recorder(mut self, seconds: u32) -> Self {
-        let late_answers = Arc::clone(self.threads.late_answers());
-        let recorder = || Arc::new(Recorder::new(seconds, &self.counter, late_answers));
-        self.recorder = (seconds > 0).then(recorder);
+        self.recorder = (seconds > 0).then(|| Arc::new(Recorder::new(seconds, &self.counter)));
         self
     }
 
@@ -203,7 +201,8 @@ impl Gatherer {
         self.lost_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what a JavaScript thread has sampled of the process, where only JavaScript can.
+    /// Returns the figures of the process from the sample of a JavaScript thread, for systems where only
+    /// JavaScript can read them.
     fn process_sample(&self) -> Option<ProcessSample> {
         self.threads.all().iter().find_map(|thread| thread.node.sample()?.process)
     }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
     task::yield_now,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
@@ -32,21 +31,30 @@ const QUESTION_INTERVAL: Duration = STALL_AFTER;
 /// A question without an answer for this time may become a stall, so that the thread's calls are read.
 const SUSPECT_AFTER: Duration = Duration::from_millis(30);
 
+/// The least time between two looks for the answer to such a question, which take place more rarely the longer
+/// it is open: an idle worker of a pool does not answer for hours. The JavaScript thread does not wake
+/// this task, because that fails where the application has closed descriptors.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The time that a question is open, as a multiple of the time between two looks.
+const LOOKS: u32 = 32;
+
+/// The memory of the last counts of threads that do not answer. Beyond, the calls of further threads are
+/// not read.
+const MAX_SUSPECT_BYTES: usize = 1024 * 1024;
+
 /// The age up to which the heap figure of an answer is current.
 const MAX_ANSWER_AGE: Duration = Duration::from_secs(2);
 
 /// A recording, shared by the task that writes it and the requests that read it.
-pub struct Recorder {
-    history: Mutex<History>,
-    late_answers: Arc<Notify>,
-}
+pub struct Recorder(Mutex<History>);
 
 impl Recorder {
     /// Starts a recording of this many seconds.
     #[must_use]
-    pub fn new(seconds: u32, counter: &TraceCounter, late_answers: Arc<Notify>) -> Self {
+    pub fn new(seconds: u32, counter: &TraceCounter) -> Self {
         counter.enable_call_readings();
-        Self { history: Mutex::new(History::new(seconds, now())), late_answers }
+        Self(Mutex::new(History::new(seconds, now())))
     }
 
     /// Writes the document of a query, in steps.
@@ -64,6 +72,7 @@ impl Recorder {
     pub async fn rates(self: Arc<Self>, seconds: u32, groups: Option<GroupQuery>) -> Option<Rates> {
         let pin = HistoryPin::new(self, seconds);
         let (seconds, calls) = pin.recorder.history().measured(&pin.window);
+        let is_complete = pin.recorder.history().is_complete(&pin.window);
         if seconds == 0 {
             return None;
         }
@@ -77,11 +86,11 @@ impl Recorder {
                 Some(groups.into_calls())
             }
         };
-        Some(Rates { seconds, calls, groups })
+        Some(Rates { seconds, calls, groups, is_complete })
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,18 +128,17 @@ pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
     clock.tick().await;
     let mut task = Task::new(gatherer, recorder);
     loop {
-        let asked = task.ask();
-        let mut suspects = Some(asked + SUSPECT_AFTER);
+        task.ask();
+        let mut look = Instant::now() + SUSPECT_AFTER;
         loop {
             tokio::select! {
                 biased;
                 _ = clock.tick() => break,
-                () = sleep_until(suspects.unwrap_or(asked)), if suspects.is_some() => {
-                    suspects = None;
-                    task.suspect();
-                }
-                () = task.recorder.late_answers.notified() => task.check().await,
+                () = sleep_until(look) => {}
             }
+            task.suspect();
+            task.check().await;
+            look = Instant::now() + task.look_interval();
         }
         task.check().await;
         if task.step_is_due() {
@@ -155,10 +163,18 @@ struct Suspect {
     asked: std::time::Instant,
     /// The same time, since the epoch.
     start: f64,
-    calls: ThreadCalls,
+    /// `None` if that would take too much memory.
+    calls: Option<ThreadCalls>,
     sum: StallCalls,
     /// The number of the stall, once it is one.
     stall: Option<u64>,
+}
+
+impl Suspect {
+    /// Returns whether it is a worker thread that makes no call: pools block the event loops of idle workers.
+    fn is_idle(&self) -> bool {
+        self.thread.worker().is_some() && self.sum.is_empty()
+    }
 }
 
 impl Task {
@@ -167,11 +183,16 @@ impl Task {
         Self { gatherer, recorder, suspects: Vec::new(), last: Instant::now(), cpu }
     }
 
-    fn ask(&self) -> Instant {
+    fn ask(&self) {
         for thread in self.gatherer.threads().all() {
             thread.watch.ask();
         }
-        Instant::now()
+    }
+
+    /// Returns the time to the next look for answers.
+    fn look_interval(&self) -> Duration {
+        let open = self.suspects.iter().map(|suspect| suspect.asked.elapsed()).min();
+        open.map_or(QUESTION_INTERVAL, |open| (open / LOOKS).max(LOOK_INTERVAL))
     }
 
     /// Starts to read the calls of threads whose questions are open.
@@ -182,7 +203,8 @@ impl Task {
                 continue;
             }
             let start = now() - asked.elapsed().as_secs_f64();
-            let calls = self.gatherer.counter().start_thread_calls(thread.shard);
+            let has_room = self.suspect_bytes() < MAX_SUSPECT_BYTES;
+            let calls = has_room.then(|| self.gatherer.counter().start_thread_calls(thread.shard));
             let (sum, stall) = (StallCalls::default(), None);
             self.suspects.push(Suspect { thread, asked, start, calls, sum, stall });
         }
@@ -209,6 +231,10 @@ impl Task {
                 self.read_calls_of(&mut suspect).await;
                 let seconds = length.as_secs_f64();
                 self.recorder.history().stalls.set(id, seconds, false, &suspect.sum);
+                if suspect.is_idle() {
+                    // Its delay is not a lag.
+                    let _ = suspect.thread.watch.take_longest_delay();
+                }
             }
             if ongoing {
                 self.suspects.push(suspect);
@@ -217,7 +243,7 @@ impl Task {
     }
 
     async fn read_calls_of(&self, suspect: &mut Suspect) {
-        let Suspect { calls, sum, .. } = suspect;
+        let Suspect { calls: Some(calls), sum, .. } = suspect else { return };
         let mut from = Some(0);
         while let Some(range) = from {
             let mut add = |called: crate::counter::CalledSite<'_>| {
@@ -226,6 +252,11 @@ impl Task {
             from = self.gatherer.counter().read_thread_calls(calls, range, &mut add);
             yield_now().await;
         }
+    }
+
+    fn suspect_bytes(&self) -> usize {
+        let calls = self.suspects.iter().filter_map(|suspect| suspect.calls.as_ref());
+        calls.map(ThreadCalls::bytes).sum()
     }
 
     fn step_is_due(&self) -> bool {
@@ -252,8 +283,7 @@ impl Task {
         let counter = self.gatherer.counter();
         let removed: Vec<SiteRef> = {
             let mut history = self.recorder.history();
-            let suspects: usize = self.suspects.iter().map(|suspect| suspect.calls.bytes()).sum();
-            history.reserve(counter.call_readings_bytes() + suspects);
+            history.reserve(counter.call_readings_bytes() + self.suspect_bytes());
             history.end_step(reading, figures)
         };
         if !removed.is_empty() {
@@ -282,7 +312,12 @@ impl Task {
 
     fn figures(&mut self) -> Figures {
         let threads = self.gatherer.threads().all();
-        let delays = threads.iter().filter_map(|thread| thread.watch.take_longest_delay());
+        let is_idle = |thread: &&Arc<JsThread>| {
+            let mut idle = self.suspects.iter().filter(|suspect| suspect.is_idle());
+            idle.any(|suspect| suspect.stall.is_some() && Arc::ptr_eq(&suspect.thread, thread))
+        };
+        let working = threads.iter().filter(|thread| !is_idle(thread));
+        let delays = working.filter_map(|thread| thread.watch.take_longest_delay());
         let lag = delays.max().map(|delay| delay.as_secs_f64());
         let answers = || {
             let last = threads.iter().filter_map(|thread| thread.watch.last_answer());

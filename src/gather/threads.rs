@@ -8,7 +8,6 @@ use std::{
 
 use futures_util::future::join_all;
 use prometheus::proto::MetricFamily;
-use tokio::sync::Notify;
 
 use crate::{
     counter::ShardId,
@@ -34,8 +33,9 @@ pub struct JsThread {
 
 impl JsThread {
     /// Describes the calling thread, which counts in this shard. `worker` identifies it on the page.
-    fn new(shard: ShardId, worker: Option<String>, late_answers: Arc<Notify>) -> Self {
-        let (node, watch) = (NodeMetrics::new(), LoopWatch::new(late_answers));
+    #[must_use]
+    pub fn new(shard: ShardId, worker: Option<String>) -> Self {
+        let (node, watch) = (NodeMetrics::new(), LoopWatch::default());
         Self { shard, node, watch, thread: thread::current().id(), worker }
     }
 
@@ -58,11 +58,7 @@ impl JsThread {
 
 /// All threads of one page, in the order in which they joined.
 #[derive(Default)]
-pub struct JsThreads {
-    list: Mutex<Vec<Arc<JsThread>>>,
-    /// Notified by an answer that comes late.
-    late_answers: Arc<Notify>,
-}
+pub struct JsThreads(Mutex<Vec<Arc<JsThread>>>);
 
 impl JsThreads {
     /// Adds the calling thread, which counts in this shard. `worker` is its number, if it is a worker
@@ -74,7 +70,7 @@ impl JsThreads {
         if list.iter().any(|other| other.worker == worker) {
             worker = Some(shard.to_string());
         }
-        let thread = Arc::new(JsThread::new(shard, worker, Arc::clone(&self.late_answers)));
+        let thread = Arc::new(JsThread::new(shard, worker));
         list.push(Arc::clone(&thread));
         thread
     }
@@ -156,12 +152,6 @@ impl JsThreads {
         })
     }
 
-    /// Returns what is notified by an answer that comes late.
-    #[must_use]
-    pub fn late_answers(&self) -> &Arc<Notify> {
-        &self.late_answers
-    }
-
     fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {
         let mut families: Vec<MetricFamily> = Vec::new();
         for family in self.all().iter().flat_map(|thread| of(thread)) {
@@ -174,6 +164,6 @@ impl JsThreads {
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Arc<JsThread>>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,8 +8,8 @@
 //! `build.rs` makes one script of the modules in this folder. The files in `vendor/` are those of the
 //! libraries uPlot (charts) and dagre (layout of the map), unchanged; a test compares them with the packages.
 //!
-//! An application chooses the names, which can contain anything. `require-trusted-types-for` makes the
-//! browser reject every assignment of text as markup.
+//! The page shows names that an application chooses (classes, functions, files), which can contain anything.
+//! `require-trusted-types-for` makes the browser reject every assignment of text as markup.
 
 use std::io::Read as _;
 

@@ -1,6 +1,6 @@
 //! The calls of one call site in each step: the steps without calls take no memory. Pure.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, iter::Peekable, ops::Range};
 
 /// Calls by step. Each entry is the distance to the entry before and the calls, both as numbers of 7 bits
 /// a byte: 2 bytes for up to 127 calls a step.
@@ -11,6 +11,8 @@ pub struct Column {
     base: u32,
     /// The step of the last entry; [`Column::base`] without entries.
     last: u32,
+    /// The calls of all entries.
+    sum: u64,
 }
 
 impl Column {
@@ -30,21 +32,38 @@ impl Column {
         self.write((step - self.last).into());
         self.write(calls);
         self.last = step;
+        self.sum += calls;
     }
 
-    /// Returns steps and calls, in the order of the steps.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
-        let mut bytes = self.bytes.iter().copied();
-        let mut step = self.base;
+    /// Returns steps and calls, the last step first: most readers need the last steps only.
+    pub fn iter_back(&self) -> impl Iterator<Item = (u32, u64)> {
+        let mut bytes = self.bytes.iter().rev().copied().peekable();
+        let mut step = self.last;
         std::iter::from_fn(move || {
-            step += u32::try_from(read(&mut bytes)?).unwrap_or_default();
-            Some((step, read(&mut bytes)?))
+            let calls = read_back(&mut bytes)?;
+            let entry = (step, calls);
+            let distance = read_back(&mut bytes)?;
+            step = step.saturating_sub(u32::try_from(distance).unwrap_or(u32::MAX));
+            Some(entry)
         })
     }
 
+    /// Returns steps and calls of the steps in a range, the last step first.
+    pub fn within(&self, steps: &Range<u32>) -> impl Iterator<Item = (u32, u64)> {
+        let (start, end) = (steps.start, steps.end);
+        let entries = self.iter_back().skip_while(move |(step, _)| *step >= end);
+        entries.take_while(move |(step, _)| *step >= start)
+    }
+
     /// Returns the calls of the steps in a range.
-    pub fn calls(&self, steps: &std::ops::Range<u32>) -> u64 {
-        self.iter().filter(|(step, _)| steps.contains(step)).map(|(_, calls)| calls).sum()
+    pub fn calls(&self, steps: &Range<u32>) -> u64 {
+        self.within(steps).map(|(_, calls)| calls).sum()
+    }
+
+    /// Returns the calls for each step since the first one, up to the step before `next`.
+    #[expect(clippy::cast_precision_loss, reason = "rates need no precision")]
+    pub fn rate(&self, next: u32) -> f64 {
+        self.sum as f64 / f64::from(next.saturating_sub(self.base).max(1))
     }
 
     /// Drops the steps before this one.
@@ -56,7 +75,7 @@ impl Column {
             if first >= step {
                 return;
             }
-            let _calls = read(&mut bytes);
+            self.sum -= read(&mut bytes).unwrap_or_default();
             let left = bytes.len();
             self.bytes.drain(..self.bytes.len() - left);
             self.base = first;
@@ -65,22 +84,17 @@ impl Column {
 
     /// Merges each two steps into one.
     pub fn double_steps(&mut self) {
-        let mut doubled = Self::default();
-        let mut pair: Option<(u32, u64)> = None;
-        for (step, calls) in self.iter() {
-            match &mut pair {
+        let mut entries: Vec<(u32, u64)> = Vec::new();
+        for (step, calls) in self.iter_back() {
+            match entries.last_mut() {
                 Some((of, sum)) if *of == step / 2 => *sum += calls,
-                _ => {
-                    if let Some((of, sum)) = pair.replace((step / 2, calls)) {
-                        doubled.push(of, sum);
-                    }
-                }
+                _ => entries.push((step / 2, calls)),
             }
         }
-        if let Some((of, sum)) = pair {
-            doubled.push(of, sum);
+        *self = Self::default();
+        for (step, calls) in entries.into_iter().rev() {
+            self.push(step, calls);
         }
-        *self = doubled;
     }
 
     /// Returns whether no step has calls.
@@ -117,6 +131,15 @@ fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     None
 }
 
+/// Reads a number from its end: each of its bytes but the last one has the upper bit.
+fn read_back(bytes: &mut Peekable<impl Iterator<Item = u8>>) -> Option<u64> {
+    let mut number = u64::from(bytes.next()?);
+    while let Some(byte) = bytes.next_if(|byte| *byte >= 0x80) {
+        number = number << 7 | u64::from(byte & 0x7f);
+    }
+    Some(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +151,12 @@ mod tests {
             column.push(step, calls);
         }
         column
+    }
+
+    fn in_order(column: &Column) -> Vec<(u32, u64)> {
+        let mut entries: Vec<_> = column.iter_back().collect();
+        entries.reverse();
+        entries
     }
 
     fn entries() -> impl Strategy<Value = Vec<(u32, u64)>> {
@@ -146,7 +175,17 @@ mod tests {
     proptest! {
         #[test]
         fn entries_read_back(entries in entries()) {
-            prop_assert_eq!(column(&entries).iter().collect::<Vec<_>>(), entries);
+            prop_assert_eq!(in_order(&column(&entries)), entries);
+        }
+
+        #[test]
+        fn a_range_has_its_steps_only(entries in entries(), start in 0..3000_u32, length in 0..3000_u32) {
+            let range = start..start + length;
+            let mut within: Vec<_> = column(&entries).within(&range).collect();
+            within.reverse();
+            let expected: Vec<_> =
+                entries.into_iter().filter(|(step, _)| range.contains(step)).collect();
+            prop_assert_eq!(within, expected);
         }
 
         #[test]
@@ -154,10 +193,12 @@ mod tests {
             let mut column = column(&entries);
             column.drop_before(from);
             let left: Vec<_> = entries.iter().copied().filter(|(step, _)| *step >= from).collect();
-            prop_assert_eq!(column.iter().collect::<Vec<_>>(), left);
+            prop_assert_eq!(in_order(&column), left);
+            let sum: u64 = column.iter_back().map(|(_, calls)| calls).sum();
+            prop_assert_eq!(column.sum, sum);
             let next = entries.last().map_or(from, |(step, _)| *step) + 1;
             column.push(next.max(from), 7);
-            prop_assert_eq!(column.iter().last(), Some((next.max(from), 7)));
+            prop_assert_eq!(column.iter_back().next(), Some((next.max(from), 7)));
         }
 
         #[test]
@@ -168,7 +209,7 @@ mod tests {
             for (step, calls) in entries {
                 *sums.entry(step / 2).or_insert(0) += calls;
             }
-            prop_assert_eq!(column.iter().collect::<Vec<_>>(), sums.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(in_order(&column), sums.into_iter().collect::<Vec<_>>());
         }
     }
 

@@ -125,7 +125,7 @@ impl Document {
             json.push(b',');
             write(json, name);
             json.push(b':');
-            let value = |step| figure(&history.point(step)?.figures).map(Number);
+            let value = |step| figure(&history.point(step)?.figures).map(Rounded);
             write_steps(json, window, value);
         }
         json.push(b'}');
@@ -161,7 +161,7 @@ impl Rows {
         let Some((group, from, mut calls)) = row else { return false };
         let end = group.sites.len().min(from + STEP_SITES as usize);
         let sites = group.sites[from..end].iter().filter_map(|&number| history.site(number));
-        for (step, count) in sites.flat_map(|site| site.column.iter()) {
+        for (step, count) in sites.flat_map(|site| site.column.within(&window.steps)) {
             if let Some(position) = window.position(step) {
                 calls[position] += count;
             }
@@ -217,12 +217,12 @@ fn write<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
     let _ = serde_json::to_writer(json, value);
 }
 
-/// A number as JavaScript writes it.
-struct Number(f64);
+/// A number as JavaScript writes it, with at most six digits after the point: there are many.
+struct Rounded(f64);
 
-impl Serialize for Number {
+impl Serialize for Rounded {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        crate::summary::number(&self.0, serializer)
+        crate::summary::number(&((self.0 * 1e6).round() / 1e6), serializer)
     }
 }
 

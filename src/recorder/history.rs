@@ -4,6 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{
     MAX_BYTES,
+    admission::Admission,
     sites::{Site, Sites, share},
     stalls::Stalls,
 };
@@ -71,13 +72,16 @@ pub struct History {
     /// The last steps. `None` was not measured.
     points: VecDeque<Option<Point>>,
     sites: Sites,
+    admission: Admission,
     /// Calls in the step that has not ended, with those without a call site.
     pending: u64,
     /// The durations of the last readings.
     durations: VecDeque<f64>,
     /// Memory that the recorder uses elsewhere.
     reserved: usize,
-    /// Queries that have begun. Meanwhile no call site is removed, and the steps stay.
+    /// The memory that the call sites may use.
+    limit: usize,
+    /// Queries that have begun. Meanwhile the steps remain, and call sites too unless the memory is full.
     pins: u32,
     /// Call sites were removed to bound the memory: the step of the last time.
     merged: Option<u32>,
@@ -96,9 +100,11 @@ impl History {
             end: now,
             points: VecDeque::new(),
             sites: Sites::default(),
+            admission: Admission::default(),
             pending: 0,
             durations: VecDeque::new(),
             reserved: 0,
+            limit: MAX_BYTES,
             pins: 0,
             merged: None,
             stalls: Stalls::default(),
@@ -116,8 +122,8 @@ impl History {
     pub fn add(&mut self, mut called: CalledSite<'_>) {
         self.pending += called.calls;
         let number = self.sites.find(called.site).or_else(|| {
-            // In a full memory the call site has to wait for the end of the step, which makes room.
-            (self.sites.bytes() < self.limit()).then(|| {
+            let has_room = self.sites.bytes() <= self.limit;
+            (has_room && self.admission.admits(called.site, called.calls)).then(|| {
                 called.hold();
                 self.sites.insert(called.site, called.labels())
             })
@@ -147,6 +153,8 @@ impl History {
         }
         let calls = std::mem::take(&mut self.pending);
         self.sites.end_steps(self.next, covered);
+        self.set_limit();
+        self.admission.end_step();
         for index in 0..covered {
             let mut point = Point { calls: share(calls, index, covered), ..Point::default() };
             if index + 1 == covered {
@@ -161,8 +169,11 @@ impl History {
             self.durations.pop_front();
         }
         if self.pins > 0 {
-            return Vec::new();
+            // Queries without a pause must not make the memory grow.
+            let is_full = self.sites.bytes() > self.limit + self.limit / 16;
+            return if is_full { self.make_room() } else { Vec::new() };
         }
+        self.sites.reuse_numbers();
         if self.is_slow() && self.next.is_multiple_of(2) && self.step < MAX_STEP {
             self.double_steps();
         }
@@ -172,6 +183,7 @@ impl History {
     /// Sets the memory that the recorder uses elsewhere.
     pub fn reserve(&mut self, bytes: usize) {
         self.reserved = bytes;
+        self.set_limit();
     }
 
     /// Returns the memory of the call sites and stalls.
@@ -186,7 +198,7 @@ impl History {
         self.sites.len()
     }
 
-    /// Starts a query of the last `seconds`: until [`History::unpin`] its call sites and steps remain.
+    /// Starts a query of the last `seconds`: its steps remain until [`History::unpin`].
     pub fn pin(&mut self, seconds: u32) -> Window {
         self.pins += 1;
         self.window(seconds)
@@ -219,10 +231,10 @@ impl History {
         points.fold((0, 0), |(seconds, calls), point| (seconds + window.step, calls + point.calls))
     }
 
-    /// Returns whether call sites of a window may be missing, as the memory was full.
+    /// Returns whether all calls of a window have their call sites: the memory was not full.
     #[must_use]
-    pub fn has_merged(&self, window: &Window) -> bool {
-        self.merged.is_some_and(|step| step >= window.steps.start)
+    pub fn is_complete(&self, window: &Window) -> bool {
+        self.admission.is_open() && self.merged.is_none_or(|step| step < window.steps.start)
     }
 
     /// Returns a call site.
@@ -275,21 +287,22 @@ impl History {
         self.sites.double_steps();
     }
 
-    fn limit(&self) -> usize {
+    fn set_limit(&mut self) {
         let points = self.capacity() as usize * size_of::<Option<Point>>();
-        MAX_BYTES.saturating_sub(self.reserved + points + self.stalls.bytes())
+        self.limit = MAX_BYTES.saturating_sub(self.reserved + points + self.stalls.bytes());
     }
 
     fn make_room(&mut self) -> Vec<SiteRef> {
-        let (oldest, limit) = (self.oldest(), self.limit());
-        let mut removed = self.sites.drop_old(self.next, oldest);
+        let limit = self.limit;
+        let mut removed = self.sites.drop_old(self.next, self.oldest());
         if self.sites.bytes() > limit {
             // An eighth is free afterwards, so that this is rare.
-            let shrunk = self.sites.shrink(limit / 8 * 7, oldest);
-            if !shrunk.is_empty() {
-                self.merged = Some(self.next);
-            }
+            let (shrunk, rate) = self.sites.shrink(limit / 8 * 7, self.next);
+            self.admission.restrict(rate);
+            self.merged = Some(self.next);
             removed.extend(shrunk);
+        } else if self.sites.bytes() < limit / 4 * 3 {
+            self.admission.lift();
         }
         removed
     }

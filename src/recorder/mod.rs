@@ -20,6 +20,7 @@
 //! `docs/http-interface.md` describes parameters and fields. The document is stable: fields may be added, and the
 //! meaning of a field never changes.
 
+mod admission;
 mod column;
 mod document;
 mod groups;

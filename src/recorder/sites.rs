@@ -11,11 +11,13 @@ const SITE_BYTES: usize = 160;
 /// In a step, this fraction of the call sites drops what is older than the recording.
 const DROP_TURNS: usize = 16;
 
-/// All call sites. Their numbers are stable until they are removed.
+/// All call sites. Their numbers are stable until they are removed, and not used again while a query runs.
 #[derive(Debug, Default)]
 pub struct Sites {
     list: Vec<Option<Site>>,
     free: Vec<u32>,
+    /// Numbers of call sites that were removed, which a query may still have.
+    removed: Vec<u32>,
     numbers: HashMap<SiteRef, u32, DefaultHashBuilder>,
     /// The call sites with calls in the step that has not ended.
     called: Vec<u32>,
@@ -103,26 +105,23 @@ impl Sites {
         dropped.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
-    /// Removes the call sites with the fewest calls since step `oldest` until the memory is at most `bytes`,
-    /// and returns them.
-    pub fn shrink(&mut self, bytes: usize, oldest: u32) -> Vec<SiteRef> {
-        if self.bytes <= bytes {
-            return Vec::new();
-        }
-        let steps = oldest..u32::MAX;
-        let mut order: Vec<(u64, usize)> = (0..)
+    /// Removes the call sites with the lowest rates until the memory is at most `bytes`. Returns them, and the
+    /// highest of their rates.
+    pub fn shrink(&mut self, bytes: usize, next: u32) -> (Vec<SiteRef>, f64) {
+        let mut order: Vec<(f64, usize)> = (0..)
             .zip(&self.list)
-            .filter_map(|(number, site)| Some((site.as_ref()?.column.calls(&steps), number)))
+            .filter_map(|(number, site)| Some((site.as_ref()?.column.rate(next), number)))
             .collect();
-        order.sort_unstable();
-        let mut removed = Vec::new();
-        for (_, number) in order {
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (mut removed, mut highest) = (Vec::new(), 0.0);
+        for (rate, number) in order {
             if self.bytes <= bytes {
                 break;
             }
             removed.extend(self.remove(number));
+            highest = rate;
         }
-        removed
+        (removed, highest)
     }
 
     /// Merges each two steps into one.
@@ -158,8 +157,13 @@ impl Sites {
         let site = self.list.get_mut(number)?.take()?;
         self.bytes -= site.bytes();
         self.numbers.remove(&site.reference);
-        self.free.push(u32::try_from(number).unwrap_or(u32::MAX));
+        self.removed.push(u32::try_from(number).unwrap_or(u32::MAX));
         Some(site.reference)
+    }
+
+    /// Uses the numbers of removed call sites again: no query has them.
+    pub fn reuse_numbers(&mut self) {
+        self.free.append(&mut self.removed);
     }
 }
 

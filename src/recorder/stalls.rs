@@ -52,6 +52,12 @@ pub struct StallCalls {
 }
 
 impl StallCalls {
+    /// Returns whether there is no call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls == 0
+    }
+
     /// Adds calls of a call site.
     pub fn add(&mut self, labels: &[u8], calls: u64) {
         self.calls += calls;
@@ -91,13 +97,18 @@ impl Stalls {
         id
     }
 
-    /// Sets the length and the calls of a stall, so far or at its end.
+    /// Sets the length and the calls of a stall, so far or at its end. A stall of a worker thread without calls
+    /// is dropped at its end: pools block the event loops of idle workers.
     pub fn set(&mut self, id: u64, seconds: f64, ongoing: bool, calls: &StallCalls) {
         let Some(stall) = self.list.iter_mut().find(|stall| stall.id == id) else { return };
         stall.seconds = seconds;
         stall.ongoing = ongoing;
         stall.calls = calls.calls;
         stall.sites = calls.busiest();
+        if !ongoing && stall.worker.is_some() && calls.is_empty() {
+            self.list.retain(|stall| stall.id != id);
+            return;
+        }
         let mut bytes = self.bytes();
         for stall in &mut self.list {
             if bytes <= MAX_STALL_BYTES {
@@ -108,9 +119,10 @@ impl Stalls {
         }
     }
 
-    /// Returns the stalls that overlap the time from `start` to `end`.
+    /// Returns the stalls that overlap the time from `start` to `end`, without those of idle worker threads.
     pub fn within(&self, start: f64, end: f64) -> impl Iterator<Item = &Stall> {
-        self.list.iter().filter(move |stall| {
+        let is_idle = |stall: &Stall| stall.worker.is_some() && stall.calls == 0;
+        self.list.iter().filter(move |stall| !is_idle(stall)).filter(move |stall| {
             stall.ongoing || (stall.start <= end && stall.start + stall.seconds >= start)
         })
     }
@@ -182,6 +194,19 @@ mod tests {
         stalls.set(first, 9.0, false, &calls(&[("a", 1)]));
         assert_eq!(stalls.list.len(), MAX_STALLS);
         assert!(stalls.list.iter().all(|stall| stall.calls == 0 && stall.start >= 1.0));
+    }
+
+    #[test]
+    fn an_idle_worker_of_a_pool_leaves_no_stall() {
+        let mut stalls = Stalls::default();
+        for (worker, count, kept) in [(Some("1"), 0, 0), (Some("1"), 1, 1), (None, 0, 2)] {
+            let id = stalls.begin(0.0, worker.map(str::to_owned));
+            stalls.set(id, 1.0, true, &StallCalls::default());
+            let shown = stalls.within(0.0, 9.0).filter(|stall| stall.id == id).count();
+            assert_eq!(shown, usize::from(worker.is_none()));
+            stalls.set(id, 2.0, false, &calls(if count > 0 { &[("a", 1)] } else { &[] }));
+            assert_eq!(stalls.list.len(), kept);
+        }
     }
 
     #[test]

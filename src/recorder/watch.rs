@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
-
 use crate::default_metrics::node::ProcessSample;
 
 /// Asks one event loop for a sign of life.
@@ -49,11 +47,7 @@ pub struct StallTotals {
 
 /// The questions to one event loop.
 #[derive(Default)]
-pub struct LoopWatch {
-    state: Mutex<State>,
-    /// Notified by the answer to a question that has taken long.
-    late_answers: Arc<Notify>,
-}
+pub struct LoopWatch(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -70,16 +64,7 @@ struct State {
     left: bool,
 }
 
-/// An answer after this time notifies the recorder.
-const LATE: Duration = Duration::from_millis(30);
-
 impl LoopWatch {
-    /// Creates a watch whose late answers notify the recorder.
-    #[must_use]
-    pub fn new(late_answers: Arc<Notify>) -> Self {
-        Self { state: Mutex::default(), late_answers }
-    }
-
     /// Asks by this questioner from now on.
     pub fn set_questioner(&self, questioner: Arc<dyn Questioner>) {
         let mut state = self.state();
@@ -116,10 +101,6 @@ impl LoopWatch {
         state.answered = Some((asked, delay));
         state.longest = state.longest.max(Some(delay));
         state.answer = Some((answer, now));
-        drop(state);
-        if delay >= LATE {
-            self.late_answers.notify_one();
-        }
     }
 
     /// Ends all questions, and drops the questioner.
@@ -131,7 +112,6 @@ impl LoopWatch {
         };
         // Outside the lock: releasing a threadsafe function runs code of the runtime.
         drop(questioner);
-        self.late_answers.notify_one();
     }
 
     /// Returns the time of the open question.
@@ -189,6 +169,6 @@ impl LoopWatch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,14 +35,16 @@ pub struct Rates {
     /// The calls of each group that was called; `None` if the query has other labels than those of the call
     /// site. The labels are those of a [`Row`].
     pub groups: Option<HashMap<Vec<(String, String)>, u64>>,
+    /// Groups that are not there were not called. Otherwise their calls are not known.
+    pub is_complete: bool,
 }
 
 impl Rates {
     /// Returns the calls of a group per second, if they are known.
     #[must_use]
     pub fn of(&self, labels: &[(String, String)]) -> Option<f64> {
-        let calls = self.groups.as_ref()?.get(labels).copied().unwrap_or_default();
-        Some(self.per_second(calls))
+        let calls = self.groups.as_ref()?.get(labels).copied();
+        calls.or(self.is_complete.then_some(0)).map(|calls| self.per_second(calls))
     }
 
     /// Returns all calls per second.

@@ -46,7 +46,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     thread.count(&counter, slot);
     let now = Instant::now();
     counter.sweep(thread.shard(), now);
-    // Shows the series.
+    // This counts as a page that shows the series.
     let _ = counter.values();
     counter.sweep(thread.shard(), now + Duration::from_secs(100));
     assert_eq!(counter.stats().expired, 1);
@@ -57,7 +57,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     thread.leave(&counter);
 }
 
-/// The rows of a document and what follows up to the event loop.
+/// Returns the text of a document from its rows to the event loop.
 fn rows(counter: &Arc<TraceCounter>, query: &str) -> String {
     let text = json(counter, query, &RuntimeStats::default());
     let from = text.find("\"rows\"").expect("rows");
@@ -173,7 +173,7 @@ fn the_overflow_series_has_its_own_row() {
 #[test]
 fn a_search_finds_text_in_any_value_and_ignores_case() {
     let (counter, thread) = counted(&["p"], 100, &SETS);
-    // The sum of the first row, and of the groups beyond it.
+    // search, sum of the first row, (number of the other groups, their sum)
     let table = [
         ("", 8.0, (3, 9.0)),
         ("HYPER", 8.0, (2, 6.0)),
@@ -322,4 +322,79 @@ proptest! {
         prop_assert!(cut.iter().all(|&value| value <= least));
         thread.leave(&counter);
     }
+}
+
+/// Returns the rates of groups by class, over 10 seconds.
+fn rates(groups: &[(&str, u64)], is_complete: bool) -> Rates {
+    let label = |class: &str| vec![("object_classname".to_owned(), class.to_owned())];
+    let groups: std::collections::HashMap<_, _> =
+        groups.iter().map(|(class, calls)| (label(class), *calls)).collect();
+    let calls = groups.values().sum();
+    Rates { seconds: 10, calls, groups: Some(groups), is_complete }
+}
+
+/// Returns the text of the rows in a document with rates, and of what precedes them.
+fn rated(counter: &Arc<TraceCounter>, query: &str, rates: Option<Rates>) -> (String, String) {
+    let query = Query::parse(query, counter.schema()).expect("a valid query");
+    let summary = Summary::new(Arc::clone(counter), query, rates);
+    let text = String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8");
+    let at = |name: &str| text.find(name).expect(name);
+    let head = &text[at("\"calls\"")..at(",\"rows\"")];
+    (head.to_owned(), text[at("\"rows\"")..at(",\"eventLoop\"")].to_owned())
+}
+
+#[test]
+fn rows_have_their_rates_and_are_ordered_by_them() {
+    let sets: [(&[&str], u32); 3] = [(&["A"], 9), (&["B"], 5), (&["C"], 1)];
+    let (counter, thread) = counted(&[], 100, &sets);
+    let row = |class: &str, value: u32, rate: &str| {
+        format!(r#"{{"labels":{{"object_classname":"{class}"}},"value":{value}{rate}}}"#)
+    };
+    let of = |query: &str, rates| rated(&counter, &format!("by=object_classname&{query}"), rates);
+    let known = || Some(rates(&[("C", 25), ("B", 5)], true));
+
+    let (head, rows) = of("order=rate&limit=2", known());
+    let expected = r#""calls":{"total":15,"matched":15,"rate":3},"windowSeconds":10,"by":["object_classname"],"order":"rate""#;
+    assert_eq!(head, expected);
+    let (b, c) = (row("B", 5, r#","rate":0.5"#), row("C", 1, r#","rate":2.5"#));
+    assert_eq!(rows, format!(r#""rows":[{c},{b}],"other":{{"groups":1,"value":9}}"#));
+
+    let (_, rows) = of("", known());
+    let a = row("A", 9, r#","rate":0"#);
+    assert_eq!(rows, format!(r#""rows":[{a},{b},{c}],"other":{{"groups":0,"value":0}}"#));
+
+    // A group that the recorder may have left out has no rate.
+    let (_, rows) = of("order=rate", Some(rates(&[("C", 25), ("B", 5)], false)));
+    let a = row("A", 9, "");
+    assert_eq!(rows, format!(r#""rows":[{c},{b},{a}],"other":{{"groups":0,"value":0}}"#));
+
+    let without_groups = Rates { groups: None, ..rates(&[("C", 25)], true) };
+    for rates in [None, Some(without_groups)] {
+        let (head, rows) = of("order=rate&limit=1", rates);
+        assert!(head.ends_with(r#""order":"total""#), "{head}");
+        assert_eq!(rows, format!(r#""rows":[{a}],"other":{{"groups":2,"value":6}}"#));
+    }
+    thread.leave(&counter);
+}
+
+#[test]
+fn the_order_by_rates_is_the_same_in_one_pass_and_in_many() {
+    let names: Vec<String> = (0..200).map(|number| format!("C{number}")).collect();
+    let sets: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
+    let sets: Vec<(&[&str], u32)> = sets.iter().map(|set| (set.as_slice(), 1)).collect();
+    let (counter, thread) = counted(&[], 1000, &sets);
+    let calls: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(0..).collect();
+    let query =
+        Query::parse("by=object_classname&order=rate&limit=3", counter.schema()).expect("valid");
+    let mut texts = [1 << 17, 7].map(|max_groups| {
+        let rates = Some(rates(&calls, true));
+        let grouping = Grouping::new(&query, counter.schema(), rates.clone(), max_groups);
+        let summary =
+            Summary { grouping, ..Summary::new(Arc::clone(&counter), query.clone(), rates) };
+        String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8")
+    });
+    assert_eq!(texts[0], texts[1]);
+    let first = texts[0].split_off(texts[0].find("\"rows\"").expect("rows"));
+    assert!(first.starts_with(r#""rows":[{"labels":{"object_classname":"C199"}"#), "{first}");
+    thread.leave(&counter);
 }
