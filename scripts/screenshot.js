@@ -13,7 +13,7 @@ const path = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { parseArgs } = require('node:util')
 
-const MAX_BYTES = 250_000
+const MAX_BYTES = 300_000
 const STALL_MS = 6000
 
 async function main () {
