@@ -139,7 +139,7 @@ test('readme: the table of options has the options of index.d.ts and the default
 })
 
 test('readme: the ranges of numbers are those of the code, in the README and in index.d.ts', () => {
-  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength']) {
+  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength', 'history']) {
     let message = ''
     assert.throws(() => readOptions({ [name]: Infinity }), error => {
       message = error.message

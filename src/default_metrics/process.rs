@@ -45,6 +45,25 @@ pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
     *last.insert(figures)
 }
 
+/// The figures that are read once a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// CPU time in seconds.
+    pub cpu: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident_memory: Option<f64>,
+}
+
+/// Returns the figures that cost next to nothing. `sampled` are those of a JavaScript thread.
+#[must_use]
+pub fn usage(sampled: Option<&ProcessSample>) -> Usage {
+    let read = read_usage();
+    Usage {
+        cpu: read.cpu.or(sampled.map(|sample| sample.cpu_user + sample.cpu_system)),
+        resident_memory: read.resident_memory.or(sampled.and_then(|sample| sample.resident_memory)),
+    }
+}
+
 /// Returns the families of the current figures.
 #[must_use]
 pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
@@ -106,6 +125,16 @@ fn read() -> Figures {
     Figures::default()
 }
 
+#[cfg(not(target_os = "linux"))]
+fn read_usage() -> Usage {
+    Usage::default()
+}
+
+#[cfg(target_os = "linux")]
+fn read_usage() -> Usage {
+    linux::read_usage("/proc/self")
+}
+
 #[cfg(target_os = "linux")]
 fn read() -> Figures {
     linux::read("/proc/self")
@@ -117,12 +146,12 @@ mod linux {
 
     use rustix::{
         io::Errno,
-        param::clock_ticks_per_second,
+        param::{clock_ticks_per_second, page_size},
         process::{Resource, getrlimit},
         time::{ClockId, clock_gettime},
     };
 
-    use super::Figures;
+    use super::{Figures, Usage};
 
     /// Reads the figures of a process from its folder in /proc. Each file is read separately: a sandbox
     /// may hide some of them.
@@ -142,6 +171,18 @@ mod linux {
             open_fds: open_fds(folder, max_fds),
             max_fds,
         }
+    }
+
+    /// Reads the figures of this process that one system call and one short file have.
+    pub(super) fn read_usage(folder: &str) -> Usage {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let cpu = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+        let statm = fs::read_to_string(format!("{folder}/statm")).unwrap_or_default();
+        let pages =
+            statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        let resident_memory = pages.map(|pages| float(pages * page_size() as u64));
+        Usage { cpu: Some(cpu), resident_memory }
     }
 
     // Fields of `stat`, by their numbers in `proc_pid_stat(5)`.
