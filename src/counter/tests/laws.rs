@@ -234,7 +234,7 @@ proptest! {
                     threads[thread].count(&counter, (class, id, prop));
                     *counted.entry(format!(",object_classname=\"C{class}\",caller_functionname=\"f\",caller_filename=\"f.js\"")).or_default() += 1;
                 }
-                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Replace { thread } => threads[thread].replace(&counter),
                 Step::Sweep { thread } => {
                     shown(&counter);
                     if counter.sweep(threads[thread].thread.shard(), now) {
