@@ -10,6 +10,7 @@ const { pathToFileURL } = require('node:url')
 const { after, before, describe, test } = require('node:test')
 
 const { NO_ANSWER, call, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, text, until } = require('./live/browser')
+const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
 
 describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }, () => {
@@ -66,6 +67,35 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     assert.notEqual(page.url(), address)
     await page.goBack()
     await chosen(page)
+  })
+
+  test('a finger that moves sideways chooses a span', async (t) => {
+    const { page } = await withBursts(t, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true })
+    const { x, y, width } = await page.locator('#chart-calls .u-over').boundingBox()
+    const session = await page.context().newCDPSession(page)
+    const touch = (type, ...shares) => session.send('Input.dispatchTouchEvent', { type, touchPoints: shares.map((share) => ({ x: x + width * share, y: y + 40 })) })
+    await touch('touchStart', 0.1)
+    for (const share of [0.2, 0.4, 0.6, 0.9]) await touch('touchMove', share)
+    await touch('touchEnd')
+    await chosen(page)
+    assert.match(await text(page, 'span-text'), /\(\d+ s\): \d+ calls/)
+  })
+
+  test('a click on the mark of a stall chooses its time', async (t) => {
+    const application = await startHypercore(t)
+    await application.steps(1)
+    await application.spin(1500, call('Worker', 'crunch'))
+    await application.spun()
+    await application.steps(1)
+    const page = await open(t, browser, application.url)
+    await page.locator('#stall-list button').first().waitFor()
+    const plot = await page.locator('#chart-calls .u-over').boundingBox()
+    const [from, to] = await page.$eval('#chart-calls', (chart) => ['aria-valuemin', 'aria-valuemax'].map((name) => Number(chart.getAttribute(name))))
+    const { startTimeSeconds: start, seconds } = JSON.parse((await get({ port: application.port, path: '/history.json' })).body).stalls[0]
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.mouse.click(plot.x + plot.width * (start + seconds / 2 - from) / (to - from), plot.y + 20)
+    await chosen(page)
+    assert.deepEqual((await rowsOf(page))[0].slice(0, 2), ['Worker', 'crunch'])
   })
 
   test('keys choose a span, and Escape ends it', async (t) => {

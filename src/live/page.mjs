@@ -254,7 +254,8 @@ function chooseStall ({ startTimeSeconds, seconds }) {
 
 function chooseStallAt (time) {
   const { stalls } = answers.overview ?? answers.history
-  const stall = stalls.find(({ startTimeSeconds: start, seconds }) => start - 1 <= time && time <= start + seconds + 1)
+  const near = state.seconds / 100 // the mark of a short stall is a pixel or two wide
+  const stall = stalls.find(({ startTimeSeconds: start, seconds }) => start - near <= time && time <= start + seconds + near)
   if (stall !== undefined) chooseStall(stall)
 }
 
