@@ -4,6 +4,6 @@
  * The addon, loaded once, and the values that Rust defines for both languages.
  */
 
-const { Exporter } = require('./load-binding')()
+const { Exporter, SeriesReading } = require('./load-binding')()
 
-module.exports = { Exporter, constants: Exporter.constants() }
+module.exports = { Exporter, SeriesReading, constants: Exporter.constants() }

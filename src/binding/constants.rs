@@ -28,6 +28,8 @@ pub struct Constants {
     pub props_prefixes: Vec<&'static str>,
     /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
+    /// The version of this package.
+    pub version: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,
 }
@@ -54,6 +56,7 @@ impl Exporter {
             overflow_label: OVERFLOW,
             props_prefixes: PROP_OWNERS.to_vec(),
             worker_label: WORKER_LABEL,
+            version: env!("CARGO_PKG_VERSION"),
             gc_bounds: GC_BOUNDS.to_vec(),
         }
     }

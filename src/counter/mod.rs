@@ -23,6 +23,7 @@ mod fragments;
 mod label_set;
 mod protobuf;
 mod reader;
+mod reading;
 mod scrapers;
 mod series;
 mod start;
@@ -43,7 +44,6 @@ use self::{
     scrapers::Scrapers,
     series::SeriesTable,
     state::State,
-    view::View,
 };
 pub use self::{
     cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
@@ -51,6 +51,7 @@ pub use self::{
     label_set::part_of,
     protobuf::EncodedLabels,
     reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
+    reading::{ReadSeries, Reading},
     scrapers::{PageRecord, ScraperId},
     series::{PARTS, SITE, Stored},
     start::Start,
@@ -295,41 +296,6 @@ impl TraceCounter {
             overflowed: state.overflowed,
             expired: state.expired,
         }
-    }
-
-    /// Returns the value of every series, by slot, for a page of a registry. Counts as a completed page.
-    #[must_use]
-    pub fn values(&self) -> Vec<f64> {
-        let mut state = self.state();
-        state.pages += 1;
-        let page = PageRecord { scraper: None, view: View::EXACT, number: state.pages };
-        state.scrapers.complete(&page, Instant::now());
-        (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
-    }
-
-    /// Returns the number of times that a slot was reused for another series. When it has changed, labels
-    /// that were read before are out of date.
-    #[must_use]
-    pub fn reused_slots(&self) -> u64 {
-        self.state().series.reused()
-    }
-
-    /// Returns the labels of the series from a slot on, each as names and values in turn.
-    #[must_use]
-    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        let state = self.state();
-        let mut text = Vec::new();
-        let labels = |slot| {
-            text.clear();
-            state.series.write_labels(slot, &mut text);
-            text.extend_from_slice(&self.constant);
-            let written = String::from_utf8_lossy(&text);
-            labels::read_labels(&written)
-                .into_iter()
-                .flat_map(|(name, value)| [name.to_owned(), value.into_owned()])
-                .collect()
-        };
-        (slot..state.series.slots()).map(labels).collect()
     }
 
     /// Ignores poisoning: each change to the tables consists of steps that are complete by themselves,
