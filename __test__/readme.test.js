@@ -35,7 +35,7 @@ const TESTED = [
   'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc',
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
   'file next.config.mjs', 'file route.js',
-  'run push.js', 'run exporter.js'
+  'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js'
 ]
 
 test('readme: every program of the documents has a mark, and every mark has a test', () => {
