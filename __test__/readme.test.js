@@ -35,7 +35,8 @@ const TESTED = [
   'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc',
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
   'file next.config.mjs', 'file route.js',
-  'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js'
+  'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js',
+  'run express.js', 'run fastify.js', 'run nest.mjs'
 ]
 
 test('readme: every program of the documents has a mark, and every mark has a test', () => {

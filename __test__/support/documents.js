@@ -7,12 +7,14 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { ECOSYSTEM } = require('../../scripts/ecosystem')
 const { environment } = require('./ecosystem')
 const { startProgram } = require('./program')
 const readme = require('./readme')
 
 /**
- * Creates a folder in which programs find `hypertrace`, this package and `some-module.js`.
+ * Creates a folder in which programs find `hypertrace`, this package, those of scripts/ecosystem.js and
+ * `some-module.js`.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -23,6 +25,12 @@ function createProject (t) {
   fs.mkdirSync(modules)
   fs.symlinkSync(readme.ROOT, path.join(modules, 'hypertrace-prometheus'), 'junction')
   fs.symlinkSync(path.join(readme.ROOT, 'node_modules', 'hypertrace'), path.join(modules, 'hypertrace'), 'junction')
+  // An ES module does not find packages by NODE_PATH.
+  for (const name of Object.keys(ECOSYSTEM)) {
+    const link = path.join(modules, name)
+    fs.mkdirSync(path.dirname(link), { recursive: true })
+    fs.symlinkSync(path.join(environment.NODE_PATH, name), link, 'junction')
+  }
   fs.writeFileSync(path.join(folder, 'some-module.js'), readme.marked('file some-module.js'))
   return folder
 }
