@@ -1,7 +1,7 @@
 'use strict'
 
 // The packages that an application uses together with this one, each at a fixed version, so that every run
-// tests the same ones. `node scripts/ecosystem.js` installs them (about 250 MB) into target/ecosystem, where
+// tests the same ones. `node scripts/ecosystem.js` installs them (about 440 MB) into target/ecosystem, where
 // the tests look for them.
 
 const { spawnSync } = require('node:child_process')
@@ -36,13 +36,21 @@ const ECOSYSTEM = {
   'hyperswarm-stats': '1.3.1',
   hypertele: '1.1.4',
   'prom-client': '15.1.3',
+  'protomux-rpc-client': '2.4.0',
   'reflect-metadata': '0.2.2',
   rxjs: '7.8.2'
 }
 
+/** The last version for the Bare of scripts/runtimes.js. */
+const OVERRIDES = { 'bare-type': '1.1.1' }
+
+const MANIFEST = JSON.stringify({ private: true, dependencies: ECOSYSTEM, overrides: OVERRIDES }, null, 2) + '\n'
+
 /** Returns whether every package is installed at its version. */
 function hasEcosystem () {
-  return Object.entries(ECOSYSTEM).every(([name, version]) => versionOf(name) === version)
+  const file = path.join(FOLDER, 'package.json')
+  return fs.existsSync(file) && fs.readFileSync(file, 'utf8') === MANIFEST &&
+    Object.entries(ECOSYSTEM).every(([name, version]) => versionOf(name) === version)
 }
 
 /** @param {string} name */
@@ -54,7 +62,7 @@ function versionOf (name) {
 function install () {
   if (hasEcosystem()) return 0
   fs.mkdirSync(FOLDER, { recursive: true })
-  fs.writeFileSync(path.join(FOLDER, 'package.json'), JSON.stringify({ private: true, dependencies: ECOSYSTEM }, null, 2) + '\n')
+  fs.writeFileSync(path.join(FOLDER, 'package.json'), MANIFEST)
   const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund']
   const { status } = spawnSync('npm', args, { cwd: FOLDER, stdio: 'inherit', shell: process.platform === 'win32' })
   return status ?? 1
