@@ -9,8 +9,8 @@ const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
 
-const { readOptions } = require('../lib/options')
 const HypertracePrometheus = require('..')
+const { readOptions } = require('../lib/options')
 const { createCertificates } = require('./support/certificates')
 const { get } = require('./support/http')
 const { freePort } = require('./support/ports')
@@ -32,7 +32,8 @@ const TESTED = [
   'compile app.ts', 'compile secure.ts',
   'scrape config', 'run service.js',
   'manifest of a container', 'manifest of a PodMonitor', 'manifest of annotations',
-  'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc',
+  'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc', 'bundle ncc-external',
+  'bundle bare-pack', 'bundle bare-pack-hosts', 'bundle sea', 'file sea-config.json',
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
   'file next.config.mjs', 'file route.js',
   'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js',
@@ -140,7 +141,7 @@ test('readme: the table of options has the options of index.d.ts and the default
 })
 
 test('readme: the ranges of numbers are those of the code, in the README and in index.d.ts', () => {
-  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength']) {
+  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength', 'history']) {
     let message = ''
     assert.throws(() => readOptions({ [name]: Infinity }), error => {
       message = error.message
@@ -177,7 +178,7 @@ test('readme: the table of errors has every code that an option can throw, and i
   }
 })
 
-test('readme: each row of the table of differences is complete, and none is there twice', () => {
+test('readme: each row of the table of differences is complete, and none occurs twice', () => {
   const rows = readme.table('docs/differences.md', 'Differences from 1.0.0')
   assert.ok(rows.length >= 30, `${rows.length} rows`)
   for (const row of rows) {

@@ -9,9 +9,9 @@
  * the series are read.
  */
 
-const { constants } = require('./binding')
 const { invalidType } = require('./errors')
 const { labelObject } = require('./series')
+const version = require('./version')
 
 /**
  * @typedef {import('../binding').JsFamily} Family
@@ -119,7 +119,7 @@ function producerOf (source, { collectDefaults, startAtZero }) {
         }
       }
       if (isPush) pushes.last = time
-      const scope = { name: 'hypertrace-prometheus', version: constants.version }
+      const scope = { name: 'hypertrace-prometheus', version }
       const scopeMetrics = metrics.length > 0 ? [{ scope, metrics }] : []
       return { resourceMetrics: { resource: RESOURCE, scopeMetrics }, errors }
     }

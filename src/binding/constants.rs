@@ -11,6 +11,11 @@ use crate::{
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
 };
 
+/// The version of this package, which the loader compares with that of the JavaScript files.
+#[napi]
+#[cfg_attr(test, expect(dead_code, reason = "napi registers no constant in a test"))]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Names, texts and bounds of the page that JavaScript needs.
 #[napi(object, object_from_js = false)]
 pub struct Constants {
@@ -28,8 +33,6 @@ pub struct Constants {
     pub props_prefixes: Vec<&'static str>,
     /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
-    /// The version of this package.
-    pub version: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,
 }
@@ -56,7 +59,6 @@ impl Exporter {
             overflow_label: OVERFLOW,
             props_prefixes: PROP_OWNERS.to_vec(),
             worker_label: WORKER_LABEL,
-            version: env!("CARGO_PKG_VERSION"),
             gc_bounds: GC_BOUNDS.to_vec(),
         }
     }

@@ -18,7 +18,7 @@ use crate::counter::{CELLS, CellBlock, DefinedLabelSet, Interned, Reading, Scrap
 
 #[napi]
 impl Exporter {
-    /// Has a function called once, when the bound shortens a label set for the first time.
+    /// Sets the function that is called when the bound shortens a label set for the first time.
     #[napi(catch_unwind)]
     pub fn on_bound(&mut self, callback: Function<'_, (), ()>) -> Result<()> {
         self.on_bound = Some(callback.create_ref()?);
@@ -34,9 +34,9 @@ impl Exporter {
         self.slot_of(env, interned)
     }
 
-    /// As `intern`, for what this thread has defined: a call site, the ids of object and parent (`null` if
-    /// they are no labels), and a property set (`null` for none). Returns `null` if something is not
-    /// defined.
+    /// Returns the slot of a label set, as `intern` does, by the numbers that this thread has defined: a call
+    /// site, the ids of object and parent (`null` if the id is not a label), and a property set (`null` if
+    /// there is none). Returns `null` if a number is not defined.
     #[napi(catch_unwind)]
     pub fn intern_defined(
         &mut self,
@@ -52,7 +52,7 @@ impl Exporter {
         Some(self.slot_of(env, interned))
     }
 
-    /// Defines a number of this thread for a call site: the first values of `Schema::names`.
+    /// Defines a call site by number, for this thread. `values` are the first of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_site(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -60,7 +60,7 @@ impl Exporter {
         gatherer.counter().define_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Defines a number of this thread for a property set: the last values of `Schema::names`.
+    /// Defines a property set by number, for this thread. `values` are the last of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_props(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -68,7 +68,7 @@ impl Exporter {
         gatherer.counter().define_props(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Drops all definitions of this thread, which has dropped its cache.
+    /// Drops all definitions of this thread. The thread calls this when it drops its cache.
     #[napi(catch_unwind)]
     pub fn clear_definitions(&self) {
         self.inner.gatherer.counter().clear_definitions(self.inner.thread.shard);

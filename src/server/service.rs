@@ -31,7 +31,7 @@ pub(crate) struct Service {
     pub(crate) connections: Rc<Connections>,
     pub(super) permits: PermitPools,
     pub(super) caches: PageCaches,
-    /// Hashes what identifies a scraper.
+    /// Hashes the address and the `User-Agent` of a scraper.
     pub(super) hasher: RandomState,
     access_control: AccessControl,
 }
@@ -101,6 +101,9 @@ impl Service {
             }
             Route::Summary => {
                 self.summary(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
+            Route::History => {
+                self.history(request, deadline, connection).await.unwrap_or_else(Into::into)
             }
             Route::Live(file) => asset(file),
             _ => text(route.status(), route.text()),
