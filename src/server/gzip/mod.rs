@@ -127,6 +127,19 @@ impl Member {
         copied.ok_or(Panicked)
     }
 
+    /// Adds text that was deflated elsewhere, between two full flushes; `crc` is the checksum of the text.
+    pub(crate) fn deflated(
+        &mut self,
+        bytes: &[u8],
+        crc: &Crc,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Panicked> {
+        self.flush(out)?;
+        out.extend_from_slice(bytes);
+        self.crc.combine(crc);
+        Ok(())
+    }
+
     /// Adds the last text and ends the member.
     pub(crate) fn finish(
         mut self,
