@@ -14,7 +14,8 @@ mod text;
 
 pub use self::{
     counter_series::CounterSeries,
-    families::{apply_options, label, write_families},
+    families::{apply_options, label, merge_families, write_families},
+    protobuf::read_families,
     page::{Page, RenderedPage},
 };
 

@@ -51,6 +51,11 @@ impl Member {
         }
     }
 
+    /// A member without header and end: its bytes are parts of another.
+    pub(crate) fn blocks() -> Self {
+        Self { has_header: true, ..Self::new() }
+    }
+
     /// Moves the cache's compressor into this member, or creates one, for the next chunk.
     pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
         self.compressor = cache.take_compressor().or_else(|| Some(cache.new_compressor()));
@@ -166,7 +171,7 @@ impl Member {
     }
 
     /// Closes the last block at a whole byte, and resets the compressor's window.
-    fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Panicked> {
+    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Panicked> {
         self.write_header(out);
         if self.needs_flush {
             self.deflate(&[], FlushCompress::Full, out)?;

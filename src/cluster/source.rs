@@ -1,0 +1,196 @@
+//! The source of the pages of all processes, in the server of the opener.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join;
+use prometheus::proto::MetricFamily;
+
+use super::{
+    PROCESS_LABEL,
+    hub::Hub,
+    link::{Link, Responses},
+    page::{ClusterPage, MIN_PADDING, MemberSeries, PageEnd, Parts, end, head},
+    protocol::{PageRequest, ToMember},
+    series_check::is_label_name,
+};
+use crate::{
+    default_metrics::descriptors,
+    exposition::{CounterSeries, apply_options, label, read_families},
+    gather::{Gatherer, GathererSource},
+    server::{BoxFuture, Scrape, ScrapeRequest, Source},
+};
+
+/// The time that a page waits for a member which did not respond in time to the page before.
+const LATE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The largest length of a member's series.
+const MAX_LENGTH: u64 = 1 << 34;
+
+/// Serves the pages of all processes.
+pub struct ClusterSource {
+    gatherer: Arc<Gatherer>,
+    hub: Arc<Hub>,
+}
+
+impl ClusterSource {
+    /// Serves the pages of this gatherer and of the members.
+    #[must_use]
+    pub fn new(gatherer: Arc<Gatherer>, hub: Arc<Hub>) -> Self {
+        Self { gatherer, hub }
+    }
+}
+
+impl Source for ClusterSource {
+    fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
+        let (gatherer, hub) = (Arc::clone(&self.gatherer), Arc::clone(&self.hub));
+        Box::pin(async move {
+            let started: Vec<_> = hub.links().iter().map(|link| Started::new(link, request)).collect();
+            let (members, ()) =
+                join(begin(started, &gatherer, request), gatherer.refresh(request.js_timeout)).await;
+            page(&gatherer, members, request)
+        })
+    }
+
+    fn summary(
+        &self,
+        query: &str,
+        js_timeout: Duration,
+    ) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        GathererSource(Arc::clone(&self.gatherer)).summary(query, js_timeout)
+    }
+}
+
+/// A page that was requested of a member. Its drop ends the page.
+struct Started {
+    link: Arc<Link>,
+    request: PageRequest,
+    responses: Option<Responses>,
+}
+
+impl Started {
+    fn new(link: &Arc<Link>, scrape: ScrapeRequest) -> Self {
+        let ScrapeRequest { js_timeout, format, gzip, scraper, .. } = scrape;
+        let mut request = PageRequest { page: 0, format, gzip, scraper, js_timeout };
+        let responses = link.request(|page| {
+            request.page = page;
+            ToMember::Start(request)
+        });
+        Self { link: Arc::clone(link), request, responses }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(responses) = &self.responses {
+            end(&self.link, responses.request, false);
+        }
+    }
+}
+
+/// The members of a page.
+#[derive(Default)]
+struct Members {
+    series: Vec<MemberSeries>,
+    pages: Vec<(Arc<Link>, u64)>,
+    /// The numbers of the members that have not begun the page in time.
+    absent: Vec<u32>,
+}
+
+/// Waits until the members have begun the page.
+async fn begin(started: Vec<Started>, gatherer: &Gatherer, scrape: ScrapeRequest) -> Members {
+    let now = tokio::time::Instant::now();
+    let mut members = Members::default();
+    for mut started in started {
+        let link = Arc::clone(&started.link);
+        let timeout = if link.is_late() { LATE_TIMEOUT } else { scrape.process_timeout };
+        let until = now + scrape.js_timeout + timeout;
+        let head = match &mut started.responses {
+            Some(responses) => head(&link, responses, until).await,
+            None => None,
+        };
+        let checked = head.and_then(|(length, families)| {
+            let is_length = length <= MAX_LENGTH && (length == 0 || length >= MIN_PADDING);
+            let families = check_families(&families, link.number, gatherer).filter(|_| is_length)?;
+            Some((length, families))
+        });
+        let Some((head, responses)) = checked.and_then(|head| Some((head, started.responses.take()?)))
+        else {
+            members.absent.push(link.number);
+            continue;
+        };
+        members.pages.push((Arc::clone(&link), responses.request));
+        let counter = gatherer.counter();
+        let most = counter.stats().limit as usize + 1;
+        let limits = (counter.name(), most);
+        let series =
+            MemberSeries::new(link, responses, &started.request, head, limits, scrape.process_timeout);
+        members.series.push(series);
+    }
+    members
+}
+
+fn page(gatherer: &Arc<Gatherer>, members: Members, request: ScrapeRequest) -> Scrape {
+    let counter = Arc::clone(gatherer.counter());
+    let own = CounterSeries::new(Arc::clone(&counter), request.format, request.scraper);
+    let record = own.record();
+    let Members { series, pages, absent } = members;
+    let end = PageEnd::new(pages);
+    let completed = Arc::clone(&end);
+    let families = gatherer.families();
+    let gatherer = Arc::clone(gatherer);
+    let incomplete = Box::new(move |failed: &[u32], present: &[u32]| {
+        incomplete(&gatherer, &[&absent, failed].concat(), present)
+    });
+    let parts = Parts { own, families, members: series, incomplete, end };
+    Scrape {
+        content_type: request.format.content_type().to_owned(),
+        page: Box::new(ClusterPage::new(request.format, parts)),
+        on_complete: Some(Box::new(move || {
+            counter.complete(&record, Instant::now());
+            completed.complete();
+        })),
+    }
+}
+
+/// Returns the family that says which processes have not responded.
+fn incomplete(gatherer: &Gatherer, absent: &[u32], present: &[u32]) -> MetricFamily {
+    let value = |value: f64| move |number: &u32| (*number, value);
+    let own = [gatherer.process()];
+    let mut processes: Vec<(u32, f64)> = absent.iter().map(value(1.0)).collect();
+    processes.extend(present.iter().chain(&own).map(value(0.0)));
+    processes.sort_by_key(|(number, _)| *number);
+    let sample = |(number, value): (u32, f64)| (vec![label(PROCESS_LABEL, number.to_string())], value);
+    let family = descriptors::INCOMPLETE.family(processes.into_iter().map(sample));
+    let labels = gatherer.default_metrics().map_or(&[][..], |options| &options.default_labels);
+    apply_options(vec![family], "", labels).swap_remove(0)
+}
+
+/// Reads the small families of a member. `None`: they are not families of a page, or no families at all.
+fn check_families(bytes: &[u8], number: u32, gatherer: &Gatherer) -> Option<Vec<MetricFamily>> {
+    let mut families = read_families(bytes)?;
+    let prefix = gatherer.default_metrics().map_or("", |options| &options.prefix);
+    for family in &mut families {
+        let descriptor = descriptors::find(family.name(), prefix)?;
+        if family.get_field_type() != descriptor.metric_type() {
+            return None;
+        }
+        family.set_help(descriptor.help().to_owned());
+        for metric in family.mut_metric() {
+            let mut labels = metric.take_label();
+            labels.retain(|label| label.name() != PROCESS_LABEL);
+            let mut names: Vec<&str> = labels.iter().map(|label| label.name()).collect();
+            names.sort_unstable();
+            let is_unique = names.windows(2).all(|pair| pair[0] != pair[1]);
+            let are_names = |name: &&str| is_label_name(name.as_bytes()) && *name != "le";
+            if !is_unique || !names.iter().all(are_names) {
+                return None;
+            }
+            labels.push(label(PROCESS_LABEL, number.to_string()));
+            metric.set_label(labels);
+        }
+    }
+    Some(families)
+}
