@@ -3,7 +3,12 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +48,7 @@ pub struct Hub {
     links: Mutex<Vec<Arc<Link>>>,
     /// Notified when a member has left.
     left: Notify,
+    is_ending: AtomicBool,
 }
 
 impl Hub {
@@ -58,11 +64,16 @@ impl Hub {
         self.list().is_empty()
     }
 
-    /// Tells the members that this process ends, and waits until they have left.
-    pub async fn end(&self) {
+    /// Tells the members that this process ends. No process joins from now on.
+    fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
         for link in self.links() {
             link.send(ToMember::Ending);
         }
+    }
+
+    /// Waits until all members have left.
+    async fn left(&self) {
         loop {
             let left = self.left.notified();
             if self.is_empty() {
@@ -89,19 +100,31 @@ impl Hub {
     }
 }
 
-/// Accepts members until it is dropped. `grace`: the time until which processes without a number wait, as the
+/// Accepts members until `closed` is ready, then waits until all have left. `grace`: the time until which processes without a number wait, as the
 /// members of the opener before may still come with theirs.
 pub async fn accept(
     hub: Arc<Hub>,
     options: ClusterOptions,
-    rendezvous: &mut Rendezvous,
+    mut rendezvous: Option<&mut Rendezvous>,
     number: u32,
     grace: Option<Instant>,
+    closed: impl Future<Output = ()>,
 ) {
     let numbers = Rc::new(RefCell::new(Numbers::new(number)));
     let mut tasks = JoinSet::new();
+    let mut closed = pin!(closed);
     loop {
-        match rendezvous.accept().await {
+        let accepted = async {
+            match &mut rendezvous {
+                Some(rendezvous) => rendezvous.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        let accepted = tokio::select! {
+            () = &mut closed => break,
+            accepted = accepted => accepted,
+        };
+        match accepted {
             Ok(socket) => {
                 while tasks.try_join_next().is_some() {}
                 if tasks.len() < MAX_CONNECTIONS {
@@ -110,9 +133,18 @@ pub async fn accept(
                     tasks.spawn_local(serve(socket, hub, options, numbers, grace));
                 }
             }
-            Err(_) => sleep(PAUSE).await,
+            Err(_) => tokio::select! {
+                () = &mut closed => break,
+                () = sleep(PAUSE) => {}
+            },
         }
     }
+    // Members that look for the next opener must not find this one. Its name stays until they have left.
+    if let Some(rendezvous) = rendezvous {
+        rendezvous.close();
+    }
+    hub.end();
+    hub.left().await;
 }
 
 /// Removes a member at the end of its connection.
@@ -152,6 +184,9 @@ async fn serve(
             () = sleep_until(grace) => {}
             _ = frames.next() => return,
         }
+    }
+    if hub.is_ending.load(Ordering::Relaxed) {
+        return;
     }
     let number = numbers.borrow_mut().assign(hello.number);
     let (link, queue) = Link::new(number, options.max_series.div_ceil(RANGE) + 2);

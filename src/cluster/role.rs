@@ -91,22 +91,8 @@ impl Process {
         }
         let grace = has_predecessor.then(|| Instant::now() + GRACE);
         let mut guard = Guard { hub: &self.hub, rendezvous };
-        let accepting = async {
-            if let Some(rendezvous) = &mut guard.rendezvous {
-                accept(Arc::clone(&self.hub), self.options.clone(), rendezvous, number, grace).await;
-            } else {
-                std::future::pending().await
-            }
-        };
-        // Members must be served while they leave.
-        let ending = async {
-            set.closed().await;
-            self.hub.end().await;
-        };
-        tokio::select! {
-            () = accepting => {}
-            () = ending => {}
-        }
+        let (hub, options) = (Arc::clone(&self.hub), self.options.clone());
+        accept(hub, options, guard.rendezvous.as_mut(), number, grace, set.closed()).await;
     }
 
     /// Is a member until its opener ends. `None`: this process stops.

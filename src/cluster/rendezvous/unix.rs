@@ -77,7 +77,8 @@ fn is_own(folder: &Path, user: u32) -> bool {
 
 /// The socket of an opener. Its drop removes it, unless it must stay as a sign to the next opener.
 pub struct Rendezvous {
-    listener: UnixListener,
+    /// `None`: connections are refused.
+    listener: Option<UnixListener>,
     user: u32,
     folder: PathBuf,
     stays: bool,
@@ -111,7 +112,7 @@ impl Rendezvous {
             let listener = UnixListener::bind(unfinished.join(SOCKET))?;
             let folder = parent.join(name);
             fs::rename(&unfinished, &folder)?;
-            Ok(Self { listener, user, folder, stays: false })
+            Ok(Self { listener: Some(listener), user, folder, stays: false })
         };
         finish().inspect_err(|_| remove(&unfinished))
     }
@@ -122,12 +123,18 @@ impl Rendezvous {
     ///
     /// If the system refuses it.
     pub async fn accept(&mut self) -> io::Result<BoxSocket> {
+        let Some(listener) = &self.listener else { return std::future::pending().await };
         loop {
-            let (stream, _) = self.listener.accept().await?;
+            let (stream, _) = listener.accept().await?;
             if user_of(&stream).is_ok_and(|user| user == self.user) {
                 return Ok(Box::new(stream));
             }
         }
+    }
+
+    /// Refuses connections from now on.
+    pub fn close(&mut self) {
+        self.listener = None;
     }
 
     /// Sets whether the name stays: the next opener then sees that there may be members of this one.

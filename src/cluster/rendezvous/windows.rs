@@ -23,7 +23,8 @@ pub fn folders() -> Vec<PathBuf> {
 
 /// The pipe of an opener. Its drop removes its name, unless that must stay as a sign to the next opener.
 pub struct Rendezvous {
-    next: NamedPipeServer,
+    /// `None`: the pipe does not exist any more.
+    next: Option<NamedPipeServer>,
     pipe: String,
     file: PathBuf,
     stays: bool,
@@ -45,7 +46,7 @@ impl Rendezvous {
         let next = ServerOptions::new().first_pipe_instance(true).create(&pipe)?;
         let file = folder.join(name);
         fs::write(&file, [])?;
-        Ok(Self { next, pipe, file, stays: false })
+        Ok(Self { next: Some(next), pipe, file, stays: false })
     }
 
     /// Accepts the next connection. The default access of a pipe admits the writes of this user only.
@@ -54,9 +55,18 @@ impl Rendezvous {
     ///
     /// If the system refuses it.
     pub async fn accept(&mut self) -> io::Result<BoxSocket> {
-        self.next.connect().await?;
+        let Some(next) = &self.next else { return std::future::pending().await };
+        next.connect().await?;
         let next = ServerOptions::new().create(&self.pipe)?;
-        Ok(Box::new(std::mem::replace(&mut self.next, next)))
+        match self.next.replace(next) {
+            Some(connected) => Ok(Box::new(connected)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Refuses connections from now on.
+    pub fn close(&mut self) {
+        self.next = None;
     }
 
     /// Sets whether the name stays: the next opener then sees that there may be members of this one.
