@@ -163,7 +163,11 @@ impl BlockCheck {
     /// # Errors
     ///
     /// If the bytes are no blocks, or their text is no series of the member.
-    pub fn check(&mut self, mut chunk: &[u8], series: &mut SeriesCheck) -> Result<Vec<Block>, Invalid> {
+    pub fn check(
+        &mut self,
+        mut chunk: &[u8],
+        series: &mut SeriesCheck,
+    ) -> Result<Vec<Block>, Invalid> {
         let mut blocks = Vec::new();
         while !chunk.is_empty() {
             let (head, rest) = chunk.split_first_chunk::<8>().ok_or(Invalid)?;
@@ -177,20 +181,31 @@ impl BlockCheck {
         Ok(blocks)
     }
 
-    fn block(&mut self, range: u32, bytes: &[u8], check: &mut SeriesCheck) -> Result<Block, Invalid> {
+    fn block(
+        &mut self,
+        range: u32,
+        bytes: &[u8],
+        check: &mut SeriesCheck,
+    ) -> Result<Block, Invalid> {
         let hash = self.hasher.hash_one(bytes);
         let checked = match self.ranges.get(&range).filter(|checked| checked.hash == hash) {
             Some(checked) => Checked { hash, crc: copy(&checked.crc), series: checked.series },
             None => self.inflate(hash, bytes, check)?,
         };
-        let block = Block { bytes: bytes.to_vec(), crc: copy(&checked.crc), series: checked.series };
+        let block =
+            Block { bytes: bytes.to_vec(), crc: copy(&checked.crc), series: checked.series };
         if range < self.limit {
             self.ranges.insert(range, checked);
         }
         Ok(block)
     }
 
-    fn inflate(&mut self, hash: u64, bytes: &[u8], check: &mut SeriesCheck) -> Result<Checked, Invalid> {
+    fn inflate(
+        &mut self,
+        hash: u64,
+        bytes: &[u8],
+        check: &mut SeriesCheck,
+    ) -> Result<Checked, Invalid> {
         self.decompress.reset(false);
         let mut checked = Checked { hash, crc: Crc::new(), series: 0 };
         let mut text = vec![0; 64 * 1024];

@@ -1,11 +1,6 @@
 //! Opens a port, or joins the process that has opened it, whichever is possible first.
 
-use std::{
-    fmt,
-    future::Future,
-    io, net,
-    time::Duration,
-};
+use std::{fmt, future::Future, io, net, time::Duration};
 
 use tokio::{
     io::AsyncWriteExt as _,
@@ -224,8 +219,7 @@ async fn join(
 ) -> io::Result<Joining> {
     within(JOIN_LIMIT, async {
         let mut socket = candidate.connect().await?;
-        let hello =
-            Hello { version: VERSION.to_owned(), number, options: options.shared.clone() };
+        let hello = Hello { version: VERSION.to_owned(), number, options: options.shared.clone() };
         socket.write_all(&ToOpener::Hello(hello).encode()).await?;
         let mut frames = FrameReader::new(socket, MAX_FRAME);
         let frame = frames.next().await?;

@@ -2,9 +2,9 @@
 
 use std::{
     cell::RefCell,
-    rc::Rc,
     future::Future,
     pin::pin,
+    rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -100,51 +100,98 @@ impl Hub {
     }
 }
 
-/// Accepts members until `closed` is ready, then waits until all have left. `grace`: the time until which processes without a number wait, as the
-/// members of the opener before may still come with theirs.
-pub async fn accept(
+/// Accepts members.
+#[derive(Clone)]
+pub struct Acceptor {
     hub: Arc<Hub>,
     options: ClusterOptions,
-    mut rendezvous: Option<&mut Rendezvous>,
-    number: u32,
+    numbers: Rc<RefCell<Numbers>>,
     grace: Option<Instant>,
-    closed: impl Future<Output = ()>,
-) {
-    let numbers = Rc::new(RefCell::new(Numbers::new(number)));
-    let mut tasks = JoinSet::new();
-    let mut closed = pin!(closed);
-    loop {
-        let accepted = async {
-            match &mut rendezvous {
-                Some(rendezvous) => rendezvous.accept().await,
-                None => std::future::pending().await,
-            }
-        };
-        let accepted = tokio::select! {
-            () = &mut closed => break,
-            accepted = accepted => accepted,
-        };
-        match accepted {
-            Ok(socket) => {
-                while tasks.try_join_next().is_some() {}
-                if tasks.len() < MAX_CONNECTIONS {
-                    let (hub, options) = (Arc::clone(&hub), options.clone());
-                    let numbers = Rc::clone(&numbers);
-                    tasks.spawn_local(serve(socket, hub, options, numbers, grace));
+}
+
+impl Acceptor {
+    /// Accepts members of the opener with this number. `grace`: the time until which processes without a
+    /// number wait, as the members of the opener before may still come with theirs.
+    pub fn new(
+        hub: Arc<Hub>,
+        options: ClusterOptions,
+        number: u32,
+        grace: Option<Instant>,
+    ) -> Self {
+        let numbers = Rc::new(RefCell::new(Numbers::new(number)));
+        Self { hub, options, numbers, grace }
+    }
+
+    /// Accepts members until `closed` is ready, then waits until all have left.
+    pub async fn run(
+        self,
+        mut rendezvous: Option<&mut Rendezvous>,
+        closed: impl Future<Output = ()>,
+    ) {
+        let mut tasks = JoinSet::new();
+        let mut closed = pin!(closed);
+        loop {
+            let accepted = async {
+                match &mut rendezvous {
+                    Some(rendezvous) => rendezvous.accept().await,
+                    None => std::future::pending().await,
                 }
-            }
-            Err(_) => tokio::select! {
+            };
+            let accepted = tokio::select! {
                 () = &mut closed => break,
-                () = sleep(PAUSE) => {}
-            },
+                accepted = accepted => accepted,
+            };
+            let Ok(socket) = accepted else {
+                tokio::select! {
+                    () = &mut closed => break,
+                    () = sleep(PAUSE) => continue,
+                }
+            };
+            while tasks.try_join_next().is_some() {}
+            if tasks.len() < MAX_CONNECTIONS {
+                tasks.spawn_local(self.clone().serve(socket));
+            }
+        }
+        // Members that look for the next opener must not find this one. Its name stays until they have left.
+        if let Some(rendezvous) = rendezvous {
+            rendezvous.close();
+        }
+        self.hub.end();
+        self.hub.left().await;
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(self, socket: BoxSocket) {
+        let (reader, mut writer) = tokio::io::split(socket);
+        let mut frames = FrameReader::new(reader, MAX_HELLO);
+        let Ok(Ok(frame)) = timeout(HELLO_TIMEOUT, frames.next()).await else { return };
+        let Ok(ToOpener::Hello(hello)) = ToOpener::decode(&frame) else { return };
+        if let Some(refusal) = refusal(&hello, &self.options) {
+            let _ = timeout(HELLO_TIMEOUT, writer.write_all(&refusal.encode())).await;
+            // The other side closes the connection when it has read this.
+            let _ = timeout(HELLO_TIMEOUT, frames.next()).await;
+            return;
+        }
+        if let Some(grace) = self.grace.filter(|_| hello.number.is_none()) {
+            tokio::select! {
+                () = sleep_until(grace) => {}
+                _ = frames.next() => return,
+            }
+        }
+        if self.hub.is_ending.load(Ordering::Relaxed) {
+            return;
+        }
+        let number = self.numbers.borrow_mut().assign(hello.number);
+        let (link, queue) = Link::new(number, self.options.max_series.div_ceil(RANGE) + 2);
+        let joined = Joined { hub: self.hub, link: Arc::new(link), numbers: self.numbers };
+        frames.set_limit(MAX_FRAME);
+        joined.link.send(ToMember::Welcome(number));
+        joined.hub.add(&joined.link);
+        tokio::select! {
+            () = read(&mut frames, &joined.link) => {}
+            () = write(&mut writer, queue) => {}
         }
     }
-    // Members that look for the next opener must not find this one. Its name stays until they have left.
-    if let Some(rendezvous) = rendezvous {
-        rendezvous.close();
-    }
-    hub.end();
-    hub.left().await;
 }
 
 /// Removes a member at the end of its connection.
@@ -158,45 +205,6 @@ impl Drop for Joined {
     fn drop(&mut self) {
         self.numbers.borrow_mut().free(self.link.number);
         self.hub.remove(&self.link);
-    }
-}
-
-/// Serves one connection to its end.
-async fn serve(
-    socket: BoxSocket,
-    hub: Arc<Hub>,
-    options: ClusterOptions,
-    numbers: Rc<RefCell<Numbers>>,
-    grace: Option<Instant>,
-) {
-    let (reader, mut writer) = tokio::io::split(socket);
-    let mut frames = FrameReader::new(reader, MAX_HELLO);
-    let Ok(Ok(frame)) = timeout(HELLO_TIMEOUT, frames.next()).await else { return };
-    let Ok(ToOpener::Hello(hello)) = ToOpener::decode(&frame) else { return };
-    if let Some(refusal) = refusal(&hello, &options) {
-        let _ = timeout(HELLO_TIMEOUT, writer.write_all(&refusal.encode())).await;
-        // The other side closes the connection when it has read this.
-        let _ = timeout(HELLO_TIMEOUT, frames.next()).await;
-        return;
-    }
-    if let Some(grace) = grace.filter(|_| hello.number.is_none()) {
-        tokio::select! {
-            () = sleep_until(grace) => {}
-            _ = frames.next() => return,
-        }
-    }
-    if hub.is_ending.load(Ordering::Relaxed) {
-        return;
-    }
-    let number = numbers.borrow_mut().assign(hello.number);
-    let (link, queue) = Link::new(number, options.max_series.div_ceil(RANGE) + 2);
-    let joined = Joined { hub, link: Arc::new(link), numbers };
-    frames.set_limit(MAX_FRAME);
-    joined.link.send(ToMember::Welcome(number));
-    joined.hub.add(&joined.link);
-    tokio::select! {
-        () = read(&mut frames, &joined.link) => {}
-        () = write(&mut writer, queue) => {}
     }
 }
 
@@ -218,7 +226,10 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(frames: &mut FrameReader<R>, link
     }
 }
 
-async fn write<W: tokio::io::AsyncWrite + Unpin>(writer: &mut W, mut queue: mpsc::Receiver<ToMember>) {
+async fn write<W: tokio::io::AsyncWrite + Unpin>(
+    writer: &mut W,
+    mut queue: mpsc::Receiver<ToMember>,
+) {
     while let Some(message) = queue.recv().await {
         let written = timeout(WRITE_TIMEOUT, writer.write_all(&message.encode())).await;
         if !matches!(written, Ok(Ok(()))) {

@@ -107,7 +107,9 @@ impl Link {
             self.is_late.store(false, Ordering::Relaxed);
         }
         match self.requests().get(&request) {
-            Some(sender) => !matches!(sender.try_send(response), Err(mpsc::error::TrySendError::Full(_))),
+            Some(sender) => {
+                !matches!(sender.try_send(response), Err(mpsc::error::TrySendError::Full(_)))
+            }
             // The page has ended meanwhile.
             None => true,
         }

@@ -1,13 +1,7 @@
 //! A member's side: responds to the requests of the opener.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
-    future::Future,
-    io,
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
+    cell::RefCell, collections::HashMap, future::Future, io, rc::Rc, sync::Arc, time::Instant,
 };
 
 use tokio::{
@@ -71,11 +65,7 @@ enum Ready {
 
 impl Connection {
     /// Responds with the pages of this gatherer and the documents of this source.
-    pub fn new(
-        membership: Membership,
-        gatherer: Arc<Gatherer>,
-        source: Arc<dyn Source>,
-    ) -> Self {
+    pub fn new(membership: Membership, gatherer: Arc<Gatherer>, source: Arc<dyn Source>) -> Self {
         let (reader, writer) = tokio::io::split(membership.socket);
         let (sender, ready) = mpsc::unbounded_channel();
         Self {

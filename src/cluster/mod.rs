@@ -29,6 +29,7 @@ mod contend;
 mod hub;
 mod link;
 mod member;
+mod member_series;
 mod numbers;
 mod options;
 mod page;
@@ -37,6 +38,8 @@ mod rendezvous;
 mod role;
 mod series_check;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     contend::{EnterError, NETWORK, Role, enter},

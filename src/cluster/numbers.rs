@@ -16,9 +16,9 @@ impl Numbers {
     /// Assigns the number that a process had before, if it is free; otherwise the smallest free one.
     pub fn assign(&mut self, before: Option<u32>) -> u32 {
         let is_free = |number: &u32| *number != 0 && !self.0.contains(number);
-        let number = before.filter(is_free).unwrap_or_else(|| {
-            (1..u32::MAX).find(is_free).unwrap_or(u32::MAX)
-        });
+        let number = before
+            .filter(is_free)
+            .unwrap_or_else(|| (1..u32::MAX).find(is_free).unwrap_or(u32::MAX));
         self.0.insert(number);
         number
     }

@@ -2,32 +2,25 @@
 //! all. Rendered while it is sent.
 
 use std::{
-    collections::VecDeque,
-    future::Future as _,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use flate2::Crc;
 use prometheus::proto::MetricFamily;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Sleep, sleep},
-};
+use tokio::time::Instant;
 
 use super::{
-    blocks::Block,
     link::{Link, Responses},
-    protocol::{PageRequest, ToMember, ToOpener},
-    series_check::SeriesCheck,
+    member_series::{MemberSeries, Piece},
+    protocol::{ToMember, ToOpener},
 };
 use crate::exposition::{
-    CHUNK_BYTES, CachedVersions, CounterSeries, Format, Render, Step, merge_families, write_families,
+    CHUNK_BYTES, CachedVersions, CounterSeries, Format, Render, Step, merge_families,
+    write_families,
 };
 
 /// Field 15 of `MetricFamily`, of variable length. It does not exist.
@@ -35,144 +28,6 @@ const PADDING: u8 = 0x7a;
 
 /// The shortest padding: its tag and a length of five bytes.
 pub const MIN_PADDING: u64 = 6;
-
-/// The series of a member on one page.
-pub struct MemberSeries {
-    link: Arc<Link>,
-    page: u64,
-    receiver: mpsc::Receiver<ToOpener>,
-    /// The small families of the member.
-    pub families: Vec<MetricFamily>,
-    format: Format,
-    gzip: bool,
-    check: SeriesCheck,
-    /// The series that the member may still send.
-    series_left: usize,
-    /// The bytes that are still to come in the protobuf format.
-    bytes_left: u64,
-    ready: VecDeque<Piece>,
-    /// A chunk is requested.
-    is_requested: bool,
-    /// The member has more chunks.
-    more: bool,
-    has_failed: bool,
-    timeout: Duration,
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-/// A piece of the series that can be sent.
-enum Piece {
-    Text(Vec<u8>),
-    Block(Block),
-}
-
-impl MemberSeries {
-    /// The series of a member that has begun a page. The member sends at most `series` series.
-    pub fn new(
-        link: Arc<Link>,
-        responses: Responses,
-        request: &PageRequest,
-        head: (u64, Vec<MetricFamily>),
-        (name, series): (&str, usize),
-        timeout: Duration,
-    ) -> Self {
-        let check = SeriesCheck::new(request.format, name, link.number);
-        let (length, families) = head;
-        Self {
-            page: responses.request,
-            receiver: responses.receiver,
-            families,
-            format: request.format,
-            gzip: request.gzip,
-            check,
-            series_left: series,
-            bytes_left: length,
-            ready: VecDeque::new(),
-            is_requested: false,
-            more: true,
-            has_failed: false,
-            timeout,
-            deadline: None,
-            link,
-        }
-    }
-
-    /// Returns the length of the series in the protobuf format.
-    fn protobuf_length(&self) -> u64 {
-        match self.format {
-            Format::Text => 0,
-            Format::Protobuf => self.bytes_left,
-        }
-    }
-
-    /// Requests the next chunk, if there is one.
-    fn request(&mut self) {
-        if self.more && !self.is_requested && !self.has_failed {
-            self.is_requested = self.link.send(ToMember::Pull(self.page));
-            self.has_failed = !self.is_requested;
-            self.deadline = None;
-        }
-    }
-
-    /// Waits until there is a piece to send, or none will come.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.ready.is_empty() && self.more && !self.has_failed {
-            self.request();
-            match self.receiver.poll_recv(cx) {
-                Poll::Ready(Some(ToOpener::Chunk { more, bytes, .. })) => {
-                    self.is_requested = false;
-                    self.more = more;
-                    self.has_failed = self.add(bytes).is_none();
-                    // The member writes the next one while this one is sent.
-                    self.request();
-                }
-                Poll::Ready(_) => self.has_failed = true,
-                Poll::Pending => {
-                    let timeout = self.timeout;
-                    let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
-                    if deadline.as_mut().poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    self.link.set_late();
-                    self.has_failed = true;
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-
-    /// Checks a chunk. `None`: its bytes are not series of the member.
-    fn add(&mut self, bytes: Vec<u8>) -> Option<()> {
-        if !self.gzip {
-            let series = self.check.push(&bytes).ok()?;
-            let is_whole = self.check.is_at_end();
-            self.count(series, bytes.len() as u64)?;
-            self.ready.push_back(Piece::Text(bytes));
-            return is_whole.then_some(());
-        }
-        let blocks = self.link.check(self.format).check(&bytes, &mut self.check).ok()?;
-        for block in blocks {
-            self.count(block.series, block.crc.amount().into())?;
-            self.ready.push_back(Piece::Block(block));
-        }
-        Some(())
-    }
-
-    fn count(&mut self, series: usize, length: u64) -> Option<()> {
-        self.series_left = self.series_left.checked_sub(series)?;
-        if self.format == Format::Protobuf {
-            let left = self.bytes_left.checked_sub(length)?;
-            // What a member omits at the end must have room for padding.
-            self.bytes_left = Some(left).filter(|&left| left == 0 || left >= MIN_PADDING)?;
-        }
-        Some(())
-    }
-
-    /// Ends the series: the scraper has all that this page has of them.
-    fn finish(&mut self) {
-        self.has_failed |= self.format == Format::Protobuf && self.bytes_left > 0;
-    }
-}
 
 /// The end of a page for its members: each records what the scraper has seen, if it has seen all.
 pub struct PageEnd {
@@ -292,7 +147,7 @@ impl ClusterPage {
             self.position = Position::Families;
             return Step::Text { more: true };
         };
-        match member.ready.pop_front() {
+        match member.next() {
             Some(Piece::Text(text)) => {
                 out.extend_from_slice(&text);
                 return Step::Text { more: true };
@@ -304,14 +159,13 @@ impl ClusterPage {
             }
             None => {}
         }
-        if member.more && !member.has_failed {
+        if !member.is_over() {
             // Nothing to send at present.
             return Step::Text { more: true };
         }
-        member.finish();
-        if member.has_failed {
+        if member.has_failed() {
             let length = member.protobuf_length();
-            self.end.fail(member.link.number);
+            self.end.fail(member.number());
             self.begin_padding(length, out);
         }
         self.position = Position::Member(index + 1);
@@ -327,8 +181,10 @@ impl ClusterPage {
             out.extend_from_slice(&[PADDING, 0x80, 0x80, 0x80, 0x80, 0]);
             self.padding = length.saturating_sub(MIN_PADDING);
             let start = out.len() - 5;
-            for (index, byte) in out[start..].iter_mut().enumerate() {
-                *byte |= (self.padding >> (7 * index)) as u8 & 0x7f;
+            let mut rest = self.padding;
+            for byte in &mut out[start..] {
+                *byte |= (rest & 0x7f).to_le_bytes()[0];
+                rest >>= 7;
             }
         }
     }
@@ -344,10 +200,10 @@ impl ClusterPage {
         let mut families = std::mem::take(&mut self.families);
         let (mut present, mut absent) = (Vec::new(), Vec::new());
         for member in self.members.drain(..) {
-            if member.has_failed {
-                absent.push(member.link.number);
+            if member.has_failed() {
+                absent.push(member.number());
             } else {
-                present.push(member.link.number);
+                present.push(member.number());
                 merge_families(&mut families, member.families);
             }
         }
@@ -401,7 +257,11 @@ impl Render for ClusterPage {
 }
 
 /// Waits for the start of a page of a member until a time. `None`: the member has not responded.
-pub async fn head(link: &Link, responses: &mut Responses, until: Instant) -> Option<(u64, Vec<u8>)> {
+pub async fn head(
+    link: &Link,
+    responses: &mut Responses,
+    until: Instant,
+) -> Option<(u64, Vec<u8>)> {
     match tokio::time::timeout_at(until, responses.receiver.recv()).await {
         Ok(Some(ToOpener::Head { length, families, .. })) => Some((length, families)),
         Ok(_) => None,

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     contend::{EnterError, Membership, Opener, Role, enter_again},
-    hub::{Hub, accept},
+    hub::{Acceptor, Hub},
     member::{Connection, End},
     options::ClusterOptions,
     rendezvous::{Rendezvous, remove_stale},
@@ -91,8 +91,8 @@ impl Process {
         }
         let grace = has_predecessor.then(|| Instant::now() + GRACE);
         let mut guard = Guard { hub: &self.hub, rendezvous };
-        let (hub, options) = (Arc::clone(&self.hub), self.options.clone());
-        accept(hub, options, guard.rendezvous.as_mut(), number, grace, set.closed()).await;
+        let acceptor = Acceptor::new(Arc::clone(&self.hub), self.options.clone(), number, grace);
+        acceptor.run(guard.rendezvous.as_mut(), set.closed()).await;
     }
 
     /// Is a member until its opener ends. `None`: this process stops.
@@ -112,7 +112,8 @@ impl Process {
             spawn_local(connection.drain(left));
         }
         let port = self.options.port;
-        let report = move |error: &EnterError| log(&format!("port {port} cannot be opened: {error}"));
+        let report =
+            move |error: &EnterError| log(&format!("port {port} cannot be opened: {error}"));
         let number = self.number;
         let role = tokio::select! {
             role = enter_again(&mut self.options, number, report) => Some(role),

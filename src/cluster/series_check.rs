@@ -197,9 +197,14 @@ const NAME: u8 = 0x0a;
 const VALUE: u8 = 0x12;
 
 enum Field<'a> {
-    Complete { value: &'a [u8], length: usize },
+    Complete {
+        value: &'a [u8],
+        length: usize,
+    },
     /// At least this many bytes are missing.
-    Incomplete { missing: usize },
+    Incomplete {
+        missing: usize,
+    },
     Invalid,
 }
 

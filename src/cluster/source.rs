@@ -6,13 +6,14 @@ use std::{
 };
 
 use futures_util::future::join;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 
 use super::{
     PROCESS_LABEL,
     hub::Hub,
     link::{Link, Responses},
-    page::{ClusterPage, MIN_PADDING, MemberSeries, PageEnd, Parts, end, head},
+    member_series::MemberSeries,
+    page::{ClusterPage, MIN_PADDING, PageEnd, Parts, end, head},
     protocol::{PageRequest, ToMember},
     series_check::is_label_name,
 };
@@ -47,9 +48,11 @@ impl Source for ClusterSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let (gatherer, hub) = (Arc::clone(&self.gatherer), Arc::clone(&self.hub));
         Box::pin(async move {
-            let started: Vec<_> = hub.links().iter().map(|link| Started::new(link, request)).collect();
+            let started: Vec<_> =
+                hub.links().iter().map(|link| Started::new(link, request)).collect();
             let (members, ()) =
-                join(begin(started, &gatherer, request), gatherer.refresh(request.js_timeout)).await;
+                join(begin(started, &gatherer, request), gatherer.refresh(request.js_timeout))
+                    .await;
             page(&gatherer, members, request)
         })
     }
@@ -113,10 +116,12 @@ async fn begin(started: Vec<Started>, gatherer: &Gatherer, scrape: ScrapeRequest
         };
         let checked = head.and_then(|(length, families)| {
             let is_length = length <= MAX_LENGTH && (length == 0 || length >= MIN_PADDING);
-            let families = check_families(&families, link.number, gatherer).filter(|_| is_length)?;
+            let families =
+                check_families(&families, link.number, gatherer).filter(|_| is_length)?;
             Some((length, families))
         });
-        let Some((head, responses)) = checked.and_then(|head| Some((head, started.responses.take()?)))
+        let Some((head, responses)) =
+            checked.and_then(|head| Some((head, started.responses.take()?)))
         else {
             members.absent.push(link.number);
             continue;
@@ -125,8 +130,14 @@ async fn begin(started: Vec<Started>, gatherer: &Gatherer, scrape: ScrapeRequest
         let counter = gatherer.counter();
         let most = counter.stats().limit as usize + 1;
         let limits = (counter.name(), most);
-        let series =
-            MemberSeries::new(link, responses, &started.request, head, limits, scrape.process_timeout);
+        let series = MemberSeries::new(
+            link,
+            responses,
+            &started.request,
+            head,
+            limits,
+            scrape.process_timeout,
+        );
         members.series.push(series);
     }
     members
@@ -162,7 +173,8 @@ fn incomplete(gatherer: &Gatherer, absent: &[u32], present: &[u32]) -> MetricFam
     let mut processes: Vec<(u32, f64)> = absent.iter().map(value(1.0)).collect();
     processes.extend(present.iter().chain(&own).map(value(0.0)));
     processes.sort_by_key(|(number, _)| *number);
-    let sample = |(number, value): (u32, f64)| (vec![label(PROCESS_LABEL, number.to_string())], value);
+    let sample =
+        |(number, value): (u32, f64)| (vec![label(PROCESS_LABEL, number.to_string())], value);
     let family = descriptors::INCOMPLETE.family(processes.into_iter().map(sample));
     let labels = gatherer.default_metrics().map_or(&[][..], |options| &options.default_labels);
     apply_options(vec![family], "", labels).swap_remove(0)
@@ -181,7 +193,7 @@ fn check_families(bytes: &[u8], number: u32, gatherer: &Gatherer) -> Option<Vec<
         for metric in family.mut_metric() {
             let mut labels = metric.take_label();
             labels.retain(|label| label.name() != PROCESS_LABEL);
-            let mut names: Vec<&str> = labels.iter().map(|label| label.name()).collect();
+            let mut names: Vec<&str> = labels.iter().map(LabelPair::name).collect();
             names.sort_unstable();
             let is_unique = names.windows(2).all(|pair| pair[0] != pair[1]);
             let are_names = |name: &&str| is_label_name(name.as_bytes()) && *name != "le";

@@ -161,7 +161,6 @@ impl SeriesTable {
         }
     }
 
-
     /// Returns the number of series.
     #[must_use]
     pub fn len(&self) -> u32 {

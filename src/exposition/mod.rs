@@ -15,8 +15,8 @@ mod text;
 pub use self::{
     counter_series::CounterSeries,
     families::{apply_options, label, merge_families, write_families},
-    protobuf::read_families,
     page::{Page, RenderedPage},
+    protobuf::read_families,
 };
 
 pub use crate::counter::{RangeVersion, ScraperId};

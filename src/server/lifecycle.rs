@@ -150,7 +150,15 @@ impl Server {
         let addresses =
             listeners.iter().map(net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let runtime = Self::runtime()?;
-        Self::start_with(Setup { runtime, policy, listeners, addresses, source, limits, background: None })
+        Self::start_with(Setup {
+            runtime,
+            policy,
+            listeners,
+            addresses,
+            source,
+            limits,
+            background: None,
+        })
     }
 
     /// Creates the runtime of a server thread.
@@ -186,7 +194,9 @@ impl Server {
             let _ = panics::log_once_on_this_thread();
             let service = || Service::new(source, limits, policy);
             // `finish` must run after a panic too, or `stop` would wait for ever.
-            let _ = panics::caught(|| run(runtime, listeners, service, context, background, &own, phase));
+            let _ = panics::caught(|| {
+                run(runtime, listeners, service, context, background, &own, phase);
+            });
             finish(&own);
         })?;
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })

@@ -221,7 +221,10 @@ fn process_options(config: &ListenConfig) -> SharedOptions {
     let mut add = |name: &str, value: String| options.push((name.to_owned(), value));
     add("host", format!("{:?}", config.host.to_ascii_lowercase()));
     add("allowedHosts", format!("{:?}", config.access.allowed_hosts));
-    add("auth", config.access.credentials.as_ref().map(Credentials::fingerprint).unwrap_or_default());
+    add(
+        "auth",
+        config.access.credentials.as_ref().map(Credentials::fingerprint).unwrap_or_default(),
+    );
     // A process that starts later may have a newer certificate.
     add("tls", format!("{:?}", config.access.tls.as_ref().map(SecureContext::requirements)));
     // Two containers may share a folder and not the port.

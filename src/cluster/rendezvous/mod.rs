@@ -21,7 +21,9 @@ const PREFIX: &str = "hypertrace-";
 /// Returns a name that nobody can know in advance, for an opener of this number.
 fn new_name(port: u16, number: u32) -> std::io::Result<String> {
     let mut random = [0; 8];
-    SystemRandom::new().fill(&mut random).map_err(|_| std::io::Error::other("no random numbers"))?;
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| std::io::Error::other("no random numbers"))?;
     Ok(format!("{PREFIX}{port}-{number}-{:016x}", u64::from_le_bytes(random)))
 }
 

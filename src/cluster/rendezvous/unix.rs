@@ -71,7 +71,7 @@ fn is_safe(folder: &Path, user: u32) -> bool {
 /// Returns whether a folder is of this user only, and no link.
 fn is_own(folder: &Path, user: u32) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|metadata| {
-        metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o077 == 0
+        metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o777 == 0o700
     })
 }
 
@@ -205,7 +205,8 @@ pub fn remove_stale(folders: &[PathBuf], port: u16) {
         remove(&candidate.folder);
     }
     let Ok(user) = own_user() else { return };
-    for folder in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
+    for folder in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten()
+    {
         let is_unfinished =
             folder.file_name().to_str().is_some_and(|name| name.starts_with(&format!(".{PREFIX}")));
         let is_old = || {

@@ -1,8 +1,7 @@
 //! A named pipe, whose name is in a file of the user's profile, which no other user can write.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -126,7 +125,11 @@ pub fn find(folders: &[PathBuf], port: u16) -> Vec<Candidate> {
         let pipe = pipe_of(file.file_name()?.to_str()?);
         Some(Candidate { file, pipe, number })
     };
-    folders.iter().flat_map(|folder: &PathBuf| names(folder as &Path, port)).filter_map(candidate).collect()
+    folders
+        .iter()
+        .flat_map(|folder: &PathBuf| names(folder as &Path, port))
+        .filter_map(candidate)
+        .collect()
 }
 
 /// Removes the names of openers of a port that have ended.
