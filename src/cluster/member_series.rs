@@ -164,11 +164,10 @@ impl MemberSeries {
     /// Checks a chunk. `None`: its bytes are not series of the member.
     fn add(&mut self, bytes: Vec<u8>) -> Option<()> {
         if !self.gzip {
-            let series = self.check.push(&bytes).ok()?;
-            let is_whole = self.check.is_at_end();
+            let series = self.check.push(&bytes).ok().filter(|_| self.check.is_at_end())?;
             self.count(series, bytes.len() as u64)?;
             self.ready.push_back(Piece::Text(bytes));
-            return is_whole.then_some(());
+            return Some(());
         }
         let blocks = self.link.check(self.format).check(&bytes, &mut self.check).ok()?;
         for block in blocks {
