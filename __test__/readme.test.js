@@ -138,7 +138,7 @@ test('readme: the table of options has the options of index.d.ts and the default
 })
 
 test('readme: the ranges of numbers are those of the code, in the README and in index.d.ts', () => {
-  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength']) {
+  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength', 'history']) {
     let message = ''
     assert.throws(() => readOptions({ [name]: Infinity }), error => {
       message = error.message
@@ -175,7 +175,7 @@ test('readme: the table of errors has every code that an option can throw, and i
   }
 })
 
-test('readme: each row of the table of differences is complete, and none is there twice', () => {
+test('readme: each row of the table of differences is complete, and none occurs twice', () => {
   const rows = readme.table('docs/differences.md', 'Differences from 1.0.0')
   assert.ok(rows.length >= 30, `${rows.length} rows`)
   for (const row of rows) {

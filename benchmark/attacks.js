@@ -1,13 +1,14 @@
 'use strict'
 
 /*
- * `npm run bench:attacks`: scrapes while other clients attack the server. Attackers run in a process of their own on the same
- * machine and from the same address; their number is fixed, and they end with the measurement.
+ * `npm run bench:attacks`: scrapes while other clients attack the server. The server and the attackers run in processes of their
+ * own on the same machine and from the same address; the number of attackers is fixed, and they end with the measurement.
  *
- *   node benchmark/attacks.js [--series=100000] [--only=silent,summaries,slow,idle]
+ *   node benchmark/attacks.js [--series=100000] [--coding=gzip] [--only=silent,summaries,slow,idle]
  */
 
 const { fork } = require('node:child_process')
+const { once } = require('node:events')
 const http = require('node:http')
 const net = require('node:net')
 const { parseArgs } = require('node:util')
@@ -16,6 +17,8 @@ const { median } = require('./statistics')
 const HOST = '127.0.0.1'
 const SCRAPES = 20
 const INTERVAL_MS = 100
+/** Scrapes before the memory is measured: the cache of the gzip ranges is then full. */
+const WARM_UP = 10
 const BEARER = 'secret'
 const LABELS = 'object_id,object_classname,caller_functionname,caller_filename,id,parent_object_id,parent_object_classname'
 
@@ -33,15 +36,20 @@ const ATTACKS = {
       }).on('error', again)
     })
   },
-  slow: (port) => repeat(64, (again) => {
-    const socket = net.connect(port, HOST, () => socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'))
-    // 30 kB a second: more than what counts as stalled.
-    const timer = setInterval(() => socket.read(3_000), 100)
-    socket.pause().on('error', () => {}).on('close', () => { clearInterval(timer); again() })
-  }),
+  slow: (port) => readSlowly(port, 64),
+  'many slow': (port) => readSlowly(port, 200),
   idle: (port) => repeat(1_040, (again) => {
     const socket = net.connect(port, HOST, () => socket.write('GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n'))
     socket.on('error', () => {}).on('close', again).resume()
+  })
+}
+
+/** Starts clients that read a page with 30 kB a second: more than what counts as stalled. */
+function readSlowly (port, count) {
+  repeat(count, (again) => {
+    const socket = net.connect(port, HOST, () => socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'))
+    const timer = setInterval(() => socket.read(3_000), 100)
+    socket.pause().on('error', () => {}).on('close', () => { clearInterval(timer); again() })
   })
 }
 
@@ -51,18 +59,19 @@ function repeat (count, start) {
   for (let i = 0; i < count; i++) run()
 }
 
-function scrape (port) {
+function scrape (port, coding = 'gzip') {
   return new Promise((resolve) => {
     const begin = performance.now()
     const end = (status) => resolve({ status, ms: performance.now() - begin })
-    const headers = { 'accept-encoding': 'gzip', authorization: `Bearer ${BEARER}` }
+    const headers = { 'accept-encoding': coding, authorization: `Bearer ${BEARER}` }
     http.get({ host: HOST, port, path: '/metrics', agent: false, headers }, (response) => {
       response.resume().on('end', () => end(response.statusCode)).on('error', (error) => end(error.code))
     }).on('error', (error) => end(error.code))
   })
 }
 
-async function measure (name, series) {
+/** Serves a page of many series, in a process of its own. Sends its port, then its resident memory each time that it is asked. */
+function serve (name, series) {
   const trace = require('..')({
     port: 0, host: HOST, maxSeries: Math.ceil(series * 1.2), auth: name === 'silent' ? { bearer: BEARER } : undefined
   })
@@ -74,20 +83,30 @@ async function measure (name, series) {
       caller: { functionName: `function${i % 20}`, filename: `/application/file${i % 50}.js`, line: i % 100, column: 1, props: null }
     })
   }
-  const { port } = trace.address()
-  for (let i = 0; i < 3; i++) await scrape(port)
-  const before = process.memoryUsage.rss()
-  const attackers = fork(__filename, [name, String(port)])
+  process.send(trace.address().port)
+  process.on('message', () => process.send(process.memoryUsage.rss()))
+}
+
+async function measure (name, series, coding) {
+  const server = fork(__filename, ['serve', name, String(series)])
+  const [port] = await once(server, 'message')
+  const memory = async () => {
+    server.send('memory')
+    return (await once(server, 'message'))[0]
+  }
+  for (let i = 0; i < WARM_UP; i++) await scrape(port, coding)
+  const before = await memory()
+  const attackers = fork(__filename, ['attack', name, String(port)])
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   const results = []
   let peak = 0
   for (let i = 0; i < SCRAPES; i++) {
-    results.push(await scrape(port))
-    peak = Math.max(peak, process.memoryUsage.rss())
+    results.push(await scrape(port, coding))
+    peak = Math.max(peak, await memory())
     await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS))
   }
   attackers.kill('SIGKILL')
-  await trace.stop()
+  server.kill('SIGKILL')
   const times = results.map(({ ms }) => ms)
   const complete = results.filter(({ status }) => status === 200).length
   return [
@@ -96,13 +115,16 @@ async function measure (name, series) {
 }
 
 async function main () {
-  const { values } = parseArgs({ options: { series: { type: 'string', default: '100000' }, only: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: { series: { type: 'string', default: '100000' }, coding: { type: 'string' }, only: { type: 'string' } }
+  })
   const names = values.only ? values.only.split(',') : Object.keys(ATTACKS)
   console.log('| attack | scrapes with status 200 | median ms | maximum ms | memory, MB more |\n| --- | ---: | ---: | ---: | ---: |')
-  for (const name of names) console.log(`| ${(await measure(name, Number(values.series))).join(' | ')} |`)
+  for (const name of names) console.log(`| ${(await measure(name, Number(values.series), values.coding)).join(' | ')} |`)
   process.exit()
 }
 
-const [name, port] = process.argv.slice(2)
-if (process.send) ATTACKS[name](Number(port))
+const [role, name, number] = process.argv.slice(2)
+if (role === 'serve') serve(name, Number(number))
+else if (role === 'attack') ATTACKS[name](Number(number))
 else main()

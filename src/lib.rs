@@ -18,6 +18,8 @@
 //! - **scraper**: a client that announces itself as Prometheus does.
 //! - **opener**: the process that serves a port. Others that share it are its **members**.
 //! - **sample**: figures of V8 and libuv, which a JavaScript thread reads on request.
+//! - **recording**: what the process did in the last minutes, in **steps** of a second or longer.
+//! - **stall**: the time for which an event loop has not answered a **question** of the recorder.
 //!
 //! # Modules
 //!
@@ -26,7 +28,7 @@
 //! ```text
 //! binding ─► shared_server ─► cluster ─► gather ─► server ─► live
 //!                                          │          │
-//!                                          ├─► summary, default_metrics
+//!                                          ├─► recorder ─► summary, default_metrics
 //!                                          ▼          ▼
 //!                                          exposition ─► counter ─► labels
 //! ```
@@ -42,6 +44,7 @@ pub mod exposition;
 pub mod gather;
 pub mod labels;
 pub mod live;
+pub mod recorder;
 pub mod server;
 pub mod shared_server;
 pub mod summary;

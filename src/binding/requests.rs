@@ -4,19 +4,23 @@ use super::thread_call::{Callback, ThreadCall};
 use crate::{
     default_metrics::node::{DelayWindow, SampleRequester},
     gather::RenderRequester,
+    recorder::Questioner,
 };
 
-/// Takes a sample. The argument: whether the current window of event-loop delay continues.
+/// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
-/// Renders the register's page. The argument: the number of the request.
+/// A function that renders the register's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
+
+/// Answers a question of the recorder.
+pub type QuestionCallback<'a> = Callback<'a, ()>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.
 pub struct SampleRequests(ThreadCall<bool>);
 
 impl SampleRequests {
-    /// Requests samples by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &SampleCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }
@@ -28,11 +32,27 @@ impl SampleRequester for SampleRequests {
     }
 }
 
+/// Asks by a JavaScript function for a sign of life. Does not keep the process alive.
+pub struct Questions(ThreadCall<()>);
+
+impl Questions {
+    /// Asks by this function.
+    pub fn new(function: &QuestionCallback<'_>) -> napi::Result<Self> {
+        ThreadCall::new(function, false).map(Self)
+    }
+}
+
+impl Questioner for Questions {
+    fn ask(&self) -> bool {
+        self.0.call(())
+    }
+}
+
 /// Requests pages of a register by a JavaScript function. Does not keep the process alive.
 pub struct PageRequests(ThreadCall<u32>);
 
 impl PageRequests {
-    /// Requests pages by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &RenderCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }

@@ -21,7 +21,7 @@ use crate::{
     default_metrics::descriptors,
     exposition::{CounterSeries, apply_options, label, read_families},
     gather::{Gatherer, GathererSource},
-    server::{BoxFuture, Scrape, ScrapeRequest, Source},
+    server::{BoxFuture, HistoryError, Scrape, ScrapeRequest, Source},
 };
 
 /// The time that a page waits for a member which did not respond in time to the page before.
@@ -63,6 +63,14 @@ impl Source for ClusterSource {
         js_timeout: Duration,
     ) -> BoxFuture<'static, Result<Vec<u8>, String>> {
         GathererSource(Arc::clone(&self.gatherer)).summary(query, js_timeout)
+    }
+
+    fn history(&self, query: &str) -> BoxFuture<'static, Result<Vec<u8>, HistoryError>> {
+        GathererSource(Arc::clone(&self.gatherer)).history(query)
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(Arc::clone(&self.gatherer).record())
     }
 }
 

@@ -19,7 +19,7 @@ use crate::labels::protobuf;
 /// The number of parts of a series.
 pub const PARTS: usize = 6;
 
-/// The part of the call site. After the ids follow the properties of object, parent and caller.
+/// The part of the call site. The properties of object, parent and caller follow the two ids.
 pub const SITE: usize = 0;
 
 /// The part of the object's id.
@@ -28,8 +28,10 @@ pub const OBJECT: usize = 1;
 /// The part of the parent's id.
 pub const PARENT: usize = 2;
 
-/// The labels of the parts that can be numbers, as the text format writes them.
+/// The label of the part [`OBJECT`].
 pub const OBJECT_ID: &[u8; 9] = b"object_id";
+
+/// The label of the part [`PARENT`].
 pub const PARENT_ID: &[u8; 16] = b"parent_object_id";
 
 /// One part of a label set that is looked up.
@@ -54,11 +56,16 @@ pub enum Stored {
     Fragment(u32),
 }
 
+/// The call site of a series as it is stored, so that call sites can be compared by numbers. It means one
+/// call site as long as a series has it, or it is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SiteRef(u32);
+
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
 /// A label set as it is stored: each part is absent, a number, or a fragment's number with the top bit
-/// set. A series, or the caller of [`SeriesTable::hold`], keeps the fragments.
+/// set. The fragments are stored while a series or a caller of [`SeriesTable::hold`] uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u32; PARTS]);
 
@@ -101,11 +108,11 @@ impl Key {
 const ABSENT: u32 = u32::MAX;
 const FRAGMENT: u32 = 1 << 31;
 
-/// Ids from here on are stored as fragments.
+/// The end of the ids that are stored as numbers. Greater ids are stored as fragments.
 pub const NUMBERS_END: u32 = FRAGMENT;
 
-/// All series, by slot. Slots are numbered from 0 in the order of the series' starts; freed slots are
-/// used again.
+/// All series, by slot. Slots are numbered from 0. A new series gets a free slot or, if there is none, the
+/// next number.
 #[derive(Debug, Default)]
 pub struct SeriesTable {
     fragments: Fragments,
@@ -264,6 +271,36 @@ impl SeriesTable {
             ABSENT => Stored::Absent,
             stored if stored >= FRAGMENT => Stored::Fragment(stored ^ FRAGMENT),
             number => Stored::Number(number),
+        }
+    }
+
+    /// Returns the call site of a series.
+    #[inline]
+    #[must_use]
+    pub fn site(&self, slot: u32) -> SiteRef {
+        SiteRef(self.keys[slot as usize].0[SITE])
+    }
+
+    /// Returns the labels of a call site, each preceded by a comma.
+    #[must_use]
+    pub fn site_labels(&self, site: SiteRef) -> &[u8] {
+        match site.0 {
+            ABSENT => &[],
+            stored => self.fragments.text(stored ^ FRAGMENT),
+        }
+    }
+
+    /// Keeps the meaning of a call site that has one now.
+    pub fn hold_site(&mut self, site: SiteRef) {
+        if site.0 != ABSENT {
+            self.fragments.hold(site.0 ^ FRAGMENT);
+        }
+    }
+
+    /// Ends a [`SeriesTable::hold_site`].
+    pub fn release_site(&mut self, site: SiteRef) {
+        if site.0 != ABSENT {
+            self.fragments.release(site.0 ^ FRAGMENT);
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{
     bound::{Detail, detail_for},
+    calls::CallReadings,
     cells::Shards,
     definitions::Definitions,
     expiry::Expiry,
@@ -41,12 +42,15 @@ pub struct State {
     pub expired: u64,
     /// The calls counted by series that have expired, and before a reset.
     pub past_calls: f64,
-    /// While there are any, no slot is freed.
+    /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
+    /// What the recorder has read; `None` without a recorder.
+    pub call_readings: Option<CallReadings>,
 }
 
 impl State {
-    /// Returns the slot of a label set, or of what the bound of `limit` leaves of it.
+    /// Returns the slot of a label set. Near the bound of `limit` series, a new label set gets the slot of its
+    /// call site or of the overflow series.
     pub fn intern(&mut self, key: Key, limit: u32) -> Interned {
         if let Some(slot) = self.find(key) {
             return Interned { slot, shortened: false };
@@ -58,10 +62,10 @@ impl State {
         }
     }
 
-    /// Sets every series to 0. Their starts are as of now.
+    /// Sets every series to 0, and their starts to the present time.
     pub fn reset(&mut self) {
         for slot in 0..self.series.slots() {
-            self.past_calls += self.shards.zero(slot as usize);
+            self.set_back(slot);
         }
         self.last_reset = self.starts.next();
     }
@@ -69,10 +73,19 @@ impl State {
     /// Frees the slots of series.
     pub fn expire(&mut self, slots: &[u32]) {
         for &slot in slots {
-            self.past_calls += self.shards.zero(slot as usize);
+            self.set_back(slot);
             self.series.remove(slot);
         }
         self.expired += slots.len() as u64;
+    }
+
+    /// Sets a value back to 0. Its calls remain in the number of all calls.
+    fn set_back(&mut self, slot: u32) {
+        let value = self.shards.zero(slot as usize);
+        self.past_calls += value;
+        if let Some(readings) = &mut self.call_readings {
+            readings.set_back(slot, value, &mut self.series);
+        }
     }
 
     fn find(&mut self, key: Key) -> Option<u32> {
@@ -96,7 +109,8 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Beyond the reserve, a call site that has a shortened series still counts there.
+    /// Returns the slot beyond the reserve: that of the call site's series if there is one, or else that of the
+    /// overflow series.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;

@@ -175,7 +175,7 @@ impl CounterSeries {
         };
         self.position = visit.next.map_or(Position::End, Position::Series);
         let is_end = visit.next.is_none_or(|next| next % RANGE == 0);
-        // Series that start in a range that is half rendered are on no page of this version.
+        // If a series started while the range was rendered, the text is that of no version.
         let version = if visit.is_exact { visit.version } else { RangeVersion::NONE };
         let version = range.version.map_or(version, |before| before.followed_by(version));
         let is_exact = range.is_exact;

@@ -6,7 +6,7 @@ use std::{mem, sync::Arc, time::Instant};
 use super::{CHUNK_BYTES, CachedVersions, CounterSeries, Format, Render, Step, render_all};
 use crate::counter::{PageRecord, ScraperId, TraceCounter};
 
-/// A page of the counter, its series in the order of their slots, and of small families, which are
+/// A page with the series of the counter, in the order of their slots, and with small families, which are
 /// encoded beforehand.
 ///
 /// The counter is read while the page is sent, so a page needs the memory of one chunk. In the text
@@ -27,7 +27,7 @@ enum Position {
 }
 
 impl Page {
-    /// Starts a page of this counter, followed by `families`, whole families in the same format.
+    /// Starts a page of this counter. `families` are the small families, encoded in the same format.
     /// `scraper` is the scraper that the page is for, if that announces itself.
     #[must_use]
     pub fn new(

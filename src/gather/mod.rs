@@ -3,6 +3,7 @@
 //!
 //! Runs on the server thread, or on the JavaScript thread that asks for a page itself.
 
+mod recording;
 mod register;
 mod summary;
 mod threads;
@@ -22,7 +23,8 @@ pub use self::{
     threads::{JsThread, JsThreads, WORKER_LABEL},
 };
 
-use self::summary::SummaryFuture;
+pub use self::recording::Recorder;
+use self::summary::{HistoryFuture, SummaryFuture};
 use crate::{
     counter::{ScraperId, TraceCounter},
     default_metrics::{descriptors, node::ProcessSample, process},
@@ -49,12 +51,23 @@ pub struct Gatherer {
     counter: Arc<TraceCounter>,
     threads: JsThreads,
     default_metrics: Option<DefaultMetricsOptions>,
-    /// Calls that threads which have left could not count.
+    /// The number of calls that threads could not count before they left.
     lost_calls: Mutex<f64>,
     /// The number of this process among those of its port; 0 without others.
     process: AtomicU32,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
+    recorder: Option<Arc<Recorder>>,
+    identity: ProcessIdentity,
+}
+
+/// The names of the process, which only JavaScript can read.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessIdentity {
+    /// The title of the process, or the name of its script.
+    pub name: Option<String>,
+    /// The version of the runtime.
+    pub node_version: Option<String>,
 }
 
 impl Gatherer {
@@ -69,6 +82,29 @@ impl Gatherer {
             lost_calls: Mutex::default(),
             process: AtomicU32::new(0),
             start,
+            recorder: None,
+            identity: ProcessIdentity::default(),
+        }
+    }
+
+    /// Sets the names of the process.
+    #[must_use]
+    pub fn with_identity(mut self, identity: ProcessIdentity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Adds a recorder of the last seconds, which runs while a server serves the pages; none for 0.
+    #[must_use]
+    pub fn with_recorder(mut self, seconds: u32) -> Self {
+        self.recorder = (seconds > 0).then(|| Arc::new(Recorder::new(seconds, &self.counter)));
+        self
+    }
+
+    /// Runs the recorder, until it is dropped.
+    pub async fn record(self: Arc<Self>) {
+        if let Some(recorder) = self.recorder.clone() {
+            recording::record(self, recorder).await;
         }
     }
 
@@ -94,6 +130,7 @@ impl Gatherer {
     /// counts remain, and it may continue to count.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         thread.node.stop();
+        thread.watch.leave();
         *self.lost_calls() += thread.lost_calls();
         self.threads.leave(thread)
     }
@@ -193,8 +230,11 @@ impl Gatherer {
             family(&descriptors::OVERFLOWED, stats.overflowed as f64),
             family(&descriptors::EXPIRED, stats.expired as f64),
             family(&descriptors::LOST, self.threads.lost_calls() + *self.lost_calls()),
-            descriptors::build_info(),
         ];
+        if self.recorder.is_some() {
+            families.extend(self.threads.stalls());
+        }
+        families.push(descriptors::build_info());
         if with_ages {
             families.extend(self.threads.ages());
         }
@@ -205,7 +245,8 @@ impl Gatherer {
         self.lost_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what a JavaScript thread has sampled of the process, where only JavaScript can.
+    /// Returns the figures of the process from the sample of a JavaScript thread, for systems where only
+    /// JavaScript can read them.
     fn process_sample(&self) -> Option<ProcessSample> {
         self.threads.all().iter().find_map(|thread| thread.node.sample()?.process)
     }
@@ -225,5 +266,13 @@ impl Source for GathererSource {
 
     fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::summarise(&self.0, query, js_timeout)
+    }
+
+    fn history(&self, query: &str) -> HistoryFuture {
+        summary::history(&self.0, query)
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(Arc::clone(&self.0).record())
     }
 }

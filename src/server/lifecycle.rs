@@ -7,6 +7,7 @@
 //! - Each callback runs exactly once: on the server thread or, after its end, on the caller's.
 
 use std::{
+    future::pending,
     io,
     mem::{ManuallyDrop, forget},
     net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -333,7 +334,7 @@ fn run(
         return;
     }
     super::log("the server has ended: its event queue does not work");
-    // The drop of the runtime panics twice.
+    // A drop of the runtime would panic twice, which aborts the process.
     forget(runtime);
     let now = addresses_of(&listeners.all.borrow());
     if now == addresses {
@@ -373,7 +374,7 @@ async fn serve(
             let (stream, peer) = acceptor.accept().await;
             // The set keeps the results of finished connections until they are taken.
             while tasks.try_join_next().is_some() {}
-            // Also where the phase could not wake this task.
+            // This check also ends the task if the change of the phase could not wake it.
             if stopping.is_set() {
                 return;
             }
@@ -390,14 +391,20 @@ async fn serve(
                 let _guard = guard;
                 connection::accept(stream, accepted, service, stopping, phase, tls).await;
             }));
-            // In a flood of connections, those that were ended close their sockets in between.
+            // While many connections arrive, this lets those that were ended close their sockets.
             tokio::task::yield_now().await;
         }
+    };
+    let source = async {
+        // The server goes on without the source's own work.
+        let _ = panics::caught_async(service.source.run()).await;
+        pending::<()>().await;
     };
     tokio::select! {
         biased;
         () = reached(&mut phase, Phase::Stopping) => {}
         () = accept_all => {}
+        () = source => {}
     }
     acceptor.close();
     closed.notify_one();
@@ -407,7 +414,7 @@ async fn serve(
     tasks.shutdown().await;
 }
 
-/// Sets the options of a connection's socket. An error shows at the first read too.
+/// Sets the options of a connection's socket. Errors are ignored, because the first read returns them too.
 fn prepare(stream: &TcpStream, limits: &Limits) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(stream).set_send_buffer_size(limits.send_buffer);

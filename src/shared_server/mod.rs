@@ -73,13 +73,13 @@ static ENTERING: Mutex<()> = Mutex::new(());
 
 type ServerList = Vec<Weak<SharedServer>>;
 
-/// What a new server serves.
+/// The objects that a new server needs for its page.
 pub struct Served {
     /// The gatherer of the page.
     pub gatherer: Arc<Gatherer>,
     /// The calling thread.
     pub thread: Arc<JsThread>,
-    /// The page.
+    /// The source of the page.
     pub source: Arc<dyn Source>,
 }
 
@@ -262,7 +262,7 @@ fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer
     })
 }
 
-/// Returns the first of our options whose value is not theirs.
+/// Returns the first option of `ours` whose value differs in `theirs`.
 fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<Difference> {
     let (option, value) = cluster::differing(ours, theirs)?;
     Some(Difference { option, expected: Some(value), is_of_process: false })

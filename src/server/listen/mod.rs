@@ -12,13 +12,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use super::bind_error::BindError;
 
-/// Connections that the kernel queues until they are accepted. The same as in Node.js.
-const BACKLOG: i32 = 511;
+/// Connections that the kernel queues until they are accepted. As many as Linux grants by default: it
+/// drops the first packet of one more, and the client repeats that after a second, which a scrape does
+/// not have while hundreds of other clients connect.
+const BACKLOG: i32 = 4096;
 
 /// Attempts to find a port that is free on both loopbacks, with port 0.
 const PAIR_ATTEMPTS: u32 = 32;
 
-/// Opens one listening socket: the only effect of this file. A parameter, so that tests can simulate
+/// Opens one listening socket: the only effect of this file. It is a parameter, so that tests can simulate
 /// a machine without IPv6.
 type Open<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<TcpListener>;
 
@@ -165,8 +167,8 @@ fn never_resolves(host: &str) -> bool {
         || host.contains(['\0', ' ', '/', '['])
 }
 
-/// Opens a listening socket. With `SO_REUSEADDR`, so that a port is free as soon as its server has
-/// ended; without `SO_REUSEPORT`, so that two processes never share a port by accident.
+/// Opens a listening socket. It sets `SO_REUSEADDR`, so that a port is free as soon as its server has
+/// ended, but not `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option would let this server bind a port that another process has bound.
