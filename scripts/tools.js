@@ -7,6 +7,7 @@
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
 const { hasBundlers } = require('./bundlers')
+const { hasPm2 } = require('./pm2')
 const { RUNTIMES, findRuntime } = require('./runtimes')
 
 /** Prometheus 3, unpacked by `.ci/run`; PROMETHEUS3_BIN names another folder. */
@@ -37,10 +38,11 @@ const TOOLS = {
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
 }
 
-/** @param {string} name of TOOLS or RUNTIMES, or `bundlers` */
+/** @param {string} name of TOOLS or RUNTIMES, or `bundlers` or `pm2` */
 function isInstalled (name) {
   if (name in RUNTIMES) return findRuntime(name) !== undefined
   if (name === 'bundlers') return hasBundlers()
+  if (name === 'pm2') return hasPm2()
   const [command, ...args] = TOOLS[name].probe
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
@@ -68,6 +70,7 @@ function howToGet (name) {
 /** @param {string} name */
 function installCommand (name) {
   if (name === 'bundlers') return 'node scripts/bundlers.js'
+  if (name === 'pm2') return 'node scripts/pm2.js'
   return name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get
 }
 
