@@ -18,6 +18,8 @@ let traceFunction
 /** @type {Worker[]} */
 const workers = []
 let total = 0
+/** @type {NodeJS.Timeout | undefined} */
+let running
 
 function count (calls, id) {
   for (let n = 0; n < calls; n++) traceFunction(payload({ id, object: { className: 'Counted' } }))
@@ -53,6 +55,22 @@ const input = readCommands({
   series (number) {
     for (let n = 0; n < Number(number); n++) traceFunction(payload({ id: 'many', object: { className: 'Many', id: n + 1 } }))
     writeLine('made')
+  },
+  /** Counts some series that live long, and makes others, until `pause`. Reports the time and the calls after each round. */
+  run (name) {
+    let round = 0
+    const turn = () => {
+      for (let n = 0; n < 10; n++) count(1, `${name} ${n}`)
+      for (let n = 0; n < 3; n++) count(1, `${name} new ${round}`)
+      round++
+      writeLine(`made ${Date.now()} ${total}`)
+    }
+    turn()
+    running = setInterval(turn, 20)
+  },
+  pause () {
+    clearInterval(running)
+    writeLine('paused')
   },
   /** Blocks the event loop. */
   block (milliseconds) {
