@@ -143,6 +143,73 @@ describe('the page', () => {
   })
 })
 
+describe('the documents of the live page', () => {
+  const json = async (cluster, path) => {
+    const { status, body } = await get({ port: cluster.port, path })
+    assert.equal(status, 200, body)
+    return JSON.parse(body)
+  }
+
+  test('/summary.json sums all processes, and shows each alone and by process', async (t) => {
+    const cluster = await createCluster(t)
+    const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
+    for (const [n, one] of processes.entries()) {
+      await one.count(n + 1, 'same')
+      await one.count(10, `own ${n + 1}`)
+    }
+    const all = await json(cluster, '/summary.json?by=id')
+    assert.equal(all.calls.total, 36)
+    assert.deepEqual(all.rows.map(({ labels, value }) => [labels.id, value]).sort(), [['own 1', 10], ['own 2', 10], ['own 3', 10], ['same', 6]])
+    assert.deepEqual(all.processes.map(({ process, pid }) => [process, pid]), processes.map(({ pid }, n) => [n + 1, pid]))
+    for (const n of [1, 2, 3]) {
+      const one = await json(cluster, `/summary.json?by=id&process=${n}`)
+      assert.deepEqual(one.rows.map(({ labels, value }) => [labels.id, value]), [[`own ${n}`, 10], ['same', n]])
+      assert.equal(one.process.pid, processes[n - 1].pid)
+    }
+    const byProcess = await json(cluster, '/summary.json?by=process,id&id=same')
+    assert.deepEqual(byProcess.rows.map(({ labels, value }) => [labels.process, value]), [['3', 3], ['2', 2], ['1', 1]])
+    assert.deepEqual((await json(cluster, '/summary.json?by=process')).rows.map(({ value }) => value), [13, 12, 11])
+    for (const path of ['/summary.json?process=9', '/summary.json?process=x', '/summary.json?by=nothing', '/history.json?process=9']) {
+      const { status, body } = await get({ port: cluster.port, path })
+      assert.equal(status, 400)
+      assert.match(body, /^(There is no process 9|"process" must be|"by" must be)/)
+    }
+    await cluster.stopAll()
+  })
+
+  test('/history.json adds the steps of all processes, and each stall has its process', async (t) => {
+    const cluster = await createCluster(t)
+    const processes = [await cluster.start(), await cluster.start()]
+    for (const [n, one] of processes.entries()) await one.count(n + 5, 'a')
+    await processes[1].ask('block 1200', /^blocked$/)
+    await processes[1].line(/^free$/)
+    const calls = (list) => list.reduce((sum, value) => sum + (value ?? 0), 0)
+    const history = await until(async () => {
+      const history = await json(cluster, '/history.json?by=id&seconds=60')
+      return calls(history.points.calls) === 11 && history.stalls.some(({ ongoing }) => !ongoing) && history
+    }, 'the calls and the stall are recorded')
+    assert.deepEqual(history.rows.map(({ labels, calls: list }) => [labels, calls(list)]), [[{ id: 'a' }, 11]])
+    assert.equal(history.points.calls.length, 60)
+    assert.deepEqual([...new Set(history.stalls.map(({ process }) => process))], [2])
+    const one = await json(cluster, '/history.json?by=id&seconds=60&process=2')
+    assert.equal(calls(one.points.calls), 6)
+    const byProcess = await json(cluster, '/history.json?by=process&seconds=60')
+    assert.deepEqual(byProcess.rows.map(({ labels, calls: list }) => [labels.process, calls(list)]), [['2', 6], ['1', 5]])
+    await cluster.stopAll()
+  })
+
+  test('are without a process that does not respond, and name it', { skip: process.platform === 'win32' && 'there is no SIGSTOP' }, async (t) => {
+    const cluster = await createCluster(t)
+    const processes = [await cluster.start(), await cluster.start()]
+    for (const one of processes) await one.count(1, 'a')
+    processes[1].child.kill('SIGSTOP')
+    const { calls, absentProcesses } = await json(cluster, '/summary.json')
+    assert.deepEqual([calls.total, absentProcesses], [1, [2]])
+    processes[1].child.kill('SIGCONT')
+    await cluster.stopAll()
+  })
+})
+
 describe('joining', () => {
   test('of eight processes that start at the same moment, one opens the port and the others join', async (t) => {
     const cluster = await createCluster(t)

@@ -25,6 +25,9 @@ use crate::{
 /// Pages at a time. The server of the opener has fewer scrapes.
 const MAX_PAGES: usize = 512;
 
+/// The bytes of an answer before its document.
+const ANSWER_HEAD: usize = 64;
+
 /// Documents at a time.
 const MAX_DOCUMENTS: usize = 4;
 
@@ -138,13 +141,16 @@ impl Connection {
                     self.gatherer.counter().complete(&series.record(), Instant::now());
                 }
             }
-            ToMember::Ask { request, document, query, js_timeout } => {
-                let work = match document {
-                    Document::Summary => self.source.summary(&query, js_timeout),
-                    Document::History => return Err(io::ErrorKind::InvalidData.into()),
-                };
-                self.answer(request, work);
-            }
+            ToMember::Ask { request, document, query, js_timeout } => match document {
+                Document::Summary => {
+                    self.answer(request, self.source.summary(&query, js_timeout));
+                }
+                Document::History => {
+                    let history = self.source.history(&query);
+                    let work = async { history.await.map_err(|_| String::new()) };
+                    self.answer(request, work);
+                }
+            },
             ToMember::Ending => return Ok(Some(End::Ending)),
             ToMember::Welcome(_) | ToMember::Differs { .. } => {
                 return Err(io::ErrorKind::InvalidData.into());
@@ -200,6 +206,9 @@ impl Connection {
                 Err(sentence) => (false, sentence.into_bytes()),
             };
             *documents.borrow_mut() -= 1;
+            if bytes.len() + ANSWER_HEAD > MAX_FRAME {
+                return;
+            }
             let _ = sender.send(Ready::Answer(ToOpener::Answer { request, is_ok, bytes }));
         });
     }

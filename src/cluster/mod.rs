@@ -30,6 +30,7 @@ mod hub;
 mod link;
 mod member;
 mod member_series;
+mod merge;
 mod numbers;
 mod options;
 mod page;

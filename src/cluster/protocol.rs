@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use crate::{counter::ScraperId, exposition::Format};
 
-/// The longest frame. A chunk of a page is much shorter; the small families of a member with hundreds of
-/// threads are not.
-pub const MAX_FRAME: usize = 2 * 1024 * 1024;
+/// The longest frame. A chunk of a page is much shorter; the history of 1,000 call sites in 900 steps is not.
+pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
 /// The longest first message, which comes from a process that has not been accepted yet.
 pub const MAX_HELLO: usize = 256 * 1024;

@@ -13,8 +13,9 @@ use super::{
     hub::Hub,
     link::{Link, Responses},
     member_series::MemberSeries,
+    merge::{self, Part},
     page::{ClusterPage, MIN_PADDING, PageEnd, Parts, end, head},
-    protocol::{PageRequest, ToMember},
+    protocol::{Document, PageRequest, ToMember, ToOpener},
     series_check::is_label_name,
 };
 use crate::{
@@ -42,6 +43,107 @@ impl ClusterSource {
     pub fn new(gatherer: Arc<Gatherer>, hub: Arc<Hub>) -> Self {
         Self { gatherer, hub }
     }
+
+    fn documents(&self, request: DocumentRequest) -> DocumentSource {
+        let (gatherer, hub) = (Arc::clone(&self.gatherer), Arc::clone(&self.hub));
+        DocumentSource { gatherer, hub, request }
+    }
+}
+
+/// The time that a document waits for another process.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy)]
+struct DocumentRequest {
+    document: Document,
+    js_timeout: Duration,
+}
+
+/// Requests documents of this process and of the members.
+struct DocumentSource {
+    gatherer: Arc<Gatherer>,
+    hub: Arc<Hub>,
+    request: DocumentRequest,
+}
+
+/// The documents of a query.
+enum Documents {
+    /// That of one process.
+    One(Vec<u8>),
+    /// Those of all processes that have responded, and the numbers of the others.
+    All(Vec<Part>, Vec<u32>),
+}
+
+impl DocumentSource {
+    /// Waits for the documents of a query.
+    async fn get(self, query: &merge::Query) -> Result<Documents, HistoryError> {
+        let links = self.hub.links();
+        let own = self.gatherer.process();
+        if let Some(process) = query.process {
+            if process == own {
+                return self.own(&query.forwarded).await.map(Documents::One);
+            }
+            let link = links.iter().find(|link| link.number == process);
+            let no_process = || HistoryError::Query(format!("There is no process {process}."));
+            let link = link.ok_or_else(no_process)?;
+            let document = self.of(link, self.ask(link, query)).await;
+            let late = || HistoryError::Query(format!("Process {process} has not responded."));
+            return document.unwrap_or_else(|| Err(late())).map(Documents::One);
+        }
+        let asked: Vec<_> = links.iter().map(|link| (link, self.ask(link, query))).collect();
+        // This process says what is wrong with the query.
+        let document = self.own(&query.forwarded).await?;
+        let mut parts: Vec<Part> = Part::read(own, &document).into_iter().collect();
+        let mut absent = Vec::new();
+        for (link, responses) in asked {
+            let document = self.of(link, responses).await.and_then(Result::ok);
+            match document.and_then(|document| Part::read(link.number, &document)) {
+                Some(part) => parts.push(part),
+                None => absent.push(link.number),
+            }
+        }
+        Ok(Documents::All(parts, absent))
+    }
+
+    async fn own(&self, query: &str) -> Result<Vec<u8>, HistoryError> {
+        let source = GathererSource(Arc::clone(&self.gatherer));
+        match self.request.document {
+            Document::Summary => {
+                let document = source.summary(query, self.request.js_timeout).await;
+                document.map_err(HistoryError::Query)
+            }
+            Document::History => source.history(query).await,
+        }
+    }
+
+    fn ask(&self, link: &Link, query: &merge::Query) -> Option<Responses> {
+        let DocumentRequest { document, js_timeout } = self.request;
+        let query = query.forwarded.clone();
+        link.request(|request| ToMember::Ask { request, document, query, js_timeout })
+    }
+
+    /// Waits for the document of a member. `None`: it has not responded in time.
+    async fn of(
+        &self,
+        link: &Link,
+        responses: Option<Responses>,
+    ) -> Option<Result<Vec<u8>, HistoryError>> {
+        let mut responses = responses?;
+        let limit = if link.is_late() { LATE_TIMEOUT } else { DOCUMENT_TIMEOUT };
+        let answer = tokio::time::timeout(limit, responses.receiver.recv()).await;
+        link.forget(responses.request);
+        match answer {
+            Ok(Some(ToOpener::Answer { is_ok: true, bytes, .. })) => Some(Ok(bytes)),
+            Ok(Some(ToOpener::Answer { bytes, .. })) => {
+                Some(Err(HistoryError::Query(String::from_utf8_lossy(&bytes).into_owned())))
+            }
+            Ok(_) => None,
+            Err(_) => {
+                link.set_late();
+                None
+            }
+        }
+    }
 }
 
 impl Source for ClusterSource {
@@ -62,11 +164,29 @@ impl Source for ClusterSource {
         query: &str,
         js_timeout: Duration,
     ) -> BoxFuture<'static, Result<Vec<u8>, String>> {
-        GathererSource(Arc::clone(&self.gatherer)).summary(query, js_timeout)
+        let request = DocumentRequest { document: Document::Summary, js_timeout };
+        let (documents, query) = (self.documents(request), merge::Query::parse(query));
+        Box::pin(async move {
+            let query = query?;
+            match documents.get(&query).await {
+                Ok(Documents::One(document)) => Ok(document),
+                Ok(Documents::All(parts, absent)) => Ok(merge::summary(&query, &parts, &absent)),
+                Err(HistoryError::Query(sentence)) => Err(sentence),
+                Err(HistoryError::Off) => Err(String::new()),
+            }
+        })
     }
 
     fn history(&self, query: &str) -> BoxFuture<'static, Result<Vec<u8>, HistoryError>> {
-        GathererSource(Arc::clone(&self.gatherer)).history(query)
+        let request = DocumentRequest { document: Document::History, js_timeout: Duration::ZERO };
+        let (documents, query) = (self.documents(request), merge::Query::parse(query));
+        Box::pin(async move {
+            let query = query.map_err(HistoryError::Query)?;
+            match documents.get(&query).await? {
+                Documents::One(document) => Ok(document),
+                Documents::All(parts, _) => Ok(merge::history(&query, &parts)),
+            }
+        })
     }
 
     fn run(&self) -> BoxFuture<'static, ()> {
