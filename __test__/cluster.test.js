@@ -155,15 +155,15 @@ describe('the documents of the live page', () => {
     const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
     for (const [n, one] of processes.entries()) {
       await one.count(n + 1, 'same')
-      await one.count(10, `own ${n + 1}`)
+      await one.count(10, `own-${n + 1}`)
     }
     const all = await json(cluster, '/summary.json?by=id')
     assert.equal(all.calls.total, 36)
-    assert.deepEqual(all.rows.map(({ labels, value }) => [labels.id, value]).sort(), [['own 1', 10], ['own 2', 10], ['own 3', 10], ['same', 6]])
+    assert.deepEqual(all.rows.map(({ labels, value }) => [labels.id, value]).sort(), [['own-1', 10], ['own-2', 10], ['own-3', 10], ['same', 6]])
     assert.deepEqual(all.processes.map(({ process, pid }) => [process, pid]), processes.map(({ pid }, n) => [n + 1, pid]))
     for (const n of [1, 2, 3]) {
       const one = await json(cluster, `/summary.json?by=id&process=${n}`)
-      assert.deepEqual(one.rows.map(({ labels, value }) => [labels.id, value]), [[`own ${n}`, 10], ['same', n]])
+      assert.deepEqual(one.rows.map(({ labels, value }) => [labels.id, value]), [[`own-${n}`, 10], ['same', n]])
       assert.equal(one.process.pid, processes[n - 1].pid)
     }
     const byProcess = await json(cluster, '/summary.json?by=process,id&id=same')

@@ -55,7 +55,7 @@ async function measure ({ port }, create, { send, receive }) {
     }
   }
 
-  send('ready')
+  send({ port })
   for (let work = await receive(); work !== 'end'; work = await receive()) {
     if (work === 'count') {
       for (const worker of workers) await ask(worker, 'count')
@@ -77,8 +77,8 @@ async function measure ({ port }, create, { send, receive }) {
 }
 
 /** In the parent: scrapes. */
-async function observe ({ port, implementation }, { send, receive }) {
-  await receive()
+async function observe ({ implementation }, { send, receive }) {
+  const { port } = await receive()
   const size = await scrape(port)
   if (size < PROCESSES * SERIES * 50) throw new Error(`a page of ${size} bytes`)
 
