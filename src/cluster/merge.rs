@@ -1,7 +1,7 @@
 //! The documents of several processes as one: everything is summed, unless the query groups or filters by
 //! process. Pure.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -111,7 +111,8 @@ fn encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // A string takes everything.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
 }

@@ -302,8 +302,14 @@ fn a_chunk_of_a_member_is_requested_when_the_page_needs_it() {
     });
 }
 
+/// The length and the small families of a page.
+type Head = (u64, Vec<u8>);
+
+/// The bytes of a chunk, and whether more follow.
+type Chunk = (Vec<u8>, bool);
+
 /// Responds to each request for a page: with this head, and with this chunk.
-async fn respond(mut fake: Fake, head: (u64, Vec<u8>), chunk: Option<(Vec<u8>, bool)>) {
+async fn respond(mut fake: Fake, head: Head, chunk: Option<Chunk>) {
     while let Ok(frame) = fake.frames.next().await {
         match ToMember::decode(&frame) {
             Ok(ToMember::Start(request)) => {
@@ -340,7 +346,7 @@ fn a_member_that_sends_anything_else_than_its_series_spoils_nothing() {
     let garbage = || (vec![0xff; 5000], false);
     let last = [&block(&line)[8..], &[1, 0, 0, 0xff, 0xff]].concat();
     let no_head = (0, Vec::new());
-    let table: Vec<(&str, bool, (u64, Vec<u8>), Option<(Vec<u8>, bool)>)> = vec![
+    let table: Vec<(&str, bool, Head, Option<Chunk>)> = vec![
         ("garbage for families", false, (0, vec![0xff; 100]), None),
         ("no chunk", false, no_head.clone(), None),
         ("garbage", false, no_head.clone(), Some(garbage())),
