@@ -14,7 +14,7 @@ const { createRandom } = require('../support/random')
 const ROUND = 100_000
 const MAX_ROUNDS = 30
 
-const rustCalls = counted(require('../../lib/load-binding')())
+const rustCalls = counted(require('../../lib/load-binding'))
 const HypertracePrometheus = require('../..')
 
 const parentObject = { className: 'Parent', id: 7, props: null, ctx: {} }
