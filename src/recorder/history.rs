@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{
     MAX_BYTES,
-    admission::Admission,
+    admission::{ADMISSION_BYTES, Admission},
     sites::{Site, Sites, share},
     stalls::Stalls,
 };
@@ -104,7 +104,7 @@ impl History {
             pending: 0,
             durations: VecDeque::new(),
             reserved: 0,
-            limit: MAX_BYTES,
+            limit: MAX_BYTES - ADMISSION_BYTES,
             pins: 0,
             merged: None,
             stalls: Stalls::default(),
@@ -289,7 +289,8 @@ impl History {
 
     fn set_limit(&mut self) {
         let points = self.capacity() as usize * size_of::<Option<Point>>();
-        self.limit = MAX_BYTES.saturating_sub(self.reserved + points + self.stalls.bytes());
+        let others = self.reserved + points + self.stalls.bytes() + ADMISSION_BYTES;
+        self.limit = MAX_BYTES.saturating_sub(others);
     }
 
     fn make_room(&mut self) -> Vec<SiteRef> {

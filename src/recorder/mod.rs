@@ -36,7 +36,7 @@ use std::time::Duration;
 
 pub use self::{
     document::Document,
-    groups::{Group, Groups, Labels},
+    groups::{Group, Groups},
     history::{Figures, History, Point, ReadingEnd, Window},
     query::{MAX_SECONDS, Query, QueryError},
     sites::Site,
