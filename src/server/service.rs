@@ -105,7 +105,7 @@ impl Service {
             Route::History => {
                 self.history(request, deadline, connection).await.unwrap_or_else(Into::into)
             }
-            Route::Live(file) => asset(file),
+            Route::Live(file) => asset(file, request.headers()),
             _ => text(route.status(), route.text()),
         };
         if route.allows() {
