@@ -226,8 +226,11 @@ test('recorder: a process is called by its title if it has set one, else by its 
   for (const [proc, name] of [
     [{ title: 'node', argv, execPath }, 'server.js'],
     [{ title: '/usr/bin/node server.js', argv, execPath }, 'server.js'],
+    [{ title: 'node_modules/node/bin/node', argv, execPath }, 'server.js'],
+    [{ title: '/usr/bin/electron --type', argv, execPath: '/opt/bin/electron' }, 'server.js'],
     [{ title: 'chat', argv, execPath }, 'chat'],
-    [{ title: 'node', argv: ['C:\\node.exe', 'C:\\chat\\main.mjs'], execPath }, 'main.mjs'],
+    [{ title: 'Windows PowerShell', argv: ['C:\\node.exe', 'C:\\chat\\main.mjs'], execPath, platform: 'win32' }, 'main.mjs'],
+    [{ argv: ['bare', 'app.js'] }, 'app.js'],
     [{ title: 'node', argv: ['/usr/bin/node'], execPath }, 'node'],
     [{ title: 7, argv: [], execPath }, undefined],
     [null, undefined]
