@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{
     groups::{Group, Groups, STEP_SITES, group_labels},
-    history::{Figures, History, Point, Window},
+    history::{History, Window},
+    point::{Figures, Point},
     query::Query,
     stalls::Stall,
 };

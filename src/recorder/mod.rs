@@ -2,7 +2,7 @@
 //!
 //! Once a second the server thread reads the calls of each call site and the figures of the process, and
 //! stores them as one **step** of the recording. Four times a second it asks each event loop a **question**,
-//! a call that costs next to nothing. A question without an answer for [`STALL_AFTER`] is a **stall**: its
+//! a call that takes some microseconds. A question without an answer for [`STALL_AFTER`] is a **stall**: its
 //! start, its length and the calls of the thread meanwhile are stored too.
 //!
 //! # Invariants
@@ -25,6 +25,7 @@ mod column;
 mod document;
 mod groups;
 mod history;
+mod point;
 mod query;
 mod sites;
 mod stalls;
@@ -37,7 +38,8 @@ use std::time::Duration;
 pub use self::{
     document::Document,
     groups::{Group, Groups},
-    history::{Figures, History, Point, ReadingEnd, Window},
+    history::{History, ReadingEnd, Window},
+    point::{Figures, Point},
     query::{MAX_SECONDS, Query, QueryError},
     sites::Site,
     stalls::{MAX_STALLS, Stall, StallCalls, Stalls},

@@ -16,7 +16,7 @@ pub trait Questioner: Send + Sync {
     fn ask(&self) -> bool;
 }
 
-/// What a JavaScript thread says of itself in an answer: figures that cost next to nothing.
+/// The figures of a JavaScript thread in an answer: those that take little time to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The used heap, in bytes.
