@@ -80,6 +80,22 @@ declare namespace HypertracePrometheus {
     register?: Registry | null
 
     /**
+     * Shares the `port` with other processes of the same user on this machine that set `cluster` too: the first
+     * one opens the port, the others join its page. Each line of the page has the label `process`, the number of
+     * its process. When the process that has opened the port ends, another one opens it within a second. The
+     * options that shape the page, `host`, `auth`, `allowedHosts` and the demands of `tls` on clients must be
+     * equal in all processes. Has no effect without `port`.
+     *
+     * `metrics()` returns the lines of its own process. A `register` is not accepted.
+     *
+     * @default false
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a boolean, `ERR_INVALID_ARG_VALUE` for an option
+     * that differs from the process to join.
+     * @throws {Error} `EADDRINUSE` if a process without `cluster`, or one of another user, has the port.
+     */
+    cluster?: boolean | null
+
+    /**
      * Adds the default metrics to the page: `process_*` and `nodejs_*`, with the names, help texts,
      * types and labels of prom-client 15, and `hypertrace_*`, about the exporter. `'hypertrace'` adds
      * `hypertrace_*` only: for a page that has the other families from another package.

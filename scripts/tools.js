@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process')
 const path = require('node:path')
 const { hasBundlers } = require('./bundlers')
 const { hasEcosystem } = require('./ecosystem')
+const { hasPm2 } = require('./pm2')
 const { RUNTIMES, findRuntime } = require('./runtimes')
 
 /** The programs that `.ci/run` unpacks. */
@@ -51,11 +52,12 @@ function unpacked (program) {
   return { probe: [path.join(UNPACKED_BIN, program), '--version'], get: 'on Debian, .ci/run unpacks it' }
 }
 
-/** @param {string} name of TOOLS or RUNTIMES, `bundlers` or `ecosystem` */
+/** @param {string} name of TOOLS or RUNTIMES, `bundlers`, `ecosystem` or `pm2` */
 function isInstalled (name) {
   if (name in RUNTIMES) return findRuntime(name) !== undefined
   if (name === 'bundlers') return hasBundlers()
   if (name === 'ecosystem') return hasEcosystem()
+  if (name === 'pm2') return hasPm2()
   const [command, ...args] = TOOLS[name].probe
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
@@ -82,7 +84,7 @@ function howToGet (name) {
 
 /** @param {string} name */
 function installCommand (name) {
-  if (name === 'bundlers' || name === 'ecosystem') return `node scripts/${name}.js`
+  if (['bundlers', 'ecosystem', 'pm2'].includes(name)) return `node scripts/${name}.js`
   return name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get
 }
 

@@ -179,6 +179,10 @@ impl Exporter {
                 let failure = Some(Failure::thread(&error));
                 return Ok(Listening { failure, ..Listening::default() });
             }
+            Err(OpenError::Folder(error)) => {
+                let failure = Some(Failure::folder(&error));
+                return Ok(Listening { failure, ..Listening::default() });
+            }
             Err(OpenError::Page(error)) => return Err(reason(error)),
         };
         thread.node.set_requester(samples);

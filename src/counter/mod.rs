@@ -104,10 +104,6 @@ pub struct CounterStats {
 pub struct TraceCounter {
     options: CounterOptions,
     desc: Desc,
-    /// The default labels in the text format.
-    constant: Vec<u8>,
-    /// The default labels in the protobuf format.
-    constant_protobuf: Vec<u8>,
     state: Mutex<State>,
 }
 
@@ -126,19 +122,12 @@ impl TraceCounter {
             options.schema.names().to_vec(),
             constants.collect(),
         )?;
-        let mut constant = Vec::new();
-        for (name, value) in &options.default_labels {
-            labels::write_label(&mut constant, name, value);
-        }
-        let mut constant_protobuf = Vec::new();
-        labels::protobuf::write_labels(&mut constant_protobuf, &constant);
-        let suffix = constant_protobuf.len() + protobuf::COUNTER_LENGTH;
         let state = Mutex::new(State {
-            series: SeriesTable::new(suffix),
+            series: SeriesTable::new(constant_labels(&options.default_labels, None)),
             expiry: options.idle_timeout.map(Expiry::new),
             ..State::default()
         });
-        Ok(Self { options, desc, constant, constant_protobuf, state })
+        Ok(Self { options, desc, state })
     }
 
     /// Returns the metric's name.
@@ -163,6 +152,13 @@ impl TraceCounter {
     #[must_use]
     pub fn default_labels(&self) -> &[(String, String)] {
         &self.options.default_labels
+    }
+
+    /// Adds a label to all series, in place of the one that an earlier call added. No page may be under
+    /// way.
+    pub fn set_common_label(&self, name: &str, value: &str) {
+        let constant = constant_labels(&self.options.default_labels, Some((name, value)));
+        self.state().series.set_constant(constant);
     }
 
     /// Returns whether idle series expire.
@@ -318,6 +314,16 @@ impl TraceCounter {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns labels in the text format.
+fn constant_labels(labels: &[(String, String)], last: Option<(&str, &str)>) -> Vec<u8> {
+    let mut text = Vec::new();
+    let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in labels.chain(last) {
+        labels::write_label(&mut text, name, value);
+    }
+    text
 }
 
 /// The tables of a counter that a sweep reads.

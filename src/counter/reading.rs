@@ -83,7 +83,6 @@ impl TraceCounter {
         let labels = |slot| {
             text.clear();
             state.series.write_labels(slot, &mut text);
-            text.extend_from_slice(&self.constant);
             let written = String::from_utf8_lossy(&text);
             labels::read_labels(&written)
                 .into_iter()
