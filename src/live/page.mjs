@@ -27,7 +27,7 @@ const BLOCKED_SECONDS = 0.5
 const ADVICE_SECONDS = 10
 
 // The labels that the first request assumes.
-const DEFAULT_LABELS = [...RECORDED, 'object_id', 'parent_object_id']
+const DEFAULT_LABELS = [...RECORDED.filter((label) => label !== 'process'), 'object_id', 'parent_object_id']
 
 /** @type {import('./saved.mjs').Saved | null} */
 const saved = JSON.parse($('recording')?.textContent ?? 'null')
@@ -145,10 +145,13 @@ function showAnswers (found) {
   show()
 }
 
+const membersOf = ({ processes = [] }) => processes.map(({ pid }) => pid).join()
+
 /** Notes a restart of the process, or a reset of its counter. */
 function followProcess ({ summary }) {
   const last = answers?.summary
-  if (last === undefined) return
+  // With `cluster`, the sum falls when a process ends.
+  if (last === undefined || membersOf(summary) !== membersOf(last)) return
   const isOther = summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
   const isReset = summary.calls.total < last.calls.total
   if (isOther) {
