@@ -31,11 +31,12 @@ const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
   { id: 'site', name: 'Call sites', by: ['caller_functionname', 'caller_filename', 'id'] },
   { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
-  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
+  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] },
+  { id: 'process', name: 'Processes', by: ['process'], key: 'process' }
 ]
 
-/** The labels of a call site: the recorder has these, and no others. */
-export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
+/** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
+export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'process']
 
 // The server accepts requests of at most 16 KiB.
 const MAX_HASH_LENGTH = 8000
