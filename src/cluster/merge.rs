@@ -183,9 +183,8 @@ pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
     let used = |label: &String| {
         parts.iter().any(|part| texts(&part.document["usedLabels"]).contains(label))
     };
-    let mut used_labels: Vec<String> = labels.iter().filter(|label| used(label)).cloned().collect();
+    let used_labels: Vec<String> = labels.iter().filter(|label| used(label)).cloned().collect();
     labels.push(PROCESS_LABEL.to_owned());
-    used_labels.push(PROCESS_LABEL.to_owned());
     let (rows, other) = rows(query, parts, &by, is_rate);
 
     let mut object = Object::new();
@@ -245,6 +244,20 @@ pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
     object.add("processes", &sorted.into_iter().map(process).collect::<Vec<_>>());
     object.add("absentProcesses", absent);
     object.end()
+}
+
+/// Adds the numbers of all processes to the summary of one.
+#[must_use]
+pub fn with_processes(mut summary: Vec<u8>, numbers: &[u32]) -> Vec<u8> {
+    if summary.last() == Some(&b'}') {
+        summary.pop();
+        let processes: Vec<Value> =
+            numbers.iter().map(|number| json!({ "process": number })).collect();
+        let mut object = Object(summary);
+        object.add("processes", &processes);
+        summary = object.end();
+    }
+    summary
 }
 
 /// A row of a summary.
@@ -670,6 +683,15 @@ mod tests {
             merged["points"]["series"],
             json!([12, 24]),
             "a gauge is that at the end of the step"
+        );
+    }
+
+    #[test]
+    fn the_summary_of_one_process_has_the_numbers_of_all() {
+        let summary = with_processes(br#"{"a":{}}"#.to_vec(), &[1, 3]);
+        assert_eq!(
+            read(&summary),
+            json!({ "a": {}, "processes": [{ "process": 1 }, { "process": 3 }] })
         );
     }
 

@@ -68,8 +68,8 @@ struct DocumentSource {
 
 /// The documents of a query.
 enum Documents {
-    /// That of one process.
-    One(Vec<u8>),
+    /// That of one process, and the numbers of all.
+    One(Vec<u8>, Vec<u32>),
     /// Those of all processes that have responded, and the numbers of the others.
     All(Vec<Part>, Vec<u32>),
 }
@@ -80,15 +80,18 @@ impl DocumentSource {
         let links = self.hub.links();
         let own = self.gatherer.process();
         if let Some(process) = query.process {
+            let mut numbers: Vec<u32> = links.iter().map(|link| link.number).chain([own]).collect();
+            numbers.sort_unstable();
+            let one = |document| Documents::One(document, numbers);
             if process == own {
-                return self.own(&query.forwarded).await.map(Documents::One);
+                return self.own(&query.forwarded).await.map(one);
             }
             let link = links.iter().find(|link| link.number == process);
             let no_process = || HistoryError::Query(format!("There is no process {process}."));
             let link = link.ok_or_else(no_process)?;
             let document = self.of(link, self.ask(link, query)).await;
             let late = || HistoryError::Query(format!("Process {process} has not responded."));
-            return document.unwrap_or_else(|| Err(late())).map(Documents::One);
+            return document.unwrap_or_else(|| Err(late())).map(one);
         }
         let asked: Vec<_> = links.iter().map(|link| (link, self.ask(link, query))).collect();
         // This process says what is wrong with the query.
@@ -169,7 +172,9 @@ impl Source for ClusterSource {
         Box::pin(async move {
             let query = query?;
             match documents.get(&query).await {
-                Ok(Documents::One(document)) => Ok(document),
+                Ok(Documents::One(document, numbers)) => {
+                    Ok(merge::with_processes(document, &numbers))
+                }
                 Ok(Documents::All(parts, absent)) => Ok(merge::summary(&query, &parts, &absent)),
                 Err(HistoryError::Query(sentence)) => Err(sentence),
                 Err(HistoryError::Off) => Err(String::new()),
@@ -183,7 +188,7 @@ impl Source for ClusterSource {
         Box::pin(async move {
             let query = query.map_err(HistoryError::Query)?;
             match documents.get(&query).await? {
-                Documents::One(document) => Ok(document),
+                Documents::One(document, _) => Ok(document),
                 Documents::All(parts, _) => Ok(merge::history(&query, &parts)),
             }
         })

@@ -112,7 +112,7 @@ export class Overview {
 export function showProcess ({ process, version, defaultLabels = {} }) {
   const { name, pid, nodeVersion, threads } = process
   const facts = [
-    pid === undefined ? '' : `pid ${pid}`,
+    pid === undefined || pid === null ? '' : `pid ${pid}`,
     nodeVersion === undefined ? '' : `Node.js ${nodeVersion.replace(/^v/, '')}`,
     version === undefined ? '' : `hypertrace-prometheus ${version}`,
     threads === undefined ? '' : threads === 1 ? '1 thread' : `${count(threads)} threads`,
@@ -123,6 +123,25 @@ export function showProcess ({ process, version, defaultLabels = {} }) {
   if (list.dataset.shown === facts.join('\n')) return
   list.dataset.shown = facts.join('\n')
   list.replaceChildren(...facts.map((text) => create('li', '', text)))
+}
+
+/**
+ * Shows the choice of a process, if there are several.
+ *
+ * @param {{ process: number, pid?: number }[]} processes
+ * @param {string} chosen the number of a process; empty for all
+ * @param {(number: string) => void} onChoose
+ */
+export function showProcesses (processes, chosen, onChoose) {
+  const choice = /** @type {HTMLSelectElement} */ ($('process-choice'))
+  const numbers = ['', ...processes.map(({ process }) => String(process))]
+  choice.hidden = processes.length < 2 && chosen === ''
+  choice.onchange = () => onChoose(choice.value)
+  if (choice.dataset.shown !== numbers.join()) {
+    choice.dataset.shown = numbers.join()
+    choice.replaceChildren(...numbers.map((number) => new Option(number === '' ? 'All processes' : `Process ${number}`, number)))
+  }
+  if (document.activeElement !== choice) choice.value = chosen
 }
 
 /** Shows the totals. */
