@@ -15,7 +15,7 @@
 //!   reset, or by series that have expired, are not in it.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
 //! - A new label set holds the lock for one interning, and a page for one chunk at a time. Only rare
-//!   operations hold it for all series: a sweep, a reset, and a page of a registry.
+//!   operations hold it for all series: a sweep and a reset.
 
 mod bound;
 mod calls;
@@ -27,6 +27,7 @@ mod fragments;
 mod label_set;
 mod protobuf;
 mod reader;
+mod reading;
 mod scrapers;
 mod series;
 mod start;
@@ -47,6 +48,7 @@ pub use self::{
     label_set::part_of,
     protobuf::EncodedLabels,
     reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
+    reading::{ReadSeries, Reading},
     scrapers::{PageRecord, ScraperId},
     series::{PARTS, SITE, SiteRef, Stored},
     start::Start,
@@ -59,7 +61,6 @@ use self::{
     scrapers::Scrapers,
     series::SeriesTable,
     state::State,
-    view::View,
 };
 use crate::labels::{self, RESERVED, Schema};
 
@@ -306,41 +307,6 @@ impl TraceCounter {
             overflowed: state.overflowed,
             expired: state.expired,
         }
-    }
-
-    /// Returns the value of each slot, for the page of a prom-client registry. The values count as a
-    /// completed page.
-    #[must_use]
-    pub fn values(&self) -> Vec<f64> {
-        let mut state = self.state();
-        state.pages += 1;
-        let page = PageRecord { scraper: None, view: View::EXACT, number: state.pages };
-        state.scrapers.complete(&page, Instant::now());
-        (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
-    }
-
-    /// Returns the number of times that a slot was reused for another series. When this number has changed,
-    /// labels that were read before are out of date.
-    #[must_use]
-    pub fn reused_slots(&self) -> u64 {
-        self.state().series.reused()
-    }
-
-    /// Returns the labels of each slot from a slot on, as names and values, alternating.
-    #[must_use]
-    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        let state = self.state();
-        let mut text = Vec::new();
-        let labels = |slot| {
-            text.clear();
-            state.series.write_labels(slot, &mut text);
-            let written = String::from_utf8_lossy(&text);
-            labels::read_labels(&written)
-                .into_iter()
-                .flat_map(|(name, value)| [name.to_owned(), value.into_owned()])
-                .collect()
-        };
-        (slot..state.series.slots()).map(labels).collect()
     }
 
     /// Locks the state. A lock that is poisoned is used as any other: each step of a change leaves the

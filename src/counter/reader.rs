@@ -230,6 +230,15 @@ impl PageReader {
         Self { pin, record: PageRecord { scraper, view, number } }
     }
 
+    /// Starts a page that shows the series of this moment at their values. `reader` identifies who reads
+    /// again and again.
+    #[must_use]
+    pub fn exact(counter: Arc<TraceCounter>, reader: Option<ScraperId>) -> Self {
+        let mut page = Self::new(counter, None).with_horizon();
+        page.record.scraper = reader;
+        page
+    }
+
     /// Excludes series that start after this call, so that the set of the page's series is fixed.
     #[must_use]
     pub fn with_horizon(mut self) -> Self {

@@ -121,7 +121,6 @@ pub struct SeriesTable {
     starts: Vec<Start>,
     ranges: Vec<RangeFacts>,
     free: Vec<u32>,
-    reused: u64,
     slots: HashTable<u32>,
     hasher: DefaultHashBuilder,
     constant: ConstantLabels,
@@ -180,12 +179,6 @@ impl SeriesTable {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns the number of times that a slot was reused for another series.
-    #[must_use]
-    pub fn reused(&self) -> u64 {
-        self.reused
-    }
-
     /// Stores the text of a label set until [`SeriesTable::release`].
     pub fn hold(&mut self, parts: &Parts<'_>) -> Key {
         Key(parts.map(|part| match part {
@@ -216,7 +209,6 @@ impl SeriesTable {
         let slot = if let Some(slot) = self.free.pop() {
             self.keys[slot as usize] = key;
             self.starts[slot as usize] = start;
-            self.reused += 1;
             slot
         } else {
             self.keys.push(key);

@@ -114,6 +114,12 @@ impl Gatherer {
         &self.counter
     }
 
+    /// Returns when this gatherer was created, by the system's clock.
+    #[must_use]
+    pub fn opened(&self) -> SystemTime {
+        self.start.0
+    }
+
     /// Returns the JavaScript threads that count.
     #[must_use]
     pub fn threads(&self) -> &JsThreads {
