@@ -7,7 +7,7 @@
 
 const { test, describe } = require('node:test')
 const assert = require('node:assert/strict')
-const { promisify } = require('node:util')
+const { isDeepStrictEqual, promisify } = require('node:util')
 const zlib = require('node:zlib')
 
 const { createCluster, countsOf, processesOf, sumOf } = require('./cluster/processes')
@@ -15,6 +15,7 @@ const { decode } = require('./protobuf/decode')
 const { getProtobuf } = require('./protobuf/get')
 const { parse, seriesKey } = require('./support/exposition')
 const { get } = require('./support/http')
+const { holdings } = require('./support/left-behind')
 const { until } = require('./support/until')
 
 const gunzip = promisify(zlib.gunzip)
@@ -391,6 +392,31 @@ describe('the end of a process', () => {
       await cluster.processes([2, 3, 4, 5, 6].filter((number) => number > n + 1))
     }
     assert.deepEqual(await cluster.counts(), { 6: { a: 1 } })
+    await cluster.stopAll()
+  })
+
+  test('stop() of an opener and of a member leaves no thread, no descriptor and no timer', async (t) => {
+    const HypertracePrometheus = require('..')
+    const cluster = await createCluster(t)
+    const before = process.env.XDG_RUNTIME_DIR
+    process.env.XDG_RUNTIME_DIR = cluster.folder
+    t.after(() => {
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR
+      else process.env.XDG_RUNTIME_DIR = before
+    })
+    const open = async () => {
+      const own = HypertracePrometheus({ port: cluster.port, cluster: true })
+      await get({ port: cluster.port })
+      await own.stop()
+    }
+    await open() // what is created once
+    const idle = holdings()
+    for (let round = 0; round < 5; round++) await open()
+    await until(() => isDeepStrictEqual(holdings(), idle), 'all is released')
+    const opener = await cluster.start()
+    for (let round = 0; round < 5; round++) await open()
+    await until(() => isDeepStrictEqual(holdings().serverThreads, idle.serverThreads) && holdings().descriptors?.length === idle.descriptors?.length, 'all is released')
+    await opener.ask('stop', /^stopped$/)
     await cluster.stopAll()
   })
 
