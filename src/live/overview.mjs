@@ -127,6 +127,25 @@ export function showProcess ({ process, version, defaultLabels = {}, processes =
   list.replaceChildren(...facts.map((text) => create('li', '', text)))
 }
 
+/**
+ * Shows the choice of a process, if there are several.
+ *
+ * @param {{ process: number, pid?: number }[]} processes
+ * @param {string} chosen the number of a process; empty for all
+ * @param {(number: string) => void} onChoose
+ */
+export function showProcesses (processes, chosen, onChoose) {
+  const choice = /** @type {HTMLSelectElement} */ ($('process-choice'))
+  const numbers = ['', ...processes.map(({ process }) => String(process))]
+  choice.hidden = processes.length < 2 && chosen === ''
+  choice.onchange = () => onChoose(choice.value)
+  if (choice.dataset.shown !== numbers.join()) {
+    choice.dataset.shown = numbers.join()
+    choice.replaceChildren(...numbers.map((number) => new Option(number === '' ? 'All processes' : `Process ${number}`, number)))
+  }
+  if (document.activeElement !== choice) choice.value = chosen
+}
+
 /** Shows the totals. */
 export function showTotals ({ calls, series: { used, limit }, uptimeSeconds }) {
   setText($('total'), count(calls.total))

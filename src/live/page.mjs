@@ -9,7 +9,7 @@ import { duration, heading } from './format.mjs'
 import { setUpHelp } from './help.mjs'
 import { showNavigation } from './navigation.mjs'
 import { showAdvice, showStalls } from './notices.mjs'
-import { Overview, perSecond, showProcess, showSpan, showTotals } from './overview.mjs'
+import { Overview, perSecond, showProcess, showProcesses, showSpan, showTotals } from './overview.mjs'
 import { Failure, Poller, fetchJson } from './poll.mjs'
 import { hasAll, joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
 import { MAX_ROWS, adviceRequests, isMatching, requestsOf, spanKey } from './requests.mjs'
@@ -17,7 +17,7 @@ import { answer } from './saved.mjs'
 import { save } from './saving.mjs'
 import { stallMessage } from './sentence.mjs'
 import { Status } from './status.mjs'
-import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, toHash, viewsOf } from './view.mjs'
+import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, processFilters, processOf, toHash, viewsOf, withProcess } from './view.mjs'
 
 const ROWS = 50
 
@@ -52,7 +52,7 @@ const calls = new Calls({
     if (next !== null) go(next)
   },
   onClass (className) {
-    go({ ...state, filters: [['object_classname', className]] })
+    go({ ...state, filters: [...processFilters(state), ['object_classname', className]] })
   },
   onSort (sort) {
     const isServerSort = ['rate', 'value', 'share'].includes(sort.column)
@@ -145,13 +145,19 @@ function showAnswers (found) {
   show()
 }
 
-const membersOf = ({ processes = [] }) => processes.map(({ pid }) => pid).join()
-
 /** Notes a restart of the process, or a reset of its counter. */
-function followProcess ({ summary }) {
+function followProcess (found) {
+  const { summary } = found
   const last = answers?.summary
-  // With `cluster`, the sum falls when a process ends.
-  if (last === undefined || membersOf(summary) !== membersOf(last)) return
+  if (last === undefined) return
+  if (processOf(found.state) !== processOf(answers.state)) {
+    // The recording of another process.
+    earlier = null
+    restarts = []
+    return
+  }
+  // Of all processes together, sums fall when one ends.
+  if (processOf(found.state) === '' && summary.processes !== undefined) return
   const isOther = summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
   const isReset = summary.calls.total < last.calls.total
   if (isOther) {
@@ -167,6 +173,7 @@ function show () {
   $('empty').hidden = !isEmpty
   $('rate').hidden = $('calls').hidden = isEmpty
   showProcess(summary)
+  showProcesses(summary.processes ?? [], processOf(state), (number) => go(withProcess(state, number)))
   showTotals(summary)
   status.rename(summary.process.name || location.host)
   $('no-history').hidden = history !== null
@@ -251,7 +258,7 @@ function choose (span) {
 /** Returns a state without what the recording does not have. */
 function recordedState (state) {
   const view = isRecorded(currentView().by, []) ? state.view : INITIAL.view
-  return { ...state, view, filters: state.filters.filter(([label]) => RECORDED.includes(label)) }
+  return { ...state, view, filters: state.filters.filter(([label]) => isRecorded([label], [])) }
 }
 
 function chooseStall ({ startTimeSeconds, seconds }) {

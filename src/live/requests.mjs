@@ -1,6 +1,6 @@
 // The requests that a state of the page needs. Pure.
 
-import { isRecorded, orderOf, queryOf } from './view.mjs'
+import { isRecorded, orderOf, processFilters, queryOf } from './view.mjs'
 
 /** The default grouping of /history.json. */
 export const FUNCTIONS = ['object_classname', 'caller_functionname']
@@ -24,7 +24,7 @@ export function showsObjects ({ map, filters, span }, labels) {
 
 /** Returns whether the recording that the charts show has only the calls that match filters or a search. */
 export function isMatching ({ filters, search }, by) {
-  return isRecorded(by, filters) && (filters.length > 0 || search !== '')
+  return isRecorded(by, filters) && (filters.length > processFilters({ filters }).length || search !== '')
 }
 
 /** Returns a key of what the answers about the chosen spans depend on, `null` without a span. */
@@ -48,7 +48,8 @@ export function requestsOf (state, by, labels, limit, now, mean) {
   const only = (names) => names.filter((label) => labels.includes(label))
   const recorded = isRecorded(by, filters)
   const groups = recorded ? by : only(FUNCTIONS)
-  const recordedFilters = recorded ? filters : []
+  const ofProcess = processFilters(state)
+  const recordedFilters = recorded ? filters : ofProcess
   const text = recorded ? search : ''
   const history = (parameters, more) => ['history.json', queryOf(parameters, more)]
   /** @type {Record<string, [string, string]>} */
@@ -56,8 +57,8 @@ export function requestsOf (state, by, labels, limit, now, mean) {
     summary: ['summary.json', queryOf({ by, limit, search, order: orderOf(state), window: mean }, filters)],
     history: history({ seconds, by: groups, limit: Math.min(TREND_ROWS, Math.floor(MAX_VALUES / seconds)), search: text }, recordedFilters)
   }
-  const isOverview = groups.join() === FUNCTIONS.join() && recordedFilters.length === 0 && text === ''
-  if (!isOverview) requests.overview = history({ seconds, limit: 1 })
+  const isOverview = groups.join() === FUNCTIONS.join() && recordedFilters.length === ofProcess.length && text === ''
+  if (!isOverview) requests.overview = history({ seconds, limit: 1 }, ofProcess)
   if (span !== null) {
     const from = Math.min(span.from, base?.from ?? Infinity)
     const age = Math.min(MAX_SECONDS, Math.max(1, Math.ceil(now - from) + 2))
