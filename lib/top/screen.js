@@ -1,0 +1,183 @@
+'use strict'
+
+/*
+ * The lines of a screen, from the state and the size of the terminal. Pure. A style repeats what the text says: without
+ * colours nothing is lost.
+ */
+
+const { UNKNOWN, bytes, clockTime, count, delay, duration, percent, rate, stallSentence } = require('./format')
+const { KEYS } = require('./keys')
+const { spark } = require('./spark')
+const { tableLines } = require('./table')
+const { cut, printable, widthOf, wrap } = require('./text')
+const { STALL_SECONDS, TREND_SECONDS } = require('./views')
+
+/**
+ * @typedef {'plain' | 'bold' | 'dim' | 'alert' | 'heading'} Style
+ * @typedef {{ text: string, style: Style }} Line
+ * @typedef {{ columns: number, rows: number }} Size
+ * @typedef {import('./model').State} State
+ */
+
+const LABEL_WIDTH = 12
+
+/**
+ * @param {string} text
+ * @param {Style} [style]
+ * @returns {Line}
+ */
+const line = (text, style = 'plain') => ({ text, style })
+
+/**
+ * Returns the lines of a screen: at most `rows`, none longer than `columns`.
+ *
+ * @param {State} state
+ * @param {Size} size
+ * @param {number} now seconds since 1970
+ * @returns {Line[]}
+ */
+function screen (state, size, now) {
+  const top = [...titleLines(state, size, now), ...(state.help ? helpLines() : state.answer === null ? [] : [...headLines(state, size), ...stallLines(state, size)])]
+  const bottom = [footer(state)]
+  const room = size.rows - bottom.length
+  const table = state.help || state.answer === null ? [] : tableLines(state, size.columns, Math.max(0, room - top.length))
+  const body = [...top, ...table].slice(0, Math.max(0, room))
+  const blank = Array.from({ length: Math.max(0, room - body.length) }, () => line(''))
+  return [...body, ...blank, ...bottom].slice(-Math.max(1, size.rows)).map(({ text, style }) => line(cut(text, size.columns), style))
+}
+
+/**
+ * Returns the number of rows of the table on a screen.
+ *
+ * @param {State} state
+ * @param {Size} size
+ */
+function tableRows (state, size) {
+  const above = titleLines(state, size, 0).length + (state.answer === null ? 0 : headLines(state, size).length + stallLines(state, size).length)
+  return Math.max(1, size.rows - above - 3)
+}
+
+/**
+ * Returns the lines of a snapshot, which have no maximum length.
+ *
+ * @param {State} state
+ * @param {number} rows of the table
+ * @param {number} now seconds since 1970
+ * @returns {Line[]}
+ */
+function snapshot (state, rows, now) {
+  const size = { columns: Infinity, rows: 60 }
+  return [...titleLines(state, size, now), ...headLines(state, size), ...stallLines(state, size), ...tableLines(state, 100, rows + 2, true)]
+}
+
+/**
+ * @param {State} state
+ * @param {Size} size
+ * @param {number} now
+ */
+function titleLines (state, { columns }, now) {
+  const { base, failure, paused, answeredAt, insecure, answer } = state
+  const time = clockTime(now)
+  const notes = [printable(base), ...(insecure ? ['certificate not verified'] : []), ...(paused ? [`PAUSED at ${clockTime(answeredAt)}`] : [])]
+  const title = `hypertrace-prometheus top · ${notes.join(' · ')}`
+  const gap = Number.isFinite(columns) ? columns - widthOf(title) - time.length : 2
+  const lines = [line(gap > 0 ? title + ' '.repeat(gap) + time : title, 'bold')]
+  if (failure !== null) {
+    const old = answer === null ? '' : ` The figures are those of ${clockTime(answeredAt)}.`
+    const texts = [`NO ANSWER since ${clockTime(failure.since)}. Trying again.${old}`, failure.message]
+    lines.push(...texts.flatMap((text) => wrap(text, columns)).map((text) => line(text, 'alert')))
+  } else if (answer === null) lines.push(line('Waiting for the first answer.'))
+  return lines
+}
+
+/**
+ * @param {State} state
+ * @param {Size} size
+ */
+function headLines (state, { columns, rows }) {
+  const { answer } = state
+  if (answer === null) return []
+  const { summary, course } = answer
+  const { process, calls, series, eventLoop, windowSeconds } = summary
+  const labels = Object.entries(summary.defaultLabels ?? {}).map(([name, value]) => `${printable(name)}=${printable(String(value))}`)
+  const identity = [
+    printable(String(process.name ?? 'process')), `pid ${process.pid ?? UNKNOWN}`, `Node.js ${printable(String(process.nodeVersion ?? UNKNOWN))}`,
+    `hypertrace-prometheus ${printable(String(summary.version))}`, `${process.threads ?? UNKNOWN} ${process.threads === 1 ? 'thread' : 'threads'}`,
+    `up ${duration(summary.uptimeSeconds)}`, ...labels
+  ]
+  const points = course?.points
+  const cpu = lastCpu(course)
+  const lag = eventLoop.answering ? `responds, lag ${delay(eventLoop.lagSeconds)}` : `DOES NOT RESPOND, ${delay(eventLoop.lagSeconds)} so far`
+  const trend = points === undefined ? '' : `   ${spark(points.calls.slice(-stepsOf(course)), columns >= 110 ? 60 : columns >= 80 ? 30 : 15)} last ${TREND_SECONDS} s`
+  const memory = `heap ${bytes(process.heapUsedBytes)}   memory ${bytes(process.residentMemoryBytes)}`
+  const figures = `series ${count(series.used)} of ${count(series.limit)}`
+  const lines = [
+    ...wrap(identity.join(' · '), columns, rows >= 20 ? 2 : 1).map((text) => line(text)),
+    line(`${label('Calls')}${rate(calls.rate)}/s (mean of ${seconds(windowSeconds)})   ${count(calls.total)} in all${trend}`),
+    line(`${label('Event loop')}${lag}   CPU ${percent(cpu)}${cpu === null ? '' : ' (last step)'}`, eventLoop.answering ? 'plain' : 'alert'),
+    line(`${label('Memory')}${memory}   ${figures}`)
+  ]
+  if (course === null) {
+    const text = 'Nothing is recorded: no stalls, no trends. Start the application without `history: 0` to see them.'
+    lines.push(...wrap(text, columns).map((text) => line(text)))
+  }
+  return rows < 10 ? lines.slice(0, 2) : lines
+}
+
+/** @param {string} text */
+const label = (text) => text.padEnd(LABEL_WIDTH)
+
+/** @param {number | null | undefined} value */
+function seconds (value) {
+  return typeof value === 'number' ? `${value >= 10 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} s` : UNKNOWN
+}
+
+/** @param {import('./model').History | null} course */
+function stepsOf (course) {
+  return course === null ? 0 : Math.ceil(TREND_SECONDS / course.stepSeconds)
+}
+
+/** @param {import('./model').History | null} course */
+function lastCpu (course) {
+  const last = course?.points.cpuSeconds?.at(-1) ?? null
+  return last === null || course === null ? null : last / course.stepSeconds
+}
+
+/**
+ * Returns the ongoing stalls, then the last ones that have ended, the newest first.
+ *
+ * @param {State} state
+ * @param {Size} size
+ */
+function stallLines (state, { rows, columns }) {
+  const { stalls, answer } = state
+  const newest = [...stalls].reverse()
+  const ongoing = newest.filter(({ ongoing }) => ongoing === true).slice(0, 3)
+  const past = newest.filter(({ ongoing }) => ongoing !== true)
+  const shown = rows >= 30 ? 5 : rows >= 22 ? 3 : rows >= 14 ? 1 : 0
+  const lines = ongoing.flatMap((stall) => wrap(`STALL NOW: ${stallSentence(stall)}`, columns, 2)).map((text) => line(text, 'alert'))
+  if (shown === 0 || answer === null || (answer.course === null && stalls.length === 0)) return lines
+  const span = `${STALL_SECONDS / 60} min`
+  if (past.length === 0) return [...lines, line(`${label('Stalls')}none${ongoing.length > 0 ? ' before' : ''} in the last ${span}`)]
+  const number = `${past.length} in the last ${span}`
+  return [
+    ...lines,
+    line(`${label('Stalls')}${past.length > shown ? `${number}, the last ${shown === 1 ? 'one' : shown}:` : `${number}:`}`),
+    ...past.slice(0, shown).map((stall) => line(`  ${stallSentence(stall)}`))
+  ]
+}
+
+function helpLines () {
+  return [line(''), line('Keys', 'bold'), ...KEYS.map(([key, effect]) => line(`  ${key.padEnd(20)}${effect}`)), line(''), line('Any key ends the help.')]
+}
+
+/**
+ * @param {State} state
+ * @returns {Line}
+ */
+function footer ({ typing, paused, settings }) {
+  if (typing) return line(`Search: ${printable(settings.search)}_   Enter done · Esc no search`, 'heading')
+  return line(`q quit · s sort · / search · g group · w window · p ${paused ? 'continue' : 'pause'} · ? help`, 'dim')
+}
+
+module.exports = { screen, snapshot, tableRows }
