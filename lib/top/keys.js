@@ -43,7 +43,8 @@ function pressed (state, text, key, page) {
   if (key.ctrl === true && (key.name === 'c' || (key.name === 'd' && !state.typing))) return { state, effect: 'quit' }
   if (key.ctrl === true && key.name === 'z') return { state, effect: 'suspend' }
   if (state.typing) return typed(state, text, key)
-  if (key.ctrl === true || key.meta === true) return { state, effect: 'none' }
+  // Node.js reports the Escape key as an escape with `meta`.
+  if (key.ctrl === true || (key.meta === true && key.name !== 'escape')) return { state, effect: 'none' }
   if (state.help && text !== 'q') return { state: { ...state, help: false }, effect: 'none' }
   return command(state, key.name === 'escape' ? 'escape' : text ?? key.name ?? '', key, page)
 }

@@ -48,6 +48,7 @@ const MAX_STALLS = 100
  * @property {boolean} insecure
  * @property {import('./views').Settings} settings
  * @property {Answer | null} answer
+ * @property {import('./views').Settings} shown the settings of the answer
  * @property {import('./format').Stall[]} stalls the oldest first
  * @property {{ message: string, since: number } | null} failure since: seconds since 1970
  * @property {number} answeredAt seconds since 1970
@@ -67,6 +68,7 @@ function initialState ({ base, insecure, settings }) {
     insecure,
     settings,
     answer: null,
+    shown: settings,
     stalls: [],
     failure: null,
     answeredAt: 0,
@@ -86,6 +88,7 @@ function initialState ({ base, insecure, settings }) {
 function answered (state, answer, now) {
   return {
     ...state,
+    shown: state.settings,
     answer: { ...answer, summary: withRates(answer.summary, state.answer?.summary ?? null) },
     stalls: mergedStalls(state.stalls, answer.course),
     failure: null,

@@ -20,6 +20,8 @@ const { STALL_SECONDS, TREND_SECONDS } = require('./views')
  */
 
 const LABEL_WIDTH = 12
+/** The lines of a table above its rows. */
+const HEADINGS = 2
 
 /**
  * @param {string} text
@@ -37,13 +39,12 @@ const line = (text, style = 'plain') => ({ text, style })
  * @returns {Line[]}
  */
 function screen (state, size, now) {
-  const top = [...titleLines(state, size, now), ...(state.help ? helpLines() : state.answer === null ? [] : [...headLines(state, size), ...stallLines(state, size)])]
-  const bottom = [footer(state)]
-  const room = size.rows - bottom.length
-  const table = state.help || state.answer === null ? [] : tableLines(state, size.columns, Math.max(0, room - top.length))
-  const body = [...top, ...table].slice(0, Math.max(0, room))
-  const blank = Array.from({ length: Math.max(0, room - body.length) }, () => line(''))
-  return [...body, ...blank, ...bottom].slice(-Math.max(1, size.rows)).map(({ text, style }) => line(cut(text, size.columns), style))
+  const room = Math.max(0, size.rows - 1)
+  const top = linesAbove(state, size, now)
+  const table = state.help ? [] : tableLines(state, size.columns, room - top.length)
+  const body = [...top, ...table].slice(0, room)
+  const blank = Array.from({ length: room - body.length }, () => line(''))
+  return [...body, ...blank, footer(state, size)].map(({ text, style }) => line(cut(text, size.columns), style))
 }
 
 /**
@@ -53,8 +54,7 @@ function screen (state, size, now) {
  * @param {Size} size
  */
 function tableRows (state, size) {
-  const above = titleLines(state, size, 0).length + (state.answer === null ? 0 : headLines(state, size).length + stallLines(state, size).length)
-  return Math.max(1, size.rows - above - 3)
+  return Math.max(1, size.rows - 1 - linesAbove(state, size, 0).length - HEADINGS)
 }
 
 /**
@@ -66,8 +66,22 @@ function tableRows (state, size) {
  * @returns {Line[]}
  */
 function snapshot (state, rows, now) {
-  const size = { columns: Infinity, rows: 60 }
-  return [...titleLines(state, size, now), ...headLines(state, size), ...stallLines(state, size), ...tableLines(state, 100, rows + 2, true)]
+  return [...linesAbove(state, { columns: Infinity, rows: 60 }, now), ...tableLines(state, 100, rows + HEADINGS, true)]
+}
+
+/**
+ * Returns the lines above the table.
+ *
+ * @param {State} state
+ * @param {Size} size
+ * @param {number} now
+ */
+function linesAbove (state, size, now) {
+  const title = titleLines(state, size, now)
+  if (state.help) return [...title, ...helpLines()]
+  if (state.answer === null) return title
+  const gap = size.rows >= 22 ? [line('')] : []
+  return [...title, ...headLines(state, size), ...stallLines(state, size), ...gap]
 }
 
 /**
@@ -78,8 +92,10 @@ function snapshot (state, rows, now) {
 function titleLines (state, { columns }, now) {
   const { base, failure, paused, answeredAt, insecure, answer } = state
   const time = clockTime(now)
-  const notes = [printable(base), ...(insecure ? ['certificate not verified'] : []), ...(paused ? [`PAUSED at ${clockTime(answeredAt)}`] : [])]
-  const title = `hypertrace-prometheus top · ${notes.join(' · ')}`
+  const title = [
+    ...(paused ? [`PAUSED at ${clockTime(answeredAt)}`] : []), columns < 80 ? 'top' : 'hypertrace-prometheus top', printable(base),
+    ...(insecure ? ['certificate not verified'] : [])
+  ].join(' · ')
   const gap = Number.isFinite(columns) ? columns - widthOf(title) - time.length : 2
   const lines = [line(gap > 0 ? title + ' '.repeat(gap) + time : title, 'bold')]
   if (failure !== null) {
@@ -108,7 +124,7 @@ function headLines (state, { columns, rows }) {
   const points = course?.points
   const cpu = lastCpu(course)
   const lag = eventLoop.answering ? `responds, lag ${delay(eventLoop.lagSeconds)}` : `DOES NOT RESPOND, ${delay(eventLoop.lagSeconds)} so far`
-  const trend = points === undefined ? '' : `   ${spark(points.calls.slice(-stepsOf(course)), columns >= 110 ? 60 : columns >= 80 ? 30 : 15)} last ${TREND_SECONDS} s`
+  const trend = points === undefined || columns < 72 ? '' : `   ${spark(points.calls.slice(-stepsOf(course)), columns >= 110 ? 60 : columns >= 90 ? 30 : 12)} last ${TREND_SECONDS} s`
   const memory = `heap ${bytes(process.heapUsedBytes)}   memory ${bytes(process.residentMemoryBytes)}`
   const figures = `series ${count(series.used)} of ${count(series.limit)}`
   const lines = [
@@ -173,10 +189,12 @@ function helpLines () {
 
 /**
  * @param {State} state
+ * @param {Size} size
  * @returns {Line}
  */
-function footer ({ typing, paused, settings }) {
+function footer ({ typing, paused, settings }, { columns }) {
   if (typing) return line(`Search: ${printable(settings.search)}_   Enter done · Esc no search`, 'heading')
+  if (columns < 70) return line('q quit · s sort · / search · ? help', 'dim')
   return line(`q quit · s sort · / search · g group · w window · p ${paused ? 'continue' : 'pause'} · ? help`, 'dim')
 }
 

@@ -117,7 +117,9 @@ function runSession (client, options) {
     function suspend () {
       if (process.platform === 'win32') return
       terminal.leave()
-      process.kill(process.pid, 'SIGTSTP')
+      process.kill(0, 'SIGTSTP') // the whole job, which npx is part of
+      // The system ignores the signal where no shell could continue the job.
+      setTimeout(resume, 100)
     }
 
     function resume () {

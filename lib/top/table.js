@@ -45,7 +45,7 @@ function tableLines (state, width, room, all = false) {
  * @param {State} state
  * @param {string} range
  */
-function titleOfTable ({ settings, answer }, range) {
+function titleOfTable ({ shown: settings, answer }, range) {
   const order = answer?.summary.order === 'rate' ? 'calls/s' : 'calls'
   // The server sorts by rate what its recorder has.
   const note = order === 'calls' && settings.order === 'rate' ? ' (no rates are recorded for these)' : ''
@@ -60,7 +60,7 @@ function titleOfTable ({ settings, answer }, range) {
  * @param {number} width
  * @returns {Column[]}
  */
-function columnsOf ({ answer, settings }, width) {
+function columnsOf ({ answer, shown: settings }, width) {
   if (answer === null) return []
   const { summary, trends } = answer
   const byRate = summary.order === 'rate'

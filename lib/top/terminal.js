@@ -11,7 +11,6 @@ const { toAscii } = require('./text')
 // The alternate screen, no cursor, no automatic line break: a line that is wider than computed shifts no other line.
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J'
 const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l'
-const HOME = '\x1b[H'
 const TO_END_OF_LINE = '\x1b[K'
 const BELOW = '\x1b[J'
 const RESET = '\x1b[0m'
@@ -34,11 +33,12 @@ const STYLES = { plain: '', bold: '\x1b[1m', dim: '\x1b[2m', alert: '\x1b[1;31m'
  * @param {{ color: boolean, unicode: boolean }} options
  */
 function frame (lines, { color, unicode }) {
-  const texts = lines.map(({ text, style }) => {
+  // Each line goes to a position of its own: a line feed would depend on the settings of the terminal.
+  const texts = lines.map(({ text, style }, index) => {
     const shown = unicode ? text : toAscii(text)
-    return (color && style !== 'plain' ? STYLES[style] + shown + RESET : shown) + TO_END_OF_LINE
+    return `\x1b[${index + 1};1H${color && style !== 'plain' ? STYLES[style] + shown + RESET : shown}${TO_END_OF_LINE}`
   })
-  return HOME + texts.join('\r\n') + BELOW
+  return texts.join('') + BELOW
 }
 
 /**
