@@ -63,7 +63,7 @@ function checkTerminal (top, end, code) {
   const raw = top.raw()
   const begin = raw.indexOf(LEAVE)
   assert.notEqual(begin, -1)
-  assert.equal(raw.lastIndexOf('\x1b[?1049h') < begin, true)
+  assert.ok(raw.lastIndexOf('\x1b[?1049h') < begin)
   // eslint-disable-next-line no-control-regex
   assert.doesNotMatch(raw.slice(0, begin).replace(ALLOWED, ''), /[\x00-\x1f\x7f-\x9f]/)
 }
@@ -141,8 +141,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     const ends = [
       [(top) => top.type('\x03'), 0],
       [(top) => top.signal(SIGNALS.SIGTERM), 128 + SIGNALS.SIGTERM],
-      [(top) => top.signal(SIGNALS.SIGINT), 128 + SIGNALS.SIGINT],
-      [(top) => top.signal(SIGNALS.SIGHUP), 128 + SIGNALS.SIGHUP]
+      [(top) => top.signal(SIGNALS.SIGINT), 128 + SIGNALS.SIGINT]
     ]
     for (const [end, code] of ends) {
       const top = startTop(t, [port])
@@ -150,11 +149,35 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
       end(top)
       checkTerminal(top, await top.ended(), code)
     }
+    const byHangUp = { code: null, signal: SIGNALS.SIGHUP }
+    const signalled = startTop(t, [port])
+    await signalled.shows(/Functions by/)
+    signalled.signal(SIGNALS.SIGHUP)
+    assert.deepEqual(await signalled.ended(), { ...byHangUp, restored: true })
+    assert.ok(signalled.raw().endsWith(LEAVE))
+
     const closed = startTop(t, [port])
     await closed.shows(/Functions by/)
     closed.close()
-    const { code, signal } = await closed.ended()
-    assert.ok(code !== null && signal === null, `${code} ${signal}`)
+    assert.deepEqual(await closed.ended(), { ...byHangUp, restored: null })
+  })
+
+  test('Ctrl-Z gives the terminal back to the shell, and fg continues', LIMIT, async (t) => {
+    const { port } = serve(t)
+    const top = startTop(t, ['-i'], { command: ['sh'], env: { ENV: '' } })
+    const shows = (pattern) => until(() => pattern.test(top.raw()), `${pattern}`)
+    top.type("PS1='sh''ell> '\r")
+    await shows(/shell> $/)
+    top.type([...TOP, port].map((word) => `'${word}'`).join(' ') + '\r')
+    await top.shows(/Functions by/)
+    top.type('\x1a')
+    await shows(/\x1b\[\?1049l[^]*shell> $/) // eslint-disable-line no-control-regex
+    top.type('fg\r')
+    await shows(/\x1b\[\?1049l[^]*\x1b\[\?1049h[^]*Functions by/) // eslint-disable-line no-control-regex
+    top.type('q')
+    await shows(/(\x1b\[\?1049l[^]*){2}shell> $/) // eslint-disable-line no-control-regex
+    top.type('exit\r')
+    assert.equal((await top.ended()).code, 0)
   })
 
   test('it waits for a server, says when the server is gone, and continues with the next one', LIMIT, async (t) => {
@@ -197,7 +220,10 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     assert.match(screen, /\\u\{202e\}right\.f/)
     assert.match(screen, /evil=\\u\{1b\}\[31mred\\u\{202e\}/)
     assert.doesNotMatch(top.raw(), /[\u0590-\u05ff\u202a-\u202e\u2066-\u2069]|\u0301{3}/)
-    top.type('/\x1b[31m\u202e\x1b')
+    top.type('/\x1b[31m\u202e')
+    await top.shows(/Search: \\u\{202e\}_/)
+    top.type('\r')
+    await top.shows(/search "\\u\{202e\}"[^]*q quit/)
     top.type('q')
     checkTerminal(top, await top.ended(), 0)
   })
@@ -315,7 +341,7 @@ describe('top: a snapshot', LIMIT, () => {
       return /Stalls +1 in/.test(result.stdout) && result
     }, 'the end of the stall')
     assert.deepEqual([code, stderr], [0, ''])
-    assert.match(stdout, /^hypertrace-prometheus top · http:\/\/localhost:\d+\/ [^]*Blocked for .*: Cruncher\.crunch was called [\d,]+ times\nFunctions by calls · 1 to 1 of 2\n.*\n.*Cruncher\.crunch\n$/)
+    assert.match(stdout, /^hypertrace-prometheus top · http:\/\/localhost:\d+\/ [^]*Blocked for .*: Cruncher\.crunch was called [\d,]+ times\n\nFunctions by calls · 1 to 1 of 2\n.*\n.*Cruncher\.crunch\n$/)
     assert.doesNotMatch(stdout, /[^\P{Cc}\n]/u)
 
     const ascii = await snapshot([port, '--search', 'tick'], { env: { LC_ALL: 'C' } })

@@ -19,11 +19,11 @@ const ALLOWED = /\x1b\[(\d+;1H|H|K|J|2J|[01247]?m|1;31m|\?1049[hl]|\?25[hl]|\?7[
  *
  * @param {import('node:test').TestContext} t
  * @param {string[]} args
- * @param {{ columns?: number, rows?: number, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ columns?: number, rows?: number, env?: NodeJS.ProcessEnv, command?: string[] }} [options]
  */
-function startTop (t, args, { columns = 100, rows = 30, env = {} } = {}) {
+function startTop (t, args, { columns = 100, rows = 30, env = {}, command = TOP } = {}) {
   const clean = { ...process.env, TERM: 'xterm-256color', LC_ALL: 'C.UTF-8', NO_COLOR: '', HYPERTRACE_TOP_USER: '', HYPERTRACE_TOP_BEARER: '' }
-  const child = spawn('python3', [IN_TERMINAL, String(columns), String(rows), ...TOP, ...args], { env: { ...clean, ...env }, stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('python3', [IN_TERMINAL, String(columns), String(rows), ...command, ...args], { env: { ...clean, ...env }, stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(() => { child.stdin.destroy() })
   child.stdin.on('error', () => {})
 

@@ -14,6 +14,8 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 
 /** The text of an unknown value. */
 const UNKNOWN = '–'
+/** The latest time of a `Date`. */
+const MAX_TIME_SECONDS = 8.64e12
 const BYTES = ['B', 'kB', 'MB', 'GB', 'TB']
 /** @type {[string, number][]} */
 const TIMES = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]]
@@ -98,7 +100,7 @@ function duration (seconds) {
  * @param {Figure} seconds since 1970
  */
 function clockTime (seconds) {
-  return isNumber(seconds) ? clock.format(seconds * 1000) : UNKNOWN
+  return isNumber(seconds) && Math.abs(seconds) <= MAX_TIME_SECONDS ? clock.format(seconds * 1000) : UNKNOWN
 }
 
 /** @param {string} path */

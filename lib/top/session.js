@@ -15,7 +15,7 @@ const { openTerminal } = require('./terminal')
 const INTERVAL_MS = 1000
 const MAX_DELAY_MS = 8000
 /** SIGINT comes from outside only: Ctrl-C is a key. */
-const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM'])
 
 const secondsNow = () => Date.now() / 1000
 
@@ -45,7 +45,7 @@ function runSession (client, options) {
       unicode: options.unicode,
       onKey: (text, key) => apply(pressed(state, text, key, page())),
       onResize: askNow,
-      onGone: () => end(0)
+      onGone: hangUp
     })
     const leave = () => terminal.leave()
     const page = () => tableRows(state, terminal.size())
@@ -53,6 +53,7 @@ function runSession (client, options) {
     const clock = setInterval(draw, 1000)
 
     for (const signal of SIGNALS) process.on(signal, () => end(128 + os.constants.signals[signal]))
+    process.on('SIGHUP', hangUp)
     process.on('SIGCONT', resume)
     process.on('exit', leave)
     process.on('uncaughtExceptionMonitor', leave) // before Node.js prints the error
@@ -126,6 +127,13 @@ function runSession (client, options) {
       if (over) return
       terminal.enter()
       draw()
+    }
+
+    /** Ends by the signal SIGHUP: at any other end, Node.js aborts if the terminal no longer exists. */
+    function hangUp () {
+      terminal.leave()
+      process.off('SIGHUP', hangUp)
+      process.kill(process.pid, 'SIGHUP')
     }
 
     /**

@@ -24,6 +24,7 @@ const WIDE = new RegExp([
   '\\u2e80-\\u303e\\u3041-\\ua4cf\\ua960-\\ua97f\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f\\uff01-\\uff60\\uffe0-\\uffe6',
   '\\u{16fe0}-\\u{1b2ff}\\u{1f000}-\\u{1faff}\\u{20000}-\\u{3fffd}]'
 ].join(''), 'u')
+const HALF_WIDE = /[\uff61-\uffdc]/
 
 /** The forms of the characters of the screen in a terminal without Unicode. Each has one column. */
 const ASCII = new Map([
@@ -49,7 +50,7 @@ function printable (text, maxLength = MAX_LENGTH) {
 function charWidth (char) {
   if (char < '\u0300') return 1
   if (MARK.test(char)) return 0
-  return WIDE.test(char) ? 2 : 1
+  return WIDE.test(char) && !HALF_WIDE.test(char) ? 2 : 1
 }
 
 /**
