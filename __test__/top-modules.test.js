@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { parseAddress } = require('../lib/top/address')
-const { parseArguments } = require('../lib/top/arguments')
+const { OPTIONS, parseArguments } = require('../lib/top/arguments')
 const format = require('../lib/top/format')
 const { pressed } = require('../lib/top/keys')
 const { answered, failed, initialState } = require('../lib/top/model')
@@ -14,6 +14,7 @@ const { resample, spark } = require('../lib/top/spark')
 const { frame } = require('../lib/top/terminal')
 const { cut, printable, toAscii, widthOf, wrap } = require('../lib/top/text')
 const { VIEWS } = require('../lib/top/views')
+const readme = require('./support/readme')
 
 const NOW = 1_760_000_300
 
@@ -96,6 +97,14 @@ test('top: the command line and the environment', () => {
   assert.equal(header(['--user', 'c:d'], { HYPERTRACE_TOP_BEARER: 'abc' }), basic('c:d'))
   assert.equal(header(['http://x:y@host'], { HYPERTRACE_TOP_USER: 'a:b' }), basic('x:y'))
   assert.equal(header([], { HYPERTRACE_TOP_USER: '', HYPERTRACE_TOP_BEARER: '' }), null)
+})
+
+test('top: the help and docs/top.md have each option, and no other', () => {
+  const namesIn = (text) => [...new Set([...text.matchAll(/--([a-z][a-z-]*)/g)].map(([, name]) => name))].sort()
+  const names = Object.keys(OPTIONS).sort()
+  assert.deepEqual(namesIn(parseArguments(['--help'], {})), names)
+  const [, section] = /\n## Options\n([^]*?)\n## /.exec(readme.read('docs/top.md')) ?? []
+  assert.deepEqual(namesIn(section), names)
 })
 
 test('top: each fault of the command line is explained, without the value of a credential', () => {

@@ -216,4 +216,4 @@ function showsUnicode (env) {
   return locale === '' || /utf-?8/i.test(locale)
 }
 
-module.exports = { DEFAULT_URL, UsageError, parseArguments }
+module.exports = { DEFAULT_URL, OPTIONS, UsageError, parseArguments }
