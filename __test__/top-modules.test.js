@@ -34,6 +34,7 @@ function answerOf (rows, { stalls = [], rate = 100, windowSeconds = 5, uptimeSec
       version: '2.0.0',
       startTimeSeconds: 1,
       uptimeSeconds,
+      labels: ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id'],
       defaultLabels: { app: 'chat' },
       series: { used: rows.length, limit: 50_000 },
       calls: { total: 1000, matched: 1000, rate },
@@ -215,6 +216,18 @@ test('top: a screen has the process, the figures with their times, the stalls an
   assert.ok(textOf(snapshot(answered(start(), answerOf([[long.slice(0, 60), long.slice(0, 60), 1]]), NOW), 5, NOW)).includes(`${long.slice(0, 60)}.${long.slice(0, 60)}`))
 })
 
+test('top: with `cluster`, a screen has the number of processes, those that did not respond, and the process of each stall', () => {
+  const answer = answerOf([['A', 'b', 1]], { stalls: [{ ...STALL, process: 2 }, { ...STALL, process: 3, ongoing: true }] })
+  Object.assign(answer.summary, { processes: [{}, {}], absentProcesses: [4, 7], labels: [...answer.summary.labels, 'process'] })
+  answer.summary.process.pid = null
+  const state = answered(start(), answer, NOW)
+  const text = textOf(screen(state, { columns: 100, rows: 30 }, NOW))
+  assert.match(text, /app\.js · 2 processes · /)
+  assert.match(text, /NO ANSWER of process 4, 7: in no figure/)
+  assert.match(text, /STALL NOW: Process 3: Blocked for[^]*\n +Process 2: Blocked for/)
+  assert.deepEqual(pressed(state, '6', {}, 10).state.settings.view.by, ['process'])
+})
+
 test('top: the text says what a style says', () => {
   const state = answered(start(), answerOf([['A', 'b', 1]], { stalls: [{ ...STALL, ongoing: true }] }), NOW)
   const lines = screen(failed(state, 'Gone.', NOW), { columns: 100, rows: 30 }, NOW)
@@ -270,7 +283,8 @@ test('top: keys', () => {
   assert.equal(press(state, 'w').state.settings.window, 30)
   assert.equal(press({ ...state, settings: { ...state.settings, window: 900 } }, 'w').state.settings.window, 1)
   assert.equal(press(state, 'g').state.settings.view, VIEWS[1])
-  assert.equal(press(state, 'G').state.settings.view, VIEWS.at(-1))
+  assert.equal(press(state, 'G').state.settings.view.name, 'Objects')
+  assert.equal(press(state, '6').state, state) // the server has no processes
   assert.equal(press(state, '9').state, state)
   assert.equal(press(state, 'x').state, state)
 

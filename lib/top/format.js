@@ -150,6 +150,7 @@ function stallSentence (stall) {
  * @property {number} seconds
  * @property {number} calls
  * @property {number} [worker]
+ * @property {number | string} [process] with `cluster`
  * @property {boolean} [ongoing]
  * @property {{ labels: Record<string, string>, calls: number }[]} rows
  */

@@ -4,7 +4,7 @@
  * The effect of a key on the state. Pure.
  */
 
-const { VIEWS, nextView, nextWindow } = require('./views')
+const { nextView, nextWindow, viewsWith } = require('./views')
 
 /**
  * @typedef {import('./model').State} State
@@ -24,7 +24,7 @@ const { VIEWS, nextView, nextWindow } = require('./views')
 const KEYS = [
   ['s', 'sort by calls/s or by all calls (r and t choose one)'],
   ['/', 'search all functions, in the server; Enter ends the input, Esc ends the search'],
-  ['g, 1 to 5', 'group by function, call site, class, parent class, object'],
+  ['g, 1 to 6', 'group by function, call site, class, parent class, object, process'],
   ['w', 'time over which calls/s are computed'],
   ['p, Space', 'pause and continue'],
   ['↑ ↓ PgUp PgDn Home', 'scroll'],
@@ -58,6 +58,7 @@ function pressed (state, text, key, page) {
  */
 function command (state, name, key, page) {
   const { settings } = state
+  const views = viewsWith(state.answer?.summary.labels ?? [])
   switch (name) {
     case 'q': return { state, effect: 'quit' }
     case '?': case 'h': return { state: { ...state, help: true }, effect: 'none' }
@@ -67,11 +68,11 @@ function command (state, name, key, page) {
     case 'r': return set(state, { order: 'rate' })
     case 't': return set(state, { order: 'total' })
     case 'w': return set(state, { window: nextWindow(settings.window) })
-    case 'g': return set(state, { view: nextView(settings.view, 1) })
-    case 'G': return set(state, { view: nextView(settings.view, -1) })
+    case 'g': return set(state, { view: nextView(views, settings.view, 1) })
+    case 'G': return set(state, { view: nextView(views, settings.view, -1) })
     case 'escape': return settings.search === '' ? { state, effect: 'none' } : set(state, { search: '' })
   }
-  const view = /^[1-9]$/.test(name) ? VIEWS[Number(name) - 1] : undefined
+  const view = /^[1-9]$/.test(name) ? views[Number(name) - 1] : undefined
   if (view !== undefined) return set(state, { view })
   return scrolled(state, key.name ?? '', page)
 }

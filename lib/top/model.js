@@ -18,6 +18,7 @@ const MAX_STALLS = 100
  * @property {string} version
  * @property {number} startTimeSeconds
  * @property {number} uptimeSeconds
+ * @property {string[]} labels those that the server can group by
  * @property {Record<string, string>} defaultLabels
  * @property {{ used: number, limit: number }} series
  * @property {{ total: number, matched: number, rate: number | null }} calls
@@ -28,6 +29,8 @@ const MAX_STALLS = 100
  * @property {{ groups: number, value: number }} other
  * @property {{ answering: boolean, lagSeconds: number | null }} eventLoop
  * @property {Record<string, any>} process
+ * @property {unknown[]} [processes] with `cluster`
+ * @property {(number | string)[]} [absentProcesses] with `cluster`: those that did not respond
  *
  * The response of `/history.json`.
  *
@@ -143,7 +146,7 @@ function withRates (summary, before) {
  */
 function mergedStalls (stalls, history) {
   if (history === null) return stalls.map(ended)
-  const key = (/** @type {import('./format').Stall} */ { startTimeSeconds, worker }) => `${startTimeSeconds} ${worker}`
+  const key = (/** @type {import('./format').Stall} */ { startTimeSeconds, worker, process }) => `${startTimeSeconds} ${worker} ${process}`
   const all = new Map(stalls.map((stall) => [key(stall), ended(stall)]))
   for (const stall of history.stalls) all.set(key(stall), stall)
   return [...all.values()]

@@ -116,9 +116,10 @@ function headLines (state, { columns, rows }) {
   const { summary, course } = answer
   const { process, calls, series, eventLoop, windowSeconds } = summary
   const labels = Object.entries(summary.defaultLabels ?? {}).map(([name, value]) => `${printable(name)}=${printable(String(value))}`)
+  const { processes } = summary
   const identity = [
-    printable(String(process.name ?? 'process')), `pid ${process.pid ?? UNKNOWN}`, `Node.js ${printable(String(process.nodeVersion ?? UNKNOWN))}`,
-    `hypertrace-prometheus ${printable(String(summary.version))}`, `${process.threads ?? UNKNOWN} ${process.threads === 1 ? 'thread' : 'threads'}`,
+    printable(String(process.name ?? 'process')), processes === undefined ? `pid ${process.pid ?? UNKNOWN}` : plural(processes.length, 'process', 'processes'), `Node.js ${printable(String(process.nodeVersion ?? UNKNOWN))}`,
+    `hypertrace-prometheus ${printable(String(summary.version))}`, plural(process.threads, 'thread', 'threads'),
     `up ${duration(summary.uptimeSeconds)}`, ...labels
   ]
   const points = course?.points
@@ -133,11 +134,22 @@ function headLines (state, { columns, rows }) {
     line(`${label('Event loop')}${lag}   CPU ${percent(cpu)}${cpu === null ? '' : ' (last step)'}`, eventLoop.answering ? 'plain' : 'alert'),
     line(`${label('Memory')}${memory}   ${figures}`)
   ]
+  const absent = (summary.absentProcesses ?? []).map((name) => printable(String(name)))
+  if (absent.length > 0) lines.push(...wrap(`NO ANSWER of process ${absent.join(', ')}: in no figure.`, columns, 2).map((text) => line(text, 'alert')))
   if (course === null) {
     const text = 'Nothing is recorded: no stalls, no trends. Start the application without `history: 0` to see them.'
     lines.push(...wrap(text, columns).map((text) => line(text)))
   }
   return rows < 10 ? lines.slice(0, 2) : lines
+}
+
+/**
+ * @param {number | null | undefined} number
+ * @param {string} one
+ * @param {string} more
+ */
+function plural (number, one, more) {
+  return `${count(number)} ${number === 1 ? one : more}`
 }
 
 /** @param {string} text */
@@ -171,7 +183,7 @@ function stallLines (state, { rows, columns }) {
   const ongoing = newest.filter(({ ongoing }) => ongoing === true).slice(0, 3)
   const past = newest.filter(({ ongoing }) => ongoing !== true)
   const shown = rows >= 30 ? 5 : rows >= 22 ? 3 : rows >= 14 ? 1 : 0
-  const lines = ongoing.flatMap((stall) => wrap(`STALL NOW: ${stallSentence(stall)}`, columns, 2)).map((text) => line(text, 'alert'))
+  const lines = ongoing.flatMap((stall) => wrap(`STALL NOW: ${sentenceOf(stall)}`, columns, 2)).map((text) => line(text, 'alert'))
   if (shown === 0 || answer === null || (answer.course === null && stalls.length === 0)) return lines
   const span = `${STALL_SECONDS / 60} min`
   if (past.length === 0) return [...lines, line(`${label('Stalls')}none${ongoing.length > 0 ? ' before' : ''} in the last ${span}`)]
@@ -179,8 +191,14 @@ function stallLines (state, { rows, columns }) {
   return [
     ...lines,
     line(`${label('Stalls')}${past.length > shown ? `${number}, the last ${shown === 1 ? 'one' : shown}:` : `${number}:`}`),
-    ...past.slice(0, shown).map((stall) => line(`  ${stallSentence(stall)}`))
+    ...past.slice(0, shown).map((stall) => line(`  ${sentenceOf(stall)}`))
   ]
+}
+
+/** @param {import('./format').Stall} stall */
+function sentenceOf (stall) {
+  const { process } = stall
+  return process === undefined ? stallSentence(stall) : `Process ${printable(String(process))}: ${stallSentence(stall)}`
 }
 
 function helpLines () {

@@ -26,13 +26,14 @@ const VIEWS = [
   { name: 'Call sites', by: ['object_classname', 'caller_functionname', 'caller_filename', 'id'] },
   { name: 'Classes', by: ['object_classname'] },
   { name: 'Parent class → class', by: ['parent_object_classname', 'object_classname'] },
-  { name: 'Objects', by: ['object_classname', 'object_id'] }
+  { name: 'Objects', by: ['object_classname', 'object_id'] },
+  { name: 'Processes', by: ['process'] }
 ]
 
 const WINDOWS = [1, 5, 30, 60, 300, 900]
 
-/** The labels that the recorder has. */
-const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
+/** The labels that the recorder has; `process` with `cluster`. */
+const RECORDED = ['process', 'object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
 
 /** The seconds of the trends. */
 const TREND_SECONDS = 60
@@ -53,14 +54,24 @@ function viewOf (by) {
 }
 
 /**
+ * Returns the built-in views of a server with these labels.
+ *
+ * @param {readonly string[]} labels
+ */
+function viewsWith (labels) {
+  return VIEWS.filter(({ by }) => by.every((label) => labels.includes(label)))
+}
+
+/**
+ * @param {readonly View[]} views
  * @param {View} view
  * @param {1 | -1} step
  * @returns {View}
  */
-function nextView (view, step) {
-  const index = VIEWS.indexOf(view)
-  if (index === -1) return VIEWS[0]
-  return VIEWS[(index + step + VIEWS.length) % VIEWS.length]
+function nextView (views, view, step) {
+  const index = views.indexOf(view)
+  if (index === -1) return views[0] ?? view
+  return views[(index + step + views.length) % views.length]
 }
 
 /** @param {number} window */
@@ -103,5 +114,5 @@ function queryOf (parameters) {
 }
 
 module.exports = {
-  MAX_ROWS, STALL_SECONDS, TREND_ROWS, TREND_SECONDS, VIEWS, courseQuery, isRecorded, nextView, nextWindow, summaryQuery, trendQuery, viewOf
+  MAX_ROWS, STALL_SECONDS, TREND_ROWS, TREND_SECONDS, VIEWS, courseQuery, isRecorded, nextView, nextWindow, summaryQuery, trendQuery, viewOf, viewsWith
 }
