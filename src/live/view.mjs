@@ -67,7 +67,7 @@ export function viewsOf (labels, state, heading) {
 
 /** Returns whether the recorder has all labels of a query: those to group by, and those of the filters. */
 export function isRecorded (by, filters) {
-  return [...by, ...filters.map(([label]) => label)].every((label) => label === PROCESS || RECORDED.includes(label))
+  return [...by, ...filters.map(([label]) => label)].every((label) => RECORDED.includes(label))
 }
 
 /**
