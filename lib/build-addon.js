@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 'use strict'
 
 // `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
@@ -13,9 +12,7 @@ const ROOT = path.dirname(__dirname)
 const RESULT = path.join(ROOT, 'hypertrace-prometheus.node')
 
 function main () {
-  if (process.argv[2] !== 'build' || process.argv.length > 3) {
-    fail('Usage: npx hypertrace-prometheus build\n\nCompiles the addon for this platform, which needs Rust.')
-  } else if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).error !== undefined) {
+  if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).error !== undefined) {
     fail([
       'hypertrace-prometheus cannot be built: cargo, which comes with Rust, was not found.',
       'Install Rust with https://rustup.rs, open a new terminal and run `npx hypertrace-prometheus build` again.'
@@ -98,4 +95,4 @@ function fail (message) {
   process.exitCode = 1
 }
 
-main()
+module.exports = { main }
