@@ -109,13 +109,15 @@ export class Overview {
 }
 
 /** Shows which process it is. */
-export function showProcess ({ process, version, defaultLabels = {} }) {
+export function showProcess ({ process, version, defaultLabels = {}, processes = [], absentProcesses = [] }) {
   const { name, pid, nodeVersion, threads } = process
   const facts = [
-    pid === undefined || pid === null ? '' : `pid ${pid}`,
-    nodeVersion === undefined ? '' : `Node.js ${nodeVersion.replace(/^v/, '')}`,
+    processes.length > 0 ? `${count(processes.length)} ${processes.length === 1 ? 'process' : 'processes'}` : '',
+    absentProcesses.length > 0 ? `no answer from process ${absentProcesses.join(', ')}` : '',
+    pid == null ? '' : `pid ${pid}`,
+    nodeVersion == null ? '' : `Node.js ${nodeVersion.replace(/^v/, '')}`,
     version === undefined ? '' : `hypertrace-prometheus ${version}`,
-    threads === undefined ? '' : threads === 1 ? '1 thread' : `${count(threads)} threads`,
+    threads == null ? '' : threads === 1 ? '1 thread' : `${count(threads)} threads`,
     ...Object.entries(defaultLabels).map(([label, value]) => `${label}="${value}"`)
   ].filter((text) => text !== '')
   setText($('process-name'), name || location.host || 'process')

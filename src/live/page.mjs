@@ -11,8 +11,8 @@ import { showNavigation } from './navigation.mjs'
 import { showAdvice, showStalls } from './notices.mjs'
 import { Overview, perSecond, showProcess, showProcesses, showSpan, showTotals } from './overview.mjs'
 import { Failure, Poller, fetchJson } from './poll.mjs'
-import { joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
-import { adviceRequests, isMatching, requestsOf } from './requests.mjs'
+import { hasAll, joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
+import { MAX_ROWS, adviceRequests, isMatching, requestsOf, spanKey } from './requests.mjs'
 import { answer } from './saved.mjs'
 import { save } from './saving.mjs'
 import { stallMessage } from './sentence.mjs'
@@ -20,7 +20,6 @@ import { Status } from './status.mjs'
 import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, processFilters, processOf, toHash, viewsOf, withProcess } from './view.mjs'
 
 const ROWS = 50
-const MAX_ROWS = 1000
 
 // An event loop with less lag than this is slow, not blocked.
 const BLOCKED_SECONDS = 0.5
@@ -28,7 +27,7 @@ const BLOCKED_SECONDS = 0.5
 const ADVICE_SECONDS = 10
 
 // The labels that the first request assumes.
-const DEFAULT_LABELS = [...RECORDED, 'object_id', 'parent_object_id']
+const DEFAULT_LABELS = [...RECORDED.filter((label) => label !== 'process'), 'object_id', 'parent_object_id']
 
 /** @type {import('./saved.mjs').Saved | null} */
 const saved = JSON.parse($('recording')?.textContent ?? 'null')
@@ -116,8 +115,12 @@ async function load (signal) {
   const requested = state
   const now = answers?.history?.endTimeSeconds ?? saved?.history.endTimeSeconds ?? Date.now() / 1000
   const requests = requestsOf(state, currentView().by, labels ?? DEFAULT_LABELS, limit, now, meanFor(answers?.history ?? null, state.seconds))
-  const results = await Promise.all(Object.entries(requests).map(get))
-  const found = { ...Object.fromEntries(results), state: requested }
+  // A span that has ended does not change: its answers are requested once.
+  const key = spanKey(state, currentView().by)
+  const cached = key !== null && answers?.spanKey === key && hasAll(answers.span, state) ? { span: answers.span, map: answers.map } : {}
+  const missing = Object.entries(requests).filter(([name]) => cached[name] === undefined)
+  const results = await Promise.all(missing.map(get))
+  const found = { ...cached, ...Object.fromEntries(results), state: requested, spanKey: key }
   if (labels !== null && !poller.paused && performance.now() / 1000 - factsTime > ADVICE_SECONDS) {
     factsTime = performance.now() / 1000
     facts = Object.fromEntries(await Promise.all(Object.entries(adviceRequests(labels)).map(get)))

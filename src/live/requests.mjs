@@ -13,7 +13,8 @@ export const MAX_SECONDS = 900
 
 const MAX_VALUES = 30_000 // of one answer, which comes each second
 const TREND_ROWS = 100
-const MAX_ROWS = 1000
+/** The server returns at most this many rows. */
+export const MAX_ROWS = 1000
 const MAX_INSTANCES = 200
 
 /** Returns whether the map shows objects: one class is chosen, and no span, because the recorder has no objects. */
@@ -24,6 +25,11 @@ export function showsObjects ({ map, filters, span }, labels) {
 /** Returns whether the recording that the charts show has only the calls that match filters or a search. */
 export function isMatching ({ filters, search }, by) {
   return isRecorded(by, filters) && (filters.length > processFilters({ filters }).length || search !== '')
+}
+
+/** Returns a key of what the answers about the chosen spans depend on, `null` without a span. */
+export function spanKey ({ span, base, filters, search, map }, by) {
+  return span === null ? null : JSON.stringify([span, base, filters, search, map, by])
 }
 
 /**

@@ -31,11 +31,12 @@ const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
   { id: 'site', name: 'Call sites', by: ['caller_functionname', 'caller_filename', 'id'] },
   { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
-  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
+  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] },
+  { id: 'process', name: 'Processes', by: ['process'], key: 'process' }
 ]
 
-/** The labels of a call site: the recorder has these, and no others. */
-export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
+/** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
+export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'process']
 
 /** The label of the processes that share a port. The recording of each is apart, so it can be a filter. */
 export const PROCESS = 'process'
@@ -66,7 +67,7 @@ export function viewsOf (labels, state, heading) {
 
 /** Returns whether the recorder has all labels of a query: those to group by, and those of the filters. */
 export function isRecorded (by, filters) {
-  return [...by, ...filters.map(([label]) => label)].every((label) => label === PROCESS || RECORDED.includes(label))
+  return [...by, ...filters.map(([label]) => label)].every((label) => RECORDED.includes(label))
 }
 
 /**
