@@ -12,7 +12,7 @@ import { showAdvice, showStalls } from './notices.mjs'
 import { Overview, perSecond, showProcess, showProcesses, showSpan, showTotals } from './overview.mjs'
 import { Failure, Poller, fetchJson } from './poll.mjs'
 import { hasAll, joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
-import { MAX_ROWS, adviceRequests, isMatching, requestsOf, spanKey, usedLabels } from './requests.mjs'
+import { MAX_ROWS, adviceRequests, isMatching, requestsOf, spanKey } from './requests.mjs'
 import { answer } from './saved.mjs'
 import { save } from './saving.mjs'
 import { stallMessage } from './sentence.mjs'
@@ -131,9 +131,8 @@ async function load (signal) {
 function showAnswers (found) {
   const { summary } = found
   const view = currentView().by.join()
-  const used = usedLabels(summary)
-  if (labels?.join() !== used.join()) {
-    labels = used
+  if (labels?.join() !== summary.usedLabels.join()) {
+    labels = summary.usedLabels
     showViews()
     if (currentView().by.join() !== view) return poller.now() // the request assumed other labels
   }

@@ -27,11 +27,6 @@ export function isMatching ({ filters, search }, by) {
   return isRecorded(by, filters) && (filters.length > processFilters({ filters }).length || search !== '')
 }
 
-/** Returns the labels that some series has; with `cluster`, also that of the process. */
-export function usedLabels ({ usedLabels: used, labels = [] }) {
-  return labels.includes('process') && !used.includes('process') ? [...used, 'process'] : used
-}
-
 /** Returns a key of what the answers about the chosen spans depend on, `null` without a span. */
 export function spanKey ({ span, base, filters, search, map }, by) {
   return span === null ? null : JSON.stringify([span, base, filters, search, map, by])
