@@ -43,3 +43,4 @@ pub mod live;
 pub mod server;
 pub mod shared_server;
 pub mod summary;
+mod sync;

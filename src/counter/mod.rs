@@ -29,10 +29,7 @@ mod start;
 mod state;
 mod view;
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use prometheus::core::Desc;
 
@@ -56,7 +53,10 @@ pub use self::{
     start::Start,
     state::Interned,
 };
-use crate::labels::{self, RESERVED, Schema};
+use crate::{
+    labels::{self, RESERVED, Schema},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// The options of a counter.
 #[derive(Clone, Debug)]

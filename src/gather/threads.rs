@@ -1,15 +1,18 @@
 //! The JavaScript threads that count in one counter, and their `nodejs_*` families.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, ThreadId},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use prometheus::proto::MetricFamily;
 
-use crate::{counter::ShardId, default_metrics::node::NodeMetrics};
+use crate::{
+    counter::ShardId,
+    default_metrics::node::NodeMetrics,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        thread::{self, ThreadId},
+    },
+};
 
 /// The label of a worker thread's samples; those of the main thread have none.
 pub const WORKER_LABEL: &str = "worker";

@@ -15,14 +15,7 @@
 //!   before. The server thread never acquires the lock.
 //! - The server requests no sample from a thread that has left. Its counts stay on the page.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error, time::Duration};
 
 use crate::{
     gather::{Gatherer, JsThread},
@@ -30,6 +23,10 @@ use crate::{
         Limits, Server, Source,
         access::AccessPolicy,
         listen::{BindError, Target},
+    },
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -62,7 +59,7 @@ pub struct SharedServer {
     closed: AtomicBool,
 }
 
-static OPEN_SERVERS: Mutex<ServerList> = Mutex::new(Vec::new());
+static OPEN_SERVERS: LazyLock<Mutex<ServerList>> = LazyLock::new(Mutex::default);
 
 type ServerList = Vec<Weak<SharedServer>>;
 
@@ -258,7 +255,7 @@ impl SharedServer {
 }
 
 fn open_servers() -> MutexGuard<'static, ServerList> {
-    OPEN_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
+    LazyLock::force(&OPEN_SERVERS).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
