@@ -34,6 +34,7 @@ const STEPS = {
   doc,
   deny: () => checkWith('cargo-deny', 'cargo', ['deny', '--locked', 'check', 'licenses', 'bans', 'sources']),
   rust: rustTests,
+  models,
   js: jsTests
 }
 
@@ -68,9 +69,11 @@ async function main () {
 
 /** @returns {Promise<Result>} */
 async function clippy () {
-  const options = ['--all-targets', '--locked', '--target-dir', path.join(ROOT, 'target')]
-  for (const folder of ['.', 'benchmark/rust']) {
-    const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...options, '--', '-D', 'warnings'])
+  const options = ['--locked', '--target-dir', path.join(ROOT, 'target')]
+  // The unit tests of the modules that `models` compiles are those of the crate.
+  const targets = { '.': ['--all-targets'], 'benchmark/rust': ['--all-targets'], models: ['--lib', '--tests'] }
+  for (const [folder, which] of Object.entries(targets)) {
+    const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...which, ...options, '--', '-D', 'warnings'])
     if (result.problem !== undefined) return result
   }
   return {}
@@ -92,15 +95,30 @@ function doc () {
 }
 
 /** @returns {Promise<Result>} */
-async function rustTests () {
-  const { problem, output } = await run('cargo', ['test', '--locked'], { keepOutput: true })
+function rustTests () {
+  return cargoTest([], floor.rust)
+}
+
+/** @returns {Promise<Result>} */
+function models () {
+  const options = ['--manifest-path', 'models/Cargo.toml', '--target-dir', path.join(ROOT, 'target')]
+  return cargoTest(options, floor.models)
+}
+
+/**
+ * @param {string[]} options
+ * @param {number} least the least number of tests
+ * @returns {Promise<Result>}
+ */
+async function cargoTest (options, least) {
+  const { problem, output } = await run('cargo', ['test', '--locked', ...options], { keepOutput: true })
   const totals = { passed: 0, failed: 0, skipped: 0 }
   for (const [, passed, failed, ignored] of output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
     totals.passed += Number(passed)
     totals.failed += Number(failed)
     totals.skipped += Number(ignored)
   }
-  return { problem: problem ?? tooFew(totals, floor.rust), totals }
+  return { problem: problem ?? tooFew(totals, least), totals }
 }
 
 /** @returns {Promise<Result>} */
