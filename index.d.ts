@@ -202,8 +202,9 @@ declare namespace HypertracePrometheus {
 
     /**
      * Host names of this server, without a port, besides `localhost`, the name of the machine,
-     * `host.docker.internal` and all IP addresses. A request with another name gets 403, against DNS
-     * rebinding: on a loopback address every request without `auth`, on other addresses those of browsers.
+     * `host.docker.internal` and all IP addresses. As a protection against DNS rebinding, a request with
+     * another name gets 403 if it comes from a browser. On a loopback address of a server without `auth`,
+     * every request with another name gets 403.
      *
      * @default []
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a text that is not a host name or an address.
@@ -213,16 +214,19 @@ declare namespace HypertracePrometheus {
 
   /** A user name and a password, as `basic_auth` of Prometheus sends them. */
   interface BasicAuth {
-    /** Not empty, without a colon. `undefined` compiles, for a variable of the environment, and throws. */
+    /**
+     * Not empty, without a colon. The type has `undefined` because a variable of `process.env` has it; the
+     * value `undefined` throws at the call.
+     */
     username: string | undefined
-    /** Not empty. As `username`. */
+    /** Not empty. The value `undefined` throws at the call, as for `username`. */
     password: string | undefined
     bearer?: null
   }
 
   /** A token, as `authorization: { credentials }` of Prometheus sends it. */
   interface BearerAuth {
-    /** Visible ASCII characters. `undefined` compiles, for a variable of the environment, and throws. */
+    /** Visible ASCII characters. The value `undefined` throws at the call, as for `username` of `BasicAuth`. */
     bearer: string | undefined
     username?: null
     password?: null

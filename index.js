@@ -21,8 +21,8 @@ function HypertracePrometheus (opts) {
   const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
   const { exporter, sample, path, unregister } = open(options, sampler)
 
-  // A page that is scraped before the event loop turns, or while it is blocked from the start, has these
-  // figures. The first window of event-loop delay continues.
+  // A page that is scraped before the first turn of the event loop, or while it is blocked from the start, has the figures
+  // of this sample. The argument `true`: the first window of event-loop delay continues.
   if (options.port !== null) sample(true)
 
   const metrics = async () => {
@@ -72,8 +72,8 @@ function render (exporter) {
 }
 
 /**
- * Stops an exporter. A rejection here would end the process of an application that does not wait for
- * `stop()`, so that a system that refuses to stop it in the background stops it at once.
+ * Stops an exporter. It never rejects, because a rejection would end the process of an application that does
+ * not wait for `stop()`: if the exporter cannot be stopped in the background, it is stopped at once.
  *
  * @param {import('./binding').Exporter} exporter
  * @returns {Promise<void>}
@@ -102,7 +102,7 @@ function open (options, sampler) {
   try {
     opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
-    // Bound, as a closure of this scope would keep the exporter alive, which keeps the function alive.
+    // The function is bound: a closure of this scope would keep the exporter alive, and the exporter keeps the function alive.
     exporter.onBound(warnOfBound.bind(null, maxSeries))
     const path = createTrace(exporter, {
       ...options,

@@ -95,7 +95,7 @@ const wrong = [
 for (const [name, value] of wrong) {
   test(`auth: ${name} is 401`, async () => {
     const { port } = serve({ auth: BASIC })
-    // Raw headers, as the client of Node.js sends only the first of two lines.
+    // The headers are an array: from an object, the client of Node.js sends only the first of two Authorization lines.
     const lines = [value].flat().flatMap((line) => ['Authorization', line])
     const { status, body } = await get({ port, host: '127.0.0.1', headers: ['Host', 'localhost', ...lines] })
     assert.equal(status, 401)
@@ -159,7 +159,7 @@ test('auth: stop() does not wait for delayed responses', async () => {
   const ask = () => get({ port, host: '127.0.0.1', headers: { authorization: 'Basic x' } })
   for (let i = 0; i < 6; i++) await ask()
   const waiting = ask().catch(() => 'cut')
-  // Answered after the guess was sent, so the guess is delayed by now.
+  // This response arrives after the wrong credentials were sent, so the response to those is delayed by now.
   assert.equal((await get({ port, host: '127.0.0.1', headers: { authorization: RIGHT } })).status, 200)
   await traceFunction.stop()
   assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'either answered or cut')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Case 39: the page while the event loop is blocked. Applications in processes of their own are blocked and
- * unblocked on orders of this process, and scraped from here.
+ * Case 39: the page while the event loop is blocked. This process sends commands to applications in processes of their
+ * own, which block and unblock their event loops, and scrapes their pages.
  */
 
 const assert = require('node:assert/strict')
@@ -19,7 +19,7 @@ const { until } = require('./support/until')
 
 const APP = path.join(__dirname, 'blocked', 'app.js')
 const SCRAPES = 12
-const CALLS = 300 // of one order
+const CALLS = 300 // calls for one command `count`
 const ANSWER_LIMIT_MS = 20_000
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -51,7 +51,7 @@ const scrape = (port, headers) => startScrape(port, headers).answer
 async function blockedApp (t, kind, manner) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'blocked-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
-  const file = path.join(folder, 'orders')
+  const file = path.join(folder, 'commands')
   fs.writeFileSync(file, '')
   const app = startProgram(t, APP, [kind, manner])
   const port = Number((await app.line(/^port (\d+)$/))[1])
@@ -62,7 +62,7 @@ async function blockedApp (t, kind, manner) {
   return {
     port,
     counted: () => counted,
-    /** Orders the calls; resolves when they are made. */
+    /** Sends the command for the calls; resolves when they are made. */
     async count () {
       fs.appendFileSync(file, 'count\n')
       await app.line(new RegExp(`^counted ${counted + CALLS}$`))

@@ -156,7 +156,7 @@ test('an idle series expires after a page has shown it, and begins again at 0', 
   traceFunction(payload(1))
   let shown = 0
   const hasExpired = async () => {
-    // Counted on each check, so that series 2 does not expire.
+    // Each check counts series 2, so that it does not expire.
     traceFunction(payload(2))
     const { samples } = (await families(traceFunction)).get('trace_counter')
     const one = samples.find(({ labels }) => labels.object_id === '1')

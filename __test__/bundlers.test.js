@@ -91,7 +91,7 @@ test('bundlers: Next.js without the package, as a standalone server', { skip, ti
   const route = path.join(project, 'app', 'metrics')
   fs.mkdirSync(route, { recursive: true })
   fs.writeFileSync(path.join(project, 'next.config.mjs'), marked('file next.config.mjs'))
-  // An end for the test, which an application of Next.js has no need of.
+  // The test needs a request that stops the exporter. An application does not: its exporter has no server of its own.
   fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
     "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
   copySomeModule(route)

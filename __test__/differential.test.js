@@ -11,7 +11,7 @@ const WORLDS = 12
 const SEED = seedOf(20250117)
 
 /**
- * Feeds one world's life to both and compares the two pages, several times on the way.
+ * Passes the payloads of one world to both implementations, and compares their pages several times meanwhile.
  * @returns {Promise<{ series: number, calls: number }>}
  */
 async function compareWorld (world, options = {}) {
@@ -55,7 +55,7 @@ async function compareWorlds (kind, options) {
   return series
 }
 
-/** Fewer series than this, and the generator no longer does what the name of the test says. */
+/** The least number of series for each kind of payloads. Fewer would show that the generator no longer makes this kind. */
 const FLOOR = {
   ordinary: 1_000,
   'several sites on a line': 300,

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The exporter under the fake clocks of test frameworks, each the real one: it has no timer on the application's clock, so that
- * an open server keeps the process alive, stop() ends it, and "run all timers" returns.
+ * The exporter under the fake clocks of sinon, node:test, jest and vitest. The exporter sets no timer on the clock of the application.
+ * Therefore an open server keeps the process alive, stop() lets the process end, and "run all timers" returns.
  */
 
 const assert = require('node:assert/strict')
@@ -16,7 +16,7 @@ const LIMIT_MS = 60_000
 
 /** Runs Node.js with these arguments; the process must end by itself. */
 function run (args, env = {}) {
-  // The runner of this test must not reach the child's.
+  // With NODE_TEST_CONTEXT, a child that runs tests would report them to the runner of this test.
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
     cwd: ROOT, encoding: 'utf8', timeout: LIMIT_MS, env: { ...process.env, NODE_TEST_CONTEXT: undefined, NO_COLOR: '1', ...env }
   })

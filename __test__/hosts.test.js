@@ -21,7 +21,7 @@ const PATHS = ['/metrics', '/', '/summary.json', '/live/page.mjs', '/nope']
 const OTHER = Object.values(os.networkInterfaces()).flat().find(({ internal, family }) => !internal && family === 'IPv4')?.address
 const NO_OTHER = OTHER === undefined && 'this machine has loopback addresses only'
 
-/** A server, and the status of one GET of it. */
+/** Starts a server. Returns its port, and a function that sends a GET and resolves to the status of the response. */
 function serve (options) {
   const { port } = start({ port: 0, host: '127.0.0.1', ...options }).address()
   return {
@@ -75,7 +75,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
   })
   after(() => browser?.close())
 
-  /** What the page of a foreign site can read of a server: the statuses of its own requests. */
+  /** Opens a page under the name of a foreign site, and resolves to the statuses that this page gets from a server. */
   async function readAs (name, port) {
     const context = await browser.newContext()
     try {
@@ -91,7 +91,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
     }
   }
 
-  test('a name that was led to this machine reads nothing', async () => {
+  test('a foreign name that resolves to this machine reads nothing', async () => {
     const { port } = serve({})
     assert.deepEqual(await readAs(FOREIGN, port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs('localhost', port), [200, 200, 200, 200, 200])
@@ -103,7 +103,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
     assert.deepEqual(await readAs(FOREIGN, port), [200, 200, 200, 200, 200])
   })
 
-  test('a name that was led to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
+  test('a foreign name that resolves to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
     const { port } = start({ port: 0, host: '0.0.0.0' }).address()
     assert.deepEqual(await readAs('far.example', port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs(OTHER, port), [200, 200, 200, 200, 200])

@@ -5,7 +5,7 @@
  * an exporter, and that run gives the expected end.
  *
  * LIFECYCLE_RUNS is the number of runs of each. The time of an end is printed; it must be less than the
- * shortest time-out of the server, its grace on stop, so that an end waits for no client.
+ * shortest timeout of the server, its grace on stop, so that an end waits for no client.
  */
 
 const assert = require('node:assert/strict')

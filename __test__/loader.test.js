@@ -24,8 +24,8 @@ test('loader: without a binary the error names the platform, what was tried and 
   assert.equal(target, 'darwin-arm64')
   assert.deepEqual(message.split('\n'), [
     'hypertrace-prometheus has no binary that works on this platform, darwin-arm64. Tried:',
-    '  hypertrace-prometheus.node: not there',
-    '  hypertrace-prometheus-darwin-arm64: not there',
+    '  hypertrace-prometheus.node: not found',
+    '  hypertrace-prometheus-darwin-arm64: not found',
     'One of these helps:',
     '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
     '  Package managers leave the binary out with that option, or when the lock file was made on another platform.',
@@ -36,13 +36,13 @@ test('loader: without a binary the error names the platform, what was tried and 
 test('loader: on Linux it tries both C libraries, musl first', () => {
   const { target, message } = failure({ platform: 'linux', arch: 'arm64' })
   assert.equal(target, 'linux-arm64')
-  assert.match(message, /linux-arm64-musl: not there\n.*linux-arm64-gnu: not there/)
+  assert.match(message, /linux-arm64-musl: not found\n.*linux-arm64-gnu: not found/)
 })
 
 test('loader: on a platform without a package the error does not suggest an installation', () => {
   const { message } = failure({ platform: 'freebsd', arch: 'x64' })
   assert.match(message, /freebsd-x64/)
-  assert.match(message, /Run on a platform that has one: linux/)
+  assert.match(message, /Run on a platform that has a binary: linux/)
   assert.match(message, /npx hypertrace-prometheus build/)
   assert.doesNotMatch(message, /omit=optional/)
 })
@@ -52,7 +52,7 @@ test('loader: the error of a binary that does not load is in the message', (t) =
   fs.writeFileSync(broken, 'not a library')
   t.after(() => fs.rmSync(broken))
   const { message, cause } = failure({ platform: 'linux', arch: 'x64' })
-  assert.match(message, /^ {2}hypertrace-prometheus\.node: (?!not there)./m)
+  assert.match(message, /^ {2}hypertrace-prometheus\.node: (?!not found)./m)
   assert.equal(typeof cause, 'string')
 })
 

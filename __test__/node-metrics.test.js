@@ -260,7 +260,7 @@ test('after stop nothing is counted, and no handle or timer remains', async () =
   assert.ok(timers() <= before + 1, 'the monitors\' timers have stopped')
 })
 
-test('a sample has the figures of the process, off Linux its memory too', (t) => {
+test('a sample has the figures of the process, on other systems than Linux with its memory', (t) => {
   const cpu = { user: 1_500_000, system: 250_000 }
   const darwin = {
     platform: 'darwin',

@@ -27,7 +27,7 @@ test('packed: the tarballs contain the expected files only, and are small', () =
 
 test('packed: an unexpected file, a missing file and a large package are found', () => {
   const { main, platforms } = packed.tarballs
-  // Each in the position of the other has every fault.
+  // A main package and a platform package that are exchanged have every kind of fault.
   const found = faults({ main: platforms[0], platforms: [main] })
   assert.ok(found.some((fault) => /\.node does not belong in the main package/.test(fault)))
   assert.ok(found.some((fault) => /index\.js is missing from the main package/.test(fault)))
@@ -68,7 +68,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   const load = ['-e', "require('hypertrace-prometheus')().metrics().then((page) => console.log(page.split('\\n')[1]))"]
   assert.notEqual(spawnSync(process.execPath, load, { cwd: project }).status, 0)
 
-  // The target folder in which `npm run build` has built the dependencies.
+  // With this target folder cargo uses the dependencies that `npm run build` has built.
   const [, triple] = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? []
   const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), CARGO_BUILD_TARGET: triple, ...process.env }
   const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'bin', 'build.js')

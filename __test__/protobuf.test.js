@@ -41,7 +41,7 @@ async function protobufFamilies (port, headers) {
   return decode(body)
 }
 
-/** Has garbage collected, so that the histogram has samples. */
+/** Allocates until garbage has been collected, so that the histogram has samples. */
 async function collectGarbage (port, prefix = '') {
   await until(async () => {
     Array.from({ length: 1e6 }, () => ({}))

@@ -22,7 +22,7 @@ const { until } = require('./support/until')
 /** The time of calls before and after the restart of an application. */
 const HALF_MS = 12_000
 
-/** The time in which a process is away. */
+/** The time between the end of a process and the start of the next one. */
 const RESTART_MS = 5000
 
 /** The ratio of the calls that may be missing where the result is not exact. */

@@ -18,7 +18,7 @@ const plain = (cell) => cell.replaceAll('`', '')
 /** Returns the names in a list of code words, such as "`a.b`, `a.c`". */
 const namesIn = (cell) => cell.split(', ').map(plain)
 
-/** Starts a server with calls of this number of functions, and returns a function that asks it. */
+/** Starts a server with calls of this number of functions, and returns a function that sends a request to it. */
 function serve (t, functions, options = {}) {
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1', allowedProps: ['a', 'b'], ...options })
   t.after(() => traceFunction.stop())

@@ -175,7 +175,7 @@ test('readme: the table of errors has every code that an option can throw, and i
   }
 })
 
-test('readme: each row of the table of differences is complete, and none is there twice', () => {
+test('readme: each row of the table of differences is complete, and none occurs twice', () => {
   const rows = readme.table('docs/differences.md', 'Differences from 1.0.0')
   assert.ok(rows.length >= 30, `${rows.length} rows`)
   for (const row of rows) {

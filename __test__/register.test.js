@@ -127,7 +127,7 @@ for (const name of clients) {
     await again.stop()
   })
 
-  test(`${name}: default families that the register has already stay their owner's`, async (t) => {
+  test(`${name}: default families that the register has already are not replaced`, async (t) => {
     const register = new client.Registry()
     client.collectDefaultMetrics({ register })
     const held = register.getMetricsAsArray()
@@ -147,7 +147,7 @@ for (const name of clients) {
     client.collectDefaultMetrics({ register })
     const theirs = register.getSingleMetric('process_cpu_seconds_total')
     assert.ok(theirs instanceof client.Counter)
-    const families = parse(await register.metrics()) // fails where a family is there twice
+    const families = parse(await register.metrics()) // throws if a family occurs twice
     assert.equal(families.get('trace_counter').samples[0].value, 1)
     assert.ok(families.has('hypertrace_series'))
     assert.ok(families.get('process_cpu_seconds_total').samples[0].value >= 0)
@@ -203,7 +203,7 @@ for (const name of clients) {
       assert.equal(status, 200)
       return { slow: /^slow 42$/m.test(body), incomplete: /^hypertrace_scrape_incomplete (\d)$/m.exec(body)?.[1] }
     }
-    // The collect() of this one does not end while the scraper waits.
+    // The collect() of this metric ends only after `finish`, so the scraper gets a page without it.
     assert.deepEqual(await scrape('0.3'), { slow: false, incomplete: '1' })
     finish()
     const isEntered = new Promise((resolve) => { entered = resolve })

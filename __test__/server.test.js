@@ -31,7 +31,7 @@ function start (t, options) {
   return traceFunction
 }
 
-/** Returns the holdings of this process after the servers of earlier tests have ended: a thread ends just after its notice. */
+/** Returns the resources of this process after the threads of earlier servers have ended: a thread ends just after stop() resolves. */
 async function settledHoldings () {
   await until(() => (serverThreads() ?? []).length === 0, 'every server thread has ended')
   await new Promise((resolve) => setImmediate(resolve)) // Node.js closes its own handles in between

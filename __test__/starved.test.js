@@ -85,7 +85,7 @@ test('under Valgrind there is no error: scrapes, gzip, metrics(), a summary and 
   skip: notLinux || lacks('valgrind'), timeout: 240_000
 }, () => {
   const program = path.join(FOLDER, 'valgrind.js')
-  // --jitless, as Valgrind takes the code that V8 writes for invalid jumps.
+  // --jitless: Valgrind reports errors in the code that V8 generates at run time.
   const args = ['--quiet', '--error-exitcode=9', '--smc-check=all-non-file', process.execPath, '--jitless', '--no-warnings', program]
   const { status, signal, stdout, stderr } = spawnSync('valgrind', args, { encoding: 'utf8', timeout: 200_000 })
   assert.equal(signal ?? status, 0, stderr)

@@ -20,7 +20,7 @@ function integerOf (random) {
   return n < EDGES.length ? EDGES[n] : n % 2 ? n : -n
 }
 
-test('three integers lead to what was added under them, and others to nothing', () => {
+test('three integers have the value that was added for them, and other integers have none', () => {
   const random = createRandom(1).below
   const table = new TripleTable()
   const model = new Map()
@@ -40,7 +40,7 @@ test('three integers lead to what was added under them, and others to nothing', 
   assert.ok(model.size > ENTRIES / 2 && model.size < ENTRIES, `${model.size} of ${ENTRIES} keys were new`)
 })
 
-test('a list of integers leads to what was added under it, and others to nothing', () => {
+test('a list of integers has the value that was added for it, and other lists have none', () => {
   const random = createRandom(2).below
   const table = new KeyTable()
   const model = new Map()
@@ -64,7 +64,7 @@ test('a list of integers leads to what was added under it, and others to nothing
   assert.ok(model.size > ENTRIES / 4 && model.size < ENTRIES, `${model.size} of ${ENTRIES} keys were new`)
 })
 
-test('what was cleared leads to nothing, and takes no room', () => {
+test('a table that was cleared has no entries', () => {
   const triples = new TripleTable()
   const lists = new KeyTable()
   const key = new Key(1)

@@ -281,7 +281,7 @@ test('tls: setSecureContext without the option, or without a port, is refused', 
 
 test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeout: 120_000 }, async (t) => {
   const { port, ask } = serve()
-  const hello = Buffer.from('1603010200010001fc0303', 'hex') // the first bytes of one, and no more
+  const hello = Buffer.from('1603010200010001fc0303', 'hex') // the first bytes of a ClientHello, which never ends
   const flood = []
   const kinds = [(socket) => socket, (socket) => socket.write(hello), (socket) => socket.write('x')]
   let ended = 0

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Objects of the user (register, options, certificates, prototypes) that throw, change or have other types. Nothing of theirs ends
+ * Objects of the user (register, options, certificates, prototypes) that throw, change or have other types. None of them ends
  * the process: an unhandled rejection or an uncaught exception fails the test that runs.
  */
 

@@ -63,7 +63,7 @@ for (const [field, fieldWith] of Object.entries(fields)) {
           const given = fieldWith(make())
           assert.doesNotThrow(() => traceFunction(payload(given)), what)
         }
-        // The parser checks escapes, UTF-8 and that no series is there twice.
+        // The parser checks the escapes and the UTF-8, and that no series occurs twice.
         assert.equal(total(countsOf(Buffer.from(await traceFunction.metrics()))), calls, what)
       }
     })

@@ -109,16 +109,16 @@ describe('counting', () => {
     'process.exit()': ['exit', 3, 3],
     'an uncaught error': ['fail', undefined, 1]
   }
-  for (const [name, [order, argument, expected]] of Object.entries(ends)) {
+  for (const [name, [command, argument, expected]] of Object.entries(ends)) {
     test(`after ${name} of a worker its counts stay, and continue`, async (t) => {
       const traceFunction = start({ port: 0 })
       const { port } = traceFunction.address()
       const thread = await joined(t, port)
       await thread.ask('count', { calls: 1000, ids: ['a', 'b'] })
-      thread.send(order, argument)
+      thread.send(command, argument)
       const { code, failure } = await thread.ended()
       assert.equal(code, expected)
-      assert.equal(failure?.message, order === 'fail' ? 'not caught' : undefined)
+      assert.equal(failure?.message, command === 'fail' ? 'not caught' : undefined)
       count(traceFunction, 'a')
       assert.deepEqual(await countsAt(port), { a: 501, b: 500 })
       const next = await joined(t, port)
@@ -335,14 +335,14 @@ describe('the end of a shared server', () => {
 })
 
 /**
- * Scrapes repeatedly while `goesOn()`; fails if a series disappears, or if a series or the sum falls.
+ * Scrapes repeatedly while `continues()` is true; fails if a series disappears, or if a series or the sum falls.
  *
  * @returns {Promise<number[]>} the sums
  */
-async function watch (port, goesOn) {
+async function watch (port, continues) {
   const sums = []
   const last = new Map()
-  while (goesOn()) {
+  while (continues()) {
     const { body } = await get({ port })
     const { samples } = parse(body).get('trace_counter')
     assert.ok(samples.length >= last.size, 'a series has disappeared')

@@ -4,7 +4,7 @@ const net = require('node:net')
 
 const READ = Buffer.allocUnsafeSlow(1024 * 1024)
 
-/** As Prometheus 3 sends it with `created-timestamp-zero-ingestion`. */
+/** The `Accept` header that Prometheus 3 sends with the feature flag `created-timestamp-zero-ingestion`. */
 const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
 
 /** @typedef {{ gzip?: boolean, protobuf?: boolean }} Format */

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Measures the longest stall of the event loop. A loop of immediates reads the clock on each turn; the longest time between two
- * readings is the stall. It keeps one core busy, so no other time is measured while it runs.
+ * Measures the longest stall of the event loop. An immediate reads the clock in each iteration of the event loop; the longest time
+ * between two readings is the longest stall. The immediates keep one core busy, so a row measures no other time meanwhile.
  */
 function watchStalls () {
   let last = performance.now()
@@ -17,7 +17,7 @@ function watchStalls () {
   }
   setImmediate(check)
 
-  /** Returns the longest stall in milliseconds. */
+  /** Ends the measurement, and returns the longest stall in milliseconds. */
   return function stop () {
     check()
     watching = false

@@ -9,7 +9,7 @@ const { invalidSecret, invalidState, invalidType, invalidValue } = require('./er
 const { nearest } = require('./spelling')
 const { warnOfOpenPage, warnOfOption } = require('./warnings')
 
-// The characters that a header can carry, without the space that would end a token.
+// The characters that a header can contain, except for the space, which would end a token.
 const TOKEN = /^[\x21-\x7e]+$/
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/
@@ -53,22 +53,22 @@ function readAuth (auth) {
  *
  * @param {string} option that has them; empty for the options themselves
  * @param {object} given
- * @param {readonly string[]} known
+ * @param {readonly string[]} names of the options that exist
  * @param {{ onlyNear?: boolean }} [how] `onlyNear`: only of a misspelt one, as others are ignored by contract
  */
-function warnOfUnknown (option, given, known, { onlyNear = false } = {}) {
+function warnOfUnknown (option, given, names, { onlyNear = false } = {}) {
   /** @type {string[]} */
   let keys = []
   try {
     keys = Object.keys(given)
   } catch {} // a proxy of the user
   for (const key of keys) {
-    if (known.includes(key)) continue
-    const meant = nearest(key, known)
+    if (names.includes(key)) continue
+    const meant = nearest(key, names)
     if (meant === undefined && onlyNear) continue
     warnOfOption(
       `The option ${JSON.stringify(option === '' ? key : `${option}.${key}`)} does not exist and has no effect.`,
-      meant === undefined ? `The options are ${known.join(', ')}.` : `Did you mean "${meant}"?`)
+      meant === undefined ? `The options are ${names.join(', ')}.` : `Did you mean "${meant}"?`)
   }
 }
 

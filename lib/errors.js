@@ -2,7 +2,8 @@
 
 /*
  * Errors in the form of Node.js: a class, a `code`, and a message that names the option, the values that
- * it accepts and the value that it received. Not every runtime that loads the addon has those of Node.js.
+ * it accepts and the value that it received. They are created here, because not every runtime that loads
+ * the addon has the errors of Node.js.
  */
 
 /**
@@ -72,7 +73,7 @@ function invalidValue (option, expected, value) {
 }
 
 /**
- * The same for a value that was checked before, which the message shows as JSON.
+ * Returns the same error as `invalidValue`, for a value of a valid type. The message shows the value as JSON.
  *
  * @param {string} option
  * @param {string} expected completes "must be …"

@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * Loads the addon: one that was built here, or else the one of the platform's package. The loader of
- * the napi CLI needs `fs` and `process` of Node.js, which Bare does not have, and its errors do not say
- * what helps. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is
+ * Loads the addon: the one that was built here, or else the one of the platform's package. The loader of
+ * the napi CLI is not used: it needs `fs` and `process` of Node.js, which Bare does not have, and its errors
+ * name no remedy. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is
  * not installed.
  */
 
@@ -25,7 +25,7 @@ function loadBinding () {
   for (const target of targetsOf(current)) {
     const binding = loadCheckoutBuild(target, tried) ?? loadPackage(target, tried)
     if (typeof binding?.Exporter === 'function') return binding
-    if (binding !== undefined) tried.push({ name: target, error: new TypeError(`no addon but a ${typeof binding}: a bundler has replaced it`) })
+    if (binding !== undefined) tried.push({ name: target, error: new TypeError(`not an addon, but a value of type ${typeof binding}: a bundler has replaced it`) })
   }
   throw noBinary(`${current.platform}-${current.arch}`, tried)
 }
@@ -125,7 +125,7 @@ function noBinary (target, tried) {
   const cause = tried.find(({ error }) => !isMissing(error))?.error
   const disabled = tried.find(({ error }) => error?.code === 'ERR_DLOPEN_DISABLED')?.error
   const lines = tried.map(({ name, error }) => {
-    return `  ${name}: ${isMissing(error) ? 'not there' : String(error?.message ?? error).split('\n')[0]}`
+    return `  ${name}: ${isMissing(error) ? 'not found' : String(error?.message ?? error).split('\n')[0]}`
   })
   const error = new Error(disabled !== undefined
     ? [
@@ -153,7 +153,7 @@ function remedies (tried) {
           '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
           '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
         ]
-      : [`- Run on a platform that has one: ${SUPPORTED}.`],
+      : [`- Run on a platform that has a binary: ${SUPPORTED}.`],
     '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
   ]
 }

@@ -180,7 +180,7 @@ function constructorName (item) {
  * @returns {Reader | undefined}
  */
 function processReader (proc) {
-  const readsMemory = proc.platform !== 'linux' // from /proc as well
+  const readsMemory = proc.platform !== 'linux' // on Linux the addon reads the memory from /proc
   return (sample) => {
     const { user, system } = proc.cpuUsage()
     const residentMemory = readsMemory ? proc.memoryUsage().rss : undefined

@@ -168,7 +168,7 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
     for (const [name, metric] of registered) {
       try {
         if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
-      } catch {} // the end of the exporter does not depend on the register
+      } catch {} // an error of the register must not prevent the end of the exporter
     }
     registered.clear()
   }
@@ -177,7 +177,7 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
     if (families !== null) {
       const collect = oncePerTurn(() => new Map(families().map((family) => [family.name, family])))
       for (const family of collect().values()) {
-        // A family that the register has already stays its owner's.
+        // A family of this name that the register has already is not replaced.
         if (register.getSingleMetric(family.name) === undefined) add(defaultMetric(family, collect))
       }
       stopYielding = yieldNames(register, registered, name)

@@ -5,16 +5,16 @@
  */
 
 /**
- * Returns the known name that differs from this one by case or by one letter: one added, missing,
+ * Returns the one of `names` that differs from this one by case or by one letter: one added, missing,
  * replaced, or two neighbours exchanged.
  *
  * @param {string} name
- * @param {readonly string[]} known
+ * @param {readonly string[]} names
  * @returns {string | undefined}
  */
-function nearest (name, known) {
+function nearest (name, names) {
   const lower = name.toLowerCase()
-  return known.find((other) => isNear(lower, other.toLowerCase()))
+  return names.find((other) => isNear(lower, other.toLowerCase()))
 }
 
 /**

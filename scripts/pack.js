@@ -113,7 +113,7 @@ function platformFaults ({ file, files, unpackedSize }, mainBytes) {
  */
 function stageThisPlatform (folder) {
   const binary = fs.readdirSync(ROOT).find((name) => /^hypertrace-prometheus\..+\.node$/.test(name))
-  if (binary === undefined) throw new Error('There is no binary: npm run build')
+  if (binary === undefined) throw new Error('There is no binary. Run npm run build')
   const name = binary.slice('hypertrace-prometheus.'.length, -'.node'.length)
   fs.cpSync(path.join(ROOT, 'npm', name), path.join(folder, name), { recursive: true })
   fs.copyFileSync(path.join(ROOT, binary), path.join(folder, name, binary))

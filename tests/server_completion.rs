@@ -22,7 +22,7 @@ use hypertrace_prometheus::{
 use support::{tls::secure, *};
 
 const SMALL: usize = 20;
-/// More than the buffers between server and client hold, compressed too.
+/// The number of lines of a page that does not fit in the buffers between server and client, even compressed.
 const LARGE: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -161,7 +161,7 @@ fn a_page_is_not_completed_if_its_client_resets_or_stalls() {
         for resets in [true, false] {
             let mut client = Client::connect_narrow(running.address);
             client.send(&request);
-            // Fails if a slow machine lets the stall limit pass before.
+            // On a slow machine the stall limit may pass before; then this read fails, which is no fault.
             let _ = client.stream.read_exact(&mut [0; 1000]);
             if resets {
                 client.reset();
@@ -282,7 +282,7 @@ fn a_scraper_is_shown_0_until_it_has_completed_a_page() {
     eventually("the page is completed", || scrape(ANNOUNCED) == 3);
     assert_eq!(scrape(ANNOUNCED), 3);
     let other = format!("{ANNOUNCED}User-Agent: other\r\n");
-    assert_eq!(scrape(&other), 3, "it is not known, and may have seen the page");
+    assert_eq!(scrape(&other), 3, "a scraper that is not in the table may have seen the page");
 }
 
 /// A page with this many lines that waits for a message before its second chunk.

@@ -187,7 +187,8 @@ fn case_31_a_slow_reader_survives_the_stall_limit_and_is_cut_at_the_deadline() {
         ..short_limits()
     };
     let running = start(page_of(lines_in(30 * MB)), limits);
-    // A chunked page, which is written as it is read; and a buffered one, where only the socket waits.
+    // The first page is chunked: the server renders it while the client reads. The second one is buffered: only
+    // the socket waits for the client.
     for request in
         ["GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HTTP/1.0\r\n\r\n"]
     {
@@ -221,7 +222,7 @@ fn case_32_a_thousand_idle_connections_do_no_harm_and_are_closed() {
 }
 
 #[test]
-fn case_33_a_connection_beyond_the_limit_is_closed_until_another_ends() {
+fn case_33_connections_beyond_the_limit_are_closed_until_another_one_ends() {
     let _alone = alone();
     let never = Duration::from_secs(100);
     let limits = Limits { connections: 3, idle: never, response: never, ..short_limits() };
@@ -327,8 +328,8 @@ fn the_deadline_of_a_response_follows_the_scrapers_timeout() {
     let _alone = alone();
     let (source, started, resume) = paused(SMALL);
     let running = start(source, Limits { response: Duration::from_millis(300), ..short_limits() });
-    let mut patient = running.connect();
-    patient.send(
+    let mut scraper = running.connect();
+    scraper.send(
         "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n",
     );
     started.wait();
@@ -336,5 +337,5 @@ fn the_deadline_of_a_response_follows_the_scrapers_timeout() {
     other.send(GET);
     other.response().assert_text(503);
     resume.send(()).unwrap();
-    patient.response().assert_page(SMALL);
+    scraper.response().assert_page(SMALL);
 }

@@ -336,7 +336,7 @@ fn stop_within_waits_for_at_most_its_limit() {
     let mut stalled = Client::connect_narrow(running.address);
     stalled.send(GET);
     eventually("the page is sent", || stalled.stream.peek(&mut [0]).unwrap() > 0);
-    // A stalled page delays it neither after `stop` nor without.
+    // A stalled page does not delay `stop_within`.
     running.server.stop(|| {});
     assert!(running.server.stop_within(Duration::from_secs(1)));
     assert!(running.server.stop_within(Duration::ZERO), "the server has ended");

@@ -1,4 +1,4 @@
-//! The limits of connections, scrapes and summaries: no client holds out the others.
+//! The limits of connections, scrapes and summaries: no client can exclude other clients.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -44,12 +44,12 @@ fn scrape_authorized(client: &mut Client) -> u16 {
 }
 
 #[test]
-fn silent_clients_without_credentials_end_for_new_connections() {
+fn new_connections_end_silent_ones_without_credentials() {
     let limits = Limits { connections: 16, connections_per_network: 16, ..long_limits() };
     let running = start_with_auth(small(), limits);
     let mut regular = running.connect();
     assert_eq!(scrape_authorized(&mut regular), 200);
-    // Some say nothing, some half a request, and some are refused.
+    // Some clients send nothing, some send half a request, and some get a 401.
     let requests = ["", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"];
     let mut strangers = Vec::new();
     for round in 0..100 {
@@ -67,7 +67,7 @@ fn silent_clients_without_credentials_end_for_new_connections() {
 }
 
 #[test]
-fn a_connection_that_is_being_answered_does_not_end_for_others() {
+fn new_connections_do_not_end_one_that_is_being_answered() {
     let limits = Limits { connections: 4, connections_per_network: 4, ..long_limits() };
     let (source, started, resume) = paused(SMALL);
     let running = start(source, limits);
@@ -150,7 +150,7 @@ fn slow_reader(running: &Running, target: &str) -> Client {
 }
 
 #[test]
-fn a_client_that_does_not_read_ends_for_a_new_scrape() {
+fn a_new_scrape_ends_one_whose_client_does_not_read() {
     let large = AtomicUsize::new(4);
     let source = FnSource(move |_| -> ScrapeFuture {
         let is_large =
@@ -232,7 +232,7 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
         client.send(AUTHORIZED);
         started.wait();
     }
-    // Each network has one, and the double of the limit is the end.
+    // Each of these networks has a scrape under way, and twice the limit are under way in total.
     for last in [1, 2, 4] {
         let mut client = connect(last);
         assert_eq!(scrape_authorized(&mut client), 503, "{last}");
@@ -243,7 +243,7 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
     }
 }
 
-/// A source whose summaries wait for a permit, and which have this many bytes.
+/// A source whose summaries wait for a permit and have `bytes` bytes.
 struct Summaries {
     permits: Arc<Semaphore>,
     started: mpsc::Sender<()>,
@@ -289,7 +289,7 @@ fn summaries_wait_for_each_other_and_scrapes_do_not_wait_for_them() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_summary_ends_for_the_next() {
+fn the_next_summary_ends_one_whose_client_does_not_read() {
     let limits = Limits { summaries: 1, ..long_limits() };
     let permits = Arc::new(Semaphore::new(2));
     let (sender, _started) = mpsc::channel();

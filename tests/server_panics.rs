@@ -136,7 +136,7 @@ fn a_panic_in_the_drop_of_a_page_affects_only_its_connection() {
 }
 
 #[test]
-fn panics_are_logged_as_one_line_of_a_process() {
+fn only_the_first_panic_of_a_process_is_logged_on_one_line() {
     let name = "a_panic_before_the_first_byte_is_a_500_and_the_server_goes_on";
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])

@@ -27,7 +27,7 @@ use support::{tls::*, *};
 const SMALL: usize = 20;
 
 #[test]
-fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
+fn a_page_of_many_chunks_is_complete_and_the_connection_ends_with_close_notify() {
     let secure = secure(page_of(10_000), short_limits());
     let mut client = secure.connect();
     client
@@ -41,7 +41,7 @@ fn a_page_of_many_chunks_is_complete_and_the_connection_closes_in_order() {
 }
 
 #[test]
-fn a_page_that_is_cut_does_not_close_in_order() {
+fn a_page_that_is_cut_ends_without_close_notify() {
     // The page is larger than all buffers between server and client.
     let limits = Limits { stall: Duration::from_millis(300), ..short_limits() };
     let (source, dropped) = page_with_drop_signal(lines_in(64 << 20));
@@ -52,7 +52,7 @@ fn a_page_that_is_cut_does_not_close_in_order() {
     client.read_exact(&mut head).unwrap();
     // Reads again only after the server has cut the page.
     dropped.recv_timeout(TIMEOUT).unwrap();
-    let error = client.read_to_end(&mut Vec::new()).expect_err("no close in order");
+    let error = client.read_to_end(&mut Vec::new()).expect_err("no close_notify");
     assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof));
 }
 
@@ -84,7 +84,7 @@ fn an_unfinished_handshake_ends_at_its_limit() {
         client.send(started);
         client.assert_closed();
     }
-    // Also if bytes arrive steadily.
+    // The limit also ends a handshake whose bytes arrive steadily.
     let mut client = secure.running.connect();
     client.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03");
     eventually("the handshake ends", || client.stream.write_all(b"x").is_err());
@@ -114,7 +114,7 @@ fn a_handshake_beyond_the_limit_ends_the_oldest() {
     let secure = secure(small(), Limits { handshakes: 3, ..Limits::default() });
     let mut silent: VecDeque<_> = (0..3).map(|_| secure.running.connect()).collect();
     for _ in 0..3 {
-        // Takes a permit and returns it.
+        // This handshake takes a permit and returns it.
         secure.assert_serves();
         silent.pop_front().expect("the oldest").assert_closed();
         silent.push_back(secure.running.connect());

@@ -1,7 +1,7 @@
 'use strict'
 
-// An application that blocks its event loop on a command, and still counts on orders meanwhile. While the loop
-// is blocked, orders are lines of a file: the loop cannot read its input.
+// An application that blocks its event loop on a command, and counts on further commands meanwhile. While the loop
+// is blocked, the commands are lines of a file: the loop cannot read its input.
 //
 //   app.js own|register|reference spin|wait
 
@@ -54,9 +54,9 @@ function count (traceFunction) {
 /** Blocks the event loop until the file has a line `unblock`, and counts at each line `count` before it. */
 function block (traceFunction, file) {
   for (let done = 0; ;) {
-    const orders = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1)
-    for (; done < orders.length; done++) {
-      if (orders[done] === 'unblock') return
+    const commands = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1)
+    for (; done < commands.length; done++) {
+      if (commands[done] === 'unblock') return
       count(traceFunction)
     }
     if (manner === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS)

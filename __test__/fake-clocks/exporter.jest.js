@@ -2,7 +2,7 @@
 
 /* global afterEach, expect, jest, test */
 
-// Run by jest: the exporter under its fake clock, in its sandbox.
+// jest runs these tests of the exporter, under the fake clock of jest and in the sandbox of jest.
 
 const HypertracePrometheus = require('../..')
 const { get } = require('../support/http')

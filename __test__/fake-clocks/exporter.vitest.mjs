@@ -1,4 +1,4 @@
-// Run by vitest: the exporter under its fake clock.
+// vitest runs these tests of the exporter, under the fake clock of vitest.
 
 import { createRequire } from 'node:module'
 import { afterEach, expect, test, vi } from 'vitest'

@@ -1,7 +1,8 @@
 'use strict'
 
 /*
- * Opens or stops an exporter under a fake clock of sinon or node:test. The test checks that this program ends.
+ * Opens, stops or restarts an exporter under a fake clock of sinon or node:test. The test checks the output, and that this program
+ * ends by itself.
  *
  *   node program.js <sinon | node> <open | stop | restart>
  */
@@ -20,10 +21,10 @@ const CLOCKS = {
   }
 }
 
-const STEPS = {
+const PROGRAMS = {
   // An unreferenced timer of the real clock fires only if the open server keeps the process alive.
-  open (fake) {
-    const clock = fake()
+  open (installClock) {
+    const clock = installClock()
     const traceFunction = HypertracePrometheus({ port: 0, seriesIdleTimeout: 1000 })
     clock.runAll()
     clock.restore()
@@ -32,20 +33,20 @@ const STEPS = {
       traceFunction.stop()
     }, 200).unref()
   },
-  async stop (fake) {
+  async stop (installClock) {
     const traceFunction = HypertracePrometheus({ port: 0, seriesIdleTimeout: 1000 })
-    const clock = fake()
+    const clock = installClock()
     await traceFunction.stop()
     clock.runAll()
     console.log('stopped')
   },
-  async restart (fake) {
-    const clock = fake()
+  async restart (installClock) {
+    const clock = installClock()
     for (let i = 0; i < 3; i++) await HypertracePrometheus({ port: 0 }).stop()
     clock.runAll()
     console.log('restarted')
   }
 }
 
-const [clock, step] = process.argv.slice(2)
-STEPS[step](CLOCKS[clock])
+const [clock, program] = process.argv.slice(2)
+PROGRAMS[program](CLOCKS[clock])

@@ -30,7 +30,7 @@ function decode (page) {
   const families = new Map()
   while (reader.pos < reader.len) {
     const family = toFamily(MetricFamily.decodeDelimited(reader))
-    assert.ok(!families.has(family.name), `${family.name} is there twice`)
+    assert.ok(!families.has(family.name), `${family.name} occurs twice`)
     families.set(family.name, family)
   }
   return families

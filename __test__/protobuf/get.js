@@ -4,7 +4,7 @@ const { once } = require('node:events')
 const http = require('node:http')
 const net = require('node:net')
 
-/** As Prometheus 3 sends it with `created-timestamp-zero-ingestion`. */
+/** The header that Prometheus 3 sends with the feature flag `created-timestamp-zero-ingestion`. */
 const ACCEPT = [
   'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6',
   'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5', 'application/openmetrics-text;version=0.0.1;q=0.4',
@@ -29,7 +29,7 @@ async function getProtobuf (port, { headers, ...more } = {}) {
   return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }
 }
 
-/** As `getProtobuf`, with HTTP/1.0, which Node.js' client does not speak. */
+/** Does the same as `getProtobuf` over HTTP/1.0, which the client of Node.js does not support. */
 async function getProtobuf10 (port) {
   const socket = net.connect({ port, host: '127.0.0.1', timeout: 10_000 })
   socket.on('timeout', () => socket.destroy(new Error('no answer within ten seconds')))

@@ -1,6 +1,7 @@
 'use strict'
 
-// What a run under Valgrind covers: each kind of response, metrics(), a worker thread that joins, and the end.
+// The program that runs under Valgrind. It requests each kind of response, calls metrics(), starts a worker thread that joins,
+// and ends.
 
 const { once } = require('node:events')
 const http = require('node:http')
@@ -11,7 +12,7 @@ const { payload } = require('../support/payload')
 const traceFunction = HypertracePrometheus({ port: isMainThread ? 0 : workerData, host: '127.0.0.1', allowedProps: ['x'] })
 for (let id = 1; id <= 300; id++) traceFunction(payload({ object: { id }, caller: { props: { x: id % 7 } } }))
 
-// Without a time-out: a program takes fifty times as long under Valgrind.
+// A request has no timeout here: a program takes fifty times as long under Valgrind.
 async function get ({ port, path = '/metrics', headers = {} }) {
   const [response] = await once(http.get({ port, path, headers, host: '127.0.0.1', agent: false }), 'response')
   await once(response.resume(), 'end')

@@ -4,8 +4,8 @@
  * A strict parser of the text exposition format 0.0.4, for tests only.
  *
  * It rejects more than Prometheus does: syntax that this package never writes (a family without HELP or TYPE, a
- * family in two groups, a timestamp, a trailing comma, two spaces) is an error with its line number. It shares no
- * code with the writer that it tests.
+ * family in two groups, a timestamp, a trailing comma, two spaces) is an error. The message of an error in a line has
+ * the number of the line. The parser shares no code with the writer that it tests.
  */
 
 /** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
@@ -25,10 +25,12 @@ const SUFFIXES = {
 }
 
 /**
+ * Parses a page, and throws if the page is not valid.
+ *
  * @param {string | Uint8Array} page
  * @param {{ allowDuplicates?: boolean }} [opts] allowDuplicates: accept a label set that occurs twice
- *   (prom-client writes `x=""` and no `x` as two series, which are one for Prometheus)
- * @returns {Map<string, Family>} in the page's order
+ *   (prom-client writes a series with `x=""` and another one without `x`, which Prometheus treats as one series)
+ * @returns {Map<string, Family>} the families by name, in the order of the page
  */
 function parse (page, opts = {}) {
   const text = typeof page === 'string' ? page : new TextDecoder('utf-8', { fatal: true }).decode(page)

@@ -4,7 +4,7 @@ const http = require('node:http')
 const https = require('node:https')
 
 /**
- * Sends one request, by default a GET on a connection of its own, with a time-out of five seconds.
+ * Sends one request, by default a GET on a connection of its own, with a timeout of five seconds.
  * @param {{ port: number, host?: string, path?: string } & import('node:https').RequestOptions & { secure?: boolean }} where
  * secure: over TLS
  * @returns {Promise<{ status: number, headers: http.IncomingHttpHeaders, body: string }>}

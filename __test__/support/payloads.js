@@ -45,7 +45,7 @@ const KINDS = {
   'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
-  // Enough call sites for the cache to exceed its bound and be dropped; few enough series for the lowest such bound.
+  // These have so many call sites that the cache exceeds its bound and is dropped. `maxSeries` is low, as the bound depends on it.
   'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 },
   'props, and more call sites than are cached': {
     objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, life: 0.0005, maxSeries: 10_000

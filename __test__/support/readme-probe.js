@@ -1,7 +1,7 @@
 'use strict'
 
-// Loaded before a program of the documents. When the program has started, fetches its page over HTTP,
-// prints it as JSON and closes its servers. The time limit of the test ends a program that hangs.
+// This module is loaded before a program of the documents. When the program has started, the module fetches the
+// page over HTTP, prints it as JSON and closes the servers. The time limit of the test ends a program that hangs.
 
 const http = require('node:http')
 const Module = require('node:module')

@@ -1,4 +1,4 @@
-// What a bundler's project writes.
+// A project with a bundler imports the package like this.
 import HypertracePrometheus, { type Address } from 'hypertrace-prometheus'
 
 const address: Address | null = HypertracePrometheus({ port: 0 }).address()

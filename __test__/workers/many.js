@@ -1,6 +1,6 @@
 'use strict'
 
-// A process with eight threads that count without end. Ends in the way of its argument after a line of input.
+// A process with eight threads that count without end. After a line of input the process ends in the way that its argument names.
 
 const { once } = require('node:events')
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads')

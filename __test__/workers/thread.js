@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * A worker thread that carries out orders of a test: each order is a message and gets a response. `progress` is
+ * A worker thread that carries out commands of a test: each command is a message and gets a response. `progress` is
  * shared memory: [0] is written by this thread, also while its event loop is blocked; [1] releases it.
  */
 
@@ -17,7 +17,7 @@ let traceFunction
 
 const count = (id) => traceFunction(payload({ id, object: { className: 'Counted' } }))
 
-const orders = {
+const commands = {
   join ({ withRegister, ...options }) {
     const register = withRegister ? new (require('prom-client').Registry)() : null
     traceFunction = HypertracePrometheus({ ...options, register })
@@ -62,9 +62,9 @@ const orders = {
   fail () { setImmediate(() => { throw new Error('not caught') }) }
 }
 
-parentPort.on('message', async ({ number, order, argument }) => {
+parentPort.on('message', async ({ number, command, argument }) => {
   try {
-    parentPort.postMessage({ number, value: await orders[order](argument) })
+    parentPort.postMessage({ number, value: await commands[command](argument) })
   } catch (error) {
     parentPort.postMessage({ number, error: { name: error.name, message: error.message, code: error.code } })
   }

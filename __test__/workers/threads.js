@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Worker threads for tests, which carry out orders. Every wait is bounded.
+ * Worker threads for tests, which carry out commands. Every wait is bounded.
  */
 
 const path = require('node:path')
@@ -37,28 +37,28 @@ function startThread (t) {
     worker,
     progress,
     /**
-     * Sends an order without waiting for the answer.
+     * Sends a command without waiting for the response.
      *
-     * @param {string} order
+     * @param {string} command
      * @param {any} [argument]
      */
-    send (order, argument) {
-      worker.postMessage({ number: last++, order, argument })
+    send (command, argument) {
+      worker.postMessage({ number: last++, command, argument })
     },
     /**
-     * Sends an order; resolves with its answer.
+     * Sends a command; resolves with its response.
      *
-     * @param {string} order
+     * @param {string} command
      * @param {any} [argument]
      * @returns {Promise<any>}
      */
-    async ask (order, argument) {
+    async ask (command, argument) {
       const number = last++
-      worker.postMessage({ number, order, argument })
+      worker.postMessage({ number, command, argument })
       const answer = await within(new Promise((resolve, reject) => {
         waiting.set(number, resolve)
-        exited.then((code) => reject(new Error(`the thread ended with code ${code} during "${order}"`)))
-      }), `an answer to "${order}"`)
+        exited.then((code) => reject(new Error(`the thread ended with code ${code} during "${command}"`)))
+      }), `a response to "${command}"`)
       if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error)
       return answer.value
     },

@@ -33,7 +33,7 @@ async function observe ({ quick }, { send, receive }) {
   const times = WORK.map(() => [])
   for (let round = 0; round < (quick ? 5 : 15); round++) {
     for (const [index, { counted, format, stall }] of WORK.entries()) {
-      // The cache has the page of before.
+      // This scrape fills the cache with the ranges as they are before the calls.
       if (format.gzip) await scrape(port, format)
       send(stall ? null : { counted })
       await receive()

@@ -79,7 +79,7 @@ function measure ({ classes, ids, objects, props, quick }, create) {
   const times = { ours: [], base: [] }
   for (let batch = 0; batch < (quick ? 150 : 500); batch++) {
     const order = shuffled()
-    // In turn, so that neither has warmer caches.
+    // They take turns to be the first, as the second one finds warm caches.
     const pair = batch % 2 === 0 ? ['ours', 'base'] : ['base', 'ours']
     for (const one of pair) times[one].push(timeOf(one === 'ours' ? trace : store, order))
   }

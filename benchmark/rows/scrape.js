@@ -91,7 +91,7 @@ async function observe ({ series, lines, implementation }, { send, receive }) {
   return { values: medians }
 }
 
-/** As `scrape`, and waits until the server listens. */
+/** Does the same as `scrape`, after the server has begun to listen. */
 async function firstScrape (port) {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -17,7 +17,7 @@ use crate::counter::{CELLS, CellBlock, DefinedLabelSet, Interned};
 
 #[napi]
 impl Exporter {
-    /// Has a function called once, when the bound shortens a label set for the first time.
+    /// Sets the function that is called when the bound shortens a label set for the first time.
     #[napi(catch_unwind)]
     pub fn on_bound(&mut self, callback: Function<'_, (), ()>) -> Result<()> {
         self.on_bound = Some(callback.create_ref()?);
@@ -33,9 +33,9 @@ impl Exporter {
         self.slot_of(env, interned)
     }
 
-    /// As `intern`, for what this thread has defined: a call site, the ids of object and parent (`null` if
-    /// they are no labels), and a property set (`null` for none). Returns `null` if something is not
-    /// defined.
+    /// Returns the slot of a label set, as `intern` does, by the numbers that this thread has defined: a call
+    /// site, the ids of object and parent (`null` if the id is not a label), and a property set (`null` if
+    /// there is none). Returns `null` if a number is not defined.
     #[napi(catch_unwind)]
     pub fn intern_defined(
         &mut self,
@@ -51,7 +51,7 @@ impl Exporter {
         Some(self.slot_of(env, interned))
     }
 
-    /// Defines a number of this thread for a call site: the first values of `Schema::names`.
+    /// Defines a call site by number, for this thread. `values` are the first of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_site(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -59,7 +59,7 @@ impl Exporter {
         gatherer.counter().define_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Defines a number of this thread for a property set: the last values of `Schema::names`.
+    /// Defines a property set by number, for this thread. `values` are the last of `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_props(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -67,7 +67,7 @@ impl Exporter {
         gatherer.counter().define_props(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Drops all definitions of this thread, which has dropped its cache.
+    /// Drops all definitions of this thread. The thread calls this when it drops its cache.
     #[napi(catch_unwind)]
     pub fn clear_definitions(&self) {
         self.inner.gatherer.counter().clear_definitions(self.inner.thread.shard);
@@ -115,14 +115,14 @@ impl Exporter {
         Float64ArraySlice::copy_from(env, self.inner.gatherer.counter().values())
     }
 
-    /// Returns the labels of the series from a slot on, each as names and values in turn.
+    /// Returns the labels of each slot from a slot on, as names and values, alternating.
     #[napi(catch_unwind)]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
         self.inner.gatherer.counter().labels_from(slot)
     }
 
-    /// The number of times that a slot was reused for another series. When it has changed, labels that were
-    /// read before are out of date.
+    /// The number of times that a slot was reused for another series. When this number has changed, labels
+    /// that were read before are out of date.
     #[napi(getter)]
     pub fn reused_slots(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]

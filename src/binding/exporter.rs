@@ -33,10 +33,10 @@ use crate::{
     shared_server::{self, OpenError, Opened, Served, SharedServer},
 };
 
-/// The longest time between two sweeps: one looks at every series.
+/// The longest interval between two sweeps of a thread. A sweep reads every series.
 const LONGEST_SWEEP: Duration = Duration::from_secs(60);
 
-/// How long the end of a JavaScript thread may wait for the end of the server thread.
+/// The longest time that the end of a JavaScript thread may wait for the end of the server thread.
 const EXIT_GRACE: Duration = Duration::from_millis(100);
 
 /// The Rust side of one `HypertracePrometheus()`.
@@ -251,9 +251,9 @@ impl Exporter {
     /// cache before it counts again.
     #[napi(catch_unwind)]
     pub fn deliver(&self, sample: NodeSample) -> bool {
-        let forget = self.sweep();
+        let drop_cache = self.sweep();
         self.inner.thread.node.deliver(sample.into());
-        forget
+        drop_cache
     }
 
     /// Expires idle series if a sweep is due. `true`: the trace path must drop its cache before it
@@ -306,7 +306,7 @@ impl Exporter {
     }
 
     /// Stops the server or leaves it, then calls `done`. If this thread started the server, its port
-    /// is free by then. To be called once, after the cache of the trace path was dropped for good.
+    /// is free by then. Called once, after the trace path has dropped its cache and stopped caching.
     ///
     /// It returns no promise: napi's deferred removes a cleanup hook, which ends Bare with a fatal
     /// error.
@@ -328,7 +328,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Ends the exporter and waits for the end of its server, for at most 100 ms: where an exporter
+    /// Ends the exporter and waits for the end of its server, for at most 100 ms. Called if an exporter
     /// could not be completed.
     #[napi(catch_unwind)]
     pub fn abort(&mut self) {

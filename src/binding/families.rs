@@ -15,7 +15,7 @@ pub struct JsFamily {
     /// Its type.
     #[napi(js_name = "type", ts_type = "'counter' | 'gauge' | 'histogram'")]
     pub kind: &'static str,
-    /// How prom-client aggregates its values over the processes of a cluster.
+    /// The method by which prom-client aggregates its values over the processes of a cluster.
     pub aggregator: &'static str,
     /// Its samples.
     pub samples: Vec<JsSample>,

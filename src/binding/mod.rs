@@ -1,4 +1,4 @@
-//! The interface of the addon to JavaScript: the only room that names `napi`.
+//! The interface of the addon to JavaScript: the only module that names `napi`.
 //!
 //! Every function here runs on the JavaScript thread of its environment, unless it says otherwise.
 

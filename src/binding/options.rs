@@ -18,24 +18,24 @@ pub const COUNTER_HELP: &str = "Counts how many times a function has been traced
 pub struct ExporterOptions {
     /// The name of the trace counter.
     pub metric_name: String,
-    /// The properties that become labels.
+    /// The names of the properties that are shown as labels.
     pub allowed_props: Vec<String>,
     /// Names and values of the labels that every series has.
     #[napi(ts_type = "[name: string, value: string][]")]
     pub default_labels: Vec<Vec<String>>,
-    /// The limit on the number of series.
+    /// The maximum number of series at a time.
     pub max_series: u32,
-    /// Shows each new series at 0 once to each scraper.
+    /// Shows each new series at 0 once, to each scraper.
     pub start_at_zero: bool,
-    /// The time in milliseconds after which an idle series expires; 0 for never.
+    /// The time in milliseconds after which an idle series expires; 0 if series do not expire.
     pub series_idle_timeout: u32,
     /// The number of this worker thread; `undefined` on the main thread.
     pub worker: Option<u32>,
-    /// Adds the families `process_*` and `nodejs_*` to the page.
+    /// Adds the families `process_*` and `nodejs_*` to the page, if `collect_own` is set too.
     pub collect_runtime: bool,
     /// Adds the families `hypertrace_*` to the page.
     pub collect_own: bool,
-    /// The prefix of the names of the default metrics.
+    /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,
 }
 
@@ -44,12 +44,12 @@ impl ExporterOptions {
     ///
     /// # Errors
     ///
-    /// If the metric's name is not valid.
+    /// If the metric's name or a label name is not valid, or a label name occurs twice.
     pub fn gatherer(&self) -> Result<Gatherer, prometheus::Error> {
         Ok(Gatherer::new(self.counter()?.into(), self.default_metrics()))
     }
 
-    /// Returns the time after which an idle series expires; `None` for never.
+    /// Returns the time after which an idle series expires; `None` if series do not expire.
     pub fn idle_timeout(&self) -> Option<Duration> {
         (self.series_idle_timeout > 0)
             .then(|| Duration::from_millis(self.series_idle_timeout.into()))

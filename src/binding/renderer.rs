@@ -1,7 +1,8 @@
 //! Renders pages for `metrics()` off the JavaScript thread.
 //!
-//! On a thread of its own and not in libuv's pool, whose threads an application can keep busy for long
-//! (DNS, slow file systems). If the system starts no thread, the page is rendered on the calling one.
+//! The renderer has a thread of its own and does not use libuv's pool, whose threads an application can
+//! keep busy for long (DNS, slow file systems). If the system starts no thread, the page is rendered on
+//! the calling thread.
 
 use std::{
     collections::VecDeque,
@@ -56,7 +57,7 @@ impl Renderer {
     fn run(&self) {
         while let Some(Job { page, done }) = self.next() {
             let text = catch_unwind(AssertUnwindSafe(|| page.into_bytes())).ok();
-            // If the call fails, the environment is ending, and the promise with it.
+            // The call fails only if the environment is ending; then nothing waits for the page.
             done.call(PageText(text));
         }
     }

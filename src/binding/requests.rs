@@ -6,17 +6,17 @@ use crate::{
     gather::RenderRequester,
 };
 
-/// Takes a sample. The argument: whether the current window of event-loop delay continues.
+/// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
-/// Renders the register's page. The argument: the number of the request.
+/// A function that renders the register's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.
 pub struct SampleRequests(ThreadCall<bool>);
 
 impl SampleRequests {
-    /// Requests samples by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &SampleCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }
@@ -32,7 +32,7 @@ impl SampleRequester for SampleRequests {
 pub struct PageRequests(ThreadCall<u32>);
 
 impl PageRequests {
-    /// Requests pages by this function.
+    /// Creates a requester that calls this function.
     pub fn new(function: &RenderCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }

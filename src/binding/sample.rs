@@ -1,6 +1,6 @@
 //! A sample as `lib/node-metrics.js` passes it.
 //!
-//! JavaScript thread. Every field may be missing: a runtime that has fewer figures is no error.
+//! Used on the JavaScript thread. Every field may be missing, because not every runtime has all figures.
 
 use std::time::SystemTime;
 

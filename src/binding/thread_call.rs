@@ -172,11 +172,12 @@ impl<A: Argument> ThreadCall<A> {
         Ok(Self { shared, argument: PhantomData })
     }
 
-    /// Sets whether the process is kept alive. JavaScript thread.
+    /// Sets whether the process is kept alive. Runs on the JavaScript thread.
     pub fn set_keeps_alive(&self, env: &Env, keeps_alive: bool) {
         let guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return };
-        // SAFETY: `raw` is alive, as it is there and the lock is held; `env` is that of the running call.
+        // SAFETY: `raw` is alive, as `Shared` contains it and the lock is held; `env` is that of the running
+        // call.
         #[expect(unsafe_code, reason = "changes a threadsafe function through Node-API")]
         unsafe {
             if keeps_alive {
@@ -216,7 +217,7 @@ impl<A> Drop for ThreadCall<A> {
     fn drop(&mut self) {
         let mut guard = self.shared.raw();
         if let Some(Raw(raw)) = guard.take() {
-            // SAFETY: `raw` is alive, as it was there and the lock is held; it is not used after this.
+            // SAFETY: `raw` is alive, as `Shared` contained it and the lock is held; it is not used after this.
             #[expect(unsafe_code, reason = "releases a threadsafe function through Node-API")]
             unsafe {
                 let mode = sys::ThreadsafeFunctionReleaseMode::release;

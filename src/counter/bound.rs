@@ -1,6 +1,6 @@
-//! The bound on series: how much of a new label set its series shows, by the number of series. Pure.
+//! The bound on series: the number of series determines which labels of a new label set its series has. Pure.
 
-/// How much of a label set its series shows.
+/// The labels of a label set that its series has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.
@@ -13,7 +13,7 @@ pub enum Detail {
 }
 
 /// Decides the detail of a label set that has no series yet. `series` of at most `limit` are in use;
-/// `overflowing` tells that the overflow series is one of them.
+/// `overflowing`: the overflow series is one of them.
 ///
 /// The last tenth of the limit is reserved for shortened label sets, and the last series of all for
 /// the overflow, so that the total is right at any number of label sets.

@@ -88,9 +88,9 @@ impl CellBlock {
             return 0.0;
         }
         #[expect(unsafe_code, reason = "the one read of lent memory")]
-        // SAFETY: within the block (checked above), which `new`'s caller keeps readable and aligned;
-        // an atomic load never races with the owner's stores into undefined behaviour in the
-        // machine's memory model, which is what JavaScript's own shared stores rely on.
+        // SAFETY: the cell is within the block (checked above), which the caller of `new` keeps readable and
+        // aligned. The owner's stores are plain 8-byte stores of machine code that V8 generates, so that an
+        // atomic load returns the value before or after a store, as between threads of JavaScript.
         let bits = unsafe { self.0.add(cell).as_ref().load(Ordering::Relaxed) };
         f64::from_bits(bits)
     }
@@ -150,14 +150,14 @@ impl Shards {
         self.open.iter().filter(|shard| shard.has_cache).map(|shard| shard.id).collect()
     }
 
-    /// Records that a shard's thread has dropped its cache for good.
+    /// Records that a shard's thread has no cache any more.
     pub fn end_cache(&mut self, id: ShardId) {
         if let Some(shard) = self.open.iter_mut().find(|shard| shard.id == id) {
             shard.has_cache = false;
         }
     }
 
-    /// Adds a shard's cell block at an index. Returns `false`, and adds nothing, if the shard is closed.
+    /// Adds a cell block to a shard, at an index. Returns `false`, and adds nothing, if the shard is closed.
     pub fn lend(&mut self, id: ShardId, index: usize, block: CellBlock) -> bool {
         let Some(Shard { blocks, .. }) = self.open.iter_mut().find(|open| open.id == id) else {
             return false;

@@ -15,7 +15,7 @@ use super::{cells::ShardId, start::Start};
 #[derive(Debug)]
 pub struct Expiry {
     idle_timeout: Duration,
-    /// By slot.
+    /// The watch of each slot.
     watches: Vec<Watch>,
     /// Marked slots, with the values that they had then.
     marked: HashMap<u32, f64>,
@@ -23,6 +23,7 @@ pub struct Expiry {
     waiting: Vec<ShardId>,
 }
 
+/// The last use of a slot, as the sweeps have observed it.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     value: f64,
@@ -49,7 +50,8 @@ pub trait Slots {
     /// Returns the number of pages that have been started.
     fn pages(&self) -> u64;
 
-    /// Returns whether the last value of a series has been shown, on a page after `pages` pages.
+    /// Returns whether the last value of a series has been shown. `pages` is the number of pages that had
+    /// been started when a sweep first read this value.
     fn was_shown(&self, start: Start, pages: u64) -> bool;
 }
 
@@ -80,9 +82,9 @@ impl Expiry {
         &mut self.watches[slot]
     }
 
-    /// Does one step. Each thread that counts calls this regularly: `shard` is its own, `with_cache`
-    /// are all whose threads' caches may contain slots. No slot is freed while slots are `pinned`, so
-    /// that no page contains a series twice.
+    /// Does one step of the expiry. Each thread that counts calls this regularly. `shard` is that of the
+    /// calling thread; `with_cache` are the shards of all threads whose caches may contain slots. No slot
+    /// is freed while slots are `pinned`, so that no page contains a series twice.
     pub fn sweep(
         &mut self,
         shard: ShardId,

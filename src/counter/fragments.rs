@@ -1,4 +1,4 @@
-//! Pieces of label text, each stored once whatever the number of series that use it.
+//! Fragments of label text. Each is stored once, whatever the number of series that use it.
 
 use std::hash::BuildHasher;
 
@@ -6,8 +6,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::labels::protobuf;
 
-/// Interned pieces of labels in the text format, numbered from 0. A number is free again after the
-/// release of its last use.
+/// Interned fragments: labels in the text format, numbered from 0. A number is free again after the release
+/// of its last use.
 #[derive(Debug, Default)]
 pub struct Fragments {
     entries: Vec<Fragment>,
@@ -27,19 +27,19 @@ struct Fragment {
 }
 
 impl Fragments {
-    /// Returns the number of pieces.
+    /// Returns the number of fragments.
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Returns the number of a piece that is stored.
+    /// Returns the number that identifies a fragment, if it is stored.
     #[cfg(test)]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
         self.find_hashed(self.hasher.hash_one(text), text)
     }
 
-    /// Returns the number of a piece, which is stored if it is new, and adds a use.
+    /// Stores a fragment if it is new, adds a use of it, and returns the number that identifies it.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(text);
         let number = self.find_hashed(hash, text).unwrap_or_else(|| self.insert(hash, text));
@@ -47,12 +47,12 @@ impl Fragments {
         number
     }
 
-    /// Adds a use of a piece.
+    /// Adds a use of a fragment.
     pub fn hold(&mut self, number: u32) {
         self.entries[number as usize].uses += 1;
     }
 
-    /// Ends a use of a piece.
+    /// Ends a use of a fragment.
     pub fn release(&mut self, number: u32) {
         let fragment = &mut self.entries[number as usize];
         fragment.uses -= 1;
@@ -66,14 +66,14 @@ impl Fragments {
         self.free.push(number);
     }
 
-    /// Returns the text of a piece.
+    /// Returns the text of a fragment.
     #[inline]
     #[must_use]
     pub fn text(&self, number: u32) -> &[u8] {
         &self.entries[number as usize].text
     }
 
-    /// Returns the length of a piece's labels in the protobuf format.
+    /// Returns the length of a fragment's labels in the protobuf format.
     #[inline]
     #[must_use]
     pub fn protobuf_length(&self, number: u32) -> u32 {
@@ -123,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn a_piece_is_freed_with_its_last_use(
+        fn a_fragment_is_freed_with_its_last_use(
             texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3), 0..100)
         ) {
             let mut fragments = Fragments::default();

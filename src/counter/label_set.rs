@@ -11,7 +11,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Formats values, which are in the order of [`Schema::names`] and start with the `first`th.
+    /// Formats values. They are in the order of [`Schema::names`], from the index `first` on.
     pub fn new<'v>(
         schema: &Schema,
         first: usize,

@@ -1,4 +1,5 @@
-//! `trace_counter`: a counter whose label sets are interned here and counted in JavaScript's memory.
+//! The counter `trace_counter`: label sets are interned here; calls are counted in cell blocks, in memory
+//! of JavaScript.
 //!
 //! # Design
 //!
@@ -10,9 +11,11 @@
 //!
 //! - Two different label sets are never one series below the bound; one label set is never two.
 //! - A series keeps its slot until it expires.
-//! - The sum over all series is the number of calls, at the bound too.
+//! - The sum over all series is the number of calls, at the bound too. Calls that were counted before a
+//!   reset, or by series that have expired, are not in it.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
-//! - The lock is held for one interning or for one chunk of a page, never longer.
+//! - A new label set holds the lock for one interning, and a page for one chunk at a time. Only rare
+//!   operations hold it for all series: a sweep, a reset, and a page of a registry.
 
 mod bound;
 mod cells;
@@ -65,30 +68,31 @@ pub struct CounterOptions {
     pub name: String,
     /// The metric's help text.
     pub help: String,
-    /// The labels.
+    /// The labels that a series can have.
     pub schema: Schema,
-    /// Labels that every series has in addition: names and values.
+    /// Names and values of the labels that every series has in addition.
     pub default_labels: Vec<(String, String)>,
     /// The maximum number of series at a time, at least 1.
     pub max_series: u32,
-    /// Shows scrapers each new series at 0 once.
+    /// Shows each new series at 0 once, to each scraper.
     pub start_at_zero: bool,
-    /// The idle time after which a series expires; `None`: never.
+    /// The time after which an idle series expires; `None` if series do not expire.
     pub idle_timeout: Option<Duration>,
 }
 
-/// The state of a counter, for the `hypertrace_*` families.
+/// The figures of a counter that the `hypertrace_*` families show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CounterStats {
     /// The number of series.
     pub series: u32,
     /// The maximum number of series.
     pub limit: u32,
-    /// Label sets that were shortened to their call site at the bound.
+    /// The number of times that a label set was shortened to its call site at the bound, when it was
+    /// interned.
     pub collapsed: u64,
-    /// Label sets that the overflow series counts.
+    /// The number of times that a label set was replaced by the overflow series, when it was interned.
     pub overflowed: u64,
-    /// Series that have expired.
+    /// The number of series that have expired.
     pub expired: u64,
 }
 
@@ -146,7 +150,7 @@ impl TraceCounter {
         &self.options.help
     }
 
-    /// Returns the labels.
+    /// Returns the labels that a series can have.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.options.schema
@@ -158,11 +162,11 @@ impl TraceCounter {
         self.options.idle_timeout.is_some()
     }
 
-    /// Returns the slot of a label set. The values are in the order of [`Schema::names`]; missing and
-    /// empty values are no labels. The same label set always has the same slot.
+    /// Returns the slot of a label set. The values are in the order of [`Schema::names`]; a missing or
+    /// empty value adds no label. Below the bound, a label set has the same slot until its series expires.
     ///
-    /// Runs on the JavaScript thread, once for a label set that its cache does not contain; holds the
-    /// lock for well under a microsecond, and waits for at most one chunk of a page.
+    /// Runs on the JavaScript thread, for a label set that the cache of this thread does not contain. Holds
+    /// the lock for well under a microsecond, and may wait for it while a chunk of a page is rendered.
     pub fn intern<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Interned {
         let written = Written::new(&self.options.schema, 0, values);
         let mut state = self.state();
@@ -172,8 +176,9 @@ impl TraceCounter {
         interned
     }
 
-    /// Defines a number of a shard's thread for a call site: the first values of [`Schema::names`], up to
-    /// the object's id. It is valid until [`TraceCounter::clear_definitions`].
+    /// Defines a call site by number, for the thread of one shard. The values are in the order of
+    /// [`Schema::names`], and end before the object's id. The definition is valid until
+    /// [`TraceCounter::clear_definitions`].
     pub fn define_site<'v>(
         &self,
         shard: ShardId,
@@ -183,7 +188,9 @@ impl TraceCounter {
         self.define(shard, number, 0, values);
     }
 
-    /// As [`TraceCounter::define_site`], for a property set: the values after the ids.
+    /// Defines a property set by number, for the thread of one shard. The values are in the order of
+    /// [`Schema::names`], and begin after the parent's id. The definition is valid until
+    /// [`TraceCounter::clear_definitions`].
     pub fn define_props<'v>(
         &self,
         shard: ShardId,
@@ -212,15 +219,15 @@ impl TraceCounter {
         }
     }
 
-    /// As [`TraceCounter::intern`], for a label set that the shard's thread has defined; nothing if it
-    /// has not.
+    /// Returns the slot of a label set that is given by definitions of the shard's thread, as
+    /// [`TraceCounter::intern`] does; `None` if a definition is missing.
     pub fn intern_defined(&self, shard: ShardId, label_set: &DefinedLabelSet) -> Option<Interned> {
         let mut state = self.state();
         let key = state.definitions.find(shard, label_set)?;
         Some(state.intern(key, self.options.max_series))
     }
 
-    /// Drops all definitions of a shard's thread, which has dropped its cache.
+    /// Drops all definitions of a shard's thread. The thread calls this when it drops its cache.
     pub fn clear_definitions(&self, shard: ShardId) {
         let mut guard = self.state();
         let State { definitions, series, .. } = &mut *guard;
@@ -232,8 +239,8 @@ impl TraceCounter {
         self.state().shards.open()
     }
 
-    /// Adds a shard's cell block at an index: the cells of slots `index * CELLS` and up. Returns `false`
-    /// if the shard is closed.
+    /// Adds a cell block to a shard, for the slots from `index * CELLS` on. Returns `false` if the shard is
+    /// closed.
     pub fn lend_cells(&self, shard: ShardId, index: usize, block: CellBlock) -> bool {
         self.state().shards.lend(shard, index, block)
     }
@@ -244,20 +251,20 @@ impl TraceCounter {
         self.state().shards.close(shard);
     }
 
-    /// Records that a shard's thread has dropped its cache for good: series expire without its sweeps.
-    /// It may still count, in a slot that it has just looked up.
+    /// Records that a shard's thread has no cache any more, so that series expire without a sweep of this
+    /// thread. The thread may still count in a slot that it has just looked up.
     pub fn end_cache(&self, shard: ShardId) {
         self.state().shards.end_cache(shard);
     }
 
-    /// Sets every series to 0. A series at 0 is not shown until it is counted again, except once to a
-    /// scraper.
+    /// Sets every series to 0. Each scraper is shown such a series at 0 once; other readers see it when it
+    /// is counted again.
     pub fn reset(&self) {
         self.state().reset();
     }
 
-    /// Expires series that have been idle for long enough, if that is enabled. Each thread that counts
-    /// calls this regularly, with its shard. Returns whether the thread must drop its cache before it
+    /// Does one step of the expiry of idle series, if series expire. Each thread that counts calls this
+    /// regularly, with its own shard. Returns whether the calling thread must drop its cache before it
     /// counts again.
     pub fn sweep(&self, shard: ShardId, now: Instant) -> bool {
         let mut guard = self.state();
@@ -278,13 +285,13 @@ impl TraceCounter {
         sweep.drop_cache
     }
 
-    /// Records that a page was completed: its last byte was accepted by the scraper's socket, or it was
-    /// handed to the application.
+    /// Records that a page was completed: the socket has accepted its last byte, or the application has
+    /// received the page.
     pub fn complete(&self, page: &PageRecord, now: Instant) {
         self.state().scrapers.complete(page, now);
     }
 
-    /// Returns the state of the counter.
+    /// Returns the figures of the counter.
     #[must_use]
     pub fn stats(&self) -> CounterStats {
         let state = self.state();
@@ -297,7 +304,8 @@ impl TraceCounter {
         }
     }
 
-    /// Returns the value of every series, by slot, for a page of a registry. Counts as a completed page.
+    /// Returns the value of each slot, for the page of a prom-client registry. The values count as a
+    /// completed page.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
         let mut state = self.state();
@@ -307,14 +315,14 @@ impl TraceCounter {
         (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
     }
 
-    /// Returns the number of times that a slot was reused for another series. When it has changed, labels
-    /// that were read before are out of date.
+    /// Returns the number of times that a slot was reused for another series. When this number has changed,
+    /// labels that were read before are out of date.
     #[must_use]
     pub fn reused_slots(&self) -> u64 {
         self.state().series.reused()
     }
 
-    /// Returns the labels of the series from a slot on, each as names and values in turn.
+    /// Returns the labels of each slot from a slot on, as names and values, alternating.
     #[must_use]
     pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
         let state = self.state();
@@ -332,14 +340,14 @@ impl TraceCounter {
         (slot..state.series.slots()).map(labels).collect()
     }
 
-    /// Ignores poisoning: each change to the tables consists of steps that are complete by themselves,
-    /// so a thread that panicked with the lock left nothing inconsistent.
+    /// Locks the state. A lock that is poisoned is used as any other: each step of a change leaves the
+    /// tables consistent, so a thread that panicked while it held the lock has broken nothing.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The state of a counter during a sweep.
+/// The tables of a counter that a sweep reads.
 struct SweptSlots<'a> {
     series: &'a SeriesTable,
     shards: &'a Shards,

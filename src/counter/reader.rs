@@ -1,4 +1,4 @@
-//! Reading the series, slot by slot or range by range.
+//! Reads the series, slot by slot or range by range.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -71,7 +71,7 @@ impl TraceCounter {
     /// Visits the series with a value from slot `from` on, in the order of their slots, until
     /// `visit` breaks. Returns the slot to continue from, or nothing at the end.
     ///
-    /// Holds the lock meanwhile: `visit` copies and returns.
+    /// Holds the lock meanwhile, so `visit` must only copy and return.
     pub fn visit(
         &self,
         from: u32,
@@ -95,8 +95,8 @@ impl TraceCounter {
         None
     }
 
-    /// Returns the number of calls that have been counted, by series that have expired and before a
-    /// reset too: it never falls.
+    /// Returns the number of calls that have been counted, with those of expired series and those before a
+    /// reset. It never falls.
     #[must_use]
     pub fn calls(self: &Arc<Self>) -> f64 {
         let _pin = SlotPin::new(Arc::clone(self));
@@ -153,8 +153,8 @@ impl Walk<'_> {
     }
 }
 
-/// While it exists, no slot is freed and no label text of a series is, so that series can be read in
-/// steps.
+/// Prevents that slots and the label texts of their series are freed while it exists, so that series can be
+/// read in steps.
 #[derive(Debug)]
 pub struct SlotPin(Arc<TraceCounter>);
 

@@ -1,12 +1,12 @@
-//! The scrapers that announce themselves, and the pages that each has completed. Pure: the time is
-//! an argument.
+//! The scrapers that announce themselves by a header, and the last page that each has completed. Pure: the
+//! time is an argument.
 //!
 //! # Invariants
 //!
-//! - No page shows a scraper 0 for a series that it may have seen at more: Prometheus would treat that
-//!   as a restart and count everything twice. In doubt the page shows the value, which loses the first
-//!   increment.
-//! - Two scrapers that cannot be distinguished count as one, whose last page is that of the later one.
+//! - No page shows a series at 0 to a scraper that may have seen it at a higher value: Prometheus would
+//!   treat the 0 as a restart and count all calls of the series twice. In doubt the page shows the value;
+//!   then Prometheus misses the first increase.
+//! - Two scrapers with the same id count as one. The last page of this one is the later of their pages.
 //! - The table is bounded. The scraper whose last page is the oldest is evicted; a scraper that is
 //!   not in the table is shown 0 only for series that no scraper has seen.
 
@@ -14,69 +14,72 @@ use std::time::{Duration, Instant};
 
 use super::{start::Start, view::View};
 
-/// Scrapers in the table.
+/// The maximum number of scrapers in the table.
 const CAPACITY: usize = 64;
 
-/// The time without a completed page after which series expire without this scraper: longer than any
-/// scrape interval that Prometheus supports well.
-const GONE: Duration = Duration::from_secs(600);
+/// If a scraper completes no page for this time, series expire although it has not seen their last values.
+/// The time is longer than any scrape interval that Prometheus supports well.
+const SCRAPER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Identifies a scraper: a hash of its address and its `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScraperId(pub u64);
 
-/// One page, as it counts when it is completed.
+/// The properties of a page that are recorded when it is completed.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRecord {
-    /// The scraper, if the page is for one that announces itself.
+    /// The scraper that the page is for; `None` if the reader does not announce itself.
     pub scraper: Option<ScraperId>,
-    /// Which series the page contains, and at which values.
+    /// The rules by which the page contains a series and shows its value.
     pub view: View,
-    /// The number of pages that were started before this one, and this one.
+    /// The number of the page, in the order in which pages are started: 1 for the first.
     pub number: u64,
 }
 
+/// A scraper in the table.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: ScraperId,
-    /// The scraper may have seen any series that started at this time or before, and no other.
+    /// The scraper may have seen each series that started at this time or before, and no other.
     seen: Start,
-    /// The last page that it completed, and when.
-    completed: Option<(Exact, Instant)>,
-    /// When it started or completed a page for the last time.
+    /// The last page that it completed, and the time at which it completed a page for the last time.
+    completed: Option<(CompletedPage, Instant)>,
+    /// The time at which it started or completed a page for the last time.
     active: Instant,
 }
 
-/// A completed page: its number, and the last start of a series that it showed at its value.
+/// A page that was completed.
 #[derive(Clone, Copy, Debug)]
-struct Exact {
+struct CompletedPage {
     number: u64,
-    up_to: Start,
+    /// The page showed a series at its value if the series started at this time or before.
+    exact_until: Start,
 }
 
-impl Exact {
-    /// Returns whether the page showed the last value of a series, which has not changed since the page
-    /// with the number `changed` was started.
-    fn covers(&self, start: Start, changed: u64) -> bool {
-        self.number > changed && start <= self.up_to
+impl CompletedPage {
+    /// Returns whether the page showed the last value of a series. The series started at `start`, and had
+    /// its last value before any page with a number above `changed` was started.
+    fn showed(&self, start: Start, changed: u64) -> bool {
+        self.number > changed && start <= self.exact_until
     }
 }
 
-/// The pages that were completed.
+/// The table of scrapers, and the last completed page of all other readers.
 #[derive(Debug, Default)]
 pub struct Scrapers {
     entries: Vec<Entry>,
-    /// Some scraper may have seen any series that started at this time or before.
+    /// Each series that started at this time or before may have been seen by a scraper, and no other.
     seen_by_any: Start,
-    /// The last completed page of anybody who did not announce itself.
-    others: Option<Exact>,
+    /// The last completed page of a reader that does not announce itself.
+    others: Option<CompletedPage>,
 }
 
 impl Scrapers {
-    /// Starts a page: returns the start after which series are new to the scraper.
+    /// Records that a scraper starts a page. Returns a threshold: series that started after it are new to
+    /// the scraper.
     ///
-    /// An unknown scraper may have been evicted, so what any scraper has seen is not new to it. From
-    /// its first page on, what it completes decides.
+    /// A scraper that is not in the table may have been evicted, so a series that any scraper has seen is
+    /// not new to it. It is added to the table; from then on only the pages that it completes count.
     pub fn start_page(&mut self, id: ScraperId, now: Instant) -> Start {
         let entry = self.entry(id, now);
         entry.active = now;
@@ -85,10 +88,10 @@ impl Scrapers {
 
     /// Records that a page was completed.
     pub fn complete(&mut self, page: &PageRecord, now: Instant) {
-        let exact = Exact { number: page.number, up_to: page.view.threshold };
+        let completed = CompletedPage { number: page.number, exact_until: page.view.threshold };
         let Some(id) = page.scraper else {
-            if self.others.is_none_or(|last| last.number < exact.number) {
-                self.others = Some(exact);
+            if self.others.is_none_or(|last| last.number < completed.number) {
+                self.others = Some(completed);
             }
             return;
         };
@@ -96,8 +99,9 @@ impl Scrapers {
         let entry = self.entry(id, now);
         entry.seen = entry.seen.max(page.view.horizon);
         entry.active = now;
-        let last = entry.completed.map(|(last, _)| last).filter(|last| last.number > exact.number);
-        entry.completed = Some((last.unwrap_or(exact), now));
+        let later =
+            entry.completed.map(|(last, _)| last).filter(|last| last.number > completed.number);
+        entry.completed = Some((later.unwrap_or(completed), now));
     }
 
     fn entry(&mut self, id: ScraperId, now: Instant) -> &mut Entry {
@@ -113,17 +117,17 @@ impl Scrapers {
         &mut self.entries[position]
     }
 
-    /// Returns whether the last value of a series has been shown: to each scraper that still scrapes,
-    /// and to anybody at all. The series has not changed since the page with the number `changed` was
-    /// started.
+    /// Returns whether each scraper that still scrapes, and at least one reader, has seen the last value of
+    /// a series. `start` and `changed` are those of [`CompletedPage::showed`].
     #[must_use]
     pub fn have_seen(&self, start: Start, changed: u64, now: Instant) -> bool {
         let mut scrapers = self.entries.iter().filter_map(|entry| entry.completed);
-        let by_any = self.others.is_some_and(|page| page.covers(start, changed))
-            || scrapers.clone().any(|(page, _)| page.covers(start, changed));
+        let by_any = self.others.is_some_and(|page| page.showed(start, changed))
+            || scrapers.clone().any(|(page, _)| page.showed(start, changed));
         by_any
             && scrapers.all(|(page, completed)| {
-                page.covers(start, changed) || now.saturating_duration_since(completed) >= GONE
+                page.showed(start, changed)
+                    || now.saturating_duration_since(completed) >= SCRAPER_TIMEOUT
             })
     }
 }
@@ -153,7 +157,7 @@ mod tests {
             self.begin + Duration::from_secs(seconds)
         }
 
-        /// Starts a page with this number, when the last series that started has this start.
+        /// Starts a page with this number, at a time when the newest series has the start `horizon`.
         fn page(&mut self, scraper: Option<ScraperId>, horizon: u64, number: u64) -> PageRecord {
             let threshold = scraper.map_or(Start::END, |id| self.threshold(id, number));
             let view = View { horizon: at(horizon), threshold, last_reset: Start::NEVER };
@@ -170,7 +174,7 @@ mod tests {
             self.scrapers.complete(&page, now);
         }
 
-        /// Starts and completes a page, at the second of its number.
+        /// Starts and completes a page. Its number is also the time in seconds.
         fn scrape(&mut self, scraper: Option<ScraperId>, horizon: u64, number: u64) {
             let page = self.page(scraper, horizon, number);
             self.complete(page, number);
@@ -184,7 +188,7 @@ mod tests {
     #[test]
     fn a_series_is_new_to_a_scraper_until_it_completes_a_page_with_it() {
         let mut f = Fixture::new();
-        assert_eq!(f.threshold(A, 0), Start::NEVER, "nobody has seen anything");
+        assert_eq!(f.threshold(A, 0), Start::NEVER, "no scraper has seen a series");
         let _cut_short = f.page(Some(A), 5, 0);
         assert_eq!(f.threshold(A, 0), Start::NEVER);
         f.scrape(Some(A), 7, 1);
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_scraper_has_seen_is_not_new_to_an_unknown_one() {
+    fn a_series_that_a_scraper_has_seen_is_not_new_to_one_that_is_not_in_the_table() {
         let mut f = Fixture::new();
         f.scrape(Some(A), 7, 1);
         assert_eq!(f.threshold(B, 2), at(7));
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_others_change_no_threshold() {
+    fn pages_of_other_readers_change_no_threshold() {
         let mut f = Fixture::new();
         f.scrape(None, 7, 1);
         assert_eq!(f.threshold(A, 2), Start::NEVER);
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_what_any_scraper_has_seen_is_not_new_to_an_evicted_one() {
+    fn the_table_is_bounded_and_a_series_that_a_scraper_has_seen_is_not_new_to_an_evicted_one() {
         let mut f = Fixture::new();
         for id in 0..=64 {
             f.scrape(Some(ScraperId(id)), 10 + id, id);
@@ -232,7 +236,7 @@ mod tests {
     #[test]
     fn a_value_has_been_seen_when_each_scraper_that_still_scrapes_has_seen_it() {
         let mut f = Fixture::new();
-        assert!(!f.have_seen(5, 0, 0), "nobody has looked");
+        assert!(!f.have_seen(5, 0, 0), "no page was completed");
         f.scrape(Some(A), 5, 1);
         assert!(!f.have_seen(5, 0, 1), "it was shown at 0");
         f.scrape(Some(A), 5, 2);
@@ -241,11 +245,11 @@ mod tests {
         f.scrape(Some(B), 5, 3);
         f.scrape(Some(A), 5, 5);
         assert!(!f.have_seen(5, 4, 5), "the other scraper has not seen the change");
-        assert!(f.have_seen(5, 4, 603), "the other scraper scrapes no more");
+        assert!(f.have_seen(5, 4, 603), "the other scraper has completed no page for ten minutes");
     }
 
     #[test]
-    fn without_a_scraper_any_page_shows_a_value() {
+    fn without_a_scraper_a_page_of_any_reader_shows_a_value() {
         let mut f = Fixture::new();
         f.scrape(None, 5, 2);
         assert!(f.have_seen(5, 1, 2));

@@ -14,7 +14,7 @@ use crate::labels::protobuf;
 /// The number of parts of a series.
 pub const PARTS: usize = 6;
 
-/// The part of the call site. After the ids follow the properties of object, parent and caller.
+/// The part of the call site. The properties of object, parent and caller follow the two ids.
 pub const SITE: usize = 0;
 
 /// The part of the object's id.
@@ -23,8 +23,10 @@ pub const OBJECT: usize = 1;
 /// The part of the parent's id.
 pub const PARENT: usize = 2;
 
-/// The labels of the parts that can be numbers, as the text format writes them.
+/// The label of the part [`OBJECT`].
 pub const OBJECT_ID: &[u8; 9] = b"object_id";
+
+/// The label of the part [`PARENT`].
 pub const PARENT_ID: &[u8; 16] = b"parent_object_id";
 
 /// One part of a label set that is looked up.
@@ -53,7 +55,7 @@ pub enum Stored {
 pub type Parts<'a> = [Part<'a>; PARTS];
 
 /// A label set as it is stored: each part is absent, a number, or a fragment's number with the top bit
-/// set. A series, or the caller of [`SeriesTable::hold`], keeps the fragments.
+/// set. The fragments are stored while a series or a caller of [`SeriesTable::hold`] uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u32; PARTS]);
 
@@ -96,11 +98,11 @@ impl Key {
 const ABSENT: u32 = u32::MAX;
 const FRAGMENT: u32 = 1 << 31;
 
-/// Ids from here on are stored as fragments.
+/// The end of the ids that are stored as numbers. Greater ids are stored as fragments.
 pub const NUMBERS_END: u32 = FRAGMENT;
 
-/// All series, by slot. Slots are numbered from 0 in the order of the series' starts; freed slots are
-/// used again.
+/// All series, by slot. Slots are numbered from 0. A new series gets a free slot or, if there is none, the
+/// next number.
 #[derive(Debug, Default)]
 pub struct SeriesTable {
     fragments: Fragments,

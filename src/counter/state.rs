@@ -41,12 +41,13 @@ pub struct State {
     pub expired: u64,
     /// The calls counted by series that have expired, and before a reset.
     pub past_calls: f64,
-    /// While there are any, no slot is freed.
+    /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
 }
 
 impl State {
-    /// Returns the slot of a label set, or of what the bound of `limit` leaves of it.
+    /// Returns the slot of a label set. Near the bound of `limit` series, a new label set gets the slot of its
+    /// call site or of the overflow series.
     pub fn intern(&mut self, key: Key, limit: u32) -> Interned {
         if let Some(slot) = self.find(key) {
             return Interned { slot, shortened: false };
@@ -58,7 +59,7 @@ impl State {
         }
     }
 
-    /// Sets every series to 0. Their starts are as of now.
+    /// Sets every series to 0, and their starts to the present time.
     pub fn reset(&mut self) {
         for slot in 0..self.series.slots() {
             self.past_calls += self.shards.zero(slot as usize);
@@ -96,7 +97,8 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Beyond the reserve, a call site that has a shortened series still counts there.
+    /// Returns the slot beyond the reserve: that of the call site's series if there is one, or else that of the
+    /// overflow series.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;

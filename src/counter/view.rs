@@ -1,4 +1,4 @@
-//! The decision which value of a series a page shows. Pure.
+//! Decides which value of a series a page shows. Pure.
 //!
 //! Prometheus computes increases from differences, so the first value of a series counts as nothing.
 //! A page for a scraper therefore shows a new series at 0 once, and at its value from then on.

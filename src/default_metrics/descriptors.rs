@@ -15,7 +15,7 @@ pub struct Descriptor {
     pub name: &'static str,
     /// Its help text.
     pub help: &'static str,
-    /// How prom-client aggregates its values over the processes of a cluster.
+    /// The method by which prom-client aggregates its values over the processes of a cluster.
     pub aggregator: &'static str,
     kind: Kind,
 }

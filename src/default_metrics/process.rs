@@ -51,7 +51,7 @@ pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
     render(&figures(sampled))
 }
 
-/// Completes the figures that were read by those of a sample and of the last reading.
+/// Adds figures of a sample and of the last reading where `read` has none.
 fn complete(read: Figures, sampled: Figures, last: Figures) -> Figures {
     // Two sources of CPU time differ by some milliseconds, and a counter must never fall.
     let counter = |value: Option<f64>, last: Option<f64>| match (value, last) {
@@ -181,8 +181,8 @@ mod linux {
         Errno::from_io_error(error) == Some(Errno::MFILE)
     }
 
-    /// Returns the start time since the epoch, from the one since the boot. /proc/stat has the time of
-    /// the boot too, and is hidden where /proc shows only processes.
+    /// Returns the start time since the epoch. `after_boot` is the time from the boot to the start. /proc/stat
+    /// is not read, although it has the time of the boot: it is hidden where /proc shows only processes.
     fn start_time(after_boot: f64) -> Option<f64> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let since_boot = clock_gettime(ClockId::Boottime);
@@ -360,7 +360,7 @@ mod tests {
         }
 
         #[test]
-        fn a_folder_that_is_hidden_leaves_the_limit_alone() {
+        fn if_the_folder_is_hidden_only_the_limit_is_read() {
             let figures = linux::read("/proc/nothing");
             assert_eq!(Figures { max_fds: None, ..figures }, Figures::default());
             assert!(figures.max_fds.is_some());

@@ -41,7 +41,7 @@ impl Format {
 /// The size of a chunk of a page, in bytes: it bounds both the time for which a lock is held and the
 /// memory that a scrape needs, whatever the number of series.
 ///
-/// Less than the window of the server's compressor, 64 KiB, beyond which it is slow.
+/// It is less than 64 KiB, the window of the server's compressor, which is slow beyond it.
 pub const CHUNK_BYTES: usize = 63 * 1024;
 
 /// Returns the version of a range, by number, that the caller of [`Render::render`] has cached.

@@ -15,7 +15,7 @@ use crate::counter::{
 /// The number of ranges that are measured in one step.
 const MEASURED_RANGES: u32 = 64;
 
-/// A page of the counter, its series in the order of their slots, and of small families, which are
+/// A page with the series of the counter, in the order of their slots, and with small families, which are
 /// encoded beforehand.
 ///
 /// The counter is read while the page is sent, so a page needs the memory of one chunk. In the text
@@ -56,7 +56,7 @@ enum Writer {
 }
 
 impl Page {
-    /// Starts a page of this counter, followed by `families`, whole families in the same format.
+    /// Starts a page of this counter. `families` are the small families, encoded in the same format.
     /// `scraper` is the scraper that the page is for, if that announces itself.
     #[must_use]
     pub fn new(
@@ -162,7 +162,7 @@ impl Page {
         };
         self.position = visit.next.map_or(Position::Families, Position::Series);
         let is_end = visit.next.is_none_or(|next| next % RANGE == 0);
-        // Series that start in a range that is half rendered are on no page of this version.
+        // If a series started while the range was rendered, the text is that of no version.
         let version = if visit.is_exact { visit.version } else { RangeVersion::NONE };
         let version = range.version.map_or(version, |before| before.followed_by(version));
         let is_exact = range.is_exact;

@@ -61,7 +61,7 @@ struct Timestamp {
     nanos: i32,
 }
 
-/// What follows the counter's family: another one.
+/// The bytes of another family, which follows the counter's family on each page.
 fn tail() -> Vec<u8> {
     let family = Family { name: "other".into(), help: "Other".into(), kind: 1, metric: Vec::new() };
     family.encode_length_delimited_to_vec()
@@ -205,7 +205,7 @@ impl World {
         }
     }
 
-    /// Has every series expire that may.
+    /// Sweeps until every series that can expire has expired.
     fn sweep(&mut self) {
         let Some(thread) = &self.thread else { return };
         self.now += Duration::from_secs(3600);
@@ -284,7 +284,7 @@ impl World {
                 current
             );
         }
-        // All that were counted before the page, and were not reset during it.
+        // The page has every series that was counted before the page and was not reset during it.
         for (id, &(least, _)) in &page.bounds {
             prop_assert!(least == 0.0 || ids.contains(id), "{} is on the page", id);
         }

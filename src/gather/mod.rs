@@ -43,7 +43,7 @@ pub struct Gatherer {
     counter: Arc<TraceCounter>,
     threads: JsThreads,
     default_metrics: Option<DefaultMetricsOptions>,
-    /// Calls that threads which have left could not count.
+    /// The number of calls that threads could not count before they left.
     lost_calls: Mutex<f64>,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
@@ -161,7 +161,8 @@ impl Gatherer {
         self.lost_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what a JavaScript thread has sampled of the process, where only JavaScript can.
+    /// Returns the figures of the process from the sample of a JavaScript thread, for systems where only
+    /// JavaScript can read them.
     fn process_sample(&self) -> Option<ProcessSample> {
         self.threads.all().iter().find_map(|thread| thread.node.sample()?.process)
     }

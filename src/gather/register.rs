@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// Serves the pages of a prom-client registry. If the JavaScript thread does not render one in time,
-/// the page is what Rust owns, and says that it is incomplete.
+/// the page has the families of Rust only, and says that it is incomplete.
 pub struct RegisterSource {
-    /// Gathers what Rust owns.
+    /// Gathers the families of Rust.
     pub gatherer: Arc<Gatherer>,
     /// Sends the requests.
     pub requester: Arc<dyn RenderRequester>,
@@ -50,14 +50,15 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// Renderings of one registry that may run at a time: a scraper need not wait for a slow one to end.
+/// The number of renderings of one registry that may run at a time, so that a scraper need not wait for the
+/// end of a slow one.
 const MAX_RENDERINGS: usize = 2;
 
 /// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
 /// application has at least as much of its thread as the scrapers.
 const MAX_PAUSE: Duration = Duration::from_millis(250);
 
-/// The time after which a rendering that no scrape waits for no longer counts as running.
+/// After this time, a rendering for which no scrape waits does not count as running any more.
 const ABANDONED: Duration = Duration::from_secs(8);
 
 /// The requests for pages. Scrapes that wait share a rendering that begins after them.
@@ -71,7 +72,7 @@ pub struct RenderRequests {
 #[derive(Default)]
 struct State {
     last: u32,
-    /// The rendering that has not begun yet.
+    /// The next rendering, which has not begun yet.
     next: Option<Next>,
     running: Vec<Running>,
     /// The end of the pause after the last rendering.
@@ -192,7 +193,7 @@ impl Source for RegisterSource {
                 return page.scrape();
             }
             // The registry's pages are text and show each series at its value, so this one does too: a
-            // series at 0 would fall.
+            // series at 0 would be a fall of the counter.
             let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
             gatherer.scrape(&request, &[incomplete(1.0)])
         })

@@ -210,7 +210,7 @@ export class Spark {
     this.root.append(this.#area, this.#line)
   }
 
-  /** Returns the highest value. */
+  /** Draws the line, and returns the highest value. */
   draw (points, now, span) {
     const seen = recent(points, now, span)
     const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)

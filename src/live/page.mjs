@@ -24,7 +24,7 @@ const clock = () => performance.now() / 1000
 
 let state = fromHash(location.hash) ?? INITIAL
 let limit = ROWS
-let search = '' // the text that the server searches, because it has more rows than the page
+let search = '' // the text that the server searches; empty while the page has all rows
 let labels = null // the labels that some series has, from the last summary
 let silentSince = null
 const past = new History()
@@ -67,7 +67,7 @@ function query () {
   return queryOf(currentView().by, state.filters, limit, search)
 }
 
-/** The query without what only selects rows. */
+/** Returns the query without `limit` and `search`, which only select rows. */
 function viewQuery () {
   return queryOf(currentView().by, state.filters, 0)
 }
@@ -209,7 +209,7 @@ function createButton (text, onclick) {
 
 let typing = 0
 
-/** Filters the rows that the page has at once; if the server has more, it searches all of them. */
+/** Filters the rows of the page at once. If the server has more rows, a request lets the server search all of them. */
 function filterBy (text) {
   table.filterBy(text)
   showRest()

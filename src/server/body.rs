@@ -59,13 +59,13 @@ pub(crate) struct ResponseBody {
 struct PageStream {
     page: PageEncoder,
     deadline: Instant,
-    /// A chunk was written since other connections had a turn.
+    /// Other connections must run before the next chunk is written.
     must_yield: bool,
 }
 
 impl PageStream {
-    /// Writes the next chunk. Between two chunks other connections have a turn: a peer that reads as
-    /// fast as the page is written would keep the thread to itself.
+    /// Writes the next chunk. Other connections can run between two chunks: otherwise a peer that reads as
+    /// fast as the page is written would occupy the thread.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Chunk, BodyError>> {
         loop {
             if Instant::now() >= self.deadline {
@@ -102,8 +102,8 @@ impl ResponseBody {
         }
     }
 
-    /// A page, from its first chunk. So a page that fails at once can become an error response; an
-    /// empty 200 would mark every series stale.
+    /// Writes the first chunk of a page, and creates the body. So a page that fails at once can become an
+    /// error response; an empty 200 would mark every series stale.
     pub(crate) async fn first_chunk(
         page: PageEncoder,
         deadline: Instant,
@@ -139,7 +139,7 @@ impl ResponseBody {
         Ok(())
     }
 
-    /// Has a function called when the socket has accepted the last byte.
+    /// Sets the function that is called when the socket has accepted the last byte.
     pub(crate) fn on_complete(&mut self, on_complete: Option<OnComplete>) {
         self.on_complete = on_complete;
     }
@@ -154,7 +154,7 @@ impl ResponseBody {
         self.permits.push(permit);
     }
 
-    /// Ends the response for this connection.
+    /// Sets the progress of the connection, which records the end of this body.
     pub(crate) fn with_progress(mut self, progress: Rc<Progress>) -> Self {
         self.progress = Some(progress);
         self

@@ -58,7 +58,8 @@ pub(crate) async fn accept(
 ) {
     let stream = match tls {
         None => {
-            // hyper allocates its buffers at once: a silent connection must not have them.
+            // hyper allocates its buffers at once. A silent connection must not have them, so hyper starts after
+            // the first byte.
             let mut first = [0];
             let peek = stream.peek(&mut first);
             let peeked = until(&mut phase, Phase::Stopping, service.limits.idle, peek).await;
@@ -77,7 +78,7 @@ pub(crate) async fn accept(
         }
     };
     if let Some(stream) = stream {
-        // Boxed so that it takes no memory before.
+        // Boxed so that it takes no memory before this point.
         Box::pin(serve(stream, connection, service, stopping, phase)).await;
     }
 }

@@ -1,15 +1,16 @@
 //! The open connections of a server, and the choice of the one that ends when there are too many.
 //!
-//! - At the limit of connections, a new one ends one without a response under way. If there is none, the
-//!   new one is closed.
-//! - At the limit of TLS handshakes, a new one ends another: a normal handshake takes milliseconds.
-//! - At the limit of scrapes, a new one ends one whose client does not read. If all clients read, the
-//!   new one gets a 503.
+//! - At the limit of connections, a new connection ends one that has no response under way. If each has
+//!   one, the new connection is closed.
+//! - At the limit of TLS handshakes, a new handshake ends another one, because a normal handshake takes
+//!   milliseconds.
+//! - At the limit of scrapes, a new scrape ends one whose client does not read. If all clients read, the
+//!   new scrape gets a 503.
 //! - The clients of one network have no more than a share of the connections and the scrapes. On a server
 //!   with credentials, a network without a scrape under way gets one beyond the limit.
 //!
-//! Of several, one whose client has shown no credentials and no certificate ends first, then one of the
-//! network with the most, then the one that has waited longest. So a client that opens many connections
+//! If several connections may end, one whose client has shown no credentials and no certificate ends first,
+//! then one of the network with the most connections, then the one that has waited longest. So a client that opens many connections
 //! ends its own. Server thread only.
 
 use std::{
@@ -32,7 +33,7 @@ use super::{
 /// A client that has accepted no byte for this time does not read as fast as it could.
 const MIN_STALL: Duration = Duration::from_millis(100);
 
-/// A number of connections or responses.
+/// A number of connections, handshakes or responses.
 type Count = Rc<Cell<usize>>;
 
 /// Adds one to a count until it is dropped.
@@ -150,7 +151,7 @@ pub(crate) struct ScrapePermit {
 }
 
 impl Connections {
-    /// No connections yet. `has_credentials`: the server requires credentials.
+    /// Creates an empty set of connections. `has_credentials`: the server requires credentials.
     pub(crate) fn new(limits: Limits, has_credentials: bool) -> Rc<Self> {
         Rc::new(Self {
             limits,
@@ -270,7 +271,7 @@ impl Connections {
     }
 
     fn forget_if_unused(&self, network: &Rc<Network>) {
-        // The map and the caller.
+        // The map and the caller each hold one reference.
         if network.connections.get() == 0 && Rc::strong_count(network) <= 2 {
             self.networks.borrow_mut().remove(&network.address);
         }

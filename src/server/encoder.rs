@@ -13,7 +13,7 @@ use super::{
 };
 use crate::exposition::{CHUNK_BYTES, Render, Step};
 
-/// Room for the last line of a chunk, which may exceed [`CHUNK_BYTES`].
+/// The memory for the last line of a chunk, which may exceed [`CHUNK_BYTES`].
 const SLACK: usize = 4 * 1024;
 
 /// The next bytes of a page.
@@ -47,7 +47,8 @@ impl PageEncoder {
         Self { page, gzip, text: Vec::new(), is_empty: true }
     }
 
-    /// No text has been rendered so far. The bytes do not show it: an empty gzip member has some too.
+    /// Returns whether no text has been rendered so far. The number of bytes does not show this, because an
+    /// empty gzip member has some too.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -69,7 +70,7 @@ impl PageEncoder {
             let length = self.text.len();
             let step = caught(|| self.page.render(&|_| None, &mut self.text))?;
             more = step != Step::Text { more: false };
-            // A page with nothing to send at present lets other connections run.
+            // If the page has nothing to send at present, other connections can run.
             if self.text.len() == length && matches!(step, Step::Text { .. }) {
                 break;
             }
@@ -78,7 +79,7 @@ impl PageEncoder {
         Ok(Chunk { bytes: std::mem::take(&mut self.text).into(), more })
     }
 
-    /// Ends when about a chunk of text is compressed, or about a chunk of bytes can be sent.
+    /// Encodes text in gzip until about a chunk of text is compressed, or about a chunk of bytes can be sent.
     fn gzip_chunk(&mut self) -> Result<Chunk, Panicked> {
         let Some(Gzip { member, cache }) = &mut self.gzip else { return Err(Panicked) };
         member.begin_chunk(cache);
@@ -107,7 +108,7 @@ impl PageEncoder {
                 }
                 Step::Cached(number) => member.cached(number, cache, &mut out)?,
             }
-            // A page with nothing to send at present lets other connections run.
+            // If the page has nothing to send at present, other connections can run.
             if self.text.is_empty() && matches!(step, Step::Text { .. }) {
                 break;
             }

@@ -23,7 +23,7 @@ use super::{OnComplete, limits::Limits, permits::Permit, shutdown::StopFlag};
 
 /// The byte stream of a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Makes the close that follows a reset, which discards unsent bytes.
+    /// Changes the next close of the socket to a reset, which discards unsent bytes.
     fn abort(&self);
 }
 
@@ -37,13 +37,13 @@ impl Transport for tokio::net::TcpStream {
 /// The stage of a connection between two requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    /// No byte of the next request was read. hyper's header time-out is the idle limit.
+    /// No byte of the next request was read. hyper's header timeout is the idle limit.
     Idle,
     /// The first byte of a request was read at this time, and not all of its headers.
     Head(Instant),
     /// The request was complete at this time, and its response is under way.
     Responding(Instant),
-    /// hyper has the whole response to the request of this time; the kernel has not.
+    /// The request was complete at this time. hyper has the whole response, the kernel does not have it yet.
     Flushing(Instant),
 }
 
@@ -177,7 +177,7 @@ impl<T: Transport> TimeoutIo<T> {
         Self { transport, progress, stopping, timer: None }
     }
 
-    /// Maps `Pending` of the transport to `TimedOut` past the deadline, and waits for that.
+    /// Waits for the deadline, if there is one, and returns `TimedOut` when it has passed.
     fn wait<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         let Some(deadline) = self.progress.deadline() else { return Poll::Pending };
         let deadline = tokio::time::Instant::from_std(deadline);

@@ -204,7 +204,7 @@ fn run(
         return;
     }
     super::log("the server has ended: its event queue does not work");
-    // The drop of the runtime panics twice.
+    // A drop of the runtime would panic twice, which aborts the process.
     forget(runtime);
     let now = addresses_of(&listeners.borrow());
     if now == addresses {
@@ -237,7 +237,7 @@ async fn serve(
             let (stream, peer) = acceptor.accept().await;
             // The set keeps the results of finished connections until they are taken.
             while tasks.try_join_next().is_some() {}
-            // Also where the phase could not wake this task.
+            // This check also ends the task if the change of the phase could not wake it.
             if stopping.is_set() {
                 return;
             }
@@ -254,7 +254,7 @@ async fn serve(
                 let _guard = guard;
                 connection::accept(stream, accepted, service, stopping, phase, tls).await;
             }));
-            // In a flood of connections, those that were ended close their sockets in between.
+            // While many connections arrive, this lets those that were ended close their sockets.
             tokio::task::yield_now().await;
         }
     };
@@ -270,7 +270,7 @@ async fn serve(
     tasks.shutdown().await;
 }
 
-/// Sets the options of a connection's socket. An error shows at the first read too.
+/// Sets the options of a connection's socket. Errors are ignored, because the first read returns them too.
 fn prepare(stream: &TcpStream, limits: &Limits) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(stream).set_send_buffer_size(limits.send_buffer);

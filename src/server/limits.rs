@@ -11,43 +11,44 @@ pub struct Limits {
     /// The time without a byte before the first request of a connection and between two. 120 s:
     /// longer than the usual scrape interval, so that a scraper can reuse its connection.
     pub idle: Duration,
-    /// From the first byte of a request to the end of its headers. 10 s.
+    /// The time from the first byte of a request to the end of its headers. 10 s.
     pub head: Duration,
-    /// The time of a write without progress. 10 s, the default scrape time-out of Prometheus: after
+    /// The time of a write without progress. 10 s, the default scrape timeout of Prometheus: after
     /// it the scraper no longer waits for the page. The kernel reports progress in steps of
     /// `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
     pub stall: Duration,
-    /// From the end of a request to the end of its response, however steadily the peer reads. 60 s, or the
-    /// scraper's own time-out if that is longer ([`response_timeout`]).
+    /// The time from the end of a request to the end of its response, however steadily the peer reads.
+    /// 60 s, or the scraper's own timeout if that is longer ([`response_timeout`]).
     pub response: Duration,
-    /// Open connections; one more ends one without a response under way. 512: far more than the
-    /// scrapers, agents and people of one process, and at most 17 MB, as a connection that was answered
-    /// and stays open takes about 34 kB.
+    /// The number of open connections. A connection beyond it ends one that has no response under way.
+    /// 512: far more than the scrapers, agents and people of one process, and at most 17 MB, as a
+    /// connection that was answered and stays open takes about 34 kB.
     pub connections: usize,
-    /// Open connections of one network. 384: three quarters, so that the clients of one network leave
-    /// some to the others.
+    /// The number of open connections of one network. 384: three quarters, so that the clients of one
+    /// network leave some to the others.
     pub connections_per_network: usize,
-    /// From the acceptance of a connection to the end of its TLS handshake. 10 s.
+    /// The time from the acceptance of a connection to the end of its TLS handshake. 10 s.
     pub handshake: Duration,
-    /// TLS handshakes under way; one more ends another. 128: a handshake takes a few
-    /// milliseconds, so that only unfinished ones accumulate.
+    /// The number of TLS handshakes under way. A handshake beyond it ends another one. 128: a handshake
+    /// takes a few milliseconds, so that only unfinished ones accumulate.
     pub handshakes: usize,
-    /// Scrapes under way; one more ends one whose client does not read, or gets a 503. 128: each takes
-    /// about 100 KiB, so that 128 slow clients cost some 13 MB.
+    /// The number of scrapes under way. A scrape beyond it ends one whose client does not read, or gets a
+    /// 503. 128: each takes about 100 KiB, so that 128 slow clients cost some 13 MB.
     pub scrapes: usize,
-    /// Scrapes under way of one network. 96: three quarters, so that the clients of one network leave
-    /// some to the others.
+    /// The number of scrapes under way of one network. 96: three quarters, so that the clients of one
+    /// network leave some to the others.
     pub scrapes_per_network: usize,
-    /// Summaries under way. 1: each takes memory and time in proportion to the number of series.
+    /// The number of summaries under way. 1: each takes memory and time in proportion to the number of
+    /// series.
     pub summaries: usize,
-    /// Requests that wait for the permit of a summary; one more gets a 503. 64.
+    /// The number of requests that wait for the permit of a summary. A request beyond it gets a 503. 64.
     pub waiting_summaries: usize,
-    /// Pages held in memory as a whole, for HTTP/1.0 clients, which cannot decode chunks; one more
-    /// gets a 503. 2.
+    /// The number of pages held in memory as a whole, for HTTP/1.0 clients, which cannot decode chunks. A
+    /// page beyond it gets a 503. 2.
     pub buffered_pages: usize,
-    /// Bytes of compressed ranges in the cache, so that the cost of a scrape follows from what
-    /// changed. 7 MiB: some 800,000 of hypercore's series; ranges beyond it are compressed at each
-    /// scrape. With it, a scrape of 1,000,000 series takes less than 10 MB.
+    /// The number of bytes of compressed ranges in the cache. 7 MiB: some 800,000 of hypercore's series;
+    /// ranges beyond it are compressed at each scrape. With this cache, a scrape of 1,000,000 series takes
+    /// less than 10 MB.
     pub cache_bytes: usize,
     /// The cache is dropped after this time without a scrape that accepts gzip. 10 minutes: longer
     /// than any scrape interval that Prometheus handles well.
@@ -55,7 +56,7 @@ pub struct Limits {
     /// The time that `stop` grants the responses under way. 1 s.
     pub stop_grace: Duration,
     /// The longest wait of a page for the JavaScript thread. 100 ms, less if the scraper's own
-    /// time-out is short ([`js_timeout`]).
+    /// timeout is short ([`js_timeout`]).
     pub js_timeout: Duration,
     /// Header lines of one request. 100, as many as Envoy accepts: each proxy of a chain may add some.
     pub headers: usize,
@@ -93,16 +94,16 @@ impl Default for Limits {
     }
 }
 
-/// Returns how long a page may wait for the JavaScript thread: the `usual` timeout, but at most half
-/// the scraper's time-out, the value of `X-Prometheus-Scrape-Timeout-Seconds`. The other half is for
+/// Returns the time for which a page may wait for the JavaScript thread: the `usual` timeout, but at most half
+/// the scraper's timeout, the value of `X-Prometheus-Scrape-Timeout-Seconds`. The other half is for
 /// writing and sending the page. A value that is not a positive number is ignored.
 #[must_use]
 pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
-/// Returns how long a page may wait for the register of the user: as long as the scraper waits, less a
-/// margin for writing and sending the page; 8 s for a client that does not say how long it waits.
+/// Returns the time for which a page may wait for the register of the user: the scraper's timeout, less a
+/// margin for writing and sending the page; 8 s for a client that sends no timeout.
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
     let margin = |timeout: Duration| (timeout / 4).min(Duration::from_secs(1));
@@ -125,10 +126,10 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     (!seconds.is_zero()).then_some(seconds)
 }
 
-/// The longest time of a response. A client could hold a connection for as long as it says, otherwise.
+/// The longest time of a response. Without this limit, a client could set the time by its header.
 const MAX_RESPONSE: Duration = Duration::from_secs(900);
 
-/// Returns the longest time of a response: the `usual` one, or the scraper's time-out if that is longer,
+/// Returns the longest time of a response: the `usual` one, or the scraper's timeout if that is longer,
 /// up to 15 minutes.
 #[must_use]
 pub fn response_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {

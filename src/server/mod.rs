@@ -79,7 +79,7 @@ pub type OnComplete = Box<dyn FnOnce() + Send>;
 /// The source of the server's pages and summaries.
 pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread without blocking it. May wait for the JavaScript
-    /// thread for at most `js_timeout`; the page then has what needs no response.
+    /// thread for at most `js_timeout`; the page then has the families that need no response.
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape>;
 
     /// Makes the summary of this query string in JSON, or returns what is wrong with the query (see

@@ -2,7 +2,7 @@
 //!
 //! Without this, the standard library would print a message for each scrape, in the log of an
 //! application that cannot do anything about it. The panic hook that prevents this is set once in a
-//! process, and passes panics of all other threads to the hook before it.
+//! process, and passes panics of all other threads to the hook that was set before.
 
 use std::{
     cell::Cell,
@@ -23,8 +23,8 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
-/// Has panics of the calling thread logged by this module, once in a process. Returns whether they were
-/// before.
+/// Marks the calling thread: this module logs the panics of marked threads, but only the first one of the
+/// process. Returns whether the thread was marked before.
 pub(crate) fn log_once_on_this_thread() -> bool {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -40,7 +40,7 @@ pub(crate) fn log_once_on_this_thread() -> bool {
     IS_SERVER_THREAD.replace(true)
 }
 
-/// Runs `work` on another thread than the server's, and catches and logs its panic as on that.
+/// Runs `work` on a thread that is not the server thread, and catches and logs its panic in the same way.
 pub(crate) fn caught_elsewhere<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     let before = log_once_on_this_thread();
     let result = caught(work);

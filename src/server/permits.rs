@@ -1,7 +1,6 @@
 //! Permits: the bounds on concurrent scrapes and summaries.
 //!
-//! Scrapes have permits of their own ([`Connections`]), so that no
-//! other work can delay or refuse them.
+//! Scrapes have permits of their own ([`Connections`]), so that no other work can delay or refuse them.
 
 use std::{
     pin::pin,
@@ -72,7 +71,7 @@ impl PermitPools {
         Ok(Permit::Summary(permit, connection.begin_summary()))
     }
 
-    /// Waits for the permit of a summary, and ends those whose clients do not read them.
+    /// Waits for the permit of a summary, and ends summaries whose clients do not read them.
     async fn wait_for_summary(
         &self,
         connections: &Connections,

@@ -92,7 +92,7 @@ pub(crate) fn text(
     response
 }
 
-/// Returns the response to an unauthorized request. It reveals nothing of the server.
+/// Returns the response to a request that access control rejects. It reveals nothing of the server.
 pub(crate) fn rejection(rejection: Rejection) -> Response<ResponseBody> {
     match rejection {
         Rejection::Host(name) => text(StatusCode::FORBIDDEN, foreign_host(name.as_deref())),

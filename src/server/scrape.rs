@@ -126,7 +126,8 @@ impl Service {
     }
 }
 
-/// Runs `work`, with pauses while scrapes are under way: they would wait for each of its steps.
+/// Runs `work`, with a pause after each step while scrapes are under way: without the pauses, the scrapes
+/// would wait for all steps.
 async fn after_scrapes<T>(connections: &Connections, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut pause = pin!(tokio::time::sleep(Duration::ZERO));

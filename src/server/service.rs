@@ -31,7 +31,7 @@ pub(crate) struct Service {
     pub(crate) connections: Rc<Connections>,
     pub(super) permits: PermitPools,
     pub(super) caches: PageCaches,
-    /// Hashes what identifies a scraper.
+    /// Hashes the address and the `User-Agent` of a scraper.
     pub(super) hasher: RandomState,
     access_control: AccessControl,
 }

@@ -21,7 +21,7 @@ pub(crate) enum Phase {
     Cut,
 }
 
-/// Is set from the moment `stop` is called, which is before the server thread wakes up. Checked before
+/// A flag that is set when `stop` is called, before the server thread wakes up. The server checks it before
 /// each request.
 #[derive(Clone, Default)]
 pub(crate) struct StopFlag(Arc<AtomicBool>);

@@ -63,13 +63,13 @@ static OPEN_SERVERS: LazyLock<Mutex<ServerList>> = LazyLock::new(Mutex::default)
 
 type ServerList = Vec<Weak<SharedServer>>;
 
-/// What a new server serves.
+/// The objects that a new server needs for its page.
 pub struct Served {
     /// The gatherer of the page.
     pub gatherer: Arc<Gatherer>,
     /// The calling thread.
     pub thread: Arc<JsThread>,
-    /// The page.
+    /// The source of the page.
     pub source: Arc<dyn Source>,
 }
 
@@ -167,7 +167,7 @@ fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer
     })
 }
 
-/// Returns the first of our options whose value is not theirs.
+/// Returns the first option of `ours` whose value differs in `theirs`.
 fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<Difference> {
     let differs = |(name, value): &&(String, String)| {
         theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)

@@ -166,7 +166,10 @@ fn stop_of_the_starter_closes_the_port_and_later_threads_do_not_join() {
     let next = open_here(config(port)).unwrap_or_else(|error| panic!("{error}"));
     assert!(next.started && !Arc::ptr_eq(&next.server, &joined.server));
     joined.end();
-    assert!(!next.server.is_closed() && !is_free(port), "the end of the first is not the second's");
+    assert!(
+        !next.server.is_closed() && !is_free(port),
+        "the end of the first server does not close the second one"
+    );
     next.stop();
 }
 

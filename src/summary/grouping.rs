@@ -89,7 +89,7 @@ type Labels = Vec<(usize, String)>;
 const OVERFLOW_INDEX: usize = usize::MAX;
 
 impl Grouping {
-    /// Sums of no series yet, with at most this many groups at a time.
+    /// Creates sums without a series, with at most this many groups at a time.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema, max_groups: usize) -> Self {
         let names = schema.names();
@@ -296,7 +296,7 @@ impl Grouping {
     }
 }
 
-/// Searches a text. Upper and lower case of ASCII letters are equal.
+/// Returns whether a value contains a text. Upper and lower case of ASCII letters are equal.
 fn contains(value: &str, text: &str) -> bool {
     let (value, text) = (value.as_bytes(), text.as_bytes());
     value.windows(text.len()).any(|run| run.eq_ignore_ascii_case(text))

@@ -79,8 +79,8 @@ pub use self::{
 };
 use crate::counter::{SlotPin, TraceCounter};
 
-/// How many series one step sums. The counter's lock and the server thread are held for one step,
-/// about 50 µs.
+/// The number of series that one step sums. A step holds the counter's lock and occupies the server
+/// thread for about 50 µs.
 const STEP_SERIES: u32 = 4096;
 
 /// A summary, computed in steps.

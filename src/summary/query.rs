@@ -90,7 +90,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with it: nothing is guessed and nothing passed over.
+    /// If any parameter is not valid: no parameter is corrected or ignored.
     pub fn parse(query: &str, schema: &Schema) -> Result<Self, QueryError> {
         let mut parsed = Self::default();
         let mut seen: Vec<Cow<'_, str>> = Vec::new();

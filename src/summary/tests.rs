@@ -45,7 +45,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     thread.count(&counter, slot);
     let now = Instant::now();
     counter.sweep(thread.shard(), now);
-    // Shows the series.
+    // This counts as a page that shows the series.
     let _ = counter.values();
     counter.sweep(thread.shard(), now + Duration::from_secs(100));
     assert_eq!(counter.stats().expired, 1);
@@ -56,7 +56,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     thread.leave(&counter);
 }
 
-/// The rows of a document and what follows up to the event loop.
+/// Returns the text of a document from its rows to the event loop.
 fn rows(counter: &Arc<TraceCounter>, query: &str) -> String {
     let text = json(counter, query, &RuntimeStats::default());
     let from = text.find("\"rows\"").expect("rows");
@@ -164,7 +164,7 @@ fn the_overflow_series_has_its_own_row() {
 #[test]
 fn a_search_finds_text_in_any_value_and_ignores_case() {
     let (counter, thread) = counted(&["p"], 100, &SETS);
-    // The sum of the first row, and of the groups beyond it.
+    // search, sum of the first row, (number of the other groups, their sum)
     let table = [
         ("", 8.0, (3, 9.0)),
         ("HYPER", 8.0, (2, 6.0)),

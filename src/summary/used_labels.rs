@@ -8,8 +8,8 @@ use crate::{
     labels::{Schema, read_labels},
 };
 
-/// The most fragments of a column whose text is read. Beyond, all labels of the column count as used:
-/// a property can have a different value in each series.
+/// The maximum number of fragments of a column whose text is read. If a column has more, all its labels
+/// count as used: a property can have a different value in each series.
 const MAX_FRAGMENTS: u32 = 1000;
 
 /// The labels of the schema, and which of them some series has.
@@ -30,7 +30,7 @@ struct OpenColumn {
 }
 
 impl UsedLabels {
-    /// No label of this schema is used yet.
+    /// Creates the labels of a schema, none of which is used yet.
     pub fn new(schema: &Schema) -> Self {
         let names = schema.names().to_vec();
         let labels: Vec<usize> = (0..names.len()).collect();

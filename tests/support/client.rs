@@ -21,7 +21,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The value of a header, which may be there once.
+    /// Returns the value of a header, which must not occur twice.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key == name);
         let value = values.next();
@@ -190,7 +190,7 @@ impl Client {
         Some(std::mem::replace(&mut self.unread, rest))
     }
 
-    /// Reads more bytes. `None`: the connection ended, in order or not.
+    /// Reads more bytes. `None`: the connection ended, normally or by a reset.
     fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 * 1024];
         let length = loop {

@@ -1,6 +1,6 @@
 'use strict'
 
-// The README's application, for any runtime: says what the page is, and ends with its standard input.
+// The README's application, for any runtime. It prints its port and its page, and ends with its standard input.
 
 const { setTraceFunction } = require('hypertrace')
 const HypertracePrometheus = require('hypertrace-prometheus')

@@ -1,4 +1,4 @@
-//! Laws of the counter over random sequences.
+//! Laws of the counter over random sequences of steps.
 
 use std::{
     collections::HashMap,
@@ -20,15 +20,15 @@ fn samples(page: &str) -> HashMap<String, f64> {
         .map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number")))
         .collect();
     let distinct: HashMap<String, f64> = samples.iter().cloned().collect();
-    assert_eq!(distinct.len(), samples.len(), "a series is twice on {page}");
+    assert_eq!(distinct.len(), samples.len(), "a series occurs twice on {page}");
     distinct
 }
 
-/// An event of a counter.
+/// A step of a random sequence. `Replace` ends a thread and starts another one in its position.
 #[derive(Clone, Debug)]
 enum Step {
     Count { thread: usize, class: u8, id: u8, prop: u8 },
-    Leave { thread: usize },
+    Replace { thread: usize },
     Sweep { thread: usize },
     Advance { seconds: u8 },
     Scrape,
@@ -39,7 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (0..3usize, 0..3u8, 0..40u8, 0..3u8)
             .prop_map(|(thread, class, id, prop)| Step::Count { thread, class, id, prop }),
-        1 => (0..3usize).prop_map(|thread| Step::Leave { thread }),
+        1 => (0..3usize).prop_map(|thread| Step::Replace { thread }),
         4 => (0..3usize).prop_map(|thread| Step::Sweep { thread }),
         3 => (0..90u8).prop_map(|seconds| Step::Advance { seconds }),
         3 => Just(Step::Scrape),
@@ -47,11 +47,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A label set: its class, object id and property.
+/// A label set as three numbers, for its class, object id and property. [`values`] returns its values.
 type LabelSet = (u8, u8, u8);
 
-/// A thread like `lib/trace`: it counts cached label sets, and drops its cache when a sweep says so. It
-/// interns new label sets as text, or by definitions.
+/// A thread that behaves as `lib/trace`: it interns a label set once and caches the slot, and drops its
+/// cache when a sweep returns `true`. `defines`: it interns label sets by definitions, not as text.
 struct CachingThread {
     thread: Thread,
     defines: bool,
@@ -63,13 +63,13 @@ impl CachingThread {
         Self { thread: Thread::join(counter), defines, cache: HashMap::new() }
     }
 
-    /// Returns three threads, two of which use definitions.
+    /// Returns three threads, two of which intern label sets by definitions.
     fn three(counter: &TraceCounter) -> Vec<Self> {
         [true, false, true].map(|defines| Self::join(counter, defines)).into()
     }
 
-    /// Replaces the thread by a new one.
-    fn leave(&mut self, counter: &TraceCounter) {
+    /// Ends the thread, and starts another one in its position.
+    fn replace(&mut self, counter: &TraceCounter) {
         let joined = Self::join(counter, self.defines);
         std::mem::replace(self, joined).thread.leave(counter);
     }
@@ -99,13 +99,13 @@ fn define_and_intern(counter: &TraceCounter, shard: ShardId, label_set: LabelSet
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let (site, props) = (1 + u32::from(class), 100 + u32::from(prop));
     let props = (prop > 0).then_some(props);
-    let known = DefinedLabelSet { site, object: Some(object.into()), parent: None, props };
-    counter.intern_defined(shard, &known).unwrap_or_else(|| {
+    let defined = DefinedLabelSet { site, object: Some(object.into()), parent: None, props };
+    counter.intern_defined(shard, &defined).unwrap_or_else(|| {
         counter.define_site(shard, site, values[..5].iter().copied());
         if let Some(props) = props {
             counter.define_props(shard, props, values[7..].iter().copied());
         }
-        counter.intern_defined(shard, &known).expect("defined before")
+        counter.intern_defined(shard, &defined).expect("its numbers are defined")
     })
 }
 
@@ -131,7 +131,7 @@ proptest! {
                     threads[thread].count(&counter, (class, id, prop));
                     *model.entry((class, id, prop)).or_default() += 1.0;
                 }
-                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Replace { thread } => threads[thread].replace(&counter),
                 Step::Reset => {
                     counter.reset();
                     model.clear();
@@ -166,10 +166,11 @@ proptest! {
         }
     }
 
-    /// A series that expired was last shown with its final value, and starts again at 0: so the increases
-    /// on pages that are read after each sweep are all the calls.
+    /// A series expires only after a page has shown its last value, and a later series of the same label
+    /// set starts at 0. So the increases from page to page add up to the number of calls, if a page is
+    /// read after each sweep.
     #[test]
-    fn with_expiry_the_increases_on_pages_are_all_the_calls(
+    fn with_expiry_the_increases_from_page_to_page_add_up_to_the_number_of_calls(
         steps in prop::collection::vec(step(), 0..300),
         max_series in 5..120u32,
     ) {
@@ -182,7 +183,7 @@ proptest! {
             let page = samples(&shown(&counter));
             // As in Prometheus, a value that fell has restarted at 0.
             let increase = |(labels, value): (&String, &f64)| match before.get(labels) {
-                Some(was) if was <= value => value - was,
+                Some(earlier) if earlier <= value => value - earlier,
                 _ => *value,
             };
             let increases: f64 = page.iter().map(increase).sum();
@@ -195,7 +196,7 @@ proptest! {
                     threads[thread].count(&counter, (class, id, prop));
                     counted += 1.0;
                 }
-                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Replace { thread } => threads[thread].replace(&counter),
                 Step::Sweep { thread } => {
                     if counter.sweep(threads[thread].thread.shard(), now) {
                         threads[thread].drop_cache(&counter);

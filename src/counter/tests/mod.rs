@@ -121,16 +121,16 @@ fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
     counter.define_props(shard, 2, ["", "x", "y"]);
     let site = ["A", "f", "f.js", "i", "P"];
     let slot = |more: &[&str]| Some(counter.intern(site.iter().chain(more).copied()));
-    let known = |label_set| counter.intern_defined(shard, &label_set);
-    assert_eq!(known(defined(None, None, None)), slot(&[]));
-    assert_eq!(known(defined(Some(0), None, None)), slot(&["0"]));
-    assert_eq!(known(defined(Some(5), Some(7), None)), slot(&["5", "7"]));
-    assert_eq!(known(defined(Some(5), Some(7), Some(2))), slot(&["5", "7", "", "x", "y"]));
+    let by_number = |label_set| counter.intern_defined(shard, &label_set);
+    assert_eq!(by_number(defined(None, None, None)), slot(&[]));
+    assert_eq!(by_number(defined(Some(0), None, None)), slot(&["0"]));
+    assert_eq!(by_number(defined(Some(5), Some(7), None)), slot(&["5", "7"]));
+    assert_eq!(by_number(defined(Some(5), Some(7), Some(2))), slot(&["5", "7", "", "x", "y"]));
     assert_eq!(counter.stats().series, 4);
 }
 
 #[test]
-fn a_number_is_its_threads_own_and_until_that_forgets_it() {
+fn a_definition_is_valid_for_one_thread_until_this_thread_clears_it() {
     let counter = counter_with(&["p"], 100);
     let (shard, other) = (counter.open_shard(), counter.open_shard());
     counter.define_site(shard, 1, ["A", "f", "f.js"]);
@@ -151,7 +151,7 @@ fn a_number_is_its_threads_own_and_until_that_forgets_it() {
 }
 
 #[test]
-fn text_is_kept_for_series_and_numbers_and_no_longer() {
+fn label_text_is_stored_while_a_series_or_a_definition_uses_it() {
     let counter = expiring_counter(10);
     let texts = || counter.state().series.texts();
     let (shard, other) = (counter.open_shard(), counter.open_shard());
@@ -160,8 +160,8 @@ fn text_is_kept_for_series_and_numbers_and_no_longer() {
         counter.define_site(shard, 1, [class, "f"]);
         counter.define_props(shard, 2, ["x"]);
     }
-    assert_eq!(texts(), 3, "two sites, and one set of properties that both threads know");
-    let slot = counter.intern_defined(shard, &defined(None, None, Some(2))).expect("known").slot;
+    assert_eq!(texts(), 3, "two sites, and one property set that both threads have defined");
+    let slot = counter.intern_defined(shard, &defined(None, None, Some(2))).expect("defined").slot;
     counter.clear_definitions(shard);
     assert_eq!(texts(), 3);
     counter.close_shard(other);
@@ -233,9 +233,9 @@ fn the_reserve_takes_shortened_label_sets() {
     assert_eq!(counter.intern(site("A", "f", "1001")), shortened);
     assert!(shortened.shortened);
     assert_ne!(counter.intern(site("B", "f", "1000")).slot, shortened.slot);
-    let known = counter.intern(site("A", "f", "5"));
+    let existing = counter.intern(site("A", "f", "5"));
     assert_eq!(
-        known,
+        existing,
         Interned { slot: 5, shortened: false },
         "a label set that has a series keeps it"
     );

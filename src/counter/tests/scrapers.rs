@@ -31,7 +31,7 @@ enum Event {
     Pass {
         seconds: u8,
     },
-    /// The scraper starts a page; another page of its may be open.
+    /// The scraper starts a page; other pages of this scraper may be open.
     Start {
         scraper: usize,
     },
@@ -201,7 +201,7 @@ proptest! {
         }
     }
 
-    /// The first scraper completes each page, and scrapes often enough to count as there.
+    /// The first scraper completes each page, and scrapes so often that it never times out.
     #[test]
     fn a_scraper_that_completes_its_pages_sees_every_call(
         events in prop::collection::vec(event(false), 0..300),

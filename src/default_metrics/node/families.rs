@@ -217,7 +217,7 @@ nodejs_gc_duration_seconds_count{kind=\"minor\"} 4";
     }
 
     #[test]
-    fn common_labels_follow_the_own_ones() {
+    fn common_labels_follow_the_labels_of_a_sample() {
         let page = text(Some(&full()), &[("worker", "3")]);
         for line in page.lines().filter(|line| !line.starts_with('#')) {
             assert!(line.contains("worker=\"3\""), "{line}");

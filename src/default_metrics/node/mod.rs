@@ -10,7 +10,7 @@
 //! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
 //! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
 //!
-//! Any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
+//! Runs on any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
 
 mod families;
 mod sample;
@@ -41,7 +41,7 @@ pub trait SampleRequester: Send + Sync {
     fn request(&self, window: DelayWindow) -> bool;
 }
 
-/// What a sample does to the window that the event-loop delay is recorded in.
+/// The effect of a sample on the window in which the event-loop delay is recorded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DelayWindow {
     /// The window ends with the sample, for a scrape: the next page shows the time after it.
@@ -74,7 +74,7 @@ impl NodeMetrics {
         Self::default()
     }
 
-    /// Requests samples by this requester from now on.
+    /// Sets the requester of samples, unless requests have been stopped.
     pub fn set_requester(&self, requester: Arc<dyn SampleRequester>) {
         let mut state = self.state();
         if !state.stopped {
@@ -89,7 +89,8 @@ impl NodeMetrics {
         self.request_within(DelayWindow::Restart, js_timeout).await
     }
 
-    /// As [`NodeMetrics::refresh`], and leaves the window of event-loop delay to the next scrape.
+    /// Does the same as [`NodeMetrics::refresh`], but the window of event-loop delay continues until the next
+    /// scrape.
     pub async fn peek(&self, js_timeout: Duration) -> bool {
         self.request_within(DelayWindow::Keep, js_timeout).await
     }

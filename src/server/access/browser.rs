@@ -10,8 +10,8 @@ const HEADERS: [HeaderName; 4] = [ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS, DN
 
 /// Returns whether a request has a mark of a browser.
 ///
-/// A page can suppress most marks of its requests: this recognizes ordinary browsers, and is no
-/// protection against a page that knows it. `fetch` of Node.js and Deno sends `Sec-Fetch-Mode` and
+/// The marks identify ordinary browsers. A page that knows them can suppress most of them, so this is no
+/// protection against such a page. `fetch` of Node.js and Deno sends `Sec-Fetch-Mode` and
 /// `Accept-Language: *`, which therefore are no marks.
 pub(crate) fn has_browser_mark(headers: &HeaderMap) -> bool {
     let is_mark = |name: &HeaderName| {

@@ -1,7 +1,7 @@
 //! The host names of this server. Pure.
 //!
-//! DNS rebinding: the page of a foreign site points its own name to the address of this server, so that
-//! the browser lets the page read the responses. Its requests still name the foreign host. Browsers
+//! DNS rebinding: a foreign site points its own name to the address of this server, so that a browser lets
+//! a page of that site read the responses. The requests of the page still name the foreign host. Browsers
 //! send no `Sec-Fetch-*` over plain HTTP to such a name, and a page can suppress `Referer`. Hence:
 //!
 //! - On a loopback address, every request must name a host of this server: a foreign name that resolves
@@ -30,7 +30,7 @@ pub(crate) struct OwnHosts {
 }
 
 impl OwnHosts {
-    /// The hosts of a server on the machine of this name.
+    /// Creates the host names of a server that runs on a machine with the name `machine`.
     pub(crate) fn new(allowed: Vec<String>, machine: OsString) -> Self {
         let machine = machine.into_string().ok().filter(|name| !name.is_empty());
         Self { allowed, machine }
@@ -40,7 +40,7 @@ impl OwnHosts {
     ///
     /// # Errors
     ///
-    /// If the host is not one of this server's. Holds the name, if it is one.
+    /// If the host is not one of this server's. The error holds the name if it is a valid host name.
     pub(crate) fn check<'a>(
         &self,
         mut values: impl Iterator<Item = &'a [u8]>,

@@ -9,7 +9,7 @@
 //!   accepted at once, unless many responses to the same network are delayed at that moment; a
 //!   connection that was authorized before is exempt from that.
 //!
-//! Secrets are stored as digests. Runs on the server thread; an [`AccessPolicy`] is made on any.
+//! Secrets are stored as digests. Runs on the server thread; an [`AccessPolicy`] is made on any thread.
 
 use std::{
     cell::{Cell, RefCell},
@@ -105,7 +105,7 @@ impl Peer {
 /// The reason why a request is rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Rejection {
-    /// The request names a host that is not this server's. Holds the name, if it is one.
+    /// The request names a host that is not this server's. Holds the name if it is a valid host name.
     Host(Option<String>),
     /// The credentials are missing or wrong. Holds the challenge of the response.
     Credentials(HeaderValue),
@@ -152,7 +152,7 @@ impl AccessControl {
     ) -> Result<(), Rejection> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
         if !headers.contains_key(AUTHORIZATION) {
-            // Not a failed login: clients send a request without credentials first, to get the challenge.
+            // This is not a failed login: clients first send a request without credentials, to get the challenge.
             return Err(Rejection::Credentials(credentials.challenge(false)));
         }
         if !peer.is_authorized.get() && self.throttle.borrow().is_full(peer.address) {

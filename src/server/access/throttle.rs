@@ -16,22 +16,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Failures without a delay.
+/// The number of failures that have no delay.
 const FREE_FAILURES: u32 = 3;
 
-/// The delay of the first failure after these.
+/// The delay of the first failure after [`FREE_FAILURES`].
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// The longest delay: a scraper with a wrong password gets the response within its time-out.
+/// The longest delay: a scraper with a wrong password gets the response within its timeout.
 const MAX_DELAY: Duration = Duration::from_secs(3);
 
 /// A network's count restarts at 0 after this time without a failure.
 const RESET_AFTER: Duration = Duration::from_secs(300);
 
-/// Delayed responses to one network.
+/// The maximum number of delayed responses to one network.
 const MAX_DELAYED: u32 = 8;
 
-/// The least number of networks in the table.
+/// The least capacity of the table, in networks.
 const MIN_CAPACITY: usize = 1024;
 
 /// Returns the delay of the response to the `failures`th failure.

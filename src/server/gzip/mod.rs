@@ -17,7 +17,7 @@ pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
 /// The most text between two full flushes: the window of 64 KiB less the look-ahead of the compressor.
-/// With more, it moves its hash tables, which takes as long as compressing 40 KiB.
+/// With more, the compressor moves its hash tables, which takes as long as compressing 40 KiB.
 const WINDOW: usize = 65_000;
 
 /// Deflate, no flags, no time, fast compression, unknown system.
@@ -27,7 +27,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 pub(crate) struct Member {
     /// Raw deflate; absent between two chunks.
     compressor: Option<Compress>,
-    /// Of all text so far.
+    /// The CRC-32 of all text so far.
     crc: Crc,
     has_header: bool,
     /// The compressor may hold text or a block that is not closed.

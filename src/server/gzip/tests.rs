@@ -399,7 +399,7 @@ proptest! {
                 Event::Sweep { thread } => { counter.sweep(threads[thread].shard(), now); }
                 Event::Wait { seconds } => now += Duration::from_secs(seconds.into()),
                 Event::Scrape { scraper: 0 } => {
-                    // Rendered first: the plain page would mark every value as shown.
+                    // The gzip page is rendered first: the plain page would mark every value as shown.
                     let page = gunzip(&gzip_page(&counter, &cache));
                     prop_assert_eq!(page, plain_page(&counter));
                 }

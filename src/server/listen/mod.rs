@@ -20,7 +20,7 @@ const BACKLOG: i32 = 4096;
 /// Attempts to find a port that is free on both loopbacks, with port 0.
 const PAIR_ATTEMPTS: u32 = 32;
 
-/// Opens one listening socket: the only effect of this file. A parameter, so that tests can simulate
+/// Opens one listening socket: the only effect of this file. It is a parameter, so that tests can simulate
 /// a machine without IPv6.
 type Open<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<TcpListener>;
 
@@ -146,8 +146,8 @@ fn never_resolves(host: &str) -> bool {
         || host.contains(['\0', ' ', '/', '['])
 }
 
-/// Opens a listening socket. With `SO_REUSEADDR`, so that a port is free as soon as its server has
-/// ended; without `SO_REUSEPORT`, so that two processes never share a port by accident.
+/// Opens a listening socket. It sets `SO_REUSEADDR`, so that a port is free as soon as its server has
+/// ended, but not `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option would let this server bind a port that another process has bound.

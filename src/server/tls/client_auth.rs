@@ -1,8 +1,8 @@
 //! The verification of client certificates: webpki's, and two kinds that OpenSSL accepts and webpki
 //! does not.
 //!
-//! - A certificate that is itself in `ca`. It is often an authority by its own account, as
-//!   `openssl req -x509` makes it, and webpki accepts no authority as a client.
+//! - A certificate that is itself in `ca`. It often has the extension of an authority, as
+//!   `openssl req -x509` sets it, and webpki accepts no authority as a client.
 //! - A certificate of version 1 ([`Version1`]).
 
 use std::{fmt, sync::Arc};
@@ -70,7 +70,7 @@ impl ClientAuth {
     ) -> Result<ClientCertVerified, Error> {
         let newer = certificate.with_version_3().into();
         match self.webpki.verify_client_cert(&newer, intermediates, now) {
-            // webpki verifies the signature last, so that all else is right.
+            // webpki verifies the signature last, so all other checks have succeeded.
             Err(Error::InvalidCertificate(CertificateError::BadSignature))
                 if self.have_signed(certificate) =>
             {
@@ -103,7 +103,7 @@ impl ClientCertVerifier for ClientAuth {
             return self.verify_version_1(&certificate, intermediates, now);
         }
         match self.webpki.verify_client_cert(end_entity, intermediates, now) {
-            // An authority used as a client. webpki checks the dates before.
+            // The client has the certificate of an authority. webpki checks the dates before it rejects that.
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.authorities.contains(end_entity) =>
             {
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(verify(&own, &[authority(), own.clone()], NOW), Ok(()));
         let error = verify(&own, std::slice::from_ref(&own), LATER).unwrap_err();
         assert!(error.to_string().contains("expired"), "{error}");
-        // Another authority of the same name has not.
+        // An authority of the same name with another key has not signed it.
         let error = verify(&own, &[authority()], NOW).unwrap_err();
         assert_eq!(error, CertificateError::BadSignature.into());
         let mut changed = own.to_vec();

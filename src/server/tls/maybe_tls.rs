@@ -1,6 +1,6 @@
 //! A connection with or without TLS, as one type. Server thread only.
 //!
-//! One type, not two of a generic function: hyper would be in the binary twice.
+//! A generic function over two types would put hyper into the binary twice.
 
 use std::{
     io,

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_certificates_are_none() {
+    fn malformed_certificates_are_rejected() {
         let good = certificate(3);
         for end in 0..good.len() {
             assert!(Version1::parse(&good[..end]).is_none(), "{end}");
@@ -159,7 +159,7 @@ mod tests {
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] = 0xff;
-            // Some bytes are free; none may panic.
+            // A change of some bytes leaves the certificate valid; no change may cause a panic.
             let _ = Version1::parse(&bad);
         }
         assert!(split_key(&[SEQUENCE, 0x80]).is_none());

@@ -1,6 +1,6 @@
 //! Reads certificates and a key in PEM form into the configuration of handshakes. Pure.
 //!
-//! No error and no debug output contains any of a key.
+//! No error and no debug output contains any text of a key.
 
 use std::{fmt, sync::Arc};
 
@@ -23,10 +23,10 @@ static FROM_13: [&SupportedProtocolVersion; 1] = [&TLS13];
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Version {
-    /// 1.2
+    /// TLS 1.2.
     #[default]
     Tls12,
-    /// 1.3
+    /// TLS 1.3.
     Tls13,
 }
 
