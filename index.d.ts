@@ -181,6 +181,17 @@ declare namespace HypertracePrometheus {
     maxLabelValueLength?: number | string | null
 
     /**
+     * Seconds, 0 to 900: the time that the recorder of a server looks back. Once a second, the server's
+     * thread stores the calls of each call site, the delay of the event loop, CPU time and memory, in at
+     * most 8 MB. `/history.json` and the live page show them, also what was called while an event loop was
+     * blocked. 0: nothing is recorded. Without `port` nothing is recorded either.
+     *
+     * @default 900
+     * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
+     */
+    history?: number | string | null
+
+    /**
      * The credentials that each request must carry, on every path: a user name and a password (Basic),
      * or a token (Bearer). A request without them, or with wrong ones, gets 401; the response to wrong
      * ones is delayed, by address. Without `tls`, everybody on the network path can read them.

@@ -42,7 +42,7 @@ function serve (options) {
 
 test('auth: the right name and password give access to every path', async () => {
   const { ask } = serve({ auth: BASIC })
-  for (const path of ['/metrics', '/', '/summary.json', '/live/page.css']) {
+  for (const path of ['/metrics', '/', '/summary.json', '/history.json', '/live/page.css']) {
     assert.equal((await ask(RIGHT, { path })).status, 200, path)
   }
   assert.equal((await ask(RIGHT, { path: '/nope' })).status, 404)
@@ -51,7 +51,7 @@ test('auth: the right name and password give access to every path', async () => 
 test('auth: without credentials every path and method is the same 401 with the challenge', async () => {
   const { port } = serve({ auth: BASIC })
   const answers = []
-  for (const path of ['/metrics', '/', '/summary.json', '/live/page.css', '/nope', '/metrics?x=1']) {
+  for (const path of ['/metrics', '/', '/summary.json', '/history.json', '/live/page.css', '/nope', '/metrics?x=1']) {
     for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) {
       const { status, headers, body } = await get({ port, path, method, host: '127.0.0.1' })
       assert.equal(status, 401, `${method} ${path}`)

@@ -4,7 +4,7 @@
 // docs/bundlers.md. Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
-const { execFile, spawn } = require('node:child_process')
+const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
@@ -12,14 +12,13 @@ const path = require('node:path')
 const readline = require('node:readline')
 const { after, before, test } = require('node:test')
 const bundlers = require('../scripts/bundlers')
+const { COUNTED, LIMIT_MS, copyApplication, copySomeModule, elsewhere, execute, testApplication } = require('./support/bundle')
 const { get } = require('./support/http')
 const { installPacked, packThisPlatform } = require('./support/packed')
 const { freePort } = require('./support/ports')
 const { marked } = require('./support/readme')
 const { lacks } = require('./support/tools')
 
-const LIMIT_MS = 300_000
-const COUNTED = /^trace_counter\{object_classname="SomeModule",caller_functionname="get",caller_filename="[^"]*",id="get",object_id="1",object_props_someCustom="property"\} (\d+)$/m
 const skip = lacks('bundlers')
 
 /**
@@ -35,7 +34,8 @@ const CASES = {
   'webpack with the addon': { command: 'webpack', config: 'webpack.addon.config.js', bundle: 'app.js' },
   'Rollup without the package': { command: 'rollup', config: 'rollup.config.mjs', bundle: 'app.mjs', external: true },
   'Vite without the package': { command: 'vite build', config: 'vite.config.mjs', bundle: 'app.mjs', external: true },
-  'ncc with the addon': { command: 'ncc', bundle: 'index.js' }
+  'ncc with the addon': { command: 'ncc', bundle: 'index.js' },
+  'ncc without the package': { command: 'ncc-external', bundle: 'index.js', external: true }
 }
 
 /** @type {ReturnType<typeof packThisPlatform>} */
@@ -49,8 +49,7 @@ before(() => {
   const parent = fs.mkdtempSync(path.join(bundlers.FOLDER, 'project-'))
   project = path.join(parent, 'app')
   installPacked(project, [packed.tarballs.main, ...packed.tarballs.platforms])
-  for (const name of ['app.js', 'app.mjs']) fs.copyFileSync(path.join(__dirname, 'bundlers', name), path.join(project, name))
-  copySomeModule(project)
+  copyApplication(project)
 })
 
 after(() => {
@@ -63,10 +62,10 @@ for (const [title, { command, config, bundle, external = false }] of Object.entr
     const dist = path.join(project, 'dist')
     fs.rmSync(dist, { recursive: true, force: true })
     if (config === undefined) {
-      await execute(marked(`bundle ${command}`).replace(/^npx /, '').trim())
+      await execute(marked(`bundle ${command}`).replace(/^npx /, '').trim(), project)
     } else {
       fs.writeFileSync(path.join(project, config), marked(`file ${config}`))
-      const output = await execute(`${command} --config ${config}`)
+      const output = await execute(`${command} --config ${config}`, project)
       assert.doesNotMatch(output, /warning/i)
     }
     const folder = elsewhere(t)
@@ -74,29 +73,43 @@ for (const [title, { command, config, bundle, external = false }] of Object.entr
     const addons = fs.readdirSync(dist).filter((name) => name.endsWith('.node'))
     assert.equal(addons.length, external ? 0 : 1)
     if (external) fs.cpSync(path.join(project, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
-    await testBundle(t, path.join(folder, 'dist', bundle))
+    await testApplication(t, process.execPath, [bundle], path.join(folder, 'dist'))
   })
 }
 
 test('bundlers: Vite needs no configuration', { skip, timeout: LIMIT_MS }, async (t) => {
   fs.rmSync(path.join(project, 'vite.config.mjs'), { force: true })
-  await execute('vite build --ssr app.mjs --outDir vite-plain')
+  await execute('vite build --ssr app.mjs --outDir vite-plain', project)
   const folder = elsewhere(t)
   fs.cpSync(path.join(project, 'vite-plain'), path.join(folder, 'dist'), { recursive: true })
   fs.cpSync(path.join(project, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
-  await testBundle(t, path.join(folder, 'dist', 'app.mjs'))
+  await testApplication(t, process.execPath, ['app.mjs'], path.join(folder, 'dist'))
 })
 
-test('bundlers: Next.js without the package, as a standalone server', { skip, timeout: LIMIT_MS }, async (t) => {
-  const route = path.join(project, 'app', 'metrics')
-  fs.mkdirSync(route, { recursive: true })
-  fs.writeFileSync(path.join(project, 'next.config.mjs'), marked('file next.config.mjs'))
-  // The test needs a request that stops the exporter. An application does not: its exporter has no server of its own.
-  fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
-    "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
-  copySomeModule(route)
-  await execute('next build')
+test('bundlers: a single executable application, with the addon beside it', {
+  skip: skip || (process.platform !== 'linux' && 'the commands are those for Linux'), timeout: LIMIT_MS
+}, async (t) => {
+  fs.rmSync(path.join(project, 'dist'), { recursive: true, force: true })
+  fs.writeFileSync(path.join(project, 'sea-config.json'), marked('file sea-config.json'))
+  const PATH = [bundlers.BIN, path.dirname(process.execPath), process.env.PATH].join(path.delimiter)
+  await execute(marked('bundle sea').replaceAll('npx ', '').trim().replaceAll('\n', ' && '), project, { PATH })
+  const folder = elsewhere(t)
+  for (const name of fs.readdirSync(path.join(project, 'dist'))) {
+    if (name === 'application' || name.endsWith('.node')) fs.cpSync(path.join(project, 'dist', name), path.join(folder, name))
+  }
+  assert.equal(fs.readdirSync(folder).length, 2)
+  await testApplication(t, path.join(folder, 'application'), [], os.tmpdir())
+})
 
+test('bundlers: with the permission model, the package needs --allow-addons and its files', { skip, timeout: LIMIT_MS }, async (t) => {
+  const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+  assert.ok(permission !== undefined)
+  await testApplication(t, process.execPath, [permission, '--allow-addons', `--allow-fs-read=${project}`, 'app.js'], project)
+})
+
+test('bundlers: Next.js with Turbopack, without the package, as a standalone server', { skip, timeout: LIMIT_MS }, async (t) => {
+  writeRoute(marked('file next.config.mjs'))
+  await execute('next build', project)
   const folder = elsewhere(t)
   fs.cpSync(path.join(project, '.next', 'standalone'), folder, { recursive: true })
   const server = fs.readdirSync(folder, { recursive: true }).map(String).find((name) => {
@@ -104,8 +117,45 @@ test('bundlers: Next.js without the package, as a standalone server', { skip, ti
   })
   assert.ok(server !== undefined)
   const port = await freePort()
-  const env = { ...process.env, PORT: String(port), HOSTNAME: '127.0.0.1', NEXT_TELEMETRY_DISABLED: '1' }
-  const child = spawn(process.execPath, [path.join(folder, server)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  await testNext(t, [path.join(folder, server)], port, { PORT: String(port), HOSTNAME: '127.0.0.1' })
+})
+
+test('bundlers: Next.js with webpack, without the package', { skip, timeout: LIMIT_MS }, async (t) => {
+  // Without the list of files for a standalone server, which takes most of the time of a build with webpack.
+  writeRoute(marked('file next.config.mjs').replace("  output: 'standalone',\n", ''))
+  await execute('next build --webpack --experimental-build-mode compile', project)
+  const port = await freePort()
+  const next = path.join(bundlers.MODULES, 'next', 'dist', 'bin', 'next')
+  await testNext(t, [next, 'start', project, '-p', String(port), '-H', '127.0.0.1'], port)
+})
+
+/**
+ * Writes a route that returns the page.
+ *
+ * @param {string} config of Next.js
+ */
+function writeRoute (config) {
+  const route = path.join(project, 'app', 'metrics')
+  fs.rmSync(path.join(project, '.next'), { recursive: true, force: true })
+  fs.mkdirSync(route, { recursive: true })
+  fs.writeFileSync(path.join(project, 'next.config.mjs'), config)
+  // The test needs a request that stops the exporter. An application does not: its exporter has no server of its own.
+  fs.writeFileSync(path.join(route, 'route.js'), marked('file route.js') +
+    "\nexport async function DELETE () {\n  await traceFunction.stop()\n  return new Response('stopped')\n}\n")
+  copySomeModule(route)
+}
+
+/**
+ * Runs a server of Next.js.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string[]} args
+ * @param {number} port
+ * @param {NodeJS.ProcessEnv} [more] environment variables
+ */
+async function testNext (t, args, port, more = {}) {
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', ...more }
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))
   const closed = once(child, 'close')
   for await (const line of readline.createInterface({ input: child.stdout })) if (/Ready/.test(line)) break
@@ -119,66 +169,4 @@ test('bundlers: Next.js without the package, as a standalone server', { skip, ti
   assert.equal((await get({ ...where, method: 'DELETE' })).body, 'stopped')
   child.kill()
   await closed
-})
-
-/**
- * Runs a bundle: it serves, and ends with its standard input.
- *
- * @param {import('node:test').TestContext} t
- * @param {string} file
- */
-async function testBundle (t, file) {
-  const child = spawn(process.execPath, [file], { cwd: path.dirname(file), stdio: ['pipe', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  const closed = once(child, 'close')
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const first = await lines.next()
-  assert.ok(!first.done, stderr)
-  const { port, page } = JSON.parse(first.value)
-  const where = { port, host: '127.0.0.1' }
-  const { status, body } = await get(where)
-  assert.equal(status, 200)
-  for (const text of [page, body]) assert.equal(COUNTED.exec(text)?.[1], '2', text)
-  child.stdin.end()
-  assert.equal((await lines.next()).value, 'stopped')
-  await assert.rejects(get(where), { code: 'ECONNREFUSED' })
-  assert.deepEqual(await closed, [0, null], stderr)
-}
-
-/**
- * Runs a command of a bundler in the project.
- *
- * @param {string} command
- * @returns {Promise<string>} its output
- */
-function execute (command) {
-  const PATH = [bundlers.BIN, process.env.PATH].join(path.delimiter)
-  const shell = process.platform === 'win32' ? ['cmd', '/d', '/s', '/c'] : ['sh', '-c']
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, PATH, NEXT_TELEMETRY_DISABLED: '1', NO_COLOR: '1' }
-    execFile(shell[0], [...shell.slice(1), command], { cwd: project, env, timeout: LIMIT_MS }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout + stderr)
-      else reject(new Error(`${command}:\n${stdout}${stderr}`))
-    })
-  })
-}
-
-/** @param {string} folder */
-function copySomeModule (folder) {
-  for (const name of ['some-module.cjs', 'some-module.mjs']) {
-    fs.copyFileSync(path.join(__dirname, '..', 'examples', name), path.join(folder, name))
-  }
-}
-
-/**
- * Creates a folder outside the repository.
- *
- * @param {import('node:test').TestContext} t
- */
-function elsewhere (t) {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'bundle-')))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  return folder
 }

@@ -11,7 +11,7 @@ const path = require('node:path')
 const { afterEach, test } = require('node:test')
 const { Registry } = require('prom-client')
 
-const { Exporter } = require('../lib/binding')
+const { Exporter } = require('../lib/load-binding')
 const { exporterOptions } = require('../lib/open-exporter')
 const { readOptions } = require('../lib/options')
 const { createExporters } = require('./support/exporters')

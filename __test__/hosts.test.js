@@ -16,7 +16,7 @@ afterEach(stopAll)
 
 const FOREIGN = 'evil.example'
 const AUTH = { bearer: 'token' }
-const PATHS = ['/metrics', '/', '/summary.json', '/live/page.mjs', '/nope']
+const PATHS = ['/metrics', '/', '/summary.json', '/history.json', '/live/page.mjs', '/nope']
 // An address of this machine that is not a loopback address.
 const OTHER = Object.values(os.networkInterfaces()).flat().find(({ internal, family }) => !internal && family === 'IPv4')?.address
 const NO_OTHER = OTHER === undefined && 'this machine has loopback addresses only'
@@ -53,7 +53,7 @@ test('hosts: the text of a 403 names the host and the option to set', async () =
 test('hosts: with auth, programs may use any name and browsers may not', async () => {
   const { status } = serve({ auth: AUTH })
   const authorization = `Bearer ${AUTH.bearer}`
-  for (const path of PATHS.slice(0, 3)) {
+  for (const path of PATHS.slice(0, 4)) {
     assert.equal(await status(FOREIGN, { authorization }, path), 200)
     assert.equal(await status(FOREIGN, {}, path), 401)
     assert.equal(await status(FOREIGN, { authorization, 'sec-fetch-site': 'same-origin' }, path), 403)

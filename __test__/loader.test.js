@@ -1,6 +1,6 @@
 'use strict'
 
-// The errors of the loader, in a copy of the package without a binary.
+// The errors of the loader, in a copy of the package without a binary, or with the binary that was built here.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -8,6 +8,8 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { after, before, test } = require('node:test')
+const { version } = require('../package.json')
+const { builtPlatforms } = require('../scripts/prebuilds')
 
 const ROOT = path.join(__dirname, '..')
 let folder = ''
@@ -54,6 +56,43 @@ test('loader: the error of a binary that does not load is in the message', (t) =
   const { message, cause } = failure({ platform: 'linux', arch: 'x64' })
   assert.match(message, /^ {2}hypertrace-prometheus\.node: (?!not found)./m)
   assert.equal(typeof cause, 'string')
+})
+
+/** Binaries of the copy, with the remedy. */
+const [PLATFORM] = builtPlatforms()
+const BINARIES = {
+  'hypertrace-prometheus.node': 'Build it again: `npx hypertrace-prometheus build`.',
+  [`hypertrace-prometheus.${PLATFORM}.node`]: 'Build it again: `npm run build`.',
+  [`hypertrace-prometheus-${PLATFORM}`]: 'Install both at one version: remove node_modules and the lock file and run `npm install`.'
+}
+
+for (const [name, remedy] of Object.entries(BINARIES)) {
+  test(`loader: ${name} of another version is an error that says what to do`, (t) => {
+    const file = name.endsWith('.node') ? name : path.join('node_modules', name, 'index.node')
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
+    fs.copyFileSync(path.join(ROOT, `hypertrace-prometheus.${PLATFORM}.node`), path.join(folder, file))
+    const versionFile = path.join(folder, 'lib', 'version.js')
+    const text = fs.readFileSync(versionFile, 'utf8')
+    t.after(() => {
+      fs.rmSync(path.join(folder, file))
+      fs.writeFileSync(versionFile, text)
+    })
+    assert.equal(load(folder, []).stdout, '"loaded"\n')
+
+    fs.writeFileSync(versionFile, "module.exports = '9.9.9'\n")
+    const { code, expected, found, message } = JSON.parse(load(folder, []).stdout)
+    assert.deepEqual({ code, expected, found }, { code: 'ERR_BINARY_VERSION', expected: '9.9.9', found: version })
+    const [first, second] = message.split('\n')
+    assert.equal(first, `hypertrace-prometheus 9.9.9 cannot use a binary of version ${version}: ${name}. This helps:`)
+    assert.ok(second.startsWith(`- ${remedy}`), second)
+  })
+}
+
+test('loader: an addon without a version is an older one', () => {
+  const script = `
+    require('./lib/binding').setAddon({ Exporter: class {} }, 'a.node', ['- Build it again.'])`
+  const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
+  assert.match(stderr, /cannot use a binary of an older version: a\.node\. This helps:\n- Build it again\./)
 })
 
 /** The flag of the permission model, which Node.js 20 calls experimental. */
@@ -104,8 +143,8 @@ test('loader: it reads no file beside modules and asks for no report', () => {
 function load (folder, flags, before = '') {
   const script = `${before}
     let result = 'loaded'
-    try { require('./index.js') } catch ({ code, target, message, cause }) {
-      result = { code, target, message, cause: cause && cause.message }
+    try { require('./') } catch ({ code, target, message, cause, expected, found }) {
+      result = { code, target, message, cause: cause && cause.message, expected, found }
     }
     console.log(JSON.stringify(result))`
   return spawnSync(process.execPath, ['--no-warnings', ...flags, '-e', script], { cwd: folder, encoding: 'utf8' })

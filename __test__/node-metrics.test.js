@@ -9,7 +9,7 @@ const v8 = require('node:v8')
 const vm = require('node:vm')
 const { once } = require('node:events')
 const { PerformanceObserver } = require('node:perf_hooks')
-const { constants } = require('../lib/binding')
+const constants = require('../lib/load-binding').Exporter.constants()
 const createSampler = require('../lib/node-metrics')
 const { until } = require('./support/until')
 

@@ -32,7 +32,16 @@ test('packed: an unexpected file, a missing file and a large package are found',
   assert.ok(found.some((fault) => /\.node does not belong in the main package/.test(fault)))
   assert.ok(found.some((fault) => /index\.js is missing from the main package/.test(fault)))
   assert.ok(found.some((fault) => /has .* bytes; the limit is/.test(fault)))
-  assert.ok(found.some((fault) => /expected .*\(a binary\)/.test(fault)))
+  assert.ok(found.some((fault) => /\.tgz has .*src\/lib\.rs.*; expected LICENSE/.test(fault)), found.join('\n'))
+})
+
+test('packed: a prebuild that is missing, or differs from the binary of its platform, is found', () => {
+  const { main, platforms } = packed.tarballs
+  const others = main.files.filter(({ path }) => !path.startsWith('prebuilds/'))
+  assert.equal(others.length, main.files.length - 1)
+  assert.ok(faults({ main: { ...main, files: others }, platforms }).some((fault) => /^the prebuild of .* has no bytes, but .*\.node has \d+$/.test(fault)))
+  const longer = main.files.map(({ path, size }) => ({ path, size: path.startsWith('prebuilds/') ? size + 1 : size }))
+  assert.ok(faults({ main: { ...main, files: longer }, platforms }).some((fault) => /^the prebuild of .* has \d+ bytes, but .*\.node has \d+$/.test(fault)))
 })
 
 test('packed: the licences of the linked crates are beside the binary', () => {
@@ -75,6 +84,8 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   const { status, stdout, stderr } = spawnSync(process.execPath, [build, 'build'], { cwd: project, env, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   assert.match(stdout, /^Built .*hypertrace-prometheus\.node\n$/)
+  const prebuilds = path.join(path.dirname(path.dirname(build)), 'prebuilds')
+  assert.ok(fs.readdirSync(prebuilds).some((host) => host.startsWith(`${process.platform}-${process.arch}`)))
   assert.equal(execFileSync(process.execPath, load, { cwd: project, encoding: 'utf8' }), '# TYPE trace_counter counter\n')
 })
 
@@ -114,9 +125,10 @@ test('packed: the loader has every platform', () => {
   assert.deepEqual(namesIn(/require\('hypertrace-prometheus-([\w-]+)'\)/g), targets)
 })
 
-test('packed: crate and package have the same version', () => {
+test('packed: crate, package and JavaScript files have the same version', () => {
   const [, version] = /^version = "(.*)"$/m.exec(fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8')) ?? []
   assert.equal(version, MANIFEST.version)
+  assert.equal(require('../lib/version'), MANIFEST.version)
 })
 
 test('packed: the addon gives V8 no buffer of its own memory, which Electron rejects', () => {

@@ -42,7 +42,7 @@ async function summaryOf (ask, query = '') {
 test('http interface: every path answers with its content type', LIMIT, async (t) => {
   const ask = serve(t, 1)
   const rows = readme.table(DOCUMENT, 'Paths')
-  assert.equal(rows.length, 4)
+  assert.equal(rows.length, 5)
   for (const [path, , type] of rows) {
     const { status, headers } = await ask(plain(path))
     assert.deepEqual([status, headers['content-type']], [200, plain(type)], path)
@@ -59,7 +59,7 @@ test('http interface: every format has its content type and its header Vary', LI
   }
 })
 
-test('http interface: every status of the table that a request alone can cause has its cause', LIMIT, async (t) => {
+test('http interface: a request gets the status that the table has for its case', LIMIT, async (t) => {
   const statuses = readme.table(DOCUMENT, 'Status codes').flatMap(([cell]) => cell.split(', ')).map(Number)
   assert.deepEqual(statuses, [200, 204, 400, 401, 403, 404, 405, 414, 431, 429, 500, 503])
 
@@ -103,7 +103,7 @@ test('http interface: the parameters of /summary.json have the ranges and defaul
 })
 
 test('http interface: the example and the table have the fields of /summary.json', LIMIT, async (t) => {
-  const actual = await summaryOf(serve(t, 1))
+  const actual = await summaryOf(serve(t, 1, { defaultLabels: { app: 'chat' } }))
   const [example] = readme.blocks().filter(({ document, language }) => document === DOCUMENT && language === 'json')
   assert.deepEqual(fieldsOf(JSON.parse(example.code)), fieldsOf(actual))
   assert.deepEqual(JSON.parse(example.code).labels, actual.labels.filter((name) => !name.includes('_props_')))
@@ -111,18 +111,44 @@ test('http interface: the example and the table have the fields of /summary.json
   assert.deepEqual(listed.sort(), fieldsOf(actual).sort())
 })
 
-test('http interface: an error of /summary.json says what the table of errors says', LIMIT, async (t) => {
+test('http interface: the encoding error of /summary.json has the text of the table, and the others name the parameter', LIMIT, async (t) => {
   const ask = serve(t, 1)
   const { body: encoding } = await ask('/summary.json?id=%zz')
   assert.ok(readme.read(DOCUMENT).includes(`| ${encoding.trim()} |`), encoding)
-  for (const query of ['id=1&id=2', 'nope=1', 'by=nope', 'limit=x']) {
+  for (const query of ['id=1&id=2', 'nope=1', 'by=nope', 'limit=x', 'order=x', 'window=x']) {
     const { status, body } = await ask(`/summary.json?${query}`)
     assert.equal(status, 400)
-    assert.match(body, /"(id|nope|by|limit)"/, query)
+    assert.match(body, /"(id|nope|by|limit|order|window)"/, query)
   }
 })
 
-/** Returns the paths of the fields of an object, without those of lists. */
+test('http interface: the parameters of /history.json have the ranges and defaults of the table', LIMIT, async (t) => {
+  const rows = new Map(readme.table(DOCUMENT, 'Parameters of /history.json').map(([name, value, fallback]) => [plain(name), { value, fallback: plain(fallback) }]))
+  const ask = serve(t, 60)
+  const status = async (query) => (await ask(`/history.json?${query}`)).status
+  const { by, points } = JSON.parse((await ask('/history.json')).body)
+  assert.equal(by.join(), rows.get('by').fallback)
+  assert.equal(points.calls.length, Number(rows.get('seconds').fallback))
+  for (const name of ['seconds', 'limit']) {
+    const [least, most] = rows.get(name).value.match(/\d+/g).map(Number)
+    assert.deepEqual(await Promise.all([least - 1, least, most, most + 1].map((value) => status(`${name}=${value}`))), [400, 200, 200, 400], name)
+  }
+})
+
+test('http interface: the example and the table have the fields of /history.json', LIMIT, async (t) => {
+  const ask = serve(t, 1)
+  const actual = JSON.parse((await ask('/history.json')).body)
+  const [, example] = readme.blocks().filter(({ document, language }) => document === DOCUMENT && language === 'json')
+  const parsed = JSON.parse(example.code)
+  assert.deepEqual(fieldsOf(parsed), fieldsOf(actual))
+  const listed = readme.table(DOCUMENT, 'Response of /history.json').flatMap(([cell]) => namesIn(cell))
+  assert.deepEqual(listed.sort(), fieldsOf(actual).sort())
+  const sums = parsed.points.calls.map((calls, step) => calls === null ? null : parsed.rows[0].calls[step] + parsed.other.calls[step])
+  assert.deepEqual(sums, parsed.points.calls)
+  assert.equal((await serve(t, 1, { history: 0 })('/history.json')).status, 404)
+})
+
+/** Returns the paths of the fields of an object and of the objects in it, but not of objects in lists. */
 function fieldsOf (object, prefix = '') {
   return Object.entries(object).flatMap(([name, value]) => {
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -9,8 +9,8 @@ const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
 
-const { readOptions } = require('../lib/options')
 const HypertracePrometheus = require('..')
+const { readOptions } = require('../lib/options')
 const { createCertificates } = require('./support/certificates')
 const { get } = require('./support/http')
 const { freePort } = require('./support/ports')
@@ -24,7 +24,7 @@ const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
 const TYPES = readme.read('index.d.ts')
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The marks that a test of this file, of readme-threads.test.js or of bundlers.test.js asks for. */
+/** The marks that a test of this file, of readme-threads.test.js, bundlers.test.js or bare.test.js asks for. */
 const TESTED = [
   'file some-module.js', 'page of app.js',
   'run app.js', 'run app.mjs', 'run server.js', 'run register.js', 'run secure.js',
@@ -32,7 +32,8 @@ const TESTED = [
   'compile app.ts', 'compile secure.ts',
   'scrape config', 'run service.js',
   'manifest of a container', 'manifest of a PodMonitor', 'manifest of annotations',
-  'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc',
+  'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc', 'bundle ncc-external',
+  'bundle bare-pack', 'bundle bare-pack-hosts', 'bundle sea', 'file sea-config.json',
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
   'file next.config.mjs', 'file route.js'
 ]
@@ -138,7 +139,7 @@ test('readme: the table of options has the options of index.d.ts and the default
 })
 
 test('readme: the ranges of numbers are those of the code, in the README and in index.d.ts', () => {
-  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength']) {
+  for (const name of ['maxSeries', 'seriesIdleTimeout', 'maxLabelValueLength', 'history']) {
     let message = ''
     assert.throws(() => readOptions({ [name]: Infinity }), error => {
       message = error.message

@@ -15,7 +15,7 @@ const path = require('node:path')
 const suite = require.resolve('hypertrace-prometheus-reference/test/test.js')
 const FIXED_PORTS = ['4343', '4342']
 
-/** Returns ports that nothing listens on, on any interface: opened at the same time, so that they differ, and closed. */
+/** Returns ports that are free on every interface. All are opened before any is closed, so that they differ. */
 async function freePorts (count) {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0))
   await Promise.all(servers.map((server) => once(server, 'listening')))

@@ -70,7 +70,7 @@ for (const [field, fieldWith] of Object.entries(fields)) {
   })
 }
 
-test('a call with a prop that throws when read counts, with the other props', async () => {
+test('a call is counted with its other props if reading one of them throws', async () => {
   const props = { get x () { throw new Error('read') }, y: 'kept' }
   const label = await labelOf({ allowedProps: ['x', 'y'] }, 'caller_props_y', { caller: { props } })
   assert.equal(label, 'kept')
@@ -97,7 +97,7 @@ test('an odd payload does not change the counts of later ones', async () => {
 })
 
 describe('a value is written', () => {
-  test('unchanged, with any characters', async () => {
+  test('unchanged, with all characters except lone surrogates', async () => {
     const everyUnit = []
     for (let from = 0; from < 0x10000; from += 512) {
       everyUnit.push(String.fromCharCode(...Array.from({ length: 512 }, (_, i) => from + i)))

@@ -13,7 +13,7 @@
 const { createRequire } = require('node:module')
 const http = require('node:http')
 
-/** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number }} Options */
+/** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number, history?: number }} Options */
 
 /** More series than most rows make, so that no implementation reaches its limit. */
 const MAX_SERIES = 200_000
@@ -23,9 +23,9 @@ const LABELS = [
 ]
 
 /** @param {Options} [options] */
-function ours ({ allowedProps = [], port, register, maxSeries = MAX_SERIES } = {}) {
+function ours ({ allowedProps = [], port, register, maxSeries = MAX_SERIES, history } = {}) {
   const HypertracePrometheus = require('..')
-  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries })
+  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries, history })
   return { trace, metrics: trace.metrics, port: () => trace.address().port, register }
 }
 ours.registry = () => new (require('prom-client').Registry)()

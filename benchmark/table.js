@@ -54,7 +54,7 @@ function toSummary (lines, columns) {
 }
 
 /**
- * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the highest ratio of ours to 1.0.0
+ * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the target, a maximum of the ratio of ours to 1.0.0
  * @param {string[]} columns
  * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */

@@ -32,6 +32,9 @@ function build () {
     const library = compile(scratch)
     if (library === undefined) return fail('hypertrace-prometheus was not built: cargo failed, see above.')
     fs.copyFileSync(library, RESULT)
+    const prebuild = path.join(ROOT, 'prebuilds', bareHost(), 'hypertrace-prometheus.node')
+    fs.mkdirSync(path.dirname(prebuild), { recursive: true })
+    fs.copyFileSync(library, prebuild)
     console.log(`Built ${RESULT}`)
   } finally {
     fs.rmSync(scratch, { recursive: true, force: true })
@@ -59,6 +62,11 @@ function compile (scratch) {
     .filter((line) => line.includes('"compiler-artifact"'))
     .flatMap((line) => JSON.parse(line).filenames)
     .find((file) => /[\\/](lib)?hypertrace_prometheus\.(so|dylib|dll)$/.test(file))
+}
+
+/** Returns the name of this platform in Bare, which looks for addons in `prebuilds/<host>/`. */
+function bareHost () {
+  return `${process.platform}-${process.arch}${isMusl() ? '-musl' : ''}`
 }
 
 function isMusl () {

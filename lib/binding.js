@@ -1,9 +1,52 @@
 'use strict'
 
 /*
- * The addon, loaded once, and the values that Rust defines for both languages.
+ * The addon, and the values that Rust defines for both languages. The entry of a runtime (`lib/node.js`,
+ * `lib/bare.js`) loads the addon and stores it here before it loads any module that reads it.
  */
 
-const { Exporter } = require('./load-binding')()
+const version = require('./version')
 
-module.exports = { Exporter, constants: Exporter.constants() }
+/**
+ * @typedef {typeof import('../binding')} Addon
+ *
+ * @typedef {object} Binding
+ * @property {Addon['Exporter']} Exporter
+ * @property {import('../binding').Constants} constants
+ * @property {typeof setAddon} setAddon
+ */
+
+/** @type {Binding} */
+const binding = /** @type {any} */ ({ setAddon })
+
+/**
+ * Stores the addon. One of another version could lack a method, or read an argument in another way, so that
+ * calls would not be counted.
+ *
+ * @param {Addon} addon
+ * @param {string} name of the binary
+ * @param {string[]} remedies for a binary of another version, one a line
+ * @returns {Addon}
+ * @throws {Error} `ERR_BINARY_VERSION`
+ */
+function setAddon (addon, name, remedies) {
+  if (addon.VERSION !== version) throw wrongVersion(addon.VERSION, name, remedies)
+  binding.Exporter = addon.Exporter
+  binding.constants = addon.Exporter.constants()
+  return addon
+}
+
+/**
+ * @param {unknown} found `undefined` in a binary that does not export it
+ * @param {string} name
+ * @param {string[]} remedies
+ */
+function wrongVersion (found, name, remedies) {
+  const message = [
+    `hypertrace-prometheus ${version} cannot use a binary of ${found === undefined ? 'an older version' : `version ${found}`}: ${name}. This helps:`,
+    ...remedies
+  ].join('\n')
+  return Object.assign(new Error(message), { code: 'ERR_BINARY_VERSION', expected: version, found })
+}
+
+module.exports = binding

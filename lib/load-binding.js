@@ -1,40 +1,63 @@
 'use strict'
 
 /*
- * Loads the addon: the one that was built here, or else the one of the platform's package. The loader of
- * the napi CLI is not used: it needs `fs` and `process` of Node.js, which Bare does not have, and its errors
- * name no remedy. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is
- * not installed.
+ * Loads the addon in Node.js, Bun and Deno: the one that was built here, or else the one of the platform's
+ * package. The loader of the napi CLI is not used: its errors name no remedy, and its look-up of the C library
+ * can take minutes. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is not
+ * installed.
  */
+
+const { setAddon } = require('./binding')
 
 /** @typedef {typeof import('../binding')} Binding */
 /** @typedef {{ name: string, error: any }} Attempt */
 
 const SUPPORTED = ['linux (glibc and musl)', 'macOS (darwin)', 'Windows (win32)'].join(', ') + ', each on x64 and arm64'
 
+/** The result of `npx hypertrace-prometheus build`. */
+const OWN_BUILD = 'hypertrace-prometheus.node'
+const INSTALL = [
+  '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
+  '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
+]
+const INSTALL_BOTH = '- Install both at one version: remove node_modules and the lock file and run `npm install`. Then make the bundle again, if you have one.'
+const BUILD_AGAIN = '- Build it again: `npx hypertrace-prometheus build`.'
+const BUILD_HERE = '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
+
 /**
+ * Loads the first binary that can be loaded. One of another version ends the search: the user has to know
+ * that it is there.
+ *
  * @returns {Binding}
- * @throws {Error} `ERR_NO_BINARY`, which lists what was tried and what helps
+ * @throws {Error} `ERR_NO_BINARY`, which lists what was tried and what helps; or `ERR_BINARY_VERSION`
  */
 function loadBinding () {
   /** @type {Attempt[]} */
   const tried = []
   const own = loadOwnBuild(tried)
-  if (own !== undefined) return own
-  const current = host()
-  for (const target of targetsOf(current)) {
-    const binding = loadCheckoutBuild(target, tried) ?? loadPackage(target, tried)
-    if (typeof binding?.Exporter === 'function') return binding
-    if (binding !== undefined) tried.push({ name: target, error: new TypeError(`not an addon, but a value of type ${typeof binding}: a bundler has replaced it`) })
+  if (isAddon(own, OWN_BUILD, tried)) return setAddon(own, OWN_BUILD, [BUILD_AGAIN])
+  const { platform, arch } = process
+  for (const target of targetsOf(platform, arch)) {
+    const built = loadCheckoutBuild(target, tried)
+    if (isAddon(built, target, tried)) return setAddon(built, `hypertrace-prometheus.${target}.node`, ['- Build it again: `npm run build`.'])
+    const installed = loadPackage(target, tried)
+    if (isAddon(installed, target, tried)) return setAddon(installed, `hypertrace-prometheus-${target}`, [INSTALL_BOTH])
   }
-  throw noBinary(`${current.platform}-${current.arch}`, tried)
+  throw noBinary(`${platform}-${arch}`, tried)
 }
 
-/** @returns {{ platform: string, arch: string }} */
-function host () {
-  const { process, Bare } = /** @type {any} */ (globalThis)
-  const { platform = 'unknown', arch = 'unknown' } = process ?? Bare ?? {}
-  return { platform, arch }
+/**
+ * Returns whether a module is the addon, and not what a bundler has put in its place.
+ *
+ * @param {Binding | undefined} binding
+ * @param {string} name
+ * @param {Attempt[]} tried
+ * @returns {binding is Binding}
+ */
+function isAddon (binding, name, tried) {
+  if (typeof binding?.Exporter === 'function') return true
+  if (binding !== undefined) tried.push({ name, error: new TypeError(`not an addon, but a value of type ${typeof binding}: a bundler has replaced it`) })
+  return false
 }
 
 /**
@@ -42,9 +65,10 @@ function host () {
  * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
  * musl never loads with glibc, whereas one for glibc may load with musl, so that musl is tried first.
  *
- * @param {{ platform: string, arch: string }} host
+ * @param {string} platform
+ * @param {string} arch
  */
-function targetsOf ({ platform, arch }) {
+function targetsOf (platform, arch) {
   if (platform === 'win32') return [`win32-${arch}-msvc`]
   if (platform === 'linux') return [`linux-${arch}-musl`, `linux-${arch}-gnu`]
   return [`${platform}-${arch}`]
@@ -60,7 +84,7 @@ function loadOwnBuild (tried) {
   try {
     return require('../hypertrace-prometheus.node')
   } catch (error) {
-    tried.push({ name: 'hypertrace-prometheus.node', error })
+    tried.push({ name: OWN_BUILD, error })
   }
 }
 
@@ -148,14 +172,9 @@ function remedies (tried) {
   const isBundled = tried.some(({ error }) => /dynamic require|a bundler/i.test(String(error?.message)))
   return [
     ...isBundled ? ["- Leave the package out of the bundle, as an external of the bundler: external: ['hypertrace-prometheus']."] : [],
-    ...isSupported
-      ? [
-          '- Install it: remove node_modules and the lock file and run `npm install` without --omit=optional (--no-optional).',
-          '  Package managers leave the binary out with that option, or when the lock file was made on another platform.'
-        ]
-      : [`- Run on a platform that has a binary: ${SUPPORTED}.`],
-    '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
+    ...isSupported ? INSTALL : [`- Run on a platform that has a binary: ${SUPPORTED}.`],
+    BUILD_HERE
   ]
 }
 
-module.exports = loadBinding
+module.exports = loadBinding()

@@ -10,11 +10,13 @@ const builtin = require('./builtin')
 
 /**
  * @typedef {import('../binding').NodeSample} Sample
+ * @typedef {import('../binding').NodeGlance} Glance
  * @typedef {import('../binding').NodeGcKind} GcKind
  *
  * @typedef {object} Sampler
  * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow` the window of
  *   event-loop delay continues until the next one
+ * @property {() => Glance} glance takes the figures of the recorder, which cost next to nothing
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
  * @typedef {{ process?: any, load?: (name: string) => any }} Host
@@ -61,6 +63,8 @@ function createSampler (gcBounds, host = {}) {
     delay?.read,
     gc?.read
   ].filter((reader) => reader !== undefined)
+  const heapUsed = attempt(() => heapUsedReader(proc, v8))
+  const readProcess = proc?.platform === 'linux' ? undefined : attempt(() => processReader(proc))
 
   return {
     sample (keepsWindow = false) {
@@ -73,6 +77,13 @@ function createSampler (gcBounds, host = {}) {
         } catch {}
       }
       return sample
+    },
+    glance () {
+      /** @type {Glance & Sample} */
+      const glance = Object.create(null)
+      attempt(() => { glance.heapUsed = heapUsed?.() })
+      attempt(() => readProcess?.(glance, true))
+      return glance
     },
     stop () {
       attempt(() => delay?.stop())
@@ -120,6 +131,19 @@ function heapReader (proc, v8) {
       sample.heap = { total: heap.total_heap_size, used: heap.used_heap_size, external: heap.external_memory }
     }
   }
+}
+
+/**
+ * Returns a reader of the used heap alone. On Linux memoryUsage() opens a file of /proc, so that it is used
+ * where there is nothing else.
+ *
+ * @param {any} proc
+ * @param {any} v8
+ * @returns {() => number | undefined}
+ */
+function heapUsedReader (proc, v8) {
+  if (typeof v8?.getHeapStatistics === 'function') return () => v8.getHeapStatistics().used_heap_size
+  return () => proc.memoryUsage().heapUsed
 }
 
 /**

@@ -10,6 +10,7 @@ const { invalidTls, isOpen } = require('./access')
 const { Exporter, constants } = require('./binding')
 const { invalidJson, invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
+const processName = require('./process-name')
 const { warnOfOpenPage } = require('./warnings')
 const workerId = require('./worker-id')
 
@@ -52,7 +53,7 @@ function checkTls (tls) {
  * @param {Options} options
  * @returns {import('../binding').ExporterOptions & { __proto__: null }}
  */
-function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, startAtZero, prefix, collectDefaults }) {
+function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, seriesIdleTimeout, startAtZero, prefix, collectDefaults, history }) {
   return {
     __proto__: null,
     metricName,
@@ -64,8 +65,19 @@ function exporterOptions ({ metricName, allowedProps, defaultLabels, maxSeries, 
     prefix,
     collectRuntime: collectDefaults === true,
     collectOwn: collectDefaults !== false,
+    history,
+    processName: processName(),
+    nodeVersion: runtimeVersion(),
     worker: workerId()
   }
+}
+
+/** @returns {string | undefined} */
+function runtimeVersion () {
+  try {
+    const { version } = globalThis.process
+    return typeof version === 'string' ? version : undefined
+  } catch {}
 }
 
 /**
@@ -95,7 +107,7 @@ function samplesOf (exporter, sampler, path) {
  * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
  */
 function listen (options, port, sampler, path) {
-  const { host, register, auth, tls, allowedHosts } = options
+  const { host, register, auth, tls, allowedHosts, history } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
     __proto__: null,
@@ -118,8 +130,22 @@ function listen (options, port, sampler, path) {
     if (exporter?.beginPage(request)) exporter.deliverPage(request, await renderRegister(register))
   }
 
+  const answerQuestion = () => {
+    const { exporter } = listening
+    try {
+      exporter?.answer(sampler === null ? Object.create(null) : sampler.glance())
+    } catch {
+      // An application may have changed what the sampler reads. The event loop has answered all the same.
+      exporter?.answer(Object.create(null))
+    }
+  }
+
   /** @type {import('../binding').Listening} */
-  const listening = Exporter.listen(exporterOptions(options), listenOptions, requestSample, register === null ? null : requestPage)
+  const listening = Exporter.listen(
+    exporterOptions(options), listenOptions, requestSample,
+    register === null ? null : requestPage,
+    history === 0 ? null : answerQuestion
+  )
   const { exporter, joined } = listening
   const sample = exporter && samplesOf(exporter, sampler, path)
   if (exporter !== undefined && sample !== undefined) return { exporter, joined, sample }

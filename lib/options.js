@@ -26,6 +26,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
  * @property {number} maxSeries
  * @property {number} seriesIdleTimeout in milliseconds; 0: never
  * @property {number} maxLabelValueLength
+ * @property {number} history in seconds; 0: nothing is recorded
  * @property {import('./access').Auth | null} auth
  * @property {import('./access').Tls | null} tls
  * @property {string[]} allowedHosts
@@ -46,7 +47,8 @@ const SHARED_OPTIONS = [
   'maxLabelValueLength',
   'collectDefaults',
   'startAtZero',
-  'prefix'
+  'prefix',
+  'history'
 ]
 
 /** Shared options that are lists whose order has no meaning. */
@@ -79,6 +81,7 @@ function readOptions (given) {
     maxSeries: readInteger('maxSeries', options.maxSeries, 50_000, 1, 100_000_000),
     seriesIdleTimeout: readInteger('seriesIdleTimeout', options.seriesIdleTimeout, 0, 0, 2 ** 31 - 1),
     maxLabelValueLength: readInteger('maxLabelValueLength', options.maxLabelValueLength, 1024, 1, 65_535),
+    history: readInteger('history', options.history, 900, 0, 900),
     auth: readAuth(options.auth),
     tls: readTls(options.tls),
     allowedHosts: readAllowedHosts(options.allowedHosts)

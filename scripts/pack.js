@@ -1,24 +1,26 @@
 'use strict'
 
-// Packs what is published: the main package, and a platform package for each binary in npm/<platform>/.
-// `node scripts/pack.js <folder>` writes the tarballs there and checks them: each contains the expected files
-// only, and is small. The release and a test use this script.
+// Packs what is published: a platform package for each binary in npm/<platform>/, and the main package, which has these
+// binaries as prebuilds for Bare. `node scripts/pack.js <folder>` writes the tarballs there and checks them: each contains
+// the expected files only, and is small. The release and a test use this script.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { builtPlatforms, hostOf, prebuildOf } = require('./prebuilds')
 const { writeSbom } = require('./sbom')
 
 const ROOT = path.dirname(__dirname)
 const MB = 1_000_000
 const MAX_BINARY_BYTES = 3.1 * MB
-const MAX_INSTALLED_BYTES = 4.1 * MB
-const MAX_MAIN_BYTES = MB
+/** The main package without its prebuilds, and the package of one platform. */
+const MAX_INSTALLED_BYTES = 4.2 * MB
+const MAX_MAIN_BYTES = 1.1 * MB
 
 const NOTICES = ['LICENSE', 'NOTICE', 'THIRD-PARTY-LICENSES.txt']
-const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|(bin|lib)\/([\w-]+\/)*[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|docs\/[\w.-]+\.md|grafana\/(README\.md|dashboard\.json)|prometheus\/[\w.]+\.yml|LICENSE|NOTICE|README\.md|CHANGELOG\.md)$/
-const MAIN_REQUIRED = ['package.json', 'index.js', 'index.d.ts', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'bin/build.js', 'docs/http-interface.md', 'grafana/dashboard.json', 'prometheus/alerts.rules.yml', 'prometheus/prometheus.yml', 'prometheus/recording.rules.yml', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md']
+const MAIN_FILES = /^(package\.json|index\.js|index\.d\.ts|prebuilds\/(linux|darwin|win32)-(x64|arm64)\/hypertrace-prometheus\.node|(bin|lib)\/([\w-]+\/)*[\w-]+\.js|src\/([\w-]+\/)*[\w-]+\.(rs|css|html|mjs|svg)|Cargo\.(toml|lock)|build\.rs|docs\/[\w.-]+\.md|grafana\/(README\.md|dashboard\.json)|prometheus\/[\w.]+\.yml|LICENSE|NOTICE|THIRD-PARTY-LICENSES\.txt|README\.md|CHANGELOG\.md)$/
+const MAIN_REQUIRED = ['package.json', 'index.js', 'index.d.ts', 'lib/node.js', 'lib/bare.js', 'lib/load-binding.js', 'src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'bin/build.js', 'docs/http-interface.md', 'grafana/dashboard.json', 'prometheus/alerts.rules.yml', 'prometheus/prometheus.yml', 'prometheus/recording.rules.yml', ...NOTICES, 'README.md', 'CHANGELOG.md']
 
 /**
  * @typedef {{ file: string, files: { path: string, size: number }[], unpackedSize: number }} Tarball
@@ -31,11 +33,36 @@ const MAIN_REQUIRED = ['package.json', 'index.js', 'index.d.ts', 'lib/load-bindi
  * @returns {Tarballs}
  */
 function pack (folder, platforms = path.join(ROOT, 'npm')) {
-  const binaries = fs.readdirSync(platforms).filter((name) => fs.existsSync(path.join(platforms, name, `hypertrace-prometheus.${name}.node`)))
+  const binaries = fs.readdirSync(platforms)
+    .map((name) => ({ name, binary: path.join(platforms, name, `hypertrace-prometheus.${name}.node`) }))
+    .filter(({ binary }) => fs.existsSync(binary))
   return {
-    main: packOne(ROOT, folder),
-    platforms: binaries.map((name) => packPlatform(path.join(platforms, name), folder))
+    main: packMain(binaries, folder),
+    platforms: binaries.map(({ name }) => packPlatform(path.join(platforms, name), folder))
   }
+}
+
+/**
+ * Packs the main package, with the prebuilds of Bare and the notices that the licences of their crates require.
+ *
+ * @param {{ name: string, binary: string }[]} binaries
+ * @param {string} to
+ */
+function packMain (binaries, to) {
+  const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+  const names = manifest.files.filter((/** @type {string} */ name) => !name.startsWith('!')).map((/** @type {string} */ name) => name.split('/')[0])
+  return staged(to, (folder) => {
+    for (const name of new Set(['package.json', ...names])) {
+      if (name !== 'prebuilds') fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true })
+    }
+    for (const { name, binary } of binaries) {
+      const host = hostOf(name)
+      if (host === undefined) continue
+      const prebuild = prebuildOf(folder, host)
+      fs.mkdirSync(path.dirname(prebuild), { recursive: true })
+      fs.copyFileSync(binary, prebuild)
+    }
+  })
 }
 
 /**
@@ -45,16 +72,28 @@ function pack (folder, platforms = path.join(ROOT, 'npm')) {
  * @param {string} to
  */
 function packPlatform (from, to) {
-  const staged = fs.mkdtempSync(path.join(os.tmpdir(), 'platform-'))
-  try {
-    fs.cpSync(from, staged, { recursive: true })
-    for (const name of NOTICES) fs.copyFileSync(path.join(ROOT, name), path.join(staged, name))
-    const manifest = path.join(staged, 'package.json')
+  return staged(to, (folder) => {
+    fs.cpSync(from, folder, { recursive: true })
+    for (const name of NOTICES) fs.copyFileSync(path.join(ROOT, name), path.join(folder, name))
+    const manifest = path.join(folder, 'package.json')
     const { files, ...rest } = JSON.parse(fs.readFileSync(manifest, 'utf8'))
     fs.writeFileSync(manifest, JSON.stringify({ ...rest, files: [...files, ...NOTICES] }, null, 2) + '\n')
-    return packOne(staged, to)
+  })
+}
+
+/**
+ * Packs a package that is put together in a folder of its own.
+ *
+ * @param {string} to
+ * @param {(folder: string) => void} fill
+ */
+function staged (to, fill) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'package-'))
+  try {
+    fill(folder)
+    return packOne(folder, to)
   } finally {
-    fs.rmSync(staged, { recursive: true })
+    fs.rmSync(folder, { recursive: true })
   }
 }
 
@@ -84,8 +123,27 @@ function faults ({ main, platforms }) {
     ...names.filter((name) => !MAIN_FILES.test(name)).map((name) => `${name} does not belong in the main package`),
     ...MAIN_REQUIRED.filter((name) => !names.includes(name)).map((name) => `${name} is missing from the main package`)
   ]
-  if (main.unpackedSize > MAX_MAIN_BYTES) found.push(`the main package has ${main.unpackedSize} bytes; the limit is ${MAX_MAIN_BYTES}`)
-  return [...found, ...platforms.flatMap((tarball) => platformFaults(tarball, main.unpackedSize))]
+  const prebuilds = main.files.filter(isPrebuild)
+  const mainBytes = prebuilds.reduce((bytes, { size }) => bytes - size, main.unpackedSize)
+  if (mainBytes > MAX_MAIN_BYTES) found.push(`the main package without its prebuilds has ${mainBytes} bytes; the limit is ${MAX_MAIN_BYTES}`)
+  for (const platform of platforms) {
+    const binary = platform.files.find(isBinary)
+    const host = hostOf(binary?.path.split('.')[1] ?? '')
+    if (binary === undefined || host === undefined) continue
+    const size = prebuilds.find((prebuild) => prebuild.path.includes(`/${host}/`))?.size
+    if (size !== binary.size) found.push(`the prebuild of ${host} has ${size ?? 'no'} bytes, but ${binary.path} has ${binary.size}`)
+  }
+  return [...found, ...platforms.flatMap((tarball) => platformFaults(tarball, mainBytes))]
+}
+
+/** @param {{ path: string }} file */
+function isBinary ({ path }) {
+  return path.endsWith('.node')
+}
+
+/** @param {{ path: string }} file */
+function isPrebuild ({ path }) {
+  return path.startsWith('prebuilds/')
 }
 
 /**
@@ -94,7 +152,7 @@ function faults ({ main, platforms }) {
  */
 function platformFaults ({ file, files, unpackedSize }, mainBytes) {
   const title = path.basename(file)
-  const binary = files.find((entry) => entry.path.endsWith('.node'))
+  const binary = files.find(isBinary)
   const expected = [...NOTICES, 'README.md', binary?.path ?? '(a binary)', 'package.json']
   const names = files.map((entry) => entry.path).sort()
   const found = []
@@ -113,9 +171,9 @@ function platformFaults ({ file, files, unpackedSize }, mainBytes) {
  * @param {string} folder
  */
 function stageThisPlatform (folder) {
-  const binary = fs.readdirSync(ROOT).find((name) => /^hypertrace-prometheus\..+\.node$/.test(name))
-  if (binary === undefined) throw new Error('There is no binary. Run npm run build')
-  const name = binary.slice('hypertrace-prometheus.'.length, -'.node'.length)
+  const [name] = builtPlatforms()
+  if (name === undefined) throw new Error('There is no binary. Run npm run build')
+  const binary = `hypertrace-prometheus.${name}.node`
   fs.cpSync(path.join(ROOT, 'npm', name), path.join(folder, name), { recursive: true })
   fs.copyFileSync(path.join(ROOT, binary), path.join(folder, name, binary))
   return folder

@@ -17,6 +17,8 @@
 //! - **range**: 256 slots, the unit of a page that is cached. Its **version** identifies its text.
 //! - **scraper**: a client that announces itself as Prometheus does.
 //! - **sample**: figures of V8 and libuv, which a JavaScript thread reads on request.
+//! - **recording**: what the process did in the last minutes, in **steps** of a second or longer.
+//! - **stall**: the time for which an event loop has not answered a **question** of the recorder.
 //!
 //! # Modules
 //!
@@ -25,7 +27,7 @@
 //! ```text
 //! binding ─► shared_server ─► gather ─► server ─► live
 //!                               │          │
-//!                               ├─► summary, default_metrics
+//!                               ├─► recorder ─► summary, default_metrics
 //!                               ▼          ▼
 //!                               exposition ─► counter ─► labels
 //! ```
@@ -40,6 +42,7 @@ pub mod exposition;
 pub mod gather;
 pub mod labels;
 pub mod live;
+pub mod recorder;
 pub mod server;
 pub mod shared_server;
 pub mod summary;

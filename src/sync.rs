@@ -9,8 +9,3 @@ pub use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak
 pub mod atomic {
     pub use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 }
-
-/// The identity of threads.
-pub mod thread {
-    pub use std::thread::{ThreadId, current};
-}

@@ -48,7 +48,7 @@ fn on_a_loopback_address_every_request_must_name_this_server() {
 }
 
 #[test]
-fn an_allowed_host_and_credentials_lift_the_rule_of_loopback_addresses() {
+fn an_allowed_host_is_accepted_and_with_credentials_only_browsers_must_name_this_server() {
     let policy =
         AccessPolicy { allowed_hosts: vec![FOREIGN.to_owned()], ..AccessPolicy::default() };
     let running = start_with_access(policy, small(), short_limits());

@@ -1,5 +1,5 @@
-//! Panics of the source and of its pages. The server responds to each request, logs a panic once, and
-//! continues.
+//! Panics of the source and of its pages. The server responds with 500 or cuts the page, logs the first
+//! panic of the process, and continues.
 
 mod support;
 
@@ -136,7 +136,7 @@ fn a_panic_in_the_drop_of_a_page_affects_only_its_connection() {
 }
 
 #[test]
-fn only_the_first_panic_of_a_process_is_logged_on_one_line() {
+fn the_first_panic_of_a_process_is_logged_on_one_line_and_later_ones_are_not() {
     let name = "a_panic_before_the_first_byte_is_a_500_and_the_server_goes_on";
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])

@@ -1,7 +1,7 @@
 'use strict'
 
 // Runs ten workers one after another, each with an exporter on the same port, or without. No worker stops its
-// exporter before its end. Prints the time of each end.
+// exporter before its end. Prints how long each end takes.
 //
 //   workers.js none|exporter terminate|natural|exit|throw
 
@@ -12,7 +12,7 @@ const { payload } = require('../support/payload')
 const { assertFree } = require('../support/ports')
 
 const ROUNDS = 10
-const MEGABYTES = 2
+const MEGABYTES = 2 // of the page: more than fits in the buffers of a connection
 
 async function main () {
   const [kind, ending] = process.argv.slice(2)

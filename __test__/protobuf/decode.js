@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Decodes a page in the protobuf format with protobufjs, which shares no code with this project, into what the parser of the text
- * format returns. It rejects what a page of this project never has.
+ * Decodes a page in the protobuf format into families as the parser of the text format returns them. Uses protobufjs, which shares
+ * no code with this project. Rejects a page with a field that this project never writes.
  */
 
 const assert = require('node:assert/strict')

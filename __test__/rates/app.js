@@ -6,8 +6,8 @@
  *
  *   node app.js <pattern> <port>... [--options <json>]
  *
- * Prints `ports …` once, and `at <ms since the epoch> <calls so far>` after each round of calls. Reads the commands `begin` and
- * `end`, and prints `made <calls>` after `end`.
+ * Prints `ports …` once, and `at <ms since the epoch> <calls>` after each round of calls, with the calls of the main thread so far. Reads
+ * the commands `begin` and `end`, and prints `made <calls>` after `end`, with those of the workers too.
  */
 
 const { once } = require('node:events')

@@ -45,4 +45,4 @@ function npm (cwd, ...args) {
   })
 }
 
-module.exports = { packThisPlatform, installPacked }
+module.exports = { npm, packThisPlatform, installPacked }

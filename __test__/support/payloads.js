@@ -34,7 +34,7 @@ function fresh (value) {
   return typeof value === 'string' ? /** @type {any} */ (Buffer.from(value, 'utf16le').toString('utf16le')) : value
 }
 
-/** Sizes of a world, as upper bounds. life: the probability of a change before a call; worlds: how many are compared. */
+/** Sizes of a world: upper bounds, except `calls`. changes: the probability of a change before a call; worlds: how many are compared. */
 const KINDS = {
   ordinary: { objects: 12, parents: 6, sites: 8, ids: 4, calls: 300 },
   'several sites on a line': { objects: 4, parents: 2, sites: 30, ids: 2, oneLine: true, calls: 400 },
@@ -46,9 +46,9 @@ const KINDS = {
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
   // These have so many call sites that the cache exceeds its bound and is dropped. `maxSeries` is low, as the bound depends on it.
-  'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, life: 0.0005, maxSeries: 10_000 },
+  'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, changes: 0.0005, maxSeries: 10_000 },
   'props, and more call sites than are cached': {
-    objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, life: 0.0005, maxSeries: 10_000
+    objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, changes: 0.0005, maxSeries: 10_000
   }
 }
 
@@ -57,7 +57,7 @@ const KINDS = {
  * @param {keyof typeof KINDS} kind
  */
 function createWorld (random, kind) {
-  const size = { props: 3, life: 0.05, ...KINDS[kind] }
+  const size = { props: 3, changes: 0.05, ...KINDS[kind] }
   const { below, chance, pick, picks } = random
   const upTo = (n) => 1 + below(n)
 
@@ -131,8 +131,8 @@ function createWorld (random, kind) {
     return { functionName: pick(FUNCTION_NAMES), filename: pick(FILE_NAMES), line, column }
   }
 
-  /** Makes a random change of the application, as between two calls. */
-  function live () {
+  /** Makes a random change that an application can make between two calls. */
+  function makeChange () {
     const event = below(6)
     if (event === 0) pick(objects).parent = pick(parents) // setParent to an existing record
     else if (event === 1) pick(objects).parent = newParent(1) // setParent creates a record
@@ -148,7 +148,7 @@ function createWorld (random, kind) {
   }
 
   function next () {
-    if (chance(size.life)) live()
+    if (chance(size.changes)) makeChange()
     const { className, id, props, ctx, parent } = pick(objects)
     const site = pick(sites)
     const traceId = pick(ids)
@@ -164,12 +164,12 @@ function createWorld (random, kind) {
         props: chance(0.5) ? undefined : copyOf(newProps())
       }
     }
-    if (size.byHand) untidy(payload)
+    if (size.byHand) omitFields(payload)
     return payload
   }
 
-  /** Removes fields that a hand-made payload, or one of hypertrace 1.0.0, may lack. */
-  function untidy (payload) {
+  /** Removes or empties some fields that a hand-made payload, or one of hypertrace 1.0.0, may lack. */
+  function omitFields (payload) {
     if (chance(0.1)) delete payload.id
     if (chance(0.1)) delete payload.object.ctx
     if (chance(0.1)) delete payload.object.props

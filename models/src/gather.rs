@@ -1,13 +1,40 @@
 //! A substitute for the gatherer: a counter and its threads.
 
-#[path = "../../src/gather/threads.rs"]
-mod threads;
-
 use std::sync::Arc;
 
-pub use threads::{JsThread, JsThreads};
+use crate::{
+    counter::{ShardId, TraceCounter},
+    sync::{
+        Mutex,
+        thread::{ThreadId, current},
+    },
+};
 
-use crate::counter::TraceCounter;
+/// One JavaScript thread.
+pub struct JsThread {
+    /// Its cell blocks.
+    pub shard: ShardId,
+    thread: ThreadId,
+}
+
+/// All threads of one page.
+#[derive(Default)]
+pub struct JsThreads(Mutex<Vec<Arc<JsThread>>>);
+
+impl JsThreads {
+    /// Returns whether the calling thread is one of them.
+    #[must_use]
+    pub fn include_this_thread(&self) -> bool {
+        let this = current().id();
+        self.all().iter().any(|thread| thread.thread == this)
+    }
+
+    /// Returns the threads.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<JsThread>> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
 
 /// Joins threads to a counter.
 pub struct Gatherer {
@@ -35,12 +62,17 @@ impl Gatherer {
     }
 
     /// Adds the calling thread.
-    pub fn join(&self, worker: Option<u32>) -> Arc<JsThread> {
-        self.threads.join(self.counter.open_shard(), worker)
+    pub fn join(&self, _: Option<u32>) -> Arc<JsThread> {
+        let thread = JsThread { shard: self.counter.open_shard(), thread: current().id() };
+        let thread = Arc::new(thread);
+        self.threads.0.lock().expect("no panic").push(Arc::clone(&thread));
+        thread
     }
 
     /// Removes a thread, and returns whether any remains.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
-        self.threads.leave(thread)
+        let mut list = self.threads.0.lock().expect("no panic");
+        list.retain(|other| !Arc::ptr_eq(other, thread));
+        !list.is_empty()
     }
 }

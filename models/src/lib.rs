@@ -1,7 +1,7 @@
 //! Modules of the crate, compiled with the concurrency primitives of `shuttle`, which runs the threads of a
 //! model in many orders. `tests/` has the models.
 //!
-//! The counter, the shared server, its list of threads, the shutdown and the end of a server are the files of
+//! The counter, the shared server, the shutdown and the end of a server are the files of
 //! the crate. Around them are short substitutes for what has no concurrency of its own.
 
 #![deny(unsafe_code)]
@@ -13,7 +13,6 @@ pub mod labels;
 #[path = "../../src/shared_server/mod.rs"]
 pub mod shared_server;
 
-pub mod default_metrics;
 pub mod gather;
 pub mod server;
 pub mod sync;

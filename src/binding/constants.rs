@@ -11,6 +11,10 @@ use crate::{
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
 };
 
+/// The version of this package, which the loader compares with that of the JavaScript files.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Names, texts and bounds of the page that JavaScript needs.
 #[napi(object, object_from_js = false)]
 pub struct Constants {

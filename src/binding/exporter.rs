@@ -22,8 +22,11 @@ use super::{
     listen::{Address, Failure, ListenOptions, Listening},
     options::ExporterOptions,
     renderer::Renderer,
-    requests::{PageRequests, RenderCallback, SampleCallback, SampleRequests, notice},
-    sample::NodeSample,
+    requests::{
+        PageRequests, QuestionCallback, Questions, RenderCallback, SampleCallback, SampleRequests,
+        notice,
+    },
+    sample::{NodeGlance, NodeSample},
     thread_call::{Callback, ThreadCall},
 };
 use crate::{
@@ -119,14 +122,15 @@ impl Exporter {
     ///
     /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. Its argument is
     /// true if the window of event-loop delay must not end. `request_page`, which only a register needs,
-    /// receives a number and responds with `deliverPage`.
+    /// receives a number and responds with `deliverPage`. `answer_question`, which only the recorder needs,
+    /// responds with `answer`.
     ///
     /// # Errors
     ///
     /// If the options do not describe a counter, or the environment is ending.
     #[napi(
         catch_unwind,
-        ts_args_type = "options: ExporterOptions, listen: ListenOptions, requestSample: (keepsWindow: boolean) => void, requestPage: ((request: number) => void) | null"
+        ts_args_type = "options: ExporterOptions, listen: ListenOptions, requestSample: (keepsWindow: boolean) => void, requestPage: ((request: number) => void) | null, answerQuestion: (() => void) | null"
     )]
     pub fn listen(
         env: Env,
@@ -134,6 +138,7 @@ impl Exporter {
         listen: ListenOptions,
         request_sample: SampleCallback<'_>,
         request_page: Option<RenderCallback<'_>>,
+        answer_question: Option<QuestionCallback<'_>>,
     ) -> Result<Listening> {
         let config = match listen.into_config(options.worker) {
             Ok(config) => config,
@@ -145,9 +150,10 @@ impl Exporter {
         let samples = Arc::new(SampleRequests::new(&request_sample)?);
         let keep_alive = ThreadCall::new(&request_sample, true)?;
         let pages = request_page.as_ref().map(PageRequests::new).transpose()?.map(Arc::new);
+        let questions = answer_question.as_ref().map(Questions::new).transpose()?;
         let render_requests = Arc::<RenderRequests>::default();
         let create = || {
-            let gatherer = Arc::new(options.gatherer()?);
+            let gatherer = Arc::new(options.gatherer()?.with_recorder(options.history));
             let thread = gatherer.join(options.worker);
             let source: Arc<dyn Source> = match pages {
                 Some(pages) => Arc::new(RegisterSource {
@@ -176,6 +182,9 @@ impl Exporter {
             Err(OpenError::Page(error)) => return Err(reason(error)),
         };
         thread.node.set_requester(samples);
+        if let Some(questions) = questions {
+            thread.watch.set_questioner(Arc::new(questions));
+        }
         let inner = Inner {
             gatherer: Arc::clone(&server.gatherer),
             thread,
@@ -273,6 +282,12 @@ impl Exporter {
         self.inner.thread.node.decline();
     }
 
+    /// Answers a question of the recorder, with figures that cost next to nothing.
+    #[napi(catch_unwind)]
+    pub fn answer(&self, glance: NodeGlance) {
+        self.inner.thread.watch.answer(glance.into());
+    }
+
     /// Begins to render the page of the register for a request. `false`: no scrape waits for it any more.
     #[napi(catch_unwind)]
     pub fn begin_page(&self, request: u32) -> bool {
@@ -323,6 +338,7 @@ impl Exporter {
             server.stop(&self.inner.thread, self.inner.started, notice(&done)?);
         } else {
             self.inner.thread.node.stop();
+            self.inner.thread.watch.leave();
             done.call(())?;
         }
         Ok(())

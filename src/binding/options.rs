@@ -6,7 +6,7 @@ use napi_derive::napi;
 
 use crate::{
     counter::{CounterOptions, TraceCounter},
-    gather::{DefaultMetricsOptions, Gatherer},
+    gather::{DefaultMetricsOptions, Gatherer, ProcessIdentity},
     labels::Schema,
 };
 
@@ -37,16 +37,28 @@ pub struct ExporterOptions {
     pub collect_own: bool,
     /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,
+    /// The length of the recording in seconds; 0 for none.
+    pub history: u32,
+    /// The title of the process, or the name of its script.
+    pub process_name: Option<String>,
+    /// The version of the runtime.
+    pub node_version: Option<String>,
 }
 
 impl ExporterOptions {
-    /// Creates a gatherer with the trace counter and the default metrics of these options.
+    /// Creates a gatherer with the trace counter and the default metrics of these options, without a
+    /// recorder.
     ///
     /// # Errors
     ///
     /// If the metric's name or a label name is not valid, or a label name occurs twice.
     pub fn gatherer(&self) -> Result<Gatherer, prometheus::Error> {
-        Ok(Gatherer::new(self.counter()?.into(), self.default_metrics()))
+        let identity = ProcessIdentity {
+            name: self.process_name.clone(),
+            node_version: self.node_version.clone(),
+        };
+        let gatherer = Gatherer::new(self.counter()?.into(), self.default_metrics());
+        Ok(gatherer.with_identity(identity))
     }
 
     /// Returns the time after which an idle series expires; `None` if series do not expire.

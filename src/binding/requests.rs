@@ -4,6 +4,7 @@ use super::thread_call::{Callback, ThreadCall};
 use crate::{
     default_metrics::node::{DelayWindow, SampleRequester},
     gather::RenderRequester,
+    recorder::Questioner,
 };
 
 /// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
@@ -11,6 +12,9 @@ pub type SampleCallback<'a> = Callback<'a, bool>;
 
 /// A function that renders the register's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
+
+/// Answers a question of the recorder.
+pub type QuestionCallback<'a> = Callback<'a, ()>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.
 pub struct SampleRequests(ThreadCall<bool>);
@@ -25,6 +29,22 @@ impl SampleRequests {
 impl SampleRequester for SampleRequests {
     fn request(&self, window: DelayWindow) -> bool {
         self.0.call(window == DelayWindow::Keep)
+    }
+}
+
+/// Asks by a JavaScript function for a sign of life. Does not keep the process alive.
+pub struct Questions(ThreadCall<()>);
+
+impl Questions {
+    /// Asks by this function.
+    pub fn new(function: &QuestionCallback<'_>) -> napi::Result<Self> {
+        ThreadCall::new(function, false).map(Self)
+    }
+}
+
+impl Questioner for Questions {
+    fn ask(&self) -> bool {
+        self.0.call(())
     }
 }
 

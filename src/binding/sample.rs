@@ -6,7 +6,10 @@ use std::time::SystemTime;
 
 use napi_derive::napi;
 
-use crate::default_metrics::node::{EventLoopDelay, GcKind, ProcessSample, Sample, Space, Tally};
+use crate::{
+    default_metrics::node::{EventLoopDelay, GcKind, ProcessSample, Sample, Space, Tally},
+    recorder::Answer,
+};
 
 /// The figures of V8 and libuv at one moment, in seconds and bytes.
 #[napi(object, object_to_js = false)]
@@ -32,6 +35,16 @@ pub struct NodeSample {
     pub process: Option<NodeProcess>,
     /// Calls that could not be counted.
     pub lost_calls: Option<f64>,
+}
+
+/// The figures that cost next to nothing.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct NodeGlance {
+    /// The memory in use of the heap of V8.
+    pub heap_used: Option<f64>,
+    /// The figures of the process, on systems where Rust cannot read them.
+    pub process: Option<NodeProcess>,
 }
 
 /// The heap of V8.
@@ -177,6 +190,12 @@ fn process(process: NodeProcess) -> ProcessSample {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let start_time = (now.as_secs_f64() - uptime).round();
     ProcessSample { cpu_user, cpu_system, resident_memory, start_time }
+}
+
+impl From<NodeGlance> for Answer {
+    fn from(NodeGlance { heap_used, process: figures }: NodeGlance) -> Self {
+        Self { heap_used, process: figures.map(process) }
+    }
 }
 
 #[cfg(test)]

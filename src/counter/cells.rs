@@ -215,6 +215,20 @@ impl Shards {
         values
     }
 
+    /// Returns the counts of one open shard in a range, slot by slot. They only grow.
+    #[must_use]
+    pub fn thread_range(&self, id: ShardId, range: u32) -> Option<RangeValues> {
+        let from = range as usize * RANGE as usize;
+        let shard = self.open.iter().find(|open| open.id == id)?;
+        let mut values = [0.0; RANGE as usize];
+        if let Some(Some(block)) = shard.blocks.get(from / CELLS) {
+            for (cell, value) in (from % CELLS..).zip(&mut values) {
+                *value = block.read(cell);
+            }
+        }
+        Some(values)
+    }
+
     /// Returns the version of a range to which no value has been added yet.
     #[must_use]
     pub fn empty_version(&self, range: u32) -> RangeVersion {

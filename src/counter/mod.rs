@@ -18,6 +18,7 @@
 //!   operations hold it for all series: a sweep, a reset, and a page of a registry.
 
 mod bound;
+mod calls;
 mod cells;
 mod collect;
 mod definitions;
@@ -36,6 +37,18 @@ use std::time::{Duration, Instant};
 
 use prometheus::core::Desc;
 
+pub use self::{
+    calls::{CalledSite, CallsStep, ThreadCalls},
+    cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
+    definitions::DefinedLabelSet,
+    label_set::part_of,
+    protobuf::EncodedLabels,
+    reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
+    scrapers::{PageRecord, ScraperId},
+    series::{PARTS, SITE, SiteRef, Stored},
+    start::Start,
+    state::Interned,
+};
 use self::{
     cells::Shards,
     expiry::{Expiry, Slots},
@@ -44,17 +57,6 @@ use self::{
     series::SeriesTable,
     state::State,
     view::View,
-};
-pub use self::{
-    cells::{CELLS, CellBlock, RANGE, RangeVersion, ShardId},
-    definitions::DefinedLabelSet,
-    label_set::part_of,
-    protobuf::EncodedLabels,
-    reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
-    scrapers::{PageRecord, ScraperId},
-    series::{PARTS, SITE, Stored},
-    start::Start,
-    state::Interned,
 };
 use crate::{
     labels::{self, RESERVED, Schema},
@@ -154,6 +156,12 @@ impl TraceCounter {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.options.schema
+    }
+
+    /// Returns the labels that every series has in addition.
+    #[must_use]
+    pub fn default_labels(&self) -> &[(String, String)] {
+        &self.options.default_labels
     }
 
     /// Returns whether idle series expire.

@@ -51,6 +51,11 @@ pub enum Stored {
     Fragment(u32),
 }
 
+/// The call site of a series as it is stored, so that call sites can be compared by numbers. It means one
+/// call site as long as a series has it, or it is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SiteRef(u32);
+
 /// A label set, part by part.
 pub type Parts<'a> = [Part<'a>; PARTS];
 
@@ -238,6 +243,36 @@ impl SeriesTable {
             ABSENT => Stored::Absent,
             stored if stored >= FRAGMENT => Stored::Fragment(stored ^ FRAGMENT),
             number => Stored::Number(number),
+        }
+    }
+
+    /// Returns the call site of a series.
+    #[inline]
+    #[must_use]
+    pub fn site(&self, slot: u32) -> SiteRef {
+        SiteRef(self.keys[slot as usize].0[SITE])
+    }
+
+    /// Returns the labels of a call site, each preceded by a comma.
+    #[must_use]
+    pub fn site_labels(&self, site: SiteRef) -> &[u8] {
+        match site.0 {
+            ABSENT => &[],
+            stored => self.fragments.text(stored ^ FRAGMENT),
+        }
+    }
+
+    /// Keeps the meaning of a call site that has one now.
+    pub fn hold_site(&mut self, site: SiteRef) {
+        if site.0 != ABSENT {
+            self.fragments.hold(site.0 ^ FRAGMENT);
+        }
+    }
+
+    /// Ends a [`SeriesTable::hold_site`].
+    pub fn release_site(&mut self, site: SiteRef) {
+        if site.0 != ABSENT {
+            self.fragments.release(site.0 ^ FRAGMENT);
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{
     bound::{Detail, detail_for},
+    calls::CallReadings,
     cells::Shards,
     definitions::Definitions,
     expiry::Expiry,
@@ -43,6 +44,8 @@ pub struct State {
     pub past_calls: f64,
     /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
+    /// What the recorder has read; `None` without a recorder.
+    pub call_readings: Option<CallReadings>,
 }
 
 impl State {
@@ -62,7 +65,7 @@ impl State {
     /// Sets every series to 0, and their starts to the present time.
     pub fn reset(&mut self) {
         for slot in 0..self.series.slots() {
-            self.past_calls += self.shards.zero(slot as usize);
+            self.set_back(slot);
         }
         self.last_reset = self.starts.next();
     }
@@ -70,10 +73,19 @@ impl State {
     /// Frees the slots of series.
     pub fn expire(&mut self, slots: &[u32]) {
         for &slot in slots {
-            self.past_calls += self.shards.zero(slot as usize);
+            self.set_back(slot);
             self.series.remove(slot);
         }
         self.expired += slots.len() as u64;
+    }
+
+    /// Sets a value back to 0. Its calls remain in the number of all calls.
+    fn set_back(&mut self, slot: u32) {
+        let value = self.shards.zero(slot as usize);
+        self.past_calls += value;
+        if let Some(readings) = &mut self.call_readings {
+            readings.set_back(slot, value, &mut self.series);
+        }
     }
 
     fn find(&mut self, key: Key) -> Option<u32> {

@@ -201,6 +201,16 @@ pub static EXPIRED: Descriptor = counter(
 /// Calls.
 pub static LOST: Descriptor =
     counter("hypertrace_lost_total", "Calls that were not counted because the stack was full.");
+/// Only with a recorder.
+pub static STALLS: Descriptor = counter(
+    "hypertrace_eventloop_stalls_total",
+    "Times that the event loop did not answer for 250 ms or longer.",
+);
+/// Seconds; only with a recorder. Includes a stall that goes on.
+pub static STALL_SECONDS: Descriptor = counter(
+    "hypertrace_eventloop_stall_seconds_total",
+    "Seconds for which the event loop did not answer, in stalls of 250 ms or longer.",
+);
 /// Always 1; by label `version`.
 pub static BUILD_INFO: Descriptor =
     aggregated("hypertrace_build_info", "Version of the package hypertrace-prometheus.", "first");
@@ -243,6 +253,8 @@ fn own() -> impl Iterator<Item = &'static Descriptor> {
         &OVERFLOWED,
         &EXPIRED,
         &LOST,
+        &STALLS,
+        &STALL_SECONDS,
         &BUILD_INFO,
         &SAMPLE_AGE,
         &INCOMPLETE,

@@ -1,7 +1,7 @@
 //! The `process_*` families, from any thread and without JavaScript.
 //!
-//! On Linux they are read from /proc at each call, so that they stay current while the event loop is
-//! blocked. A figure that cannot be read now (no file descriptor left, a restricted /proc, another
+//! On Linux they are read at each call, from /proc and `getrlimit`, so that they stay current while the
+//! event loop is blocked. A figure that cannot be read now (no file descriptor left, a restricted /proc, another
 //! system) comes from the last sample of a JavaScript thread, else from the last reading: an alert on
 //! `process_open_fds` must not end when no file can be opened. Nothing here fails.
 
@@ -45,13 +45,33 @@ pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
     *last.insert(figures)
 }
 
+/// The figures that are read once a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// CPU time in seconds.
+    pub cpu: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident_memory: Option<f64>,
+}
+
+/// Returns the figures that cost next to nothing. `sampled` are those of a JavaScript thread.
+#[must_use]
+pub fn usage(sampled: Option<&ProcessSample>) -> Usage {
+    let read = read_usage();
+    Usage {
+        cpu: read.cpu.or(sampled.map(|sample| sample.cpu_user + sample.cpu_system)),
+        resident_memory: read.resident_memory.or(sampled.and_then(|sample| sample.resident_memory)),
+    }
+}
+
 /// Returns the families of the current figures.
 #[must_use]
 pub fn families(sampled: Option<&ProcessSample>) -> Vec<MetricFamily> {
     render(&figures(sampled))
 }
 
-/// Adds figures of a sample and of the last reading where `read` has none.
+/// Returns the figures of `read`. A figure that is missing there, except `max_fds`, comes from the sample,
+/// else from the last reading. CPU time never falls, and the start time does not change.
 fn complete(read: Figures, sampled: Figures, last: Figures) -> Figures {
     // Two sources of CPU time differ by some milliseconds, and a counter must never fall.
     let counter = |value: Option<f64>, last: Option<f64>| match (value, last) {
@@ -105,6 +125,16 @@ fn read() -> Figures {
     Figures::default()
 }
 
+#[cfg(not(target_os = "linux"))]
+fn read_usage() -> Usage {
+    Usage::default()
+}
+
+#[cfg(target_os = "linux")]
+fn read_usage() -> Usage {
+    linux::read_usage("/proc/self")
+}
+
 #[cfg(target_os = "linux")]
 fn read() -> Figures {
     linux::read("/proc/self")
@@ -116,12 +146,12 @@ mod linux {
 
     use rustix::{
         io::Errno,
-        param::clock_ticks_per_second,
+        param::{clock_ticks_per_second, page_size},
         process::{Resource, getrlimit},
         time::{ClockId, clock_gettime},
     };
 
-    use super::Figures;
+    use super::{Figures, Usage};
 
     /// Reads the figures of a process from its folder in /proc. Each file is read separately: a sandbox
     /// may hide some of them.
@@ -141,6 +171,18 @@ mod linux {
             open_fds: open_fds(folder, max_fds),
             max_fds,
         }
+    }
+
+    /// Reads the figures of this process that one system call and one short file have.
+    pub(super) fn read_usage(folder: &str) -> Usage {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let cpu = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+        let statm = fs::read_to_string(format!("{folder}/statm")).unwrap_or_default();
+        let pages =
+            statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        let resident_memory = pages.map(|pages| float(pages * page_size() as u64));
+        Usage { cpu: Some(cpu), resident_memory }
     }
 
     // Fields of `stat`, by their numbers in `proc_pid_stat(5)`.
@@ -182,7 +224,7 @@ mod linux {
     }
 
     /// Returns the start time since the epoch. `after_boot` is the time from the boot to the start. /proc/stat
-    /// is not read, although it has the time of the boot: it is hidden where /proc shows only processes.
+    /// has the time of the boot, but is not read, because a /proc mounted with `subset=pid` does not have it.
     fn start_time(after_boot: f64) -> Option<f64> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let since_boot = clock_gettime(ClockId::Boottime);

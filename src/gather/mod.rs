@@ -3,6 +3,7 @@
 //!
 //! Runs on the server thread, or on the JavaScript thread that asks for a page itself.
 
+mod recording;
 mod register;
 mod summary;
 mod threads;
@@ -19,7 +20,8 @@ pub use self::{
     threads::{JsThread, JsThreads, WORKER_LABEL},
 };
 
-use self::summary::SummaryFuture;
+pub use self::recording::Recorder;
+use self::summary::{HistoryFuture, SummaryFuture};
 use crate::{
     counter::{ScraperId, TraceCounter},
     default_metrics::{descriptors, node::ProcessSample, process},
@@ -47,6 +49,17 @@ pub struct Gatherer {
     lost_calls: Mutex<f64>,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
+    recorder: Option<Arc<Recorder>>,
+    identity: ProcessIdentity,
+}
+
+/// The names of the process, which only JavaScript can read.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessIdentity {
+    /// The title of the process, or the name of its script.
+    pub name: Option<String>,
+    /// The version of the runtime.
+    pub node_version: Option<String>,
 }
 
 impl Gatherer {
@@ -60,6 +73,29 @@ impl Gatherer {
             default_metrics,
             lost_calls: Mutex::default(),
             start,
+            recorder: None,
+            identity: ProcessIdentity::default(),
+        }
+    }
+
+    /// Sets the names of the process.
+    #[must_use]
+    pub fn with_identity(mut self, identity: ProcessIdentity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Adds a recorder of the last seconds, which runs while a server serves the pages; none for 0.
+    #[must_use]
+    pub fn with_recorder(mut self, seconds: u32) -> Self {
+        self.recorder = (seconds > 0).then(|| Arc::new(Recorder::new(seconds, &self.counter)));
+        self
+    }
+
+    /// Runs the recorder, until it is dropped.
+    pub async fn record(self: Arc<Self>) {
+        if let Some(recorder) = self.recorder.clone() {
+            recording::record(self, recorder).await;
         }
     }
 
@@ -85,6 +121,7 @@ impl Gatherer {
     /// counts remain, and it may continue to count.
     pub fn leave(&self, thread: &Arc<JsThread>) -> bool {
         thread.node.stop();
+        thread.watch.leave();
         *self.lost_calls() += thread.lost_calls();
         self.threads.leave(thread)
     }
@@ -149,8 +186,11 @@ impl Gatherer {
             family(&descriptors::OVERFLOWED, stats.overflowed as f64),
             family(&descriptors::EXPIRED, stats.expired as f64),
             family(&descriptors::LOST, self.threads.lost_calls() + *self.lost_calls()),
-            descriptors::build_info(),
         ];
+        if self.recorder.is_some() {
+            families.extend(self.threads.stalls());
+        }
+        families.push(descriptors::build_info());
         if with_ages {
             families.extend(self.threads.ages());
         }
@@ -184,5 +224,13 @@ impl Source for GathererSource {
 
     fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::summarise(&self.0, query, js_timeout)
+    }
+
+    fn history(&self, query: &str) -> HistoryFuture {
+        summary::history(&self.0, query)
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(Arc::clone(&self.0).record())
     }
 }

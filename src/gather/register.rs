@@ -16,7 +16,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Gatherer, summary, summary::SummaryFuture};
+use super::{
+    Gatherer, summary,
+    summary::{HistoryFuture, SummaryFuture},
+};
 use crate::{
     default_metrics::descriptors,
     exposition::{Format, RenderedPage, write_families},
@@ -201,6 +204,14 @@ impl Source for RegisterSource {
 
     fn summary(&self, query: &str, js_timeout: Duration) -> SummaryFuture {
         summary::summarise(&self.gatherer, query, js_timeout)
+    }
+
+    fn history(&self, query: &str) -> HistoryFuture {
+        summary::history(&self.gatherer, query)
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(Arc::clone(&self.gatherer).record())
     }
 }
 

@@ -8,11 +8,13 @@ use std::{
 
 use tokio::task::yield_now;
 
-use super::{Gatherer, JsThread};
+use super::{Gatherer, JsThread, recording::GroupQuery};
 use crate::{
     default_metrics::process,
-    server::BoxFuture,
-    summary::{EventLoopStats, ProcessStats, Query, RuntimeStats, Summary},
+    labels::SITE_LABELS,
+    recorder,
+    server::{BoxFuture, HistoryError},
+    summary::{EventLoopStats, ProcessStats, Query, Rates, RuntimeStats, Summary},
 };
 
 /// Resolves to the document as JSON, or to a message on the fault of the query.
@@ -25,7 +27,8 @@ pub fn summarise(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) ->
     Box::pin(async move {
         let query = query?;
         let answering = gatherer.threads.peek(js_timeout).await;
-        let mut summary = Summary::new(Arc::clone(&gatherer.counter), query);
+        let rates = gatherer.rates(&query).await;
+        let mut summary = Summary::new(Arc::clone(&gatherer.counter), query, rates);
         while summary.step() {
             yield_now().await;
         }
@@ -33,7 +36,35 @@ pub fn summarise(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) ->
     })
 }
 
+/// Resolves to the document of `/history.json`.
+pub type HistoryFuture = BoxFuture<'static, Result<Vec<u8>, HistoryError>>;
+
+/// Writes the history of a query string.
+pub fn history(gatherer: &Arc<Gatherer>, query: &str) -> HistoryFuture {
+    let (recorder, counter) = (gatherer.recorder.clone(), Arc::clone(&gatherer.counter));
+    let query = recorder::Query::parse(query, counter.schema()).map_err(|error| error.to_string());
+    Box::pin(async move {
+        let recorder = recorder.ok_or(HistoryError::Off)?;
+        Ok(recorder.document(query.map_err(HistoryError::Query)?, counter).await)
+    })
+}
+
 impl Gatherer {
+    /// Returns the rates of the groups of a query.
+    async fn rates(&self, query: &Query) -> Option<Rates> {
+        let names = self.counter.schema().names();
+        let mut labels = query.by.iter().chain(query.filters.iter().map(|(label, _)| label));
+        let groups = labels.all(|&label| label < SITE_LABELS).then(|| GroupQuery {
+            by: query.by.iter().map(|&label| names[label].clone()).collect(),
+            filters: query
+                .filters
+                .iter()
+                .map(|(label, value)| (names[*label].clone(), value.clone()))
+                .collect(),
+        });
+        Arc::clone(self.recorder.as_ref()?).rates(query.window, groups).await
+    }
+
     fn runtime_stats(&self, answering: bool) -> RuntimeStats {
         let (wall, monotonic) = self.start;
         let threads = self.threads.all();
@@ -53,7 +84,12 @@ impl Gatherer {
                 lag_seconds: lags.max().unwrap_or_default().as_secs_f64(),
                 sample_age_seconds: ages.max().map(|age| age.as_secs_f64()),
             },
+            default_labels: self.counter.default_labels().to_vec(),
             process: ProcessStats {
+                name: self.identity.name.clone(),
+                pid: std::process::id(),
+                node_version: self.identity.node_version.clone(),
+                threads: threads.len(),
                 start_time_seconds: process.start_time,
                 cpu_seconds: process
                     .cpu_user

@@ -1,17 +1,19 @@
 //! The JavaScript threads that count in one counter, and their `nodejs_*` families.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use prometheus::proto::MetricFamily;
 
 use crate::{
     counter::ShardId,
-    default_metrics::node::NodeMetrics,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        thread::{self, ThreadId},
-    },
+    default_metrics::{descriptors, node::NodeMetrics},
+    exposition::label,
+    recorder::LoopWatch,
 };
 
 /// The label of a worker thread's samples; those of the main thread have none.
@@ -23,6 +25,8 @@ pub struct JsThread {
     pub shard: ShardId,
     /// Its `nodejs_*` families.
     pub node: NodeMetrics,
+    /// The recorder's questions to it.
+    pub watch: LoopWatch,
     thread: ThreadId,
     worker: Option<String>,
 }
@@ -31,7 +35,14 @@ impl JsThread {
     /// Describes the calling thread, which counts in this shard. `worker` identifies it on the page.
     #[must_use]
     pub fn new(shard: ShardId, worker: Option<String>) -> Self {
-        Self { shard, node: NodeMetrics::new(), thread: thread::current().id(), worker }
+        let (node, watch) = (NodeMetrics::new(), LoopWatch::default());
+        Self { shard, node, watch, thread: thread::current().id(), worker }
+    }
+
+    /// Returns the label of a worker thread.
+    #[must_use]
+    pub fn worker(&self) -> Option<&str> {
+        self.worker.as_deref()
     }
 
     /// Returns the number of calls that the thread could not count.
@@ -123,6 +134,22 @@ impl JsThreads {
     #[must_use]
     pub fn lost_calls(&self) -> f64 {
         self.all().iter().map(|thread| thread.lost_calls()).sum()
+    }
+
+    /// Returns the families of the threads' stalls.
+    #[must_use]
+    pub fn stalls(&self) -> Vec<MetricFamily> {
+        self.merged(|thread| {
+            let totals = thread.watch.totals();
+            let labels: Vec<_> =
+                thread.labels().iter().map(|&(name, value)| label(name, value)).collect();
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let count = totals.count as f64;
+            vec![
+                descriptors::STALLS.family([(labels.clone(), count)]),
+                descriptors::STALL_SECONDS.family([(labels, totals.seconds)]),
+            ]
+        })
     }
 
     fn merged(&self, of: impl Fn(&JsThread) -> Vec<MetricFamily>) -> Vec<MetricFamily> {

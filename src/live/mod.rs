@@ -5,8 +5,8 @@
 //! would need a hash that matches it, or a nonce for each response. Modules have relative paths, so
 //! that the page also works behind a proxy that adds a path prefix.
 //!
-//! An application chooses the names, which can contain anything. `require-trusted-types-for` makes the
-//! browser reject every assignment of text as markup.
+//! The page shows names that an application chooses (classes, functions, files), which can contain anything.
+//! `require-trusted-types-for` makes the browser reject every assignment of text as markup.
 
 /// The content security policy of the page: it loads only its own files and sends requests only to its
 /// own server.

@@ -7,6 +7,7 @@
 
 use std::{
     cell::RefCell,
+    future::pending,
     io,
     mem::{ManuallyDrop, forget},
     net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -258,10 +259,16 @@ async fn serve(
             tokio::task::yield_now().await;
         }
     };
+    let source = async {
+        // The server goes on without the source's own work.
+        let _ = panics::caught_async(service.source.run()).await;
+        pending::<()>().await;
+    };
     tokio::select! {
         biased;
         () = reached(&mut phase, Phase::Stopping) => {}
         () = accept_all => {}
+        () = source => {}
     }
     acceptor.close();
 

@@ -89,6 +89,27 @@ pub trait Source: Send + Sync + 'static {
         query: &str,
         js_timeout: Duration,
     ) -> BoxFuture<'static, Result<Vec<u8>, String>>;
+
+    /// Makes the history of this query string in JSON (see [`crate::recorder`]). Runs as
+    /// [`Source::summary`] does, and waits for nothing.
+    fn history(&self, _query: &str) -> BoxFuture<'static, Result<Vec<u8>, HistoryError>> {
+        Box::pin(async { Err(HistoryError::Off) })
+    }
+
+    /// Work that the server thread does besides requests, from its start until it stops. It may end
+    /// before.
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// The reason why there is no history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryError {
+    /// Nothing is recorded.
+    Off,
+    /// What is wrong with the query.
+    Query(String),
 }
 
 /// Writes one line to the standard error of the process. Failures are ignored.

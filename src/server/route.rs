@@ -11,6 +11,9 @@ pub const METRICS_PATH: &str = "/metrics";
 /// The path of the figures that the live page shows.
 pub const SUMMARY_PATH: &str = "/summary.json";
 
+/// The path of the recording of the last minutes.
+pub const HISTORY_PATH: &str = "/history.json";
+
 /// The path of the health check, which needs no credentials.
 pub const HEALTHY_PATH: &str = "/-/healthy";
 
@@ -21,6 +24,8 @@ pub enum Route {
     Metrics,
     /// The summary that the live page shows.
     Summary,
+    /// The recording of the last minutes.
+    History,
     /// The health check.
     Healthy,
     /// An asset of the live page.
@@ -38,11 +43,13 @@ pub enum Route {
 }
 
 impl Route {
-    /// Returns the status of the response; that of a page or a summary may differ.
+    /// Returns the status of the response; that of a page, a summary or a history may differ.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Metrics | Self::Summary | Self::Healthy | Self::Live(_) => StatusCode::OK,
+            Self::Metrics | Self::Summary | Self::History | Self::Healthy | Self::Live(_) => {
+                StatusCode::OK
+            }
             Self::Options => StatusCode::NO_CONTENT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed | Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
@@ -50,11 +57,11 @@ impl Route {
         }
     }
 
-    /// Returns the text of the response; empty for a page or a summary.
+    /// Returns the text of the response; empty for a page, a summary or a history.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Metrics | Self::Summary | Self::Options => "",
+            Self::Metrics | Self::Summary | Self::History | Self::Options => "",
             Self::Healthy => "OK\n",
             Self::Live(asset) => asset.text,
             Self::NotFound => "Not found. The live page is at /, the metrics are at /metrics.\n",
@@ -91,6 +98,7 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Rout
     let found = match path {
         METRICS_PATH => Route::Metrics,
         SUMMARY_PATH => Route::Summary,
+        HISTORY_PATH => Route::History,
         HEALTHY_PATH => Route::Healthy,
         "*" if method == Method::OPTIONS => Route::Options,
         "" => return Route::BadRequest("A request's target starts with a slash.\n"),
@@ -141,6 +149,10 @@ mod tests {
             ("GET", "/summary.json?by=id", "summary"),
             ("HEAD", "/summary.json", "summary"),
             ("POST", "/summary.json", "not allowed"),
+            ("GET", "/history.json?seconds=5", "history"),
+            ("HEAD", "/history.json", "history"),
+            ("POST", "/history.json", "not allowed"),
+            ("GET", "/history", "not found"),
             ("GET", "/-/healthy", "healthy"),
             ("HEAD", "/-/healthy?x", "healthy"),
             ("POST", "/-/healthy", "not allowed"),
@@ -171,6 +183,7 @@ mod tests {
             let name = match route(&method, &uri, Version::HTTP_11, 1) {
                 Route::Metrics => "metrics",
                 Route::Summary => "summary",
+                Route::History => "history",
                 Route::Healthy => "healthy",
                 Route::Live(asset) => asset.path,
                 Route::Options => "options",

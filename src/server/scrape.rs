@@ -1,4 +1,4 @@
-//! The responses that the [`Source`](super::Source) makes: pages and summaries. Server thread only.
+//! The responses that the [`Source`](super::Source) makes: pages, summaries and the history. Server thread only.
 
 use std::{
     future::poll_fn,
@@ -19,7 +19,7 @@ use hyper::{
 };
 
 use super::{
-    BoxFuture, ScrapeRequest,
+    BoxFuture, HistoryError, ScrapeRequest,
     access::Peer,
     body::ResponseBody,
     connections::{Connection, Connections},
@@ -39,6 +39,9 @@ pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// The pause of a summary after each of its steps, while scrapes are under way.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// The response without a recorder.
+const NO_HISTORY: &str = "Nothing is recorded: the option history is 0.";
 
 /// The time before the deadline at which a page no longer waits for a register.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
@@ -113,17 +116,40 @@ impl Service {
         let query = request.uri().query().unwrap_or_default();
         let summary = run(|| self.source.summary(query, self.limits.js_timeout), deadline);
         let summary = after_scrapes(&self.connections, summary).await?;
-        let (status, content_type, body) = match summary {
-            Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),
-            Err(sentence) => (StatusCode::BAD_REQUEST, TEXT, Bytes::from(sentence + "\n")),
-        };
-        let mut body = ResponseBody::new(body);
-        body.hold(permit);
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Ok(response)
+        Ok(json(summary.map_err(|sentence| (StatusCode::BAD_REQUEST, sentence)), permit))
     }
+
+    /// Responds with the history, 400 if its query is wrong, or 404 if there is none.
+    pub(super) async fn history(
+        &self,
+        request: &Request<Incoming>,
+        deadline: Instant,
+        connection: &Connection,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let permit = self.permits.summary(&self.connections, connection).await?;
+        let query = request.uri().query().unwrap_or_default();
+        let history = run(|| self.source.history(query), deadline);
+        let history = after_scrapes(&self.connections, history).await?;
+        let error = |error| match error {
+            HistoryError::Off => (StatusCode::NOT_FOUND, NO_HISTORY.to_owned()),
+            HistoryError::Query(sentence) => (StatusCode::BAD_REQUEST, sentence),
+        };
+        Ok(json(history.map_err(error), permit))
+    }
+}
+
+/// Returns a document, or the sentence of an error.
+fn json(document: Result<Vec<u8>, (StatusCode, String)>, permit: Permit) -> Response<ResponseBody> {
+    let (status, content_type, body) = match document {
+        Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),
+        Err((status, sentence)) => (status, TEXT, Bytes::from(sentence + "\n")),
+    };
+    let mut body = ResponseBody::new(body);
+    body.hold(permit);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 /// Runs `work`, with a pause after each step while scrapes are under way: without the pauses, the scrapes

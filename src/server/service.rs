@@ -102,6 +102,9 @@ impl Service {
             Route::Summary => {
                 self.summary(request, deadline, connection).await.unwrap_or_else(Into::into)
             }
+            Route::History => {
+                self.history(request, deadline, connection).await.unwrap_or_else(Into::into)
+            }
             Route::Live(file) => asset(file),
             _ => text(route.status(), route.text()),
         };

@@ -1,6 +1,8 @@
 //! The JSON document that `/summary.json` returns, as types. Their documentation is in [`super`]: one
 //! table for the readers of the document. Pure.
 
+use std::collections::HashMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::counter::CounterStats;
@@ -19,6 +21,42 @@ pub struct RuntimeStats {
     pub event_loop: EventLoopStats,
     /// The process.
     pub process: ProcessStats,
+    /// Labels that every series has in addition: names and values.
+    pub default_labels: Vec<(String, String)>,
+}
+
+/// Calls of the last seconds by group, as the recorder knows them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// The seconds that were measured, at least 1.
+    pub seconds: u32,
+    /// All calls in them.
+    pub calls: u64,
+    /// The calls of each group that was called; `None` if the query has other labels than those of the call
+    /// site. The labels are those of a [`Row`].
+    pub groups: Option<HashMap<Vec<(String, String)>, u64>>,
+    /// Groups that are not there were not called. Otherwise their calls are not known.
+    pub is_complete: bool,
+}
+
+impl Rates {
+    /// Returns the calls of a group per second, if they are known.
+    #[must_use]
+    pub fn of(&self, labels: &[(String, String)]) -> Option<f64> {
+        let calls = self.groups.as_ref()?.get(labels).copied();
+        calls.or(self.is_complete.then_some(0)).map(|calls| self.per_second(calls))
+    }
+
+    /// Returns all calls per second.
+    #[must_use]
+    pub fn of_all(&self) -> f64 {
+        self.per_second(self.calls)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    fn per_second(&self, calls: u64) -> f64 {
+        calls as f64 / f64::from(self.seconds.max(1))
+    }
 }
 
 /// State of the event loop; with several threads, of the slowest.
@@ -39,6 +77,14 @@ pub struct EventLoopStats {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessStats {
+    /// Its title or the name of its script.
+    pub name: Option<String>,
+    /// Its number.
+    pub pid: u32,
+    /// The version of the runtime, as `process.version` has it.
+    pub node_version: Option<String>,
+    /// The number of JavaScript threads that count.
+    pub threads: usize,
     /// The start of the process, in seconds since the epoch.
     #[serde(serialize_with = "number_or_null")]
     pub start_time_seconds: Option<f64>,
@@ -65,6 +111,9 @@ pub struct Row {
     /// The sum.
     #[serde(serialize_with = "number")]
     pub value: f64,
+    /// The calls per second, if they are known.
+    #[serde(serialize_with = "number_or_null", skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
 }
 
 /// Calls: all of them, and those that pass the filters.
@@ -74,6 +123,8 @@ pub struct Calls {
     pub total: f64,
     #[serde(serialize_with = "number")]
     pub matched: f64,
+    #[serde(serialize_with = "number_or_null")]
+    pub rate: Option<f64>,
 }
 
 /// The groups beyond `limit`.
@@ -106,6 +157,7 @@ impl From<CounterStats> for SeriesStats {
 #[serde(rename_all = "camelCase")]
 pub struct Document<'a> {
     pub schema: u32,
+    pub version: &'a str,
     pub metric: &'a str,
     #[serde(serialize_with = "number")]
     pub start_time_seconds: f64,
@@ -113,9 +165,13 @@ pub struct Document<'a> {
     pub uptime_seconds: f64,
     pub labels: &'a [String],
     pub used_labels: Vec<&'a str>,
+    #[serde(serialize_with = "map")]
+    pub default_labels: &'a [(String, String)],
     pub series: SeriesStats,
     pub calls: Calls,
+    pub window_seconds: Option<u32>,
     pub by: Vec<&'a str>,
+    pub order: &'a str,
     pub rows: Vec<Row>,
     pub other: Other,
     pub event_loop: &'a EventLoopStats,
@@ -132,7 +188,7 @@ impl Document<'_> {
 
 /// Writes whole numbers without a fraction, as JavaScript does, and infinite ones as `null`.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     /// The end of the range in which each whole number is an `f64`.
     const END: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && (0.0..=END).contains(value) {
@@ -167,7 +223,7 @@ mod tests {
             (f64::INFINITY, "null"),
         ];
         for (value, expected) in table {
-            let row = Row { labels: Vec::new(), value };
+            let row = Row { labels: Vec::new(), value, rate: None };
             let text = serde_json::to_string(&row).expect("JSON");
             assert_eq!(text, format!(r#"{{"labels":{{}},"value":{expected}}}"#));
         }

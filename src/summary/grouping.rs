@@ -15,8 +15,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::{
-    document::{Other, Row},
-    query::Query,
+    document::{Other, Rates, Row},
+    query::{Order, Query},
 };
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
@@ -62,6 +62,8 @@ pub struct Grouping {
     before: (Vec<Row>, Other),
     limit: usize,
     search: String,
+    order: Order,
+    rates: Option<Rates>,
     /// The sum over the series that pass the query's filters.
     pub matched: f64,
 }
@@ -91,7 +93,7 @@ const OVERFLOW_INDEX: usize = usize::MAX;
 impl Grouping {
     /// Creates sums without a series, with at most this many groups at a time.
     #[must_use]
-    pub fn new(query: &Query, schema: &Schema, max_groups: usize) -> Self {
+    pub fn new(query: &Query, schema: &Schema, rates: Option<Rates>, max_groups: usize) -> Self {
         let names = schema.names();
         let mut labels = query.by.clone();
         labels.extend(query.filters.iter().map(|(label, _)| *label));
@@ -122,6 +124,8 @@ impl Grouping {
             before: (Vec::new(), NONE),
             limit: query.limit,
             search: query.search.clone(),
+            order: query.order,
+            rates,
             matched: 0.0,
         }
     }
@@ -233,9 +237,9 @@ impl Grouping {
         self.sums.len()
     }
 
-    /// Returns the groups of all passes so far with the greatest sums in descending order; equal sums in
-    /// the order of their labels. The query's search excludes groups without this text in a label value.
-    /// `Other` is the groups beyond the query's limit.
+    /// Returns the groups of all passes so far that are first in the query's order; those that are equal in it
+    /// in the order of their sums, then of their labels. The query's search excludes groups without this text
+    /// in a label value. `Other` is the groups beyond the query's limit.
     #[must_use]
     pub fn top(&mut self) -> (Vec<Row>, Other) {
         let limit = self.limit;
@@ -244,19 +248,36 @@ impl Grouping {
         other.groups += rows.len() + order.len();
         other.value += rows.iter().map(|row| row.value).sum::<f64>();
         other.value += order.iter().map(|&group| self.sums[group]).sum::<f64>();
-        let by_sum = |&a: &usize, &b: &usize| self.sums[b].total_cmp(&self.sums[a]).then(a.cmp(&b));
         if order.len() > limit {
-            order.select_nth_unstable_by(limit, by_sum);
+            let rates: Vec<f64> = match self.order {
+                Order::Total => Vec::new(),
+                Order::Rate => (0..self.len()).map(|group| self.rate(group)).collect(),
+            };
+            let rate = |group: usize| rates.get(group).copied().unwrap_or_default();
+            let by_order = |&a: &usize, &b: &usize| {
+                let by_sum = || self.sums[b].total_cmp(&self.sums[a]);
+                rate(b).total_cmp(&rate(a)).then_with(by_sum).then(a.cmp(&b))
+            };
+            order.select_nth_unstable_by(limit, by_order);
             order.truncate(limit);
         }
         rows.extend(order.into_iter().map(|group| self.row(group)));
+        let rate = |row: &Row| match self.order {
+            Order::Total => 0.0,
+            Order::Rate => row.rate.unwrap_or_default(),
+        };
         rows.sort_unstable_by(|a, b| {
-            b.value.total_cmp(&a.value).then_with(|| a.labels.cmp(&b.labels))
+            let by_sum = || b.value.total_cmp(&a.value);
+            rate(b).total_cmp(&rate(a)).then_with(by_sum).then_with(|| a.labels.cmp(&b.labels))
         });
         rows.truncate(limit);
         other.groups -= rows.len();
         other.value -= rows.iter().map(|row| row.value).sum::<f64>();
         (rows, other)
+    }
+
+    fn rate(&self, group: usize) -> f64 {
+        self.row(group).rate.unwrap_or_default()
     }
 
     /// The groups that have this text in a label value.
@@ -292,12 +313,13 @@ impl Grouping {
         }
         let by = self.names.iter().zip(values);
         labels.extend(by.filter_map(|(name, value)| Some((name.clone(), value?))));
-        Row { labels, value: self.sums[group] }
+        let rate = self.rates.as_ref().and_then(|rates| rates.of(&labels));
+        Row { labels, value: self.sums[group], rate }
     }
 }
 
 /// Returns whether a value contains a text. Upper and lower case of ASCII letters are equal.
-fn contains(value: &str, text: &str) -> bool {
+pub fn contains(value: &str, text: &str) -> bool {
     let (value, text) = (value.as_bytes(), text.as_bytes());
     value.windows(text.len()).any(|run| run.eq_ignore_ascii_case(text))
 }

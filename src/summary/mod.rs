@@ -11,6 +11,8 @@
 //! | `by` | 1 to 8 label names, separated by commas | `object_classname,caller_functionname` |
 //! | `limit` | the most rows, 1 to 1000 | `50` |
 //! | `search` | only rows with this text in a label value; upper and lower case of ASCII letters are equal | all rows |
+//! | `order` | `total` or `rate`: the order of the rows | `total` |
+//! | `window` | the seconds over which rates are computed, 1 to 900 | `5` |
 //! | the name of a label | only series with this value of the label; empty: without the label | all series |
 //!
 //! Each parameter may occur once. The response to any other query is status 400 with an error message.
@@ -20,20 +22,28 @@
 //! ```json
 //! {
 //!   "schema": 1,
+//!   "version": "2.0.0",
 //!   "metric": "trace_counter",
 //!   "startTimeSeconds": 1760000000.25,
 //!   "uptimeSeconds": 61.5,
 //!   "labels": ["object_classname", "caller_functionname", "caller_filename", "id"],
 //!   "usedLabels": ["object_classname", "caller_functionname", "caller_filename"],
+//!   "defaultLabels": { "app": "chat" },
 //!   "series": { "used": 600, "limit": 50000, "collapsed": 0, "overflowed": 0, "expired": 0 },
-//!   "calls": { "total": 225600, "matched": 225600 },
+//!   "calls": { "total": 225600, "matched": 225600, "rate": 3700.4 },
+//!   "windowSeconds": 5,
 //!   "by": ["object_classname", "caller_functionname"],
+//!   "order": "total",
 //!   "rows": [
-//!     { "labels": { "object_classname": "Hypercore", "caller_functionname": "get" }, "value": 90000 }
+//!     {
+//!       "labels": { "object_classname": "Hypercore", "caller_functionname": "get" },
+//!       "value": 90000, "rate": 1480.2
+//!     }
 //!   ],
 //!   "other": { "groups": 11, "value": 135600 },
 //!   "eventLoop": { "answering": true, "lagSeconds": 0.0002, "sampleAgeSeconds": 0.0001 },
 //!   "process": {
+//!     "name": "app.js", "pid": 4711, "nodeVersion": "v22.12.0", "threads": 1,
 //!     "startTimeSeconds": 1759999999.5, "cpuSeconds": 3.25, "residentMemoryBytes": 91234567,
 //!     "heapUsedBytes": 12345678, "heapTotalBytes": 23456789
 //!   }
@@ -52,30 +62,36 @@
 //!   that were removed because they were idle. Of all values, only `calls.total` contains their counts.
 //! - `calls`: `total`: the number of calls since `startTimeSeconds`, which never falls; `matched`: the
 //!   sum over the series that pass the filters. Whole numbers, exact below 2⁵³.
-//! - `rows`: groups in descending order of `value`. A label that no series of the group has is left
-//!   out. `other`: the groups that `limit` excluded, after `search`.
+//! - `calls.rate` and `rate` of a row: calls per second over `windowSeconds`, as the recorder knows them:
+//!   if `by` and filters have labels of the call site only. `null` for all calls, and no field of a row,
+//!   if they are not known. `order` is then `total`. `windowSeconds` may be less than `window` soon after
+//!   the start.
+//! - `rows`: the groups that are first in `order`; with `total`, in descending order of `value`. A label
+//!   that no series of the group has is left out. `other`: the groups that `limit` excluded, after `search`.
 //! - `eventLoop`: `answering`: true if the event loop responded in time; `lagSeconds`: the delay of its
 //!   response so far; `sampleAgeSeconds`: the age of the last sample.
-//! - `process`: `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
+//! - `process`: `name`: the title of the process or the name of its script; `threads`: the JavaScript
+//!   threads that count. `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
 //!   unknown with `collectDefaults: false`.
 
 mod document;
 mod grouping;
-mod query;
+pub mod query;
 #[cfg(test)]
 mod tests;
 mod used_labels;
 
 use std::{ops::ControlFlow, sync::Arc};
 
+pub(crate) use self::{document::number, grouping::contains};
 use self::{
     document::{Calls, Document, SCHEMA},
     grouping::{Grouping, MAX_GROUPS},
     used_labels::UsedLabels,
 };
 pub use self::{
-    document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
-    query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Query, QueryError},
+    document::{EventLoopStats, ProcessStats, Rates, Row, RuntimeStats},
+    query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Order, Query, QueryError},
 };
 use crate::counter::{SlotPin, TraceCounter};
 
@@ -89,6 +105,8 @@ pub struct Summary {
     /// count as shown on a page.
     pin: SlotPin,
     query: Query,
+    /// The seconds that were measured, and all calls per second.
+    measured: Option<(u32, f64)>,
     grouping: Grouping,
     used_labels: UsedLabels,
     /// The slot of the next step; `None` after the last.
@@ -96,12 +114,16 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A summary of no series yet.
+    /// A summary of no series yet. Without rates of its groups, its order is that of the sums.
     #[must_use]
-    pub fn new(counter: Arc<TraceCounter>, query: Query) -> Self {
-        let grouping = Grouping::new(&query, counter.schema(), MAX_GROUPS);
+    pub fn new(counter: Arc<TraceCounter>, mut query: Query, rates: Option<Rates>) -> Self {
+        if rates.as_ref().is_none_or(|rates| rates.groups.is_none()) {
+            query.order = Order::Total;
+        }
+        let measured = rates.as_ref().map(|rates| (rates.seconds, rates.of_all()));
+        let grouping = Grouping::new(&query, counter.schema(), rates, MAX_GROUPS);
         let used_labels = UsedLabels::new(counter.schema());
-        Self { pin: SlotPin::new(counter), query, grouping, used_labels, next: Some(0) }
+        Self { pin: SlotPin::new(counter), query, measured, grouping, used_labels, next: Some(0) }
     }
 
     /// Sums the next [`STEP_SERIES`] series and returns true if there are more. Between two steps,
@@ -128,17 +150,22 @@ impl Summary {
         while self.step() {}
         let counter = self.pin.counter();
         let names = counter.schema().names();
-        let calls = Calls { total: counter.calls(), matched: self.grouping.matched };
+        let rate = self.measured.map(|(_, rate)| rate);
+        let calls = Calls { total: counter.calls(), matched: self.grouping.matched, rate };
         let (rows, other) = self.grouping.top();
         let document = Document {
             schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
             metric: counter.name(),
             start_time_seconds: runtime.start_time,
             uptime_seconds: runtime.uptime,
             labels: names,
             used_labels: self.used_labels.names(),
+            default_labels: &runtime.default_labels,
             series: counter.stats().into(),
             calls,
+            window_seconds: self.measured.map(|(seconds, _)| seconds),
+            order: self.query.order.name(),
             by: self.query.by.iter().map(|&label| names[label].as_str()).collect(),
             rows,
             other,

@@ -1,4 +1,4 @@
-//! Parses and validates the query string of `/summary.json`. Pure.
+//! Parses and validates the query strings of `/summary.json` and `/history.json`. Pure.
 
 use std::{borrow::Cow, fmt};
 
@@ -13,8 +13,14 @@ pub const DEFAULT_LIMIT: usize = 50;
 /// The most labels to group by.
 pub const MAX_BY: usize = 8;
 
+/// The longest `window`, in seconds.
+pub const MAX_WINDOW: u32 = 900;
+
+/// The default of `window`, in seconds.
+const DEFAULT_WINDOW: u32 = 5;
+
 /// The default of `by`: class and function.
-const DEFAULT_BY: [usize; 2] = [0, 1];
+pub const DEFAULT_BY: [usize; 2] = [0, 1];
 
 /// A valid query. Labels are indexes into [`Schema::names`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,31 @@ pub struct Query {
     /// The text that a label value of each row must contain. Upper and lower case of ASCII letters
     /// are equal.
     pub search: String,
+    /// The order of the rows.
+    pub order: Order,
+    /// The time over which rates are computed, in seconds.
+    pub window: u32,
+}
+
+/// The order of the rows of a summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By their sums.
+    #[default]
+    Total,
+    /// By their rates, where these are known.
+    Rate,
+}
+
+impl Order {
+    /// Returns its name in a query.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Rate => "rate",
+        }
+    }
 }
 
 /// A fault of a query. Its message contains at most 40 characters of the query.
@@ -37,12 +68,16 @@ pub enum QueryError {
     Encoding,
     /// A parameter occurs twice.
     Duplicate(String),
-    /// A parameter is neither `by` nor `limit` nor `search` nor a label.
+    /// A parameter is not one of `/summary.json`.
     Unknown(String),
     /// `by` has no label, too many, the same one twice, or a name that is not a label.
     By(String),
     /// `limit` is not a whole number in the allowed range.
     Limit(String),
+    /// `order` is not the name of an order.
+    Order(String),
+    /// `window` is not a whole number in the allowed range.
+    Window(String),
 }
 
 impl fmt::Display for QueryError {
@@ -53,7 +88,8 @@ impl fmt::Display for QueryError {
             Self::Unknown(name) => {
                 write!(f, "There is no parameter {:?}. ", short(name))?;
                 f.write_str(
-                    "Use \"by\", \"limit\", \"search\", or the name of a label to filter by.",
+                    "Use \"by\", \"limit\", \"search\", \"order\", \"window\", or the name of a label to \
+                     filter by.",
                 )
             }
             Self::By(given) => write!(
@@ -66,11 +102,21 @@ impl fmt::Display for QueryError {
                 "\"limit\" must be a whole number from 1 to {MAX_LIMIT}, not {:?}.",
                 short(given)
             ),
+            Self::Order(given) => {
+                write!(f, "\"order\" must be \"total\" or \"rate\", not {:?}.", short(given))
+            }
+            Self::Window(given) => write!(
+                f,
+                "\"window\" must be a whole number of seconds from 1 to {MAX_WINDOW}, not {:?}.",
+                short(given)
+            ),
         }
     }
 }
 
-fn short(text: &str) -> String {
+/// Returns the start of a text, for a message.
+#[must_use]
+pub fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
@@ -81,6 +127,8 @@ impl Default for Query {
             filters: Vec::new(),
             limit: DEFAULT_LIMIT,
             search: String::new(),
+            order: Order::Total,
+            window: DEFAULT_WINDOW,
         }
     }
 }
@@ -93,50 +141,88 @@ impl Query {
     /// If any parameter is not valid: no parameter is corrected or ignored.
     pub fn parse(query: &str, schema: &Schema) -> Result<Self, QueryError> {
         let mut parsed = Self::default();
-        let mut seen: Vec<Cow<'_, str>> = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
-            if seen.contains(&name) {
-                return Err(QueryError::Duplicate(name.into_owned()));
-            }
+        for (name, value) in parameters(query)? {
             match &*name {
-                "by" => parsed.by = parse_by(&value, schema)?,
-                "limit" => parsed.limit = parse_limit(&value)?,
+                "by" => {
+                    parsed.by = parse_by(&value, schema.names())
+                        .ok_or_else(|| QueryError::By(value.into_owned()))?;
+                }
+                "limit" => {
+                    parsed.limit = parse_number(&value, MAX_LIMIT)
+                        .ok_or_else(|| QueryError::Limit(value.into_owned()))?;
+                }
                 "search" => parsed.search = value.into_owned(),
+                "order" => {
+                    parsed.order = match &*value {
+                        "total" => Order::Total,
+                        "rate" => Order::Rate,
+                        _ => return Err(QueryError::Order(value.into_owned())),
+                    }
+                }
+                "window" => {
+                    parsed.window = parse_number(&value, MAX_WINDOW)
+                        .ok_or_else(|| QueryError::Window(value.into_owned()))?;
+                }
                 label => {
-                    let index = label_index(label, schema)
+                    let index = label_index(label, schema.names())
                         .ok_or_else(|| QueryError::Unknown(label.to_owned()))?;
                     parsed.filters.push((index, value.into_owned()));
                 }
             }
-            seen.push(name);
         }
         Ok(parsed)
     }
 }
 
-fn label_index(label: &str, schema: &Schema) -> Option<usize> {
-    schema.names().iter().position(|name| name == label)
+/// A name and its value.
+type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Returns the parameters of a query string, each of which occurs once.
+///
+/// # Errors
+///
+/// If the string is not percent-encoded UTF-8, or a parameter occurs twice.
+pub fn parameters(query: &str) -> Result<Vec<Parameter<'_>>, QueryError> {
+    let mut parameters: Vec<Parameter<'_>> = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(name)?, decode(value)?);
+        if parameters.iter().any(|(other, _)| *other == name) {
+            return Err(QueryError::Duplicate(name.into_owned()));
+        }
+        parameters.push((name, value));
+    }
+    Ok(parameters)
 }
 
-fn parse_by(value: &str, schema: &Schema) -> Result<Vec<usize>, QueryError> {
-    let invalid = || QueryError::By(value.to_owned());
+/// Returns the index of a label.
+#[must_use]
+pub fn label_index(label: &str, names: &[String]) -> Option<usize> {
+    names.iter().position(|name| name == label)
+}
+
+/// Returns the indexes of 1 to [`MAX_BY`] different labels.
+#[must_use]
+pub fn parse_by(value: &str, names: &[String]) -> Option<Vec<usize>> {
     let mut by = Vec::new();
     for label in value.split(',') {
-        let index = label_index(label, schema).ok_or_else(invalid)?;
+        let index = label_index(label, names)?;
         if by.contains(&index) || by.len() == MAX_BY {
-            return Err(invalid());
+            return None;
         }
         by.push(index);
     }
-    Ok(by)
+    Some(by)
 }
 
-fn parse_limit(value: &str) -> Result<usize, QueryError> {
+/// Returns a number from 1 to `most`.
+#[must_use]
+pub fn parse_number<N: std::str::FromStr + PartialOrd + From<u8>>(
+    value: &str,
+    most: N,
+) -> Option<N> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = value.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| QueryError::Limit(value.to_owned()))
+    value.parse().ok().filter(|number| digits && (N::from(1)..=most).contains(number))
 }
 
 /// Decodes `application/x-www-form-urlencoded`. Other decoders accept invalid escapes; this one rejects
@@ -190,10 +276,12 @@ mod tests {
 
     #[test]
     fn labels_limit_and_filters_are_parsed() {
-        let query = "by=caller_filename,object_props_p&limit=1000&object_classname=A%26+%2B%C3%A9&id=&search=+x";
+        let query = "by=caller_filename,object_props_p&limit=1000&object_classname=A%26+%2B%C3%A9&id=&search=+x&order=rate&window=900";
         let filters = vec![(0, "A& +é".to_owned()), (3, String::new())];
         let search = " x".to_owned();
-        assert_eq!(parse(query), Ok(Query { by: vec![2, 7], filters, limit: 1000, search }));
+        let order = Order::Rate;
+        let expected = Query { by: vec![2, 7], filters, limit: 1000, search, order, window: 900 };
+        assert_eq!(parse(query), Ok(expected));
     }
 
     #[test]
@@ -214,6 +302,10 @@ mod tests {
             ("limit=1e2", limit("1e2")),
             ("limit=99999999999999999999999", limit("99999999999999999999999")),
             ("limit=", limit("")),
+            ("order=", QueryError::Order(String::new())),
+            ("order=Rate", QueryError::Order("Rate".into())),
+            ("window=0", QueryError::Window("0".into())),
+            ("window=901", QueryError::Window("901".into())),
             ("x=1", QueryError::Unknown("x".into())),
             ("=", QueryError::Unknown(String::new())),
             ("hypertrace_overflow=true", QueryError::Unknown("hypertrace_overflow".into())),

@@ -34,7 +34,8 @@ fn counted(
 
 fn json(counter: &Arc<TraceCounter>, query: &str, runtime: &RuntimeStats) -> String {
     let query = Query::parse(query, counter.schema()).expect("a valid query");
-    String::from_utf8(Summary::new(Arc::clone(counter), query).into_json(runtime)).expect("UTF-8")
+    String::from_utf8(Summary::new(Arc::clone(counter), query, None).into_json(runtime))
+        .expect("UTF-8")
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     let slot = counter.intern(["B"]).slot;
     thread.count(&counter, slot);
     let text = json(&counter, "", &RuntimeStats::default());
-    assert!(text.contains(r#""calls":{"total":2,"matched":1}"#), "{text}");
+    assert!(text.contains(r#""calls":{"total":2,"matched":1,"rate":null}"#), "{text}");
     thread.leave(&counter);
 }
 
@@ -84,7 +85,12 @@ fn a_summary_has_its_documented_text() {
             lag_seconds: 1.5,
             sample_age_seconds: Some(2.0),
         },
+        default_labels: vec![("app".into(), "a\"b".into())],
         process: ProcessStats {
+            name: Some("app.js".into()),
+            pid: 7,
+            node_version: Some("v20.0.0".into()),
+            threads: 2,
             start_time_seconds: Some(1_760_000_000.0),
             cpu_seconds: Some(3.25),
             resident_memory_bytes: Some(91_234_567.0),
@@ -93,18 +99,21 @@ fn a_summary_has_its_documented_text() {
         },
     };
     let expected = concat!(
-        r#"{"schema":1,"metric":"trace_counter","startTimeSeconds":1760000000.25,"#,
+        r#"{"schema":1,"version":"2.0.0","metric":"trace_counter","startTimeSeconds":1760000000.25,"#,
         r#""uptimeSeconds":61.5,"labels":["object_classname","caller_functionname","#,
         r#""caller_filename","id","parent_object_classname","object_id","parent_object_id","#,
         r#""object_props_p","parent_object_props_p","caller_props_p"],"#,
         r#""usedLabels":["object_classname","caller_functionname","caller_filename","id","#,
         r#""parent_object_classname","object_id","parent_object_id","object_props_p"],"#,
+        r#""defaultLabels":{"app":"a\"b"},"#,
         r#""series":{"used":6,"limit":100,"collapsed":0,"overflowed":0,"expired":0},"#,
-        r#""calls":{"total":17,"matched":14},"by":["caller_functionname"],"#,
+        r#""calls":{"total":17,"matched":14,"rate":null},"windowSeconds":null,"#,
+        r#""by":["caller_functionname"],"order":"total","#,
         r#""rows":[{"labels":{"caller_functionname":"get"},"value":9}],"#,
         r#""other":{"groups":1,"value":5},"#,
         r#""eventLoop":{"answering":false,"lagSeconds":1.5,"sampleAgeSeconds":2},"#,
-        r#""process":{"startTimeSeconds":1760000000,"cpuSeconds":3.25,"#,
+        r#""process":{"name":"app.js","pid":7,"nodeVersion":"v20.0.0","threads":2,"#,
+        r#""startTimeSeconds":1760000000,"cpuSeconds":3.25,"#,
         r#""residentMemoryBytes":91234567,"heapUsedBytes":null,"heapTotalBytes":1}}"#,
     );
     let query = "by=caller_functionname&limit=1&object_classname=Hypercore";
@@ -242,7 +251,7 @@ fn many_series_are_summed_in_steps() {
         let slot = counter.intern(["A", "f", "", "", "", &id.to_string()]).slot;
         thread.count(&counter, slot);
     }
-    let mut summary = Summary::new(Arc::clone(&counter), Query::default());
+    let mut summary = Summary::new(Arc::clone(&counter), Query::default(), None);
     let steps = std::iter::repeat_with(|| summary.step()).take_while(|&more| more).count();
     assert_eq!(steps, 2, "two steps with more to follow, and the last");
     let text = String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8");
@@ -288,10 +297,10 @@ proptest! {
         let sets: Vec<(&[&str], u32)> = sets.iter().map(|(set, times)| (&set[..], *times)).collect();
         let (counter, thread) = counted(&["p"], 1000, &sets);
         let filters = filters.into_iter().map(|(at, value)| (at, value.to_owned())).collect();
-        let query = Query { by, filters, limit, search: String::new() };
+        let query = Query { by, filters, limit, ..Query::default() };
         let expected = sums_of_the_page(&counter, &query);
-        let grouping = Grouping::new(&query, counter.schema(), max_groups);
-        let mut summary = Summary { grouping, ..Summary::new(Arc::clone(&counter), query) };
+        let grouping = Grouping::new(&query, counter.schema(), None, max_groups);
+        let mut summary = Summary { grouping, ..Summary::new(Arc::clone(&counter), query, None) };
         while summary.step() {
             prop_assert!(summary.grouping.len() <= max_groups);
         }
@@ -313,4 +322,79 @@ proptest! {
         prop_assert!(cut.iter().all(|&value| value <= least));
         thread.leave(&counter);
     }
+}
+
+/// Returns the rates of groups by class, over 10 seconds.
+fn rates(groups: &[(&str, u64)], is_complete: bool) -> Rates {
+    let label = |class: &str| vec![("object_classname".to_owned(), class.to_owned())];
+    let groups: std::collections::HashMap<_, _> =
+        groups.iter().map(|(class, calls)| (label(class), *calls)).collect();
+    let calls = groups.values().sum();
+    Rates { seconds: 10, calls, groups: Some(groups), is_complete }
+}
+
+/// Returns the text of the rows in a document with rates, and of what precedes them.
+fn rated(counter: &Arc<TraceCounter>, query: &str, rates: Option<Rates>) -> (String, String) {
+    let query = Query::parse(query, counter.schema()).expect("a valid query");
+    let summary = Summary::new(Arc::clone(counter), query, rates);
+    let text = String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8");
+    let at = |name: &str| text.find(name).expect(name);
+    let head = &text[at("\"calls\"")..at(",\"rows\"")];
+    (head.to_owned(), text[at("\"rows\"")..at(",\"eventLoop\"")].to_owned())
+}
+
+#[test]
+fn rows_have_their_rates_and_are_ordered_by_them() {
+    let sets: [(&[&str], u32); 3] = [(&["A"], 9), (&["B"], 5), (&["C"], 1)];
+    let (counter, thread) = counted(&[], 100, &sets);
+    let row = |class: &str, value: u32, rate: &str| {
+        format!(r#"{{"labels":{{"object_classname":"{class}"}},"value":{value}{rate}}}"#)
+    };
+    let of = |query: &str, rates| rated(&counter, &format!("by=object_classname&{query}"), rates);
+    let known = || Some(rates(&[("C", 25), ("B", 5)], true));
+
+    let (head, rows) = of("order=rate&limit=2", known());
+    let expected = r#""calls":{"total":15,"matched":15,"rate":3},"windowSeconds":10,"by":["object_classname"],"order":"rate""#;
+    assert_eq!(head, expected);
+    let (b, c) = (row("B", 5, r#","rate":0.5"#), row("C", 1, r#","rate":2.5"#));
+    assert_eq!(rows, format!(r#""rows":[{c},{b}],"other":{{"groups":1,"value":9}}"#));
+
+    let (_, rows) = of("", known());
+    let a = row("A", 9, r#","rate":0"#);
+    assert_eq!(rows, format!(r#""rows":[{a},{b},{c}],"other":{{"groups":0,"value":0}}"#));
+
+    // A group that the recorder may have left out has no rate.
+    let (_, rows) = of("order=rate", Some(rates(&[("C", 25), ("B", 5)], false)));
+    let a = row("A", 9, "");
+    assert_eq!(rows, format!(r#""rows":[{c},{b},{a}],"other":{{"groups":0,"value":0}}"#));
+
+    let without_groups = Rates { groups: None, ..rates(&[("C", 25)], true) };
+    for rates in [None, Some(without_groups)] {
+        let (head, rows) = of("order=rate&limit=1", rates);
+        assert!(head.ends_with(r#""order":"total""#), "{head}");
+        assert_eq!(rows, format!(r#""rows":[{a}],"other":{{"groups":2,"value":6}}"#));
+    }
+    thread.leave(&counter);
+}
+
+#[test]
+fn the_order_by_rates_is_the_same_in_one_pass_and_in_many() {
+    let names: Vec<String> = (0..200).map(|number| format!("C{number}")).collect();
+    let sets: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
+    let sets: Vec<(&[&str], u32)> = sets.iter().map(|set| (set.as_slice(), 1)).collect();
+    let (counter, thread) = counted(&[], 1000, &sets);
+    let calls: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(0..).collect();
+    let query =
+        Query::parse("by=object_classname&order=rate&limit=3", counter.schema()).expect("valid");
+    let mut texts = [1 << 17, 7].map(|max_groups| {
+        let rates = Some(rates(&calls, true));
+        let grouping = Grouping::new(&query, counter.schema(), rates.clone(), max_groups);
+        let summary =
+            Summary { grouping, ..Summary::new(Arc::clone(&counter), query.clone(), rates) };
+        String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8")
+    });
+    assert_eq!(texts[0], texts[1]);
+    let first = texts[0].split_off(texts[0].find("\"rows\"").expect("rows"));
+    assert!(first.starts_with(r#""rows":[{"labels":{"object_classname":"C199"}"#), "{first}");
+    thread.leave(&counter);
 }

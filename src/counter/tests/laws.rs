@@ -1,7 +1,7 @@
 //! Laws of the counter over random sequences of steps.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use prometheus::core::Collector;
 use proptest::prelude::*;
 
 use super::{Thread, counter_with, expiring_counter, shown};
-use crate::counter::{DefinedLabelSet, Interned, ShardId, TraceCounter};
+use crate::counter::{DefinedLabelSet, Interned, ShardId, ThreadCalls, TraceCounter};
 
 /// Returns the samples of a page by their labels.
 fn samples(page: &str) -> HashMap<String, f64> {
@@ -215,4 +215,90 @@ proptest! {
             thread.thread.leave(&counter);
         }
     }
+
+    /// Also where series expire between two readings, a slot is used again, or a thread ends.
+    #[test]
+    fn readings_have_all_calls_of_each_class(
+        steps in prop::collection::vec(step(), 0..300),
+        max_series in 5..120u32,
+    ) {
+        let counter = Arc::new(expiring_counter(max_series));
+        counter.enable_call_readings();
+        let mut threads = CachingThread::three(&counter);
+        let mut now = Instant::now();
+        let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+        let mut read: BTreeMap<String, u64> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Count { thread, class, id, prop } => {
+                    threads[thread].count(&counter, (class, id, prop));
+                    *counted.entry(format!(",object_classname=\"C{class}\",caller_functionname=\"f\",caller_filename=\"f.js\"")).or_default() += 1;
+                }
+                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Sweep { thread } => {
+                    shown(&counter);
+                    if counter.sweep(threads[thread].thread.shard(), now) {
+                        threads[thread].drop_cache(&counter);
+                    }
+                }
+                Step::Advance { seconds } => now += Duration::from_secs(seconds.into()),
+                Step::Scrape => read_calls(&counter, &mut read),
+                Step::Reset => counter.reset(),
+            }
+        }
+        read_calls(&counter, &mut read);
+        let sum = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
+        prop_assert_eq!(sum(&read), sum(&counted));
+        if counter.stats().overflowed == 0 {
+            prop_assert_eq!(read, counted);
+        }
+        for thread in threads {
+            thread.thread.leave(&counter);
+        }
+    }
+}
+
+/// Adds the calls since the last reading, by the labels of the call site.
+fn read_calls(counter: &TraceCounter, sums: &mut BTreeMap<String, u64>) {
+    let mut from = Some(0);
+    while let Some(range) = from {
+        let step = counter.read_calls(range, &mut |called| {
+            let labels = String::from_utf8(called.labels().to_vec()).expect("UTF-8");
+            *sums.entry(labels).or_default() += called.calls;
+        });
+        assert_eq!(step.without_site, 0);
+        from = step.next;
+    }
+}
+
+#[test]
+fn the_readings_of_a_thread_have_its_own_calls_since_they_were_started() {
+    let counter = counter_with(&["p"], 10_000);
+    let (mut a, mut b) =
+        (CachingThread::join(&counter, false), CachingThread::join(&counter, true));
+    a.count(&counter, (0, 0, 0));
+    let mut calls = counter.start_thread_calls(a.thread.shard());
+    for id in 0..30 {
+        a.count(&counter, (1, id, 0));
+        b.count(&counter, (1, id, 0));
+        b.count(&counter, (2, id, 0));
+    }
+    let mut sums = BTreeMap::new();
+    let mut read = |calls: &mut ThreadCalls| {
+        sums.clear();
+        let mut from = Some(0);
+        while let Some(range) = from {
+            from = counter.read_thread_calls(calls, range, &mut |called| {
+                let labels = String::from_utf8(called.labels().to_vec()).expect("UTF-8");
+                *sums.entry(labels[18..21].to_owned()).or_default() += called.calls;
+            });
+        }
+        sums.clone()
+    };
+    assert_eq!(read(&mut calls), BTreeMap::from([("\"C1".to_owned(), 30)]));
+    a.count(&counter, (2, 0, 0));
+    assert_eq!(read(&mut calls), BTreeMap::from([("\"C2".to_owned(), 1)]));
+    a.thread.leave(&counter);
+    assert_eq!(read(&mut calls), BTreeMap::new());
+    b.thread.leave(&counter);
 }

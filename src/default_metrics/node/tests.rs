@@ -212,9 +212,9 @@ async fn a_peek_keeps_the_window_and_shares_a_pending_request() {
 
 /// Answers before `request` returns, as a faster thread can.
 #[derive(Default)]
-struct Prompt(Mutex<Option<Arc<NodeMetrics>>>);
+struct AnswersAtOnce(Mutex<Option<Arc<NodeMetrics>>>);
 
-impl SampleRequester for Prompt {
+impl SampleRequester for AnswersAtOnce {
     fn request(&self, _: DelayWindow) -> bool {
         let metrics = self.0.lock().unwrap().take().unwrap();
         thread::spawn(move || metrics.deliver(version("v1.0.0"))).join().unwrap();
@@ -224,10 +224,10 @@ impl SampleRequester for Prompt {
 
 #[tokio::test(start_paused = true)]
 async fn a_sample_that_comes_before_the_wait_is_not_missed() {
-    let prompt = Arc::new(Prompt::default());
+    let js = Arc::new(AnswersAtOnce::default());
     let metrics = Arc::new(NodeMetrics::new());
-    metrics.set_requester(Arc::<Prompt>::clone(&prompt));
-    *prompt.0.lock().unwrap() = Some(Arc::clone(&metrics));
+    metrics.set_requester(Arc::<AnswersAtOnce>::clone(&js));
+    *js.0.lock().unwrap() = Some(Arc::clone(&metrics));
     let start = Instant::now();
     metrics.refresh(SECOND).await;
     assert_eq!(start.elapsed(), Duration::ZERO);

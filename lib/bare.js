@@ -1,0 +1,14 @@
+'use strict'
+
+/*
+ * The entry for Bare. bare-pack follows each literal `require` and `require.addon`, and fails at the first whose file is
+ * missing, inside `try` or not. So nothing that can be missing may be reachable from here.
+ */
+
+const { setAddon } = require('./binding')
+
+// The binary of the host in the folder `prebuilds` of this package. `addon` is a function of Bare only.
+// @ts-expect-error
+setAddon(require.addon('..', __filename), 'prebuilds', ['- Install the package again. Then make the bundle again, if you have one.'])
+
+module.exports = require('../index')

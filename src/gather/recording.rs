@@ -1,0 +1,344 @@
+//! Records what the process does: reads the counter once a second, and asks each event loop a question four
+//! times a second.
+//!
+//! Runs on the server thread, from its start to its end, also while every event loop is blocked. The
+//! counter is read in steps between which other work of the thread can run.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    task::yield_now,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{Gatherer, JsThread};
+use crate::{
+    counter::{SiteRef, ThreadCalls, TraceCounter},
+    default_metrics::{node::ProcessSample, process},
+    recorder::{
+        Document, Figures, Groups, History, Query, Question, ReadingEnd, STALL_AFTER, StallCalls,
+        Window,
+    },
+    summary::Rates,
+};
+
+/// The time between two questions.
+const QUESTION_INTERVAL: Duration = STALL_AFTER;
+
+/// A question without an answer for this time may become a stall, so that the thread's calls are read.
+const SUSPECT_AFTER: Duration = Duration::from_millis(30);
+
+/// The least time between two looks for the answer to such a question, which take place more rarely the longer
+/// it is open: an idle worker of a pool does not answer for hours. The JavaScript thread does not wake
+/// this task, because that fails where the application has closed descriptors.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The time that a question is open, as a multiple of the time between two looks.
+const LOOKS: u32 = 32;
+
+/// The memory of the last counts of threads that do not answer. Beyond, the calls of further threads are
+/// not read.
+const MAX_SUSPECT_BYTES: usize = 1024 * 1024;
+
+/// The age up to which the heap figure of an answer is current.
+const MAX_ANSWER_AGE: Duration = Duration::from_secs(2);
+
+/// A recording, shared by the task that writes it and the requests that read it.
+pub struct Recorder(Mutex<History>);
+
+impl Recorder {
+    /// Starts a recording of this many seconds.
+    #[must_use]
+    pub fn new(seconds: u32, counter: &TraceCounter) -> Self {
+        counter.enable_call_readings();
+        Self(Mutex::new(History::new(seconds, now())))
+    }
+
+    /// Writes the document of a query, in steps.
+    pub async fn document(self: Arc<Self>, query: Query, counter: Arc<TraceCounter>) -> Vec<u8> {
+        let pin = HistoryPin::new(self, query.seconds);
+        let mut document = Document::new(query, counter.schema(), pin.window.clone());
+        while document.step(&pin.recorder.history()) {
+            yield_now().await;
+        }
+        document.into_json()
+    }
+
+    /// Sums the calls of the last seconds, in steps; by the groups of a summary's query, if its labels are
+    /// those of a call site. `None` before the first step.
+    pub async fn rates(self: Arc<Self>, seconds: u32, groups: Option<GroupQuery>) -> Option<Rates> {
+        let pin = HistoryPin::new(self, seconds);
+        let (seconds, calls) = pin.recorder.history().measured(&pin.window);
+        let is_complete = pin.recorder.history().is_complete(&pin.window);
+        if seconds == 0 {
+            return None;
+        }
+        let groups = match groups {
+            None => None,
+            Some(GroupQuery { by, filters }) => {
+                let mut groups = Groups::new(by, filters, pin.window.clone());
+                while groups.step(&pin.recorder.history()) {
+                    yield_now().await;
+                }
+                Some(groups.into_calls())
+            }
+        };
+        Some(Rates { seconds, calls, groups, is_complete })
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The labels of a summary's query that are those of a call site: names, and names and values.
+pub struct GroupQuery {
+    /// The labels to group by.
+    pub by: Vec<String>,
+    /// The labels to filter by.
+    pub filters: Vec<(String, String)>,
+}
+
+/// While it exists, the steps and call sites of a history remain.
+struct HistoryPin {
+    recorder: Arc<Recorder>,
+    window: Window,
+}
+
+impl HistoryPin {
+    fn new(recorder: Arc<Recorder>, seconds: u32) -> Self {
+        let window = recorder.history().pin(seconds);
+        Self { recorder, window }
+    }
+}
+
+impl Drop for HistoryPin {
+    fn drop(&mut self) {
+        self.recorder.history().unpin();
+    }
+}
+
+/// The task that writes a recording. Runs until it is dropped.
+pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
+    let mut clock = interval(QUESTION_INTERVAL);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    clock.tick().await;
+    let mut task = Task::new(gatherer, recorder);
+    loop {
+        task.ask();
+        let mut look = Instant::now() + SUSPECT_AFTER;
+        loop {
+            tokio::select! {
+                biased;
+                _ = clock.tick() => break,
+                () = sleep_until(look) => {}
+            }
+            task.suspect();
+            task.check().await;
+            look = Instant::now() + task.look_interval();
+        }
+        task.check().await;
+        if task.step_is_due() {
+            task.end_step().await;
+        }
+    }
+}
+
+/// The state of [`record`].
+struct Task {
+    gatherer: Arc<Gatherer>,
+    recorder: Arc<Recorder>,
+    suspects: Vec<Suspect>,
+    /// The end of the last step.
+    last: Instant,
+    cpu: Option<f64>,
+}
+
+/// A thread that has not answered a question for some time.
+struct Suspect {
+    thread: Arc<JsThread>,
+    asked: std::time::Instant,
+    /// The same time, since the epoch.
+    start: f64,
+    /// `None` if that would take too much memory.
+    calls: Option<ThreadCalls>,
+    sum: StallCalls,
+    /// The number of the stall, once it is one.
+    stall: Option<u64>,
+}
+
+impl Suspect {
+    /// Returns whether it is a worker thread that makes no call: pools block the event loops of idle workers.
+    fn is_idle(&self) -> bool {
+        self.thread.worker().is_some() && self.sum.is_empty()
+    }
+}
+
+impl Task {
+    fn new(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) -> Self {
+        let cpu = process::usage(None).cpu;
+        Self { gatherer, recorder, suspects: Vec::new(), last: Instant::now(), cpu }
+    }
+
+    fn ask(&self) {
+        for thread in self.gatherer.threads().all() {
+            thread.watch.ask();
+        }
+    }
+
+    /// Returns the time to the next look for answers.
+    fn look_interval(&self) -> Duration {
+        let open = self.suspects.iter().map(|suspect| suspect.asked.elapsed()).min();
+        open.map_or(QUESTION_INTERVAL, |open| (open / LOOKS).max(LOOK_INTERVAL))
+    }
+
+    /// Starts to read the calls of threads whose questions are open.
+    fn suspect(&mut self) {
+        for thread in self.gatherer.threads().all() {
+            let Some(asked) = thread.watch.open_question() else { continue };
+            if self.suspects.iter().any(|suspect| suspect.asked == asked) {
+                continue;
+            }
+            let start = now() - asked.elapsed().as_secs_f64();
+            let has_room = self.suspect_bytes() < MAX_SUSPECT_BYTES;
+            let calls = has_room.then(|| self.gatherer.counter().start_thread_calls(thread.shard));
+            let (sum, stall) = (StallCalls::default(), None);
+            self.suspects.push(Suspect { thread, asked, start, calls, sum, stall });
+        }
+    }
+
+    /// Begins and ends stalls.
+    async fn check(&mut self) {
+        for mut suspect in std::mem::take(&mut self.suspects) {
+            let open = suspect.asked.elapsed();
+            let (ongoing, length) = match suspect.thread.watch.question(suspect.asked) {
+                Question::Open => (true, open),
+                Question::Answered(delay) => (false, delay),
+                Question::Left => (false, open),
+            };
+            if suspect.stall.is_none() && length >= STALL_AFTER {
+                let worker = suspect.thread.worker().map(str::to_owned);
+                suspect.stall = Some(self.recorder.history().stalls.begin(suspect.start, worker));
+                suspect.thread.watch.begin_stall(suspect.asked);
+            }
+            if let Some(id) = suspect.stall
+                && !ongoing
+            {
+                suspect.thread.watch.end_stall(length);
+                self.read_calls_of(&mut suspect).await;
+                let seconds = length.as_secs_f64();
+                self.recorder.history().stalls.set(id, seconds, false, &suspect.sum);
+                if suspect.is_idle() {
+                    // Its delay is not a lag.
+                    let _ = suspect.thread.watch.take_longest_delay();
+                }
+            }
+            if ongoing {
+                self.suspects.push(suspect);
+            }
+        }
+    }
+
+    async fn read_calls_of(&self, suspect: &mut Suspect) {
+        let Suspect { calls: Some(calls), sum, .. } = suspect else { return };
+        let mut from = Some(0);
+        while let Some(range) = from {
+            let mut add = |called: crate::counter::CalledSite<'_>| {
+                sum.add(called.labels(), called.calls);
+            };
+            from = self.gatherer.counter().read_thread_calls(calls, range, &mut add);
+            yield_now().await;
+        }
+    }
+
+    fn suspect_bytes(&self) -> usize {
+        let calls = self.suspects.iter().filter_map(|suspect| suspect.calls.as_ref());
+        calls.map(ThreadCalls::bytes).sum()
+    }
+
+    fn step_is_due(&self) -> bool {
+        // A question before or after the end of a step does not matter.
+        let step = Duration::from_secs(self.recorder.history().step_seconds().into());
+        self.last.elapsed() + QUESTION_INTERVAL / 2 >= step
+    }
+
+    async fn end_step(&mut self) {
+        let duration = self.read_calls().await;
+        for mut suspect in std::mem::take(&mut self.suspects) {
+            if let Some(id) = suspect.stall {
+                self.read_calls_of(&mut suspect).await;
+                let seconds = suspect.asked.elapsed().as_secs_f64();
+                self.recorder.history().stalls.set(id, seconds, true, &suspect.sum);
+            }
+            self.suspects.push(suspect);
+        }
+        let figures = self.figures();
+        let end = Instant::now();
+        let elapsed = (end - self.last).as_secs_f64();
+        self.last = end;
+        let reading = ReadingEnd { now: now(), elapsed, duration: duration.as_secs_f64() };
+        let counter = self.gatherer.counter();
+        let removed: Vec<SiteRef> = {
+            let mut history = self.recorder.history();
+            history.reserve(counter.call_readings_bytes() + self.suspect_bytes());
+            history.end_step(reading, figures)
+        };
+        if !removed.is_empty() {
+            counter.release_sites(&removed);
+        }
+    }
+
+    /// Reads the calls since the last step. Returns the time that it took.
+    async fn read_calls(&self) -> Duration {
+        let mut duration = Duration::ZERO;
+        let mut from = Some(0);
+        while let Some(range) = from {
+            let begin = Instant::now();
+            {
+                let mut history = self.recorder.history();
+                let mut add = |called: crate::counter::CalledSite<'_>| history.add(called);
+                let step = self.gatherer.counter().read_calls(range, &mut add);
+                history.add_without_site(step.without_site);
+                from = step.next;
+            }
+            duration += begin.elapsed();
+            yield_now().await;
+        }
+        duration
+    }
+
+    fn figures(&mut self) -> Figures {
+        let threads = self.gatherer.threads().all();
+        let is_idle = |thread: &&Arc<JsThread>| {
+            let mut idle = self.suspects.iter().filter(|suspect| suspect.is_idle());
+            idle.any(|suspect| suspect.stall.is_some() && Arc::ptr_eq(&suspect.thread, thread))
+        };
+        let working = threads.iter().filter(|thread| !is_idle(thread));
+        let delays = working.filter_map(|thread| thread.watch.take_longest_delay());
+        let lag = delays.max().map(|delay| delay.as_secs_f64());
+        let answers = || {
+            let last = threads.iter().filter_map(|thread| thread.watch.last_answer());
+            last.filter(|(_, age)| *age <= MAX_ANSWER_AGE).map(|(answer, _)| answer)
+        };
+        let heap = answers().filter_map(|answer| answer.heap_used).reduce(|all, one| all + one);
+        let sampled: Option<ProcessSample> = answers().find_map(|answer| answer.process);
+        let usage = process::usage(sampled.as_ref());
+        let cpu = usage.cpu.zip(self.cpu).map(|(now, last)| (now - last).max(0.0));
+        self.cpu = usage.cpu.or(self.cpu);
+        Figures {
+            lag,
+            cpu,
+            heap,
+            resident_memory: usage.resident_memory,
+            series: Some(self.gatherer.counter().stats().series),
+        }
+    }
+}
+
+/// Returns the time since the epoch, in seconds.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,293 @@
+//! The document of `/history.json`, written in steps. Pure.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::{
+    groups::{Group, Groups, Labels, STEP_SITES, group_labels},
+    history::{Figures, History, Point, Window},
+    query::Query,
+    stalls::Stall,
+};
+use crate::labels::Schema;
+
+/// One of the figures.
+type Column = fn(&Figures) -> Option<f64>;
+
+/// The version of the document's shape.
+const SCHEMA: u32 = 1;
+
+/// A document under way.
+#[derive(Debug)]
+pub struct Document {
+    query: Query,
+    by: Vec<String>,
+    window: Window,
+    json: Vec<u8>,
+    state: State,
+    /// By step: the calls that no row has.
+    other: Vec<u64>,
+}
+
+#[derive(Debug)]
+enum State {
+    Grouping(Groups),
+    Rows(Rows),
+}
+
+/// The rows that are left.
+#[derive(Debug)]
+struct Rows {
+    groups: std::vec::IntoIter<Group>,
+    /// The row under way: its group, the next of its call sites, and its calls by step.
+    row: Option<(Group, usize, Vec<u64>)>,
+    is_first: bool,
+}
+
+impl Document {
+    /// Starts a document. The history is pinned until its end.
+    #[must_use]
+    pub fn new(query: Query, schema: &Schema, window: Window) -> Self {
+        let name = |label: usize| schema.names()[label].clone();
+        let by: Vec<String> = query.by.iter().map(|&label| name(label)).collect();
+        let filters =
+            query.filters.iter().map(|(label, value)| (name(*label), value.clone())).collect();
+        let groups = Groups::new(by.clone(), filters, window.clone());
+        let state = State::Grouping(groups);
+        Self { query, by, window, json: Vec::new(), state, other: Vec::new() }
+    }
+
+    /// Does one step, at most about half a millisecond, and returns whether there are more.
+    pub fn step(&mut self, history: &History) -> bool {
+        match &mut self.state {
+            State::Grouping(groups) => {
+                if !groups.step(history) {
+                    self.begin_rows(history);
+                }
+                true
+            }
+            State::Rows(rows) => {
+                let more = rows.step(history, &self.window, &mut self.json, &mut self.other);
+                if !more {
+                    self.end(history);
+                }
+                more
+            }
+        }
+    }
+
+    /// Returns the document.
+    #[must_use]
+    pub fn into_json(self) -> Vec<u8> {
+        self.json
+    }
+
+    fn begin_rows(&mut self, history: &History) {
+        let window = self.window.clone();
+        let groups = Groups::new(Vec::new(), Vec::new(), window.clone());
+        let state = std::mem::replace(&mut self.state, State::Grouping(groups));
+        let State::Grouping(groups) = state else { return };
+        let groups = groups.into_top(self.query.limit, &self.query.search);
+        self.write_points(history);
+        self.json.extend_from_slice(br#","rows":["#);
+        let mut other = vec![0; window.count as usize];
+        for step in window.steps.clone() {
+            if let (Some(position), Some(point)) = (window.position(step), history.point(step)) {
+                other[position] = point.calls;
+            }
+        }
+        self.other = other;
+        self.state = State::Rows(Rows { groups: groups.into_iter(), row: None, is_first: true });
+    }
+
+    fn write_points(&mut self, history: &History) {
+        let Self { json, window, by, .. } = self;
+        json.extend_from_slice(br#"{"schema":"#);
+        write(json, &SCHEMA);
+        json.extend_from_slice(br#","stepSeconds":"#);
+        write(json, &window.step);
+        json.extend_from_slice(br#","endTimeSeconds":"#);
+        write(json, &window.end);
+        json.extend_from_slice(br#","by":"#);
+        write(json, by);
+        json.extend_from_slice(br#","points":{"calls":"#);
+        let calls = |point: &Point| Some(point.calls);
+        write_steps(json, window, |step| history.point(step).and_then(calls));
+        let columns: [(&str, Column); 5] = [
+            ("lagSeconds", |figures| figures.lag),
+            ("cpuSeconds", |figures| figures.cpu),
+            ("heapUsedBytes", |figures| figures.heap),
+            ("residentMemoryBytes", |figures| figures.resident_memory),
+            ("series", |figures| figures.series.map(f64::from)),
+        ];
+        for (name, figure) in columns {
+            json.push(b',');
+            write(json, name);
+            json.push(b':');
+            let value = |step| figure(&history.point(step)?.figures).map(Rounded);
+            write_steps(json, window, value);
+        }
+        json.push(b'}');
+    }
+
+    fn end(&mut self, history: &History) {
+        let Self { json, window, by, other, .. } = self;
+        json.extend_from_slice(br#"],"other":{"calls":"#);
+        write_calls(json, window, other, history);
+        json.extend_from_slice(br#"},"stalls":["#);
+        for (index, stall) in history.stalls.within(window.start(), f64::MAX).enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            write(json, &StallDocument::new(stall, by));
+        }
+        json.extend_from_slice(b"]}");
+    }
+}
+
+impl Rows {
+    fn step(
+        &mut self,
+        history: &History,
+        window: &Window,
+        json: &mut Vec<u8>,
+        other: &mut [u64],
+    ) -> bool {
+        let row = self.row.take().or_else(|| {
+            let group = self.groups.next()?;
+            Some((group, 0, vec![0; window.count as usize]))
+        });
+        let Some((group, from, mut calls)) = row else { return false };
+        let end = group.sites.len().min(from + STEP_SITES as usize);
+        let sites = group.sites[from..end].iter().filter_map(|&number| history.site(number));
+        for (step, count) in sites.flat_map(|site| site.column.within(&window.steps)) {
+            if let Some(position) = window.position(step) {
+                calls[position] += count;
+            }
+        }
+        if end < group.sites.len() {
+            self.row = Some((group, end, calls));
+            return true;
+        }
+        for (other, calls) in other.iter_mut().zip(&calls) {
+            *other = other.saturating_sub(*calls);
+        }
+        if !std::mem::take(&mut self.is_first) {
+            json.push(b',');
+        }
+        json.extend_from_slice(br#"{"labels":"#);
+        write(json, &LabelMap(&group.labels));
+        json.extend_from_slice(br#","calls":"#);
+        write_calls(json, window, &calls, history);
+        json.push(b'}');
+        true
+    }
+}
+
+/// Writes the calls of each step; `null` where the step was not measured.
+fn write_calls(json: &mut Vec<u8>, window: &Window, calls: &[u64], history: &History) {
+    write_steps(json, window, |step| {
+        history.point(step)?;
+        calls.get(window.position(step)?)
+    });
+}
+
+/// Writes a value for each step of a window; `null` before the first step and for `None`.
+fn write_steps<T: Serialize>(
+    json: &mut Vec<u8>,
+    window: &Window,
+    value: impl Fn(u32) -> Option<T>,
+) {
+    let steps = window.steps.clone();
+    let missing = window.count as usize - steps.len();
+    json.push(b'[');
+    for index in 0..window.count as usize {
+        if index > 0 {
+            json.push(b',');
+        }
+        let at = index.checked_sub(missing).and_then(|index| u32::try_from(index).ok());
+        write(json, &at.and_then(|index| value(steps.start + index)));
+    }
+    json.push(b']');
+}
+
+fn write<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
+    // Fails only for a map whose keys are not strings, and for a writer that fails.
+    let _ = serde_json::to_writer(json, value);
+}
+
+/// A number as JavaScript writes it, with at most six digits after the point: there are many.
+struct Rounded(f64);
+
+impl Serialize for Rounded {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::summary::number(&((self.0 * 1e6).round() / 1e6), serializer)
+    }
+}
+
+struct LabelMap<'a>(&'a Labels);
+
+impl Serialize for LabelMap<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StallDocument<'a> {
+    #[serde(serialize_with = "crate::summary::number")]
+    start_time_seconds: f64,
+    #[serde(serialize_with = "crate::summary::number")]
+    seconds: f64,
+    calls: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<Worker<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ongoing: bool,
+    rows: Vec<StallRow>,
+}
+
+/// The label of a worker thread: a number, if the runtime numbers its threads.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Worker<'a> {
+    Number(u32),
+    Name(&'a str),
+}
+
+#[derive(Serialize)]
+struct StallRow {
+    #[serde(serialize_with = "label_map")]
+    labels: Labels,
+    calls: u64,
+}
+
+fn label_map<S: serde::Serializer>(labels: &Labels, serializer: S) -> Result<S::Ok, S::Error> {
+    LabelMap(labels).serialize(serializer)
+}
+
+impl<'a> StallDocument<'a> {
+    fn new(stall: &'a Stall, by: &[String]) -> Self {
+        let mut rows: Vec<StallRow> = Vec::new();
+        for (written, calls) in &stall.sites {
+            let Some(labels) = group_labels(written, by, &[]) else { continue };
+            match rows.iter_mut().find(|row| row.labels == labels) {
+                Some(row) => row.calls += calls,
+                None => rows.push(StallRow { labels, calls: *calls }),
+            }
+        }
+        rows.sort_by_key(|row| Reverse(row.calls));
+        let worker = stall.worker.as_deref();
+        let worker = worker.map(|name| name.parse().map_or(Worker::Name(name), Worker::Number));
+        Self {
+            start_time_seconds: stall.start,
+            seconds: stall.seconds,
+            calls: stall.calls,
+            worker,
+            ongoing: stall.ongoing,
+            rows,
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The recording: the last steps of a process, in a bounded memory. Pure: the caller supplies the times.
+
+use std::{collections::VecDeque, ops::Range};
+
+use super::{
+    MAX_BYTES,
+    admission::Admission,
+    sites::{Site, Sites, share},
+    stalls::Stalls,
+};
+use crate::counter::{CalledSite, SiteRef};
+
+/// A reading that comes late covers at most this many steps. After a longer time without a reading the
+/// process was stopped, and its steps were not measured.
+const MAX_COVERED: u32 = 10;
+
+/// Readings that must all take too long before the step grows, so that one that was interrupted is not enough.
+const SLOW_READINGS: usize = 8;
+
+/// The fraction of a step that a reading may take: 0.5 %.
+const READING_SHARE: f64 = 0.005;
+
+/// The longest step, in seconds.
+const MAX_STEP: u32 = 64;
+
+/// The figures at the end of a step. `None` is not measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// The longest delay of an event loop in the step, in seconds.
+    pub lag: Option<f64>,
+    /// The CPU seconds that were used in the step.
+    pub cpu: Option<f64>,
+    /// The used heap of all threads, in bytes.
+    pub heap: Option<f64>,
+    /// The resident memory, in bytes.
+    pub resident_memory: Option<f64>,
+    /// The number of series.
+    pub series: Option<u32>,
+}
+
+/// One measured step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// All calls in the step.
+    pub calls: u64,
+    /// The figures.
+    pub figures: Figures,
+}
+
+/// The end of a reading, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingEnd {
+    /// The time since the epoch.
+    pub now: f64,
+    /// The time since the end of the last reading, or since the start, by a monotonic clock.
+    pub elapsed: f64,
+    /// The time that the reading took.
+    pub duration: f64,
+}
+
+/// The last steps of a process.
+#[derive(Debug)]
+pub struct History {
+    /// The length of the recording, in seconds.
+    seconds: u32,
+    /// The length of a step, in seconds.
+    step: u32,
+    /// The number of the next step.
+    next: u32,
+    /// The end of the last step, in seconds since the epoch; the start before the first.
+    end: f64,
+    /// The last steps. `None` was not measured.
+    points: VecDeque<Option<Point>>,
+    sites: Sites,
+    admission: Admission,
+    /// Calls in the step that has not ended, with those without a call site.
+    pending: u64,
+    /// The durations of the last readings.
+    durations: VecDeque<f64>,
+    /// Memory that the recorder uses elsewhere.
+    reserved: usize,
+    /// The memory that the call sites may use.
+    limit: usize,
+    /// Queries that have begun. Meanwhile the steps remain, and call sites too unless the memory is full.
+    pins: u32,
+    /// Call sites were removed to bound the memory: the step of the last time.
+    merged: Option<u32>,
+    /// The stalls.
+    pub stalls: Stalls,
+}
+
+impl History {
+    /// Starts a recording of this many seconds, at this time since the epoch.
+    #[must_use]
+    pub fn new(seconds: u32, now: f64) -> Self {
+        Self {
+            seconds,
+            step: 1,
+            next: 0,
+            end: now,
+            points: VecDeque::new(),
+            sites: Sites::default(),
+            admission: Admission::default(),
+            pending: 0,
+            durations: VecDeque::new(),
+            reserved: 0,
+            limit: MAX_BYTES,
+            pins: 0,
+            merged: None,
+            stalls: Stalls::default(),
+        }
+    }
+
+    /// Returns the length of a step, in seconds.
+    #[must_use]
+    pub fn step_seconds(&self) -> u32 {
+        self.step
+    }
+
+    /// Adds calls of a call site to the step that has not ended.
+    #[inline]
+    pub fn add(&mut self, mut called: CalledSite<'_>) {
+        self.pending += called.calls;
+        let number = self.sites.find(called.site).or_else(|| {
+            let has_room = self.sites.bytes() <= self.limit;
+            (has_room && self.admission.admits(called.site, called.calls)).then(|| {
+                called.hold();
+                self.sites.insert(called.site, called.labels())
+            })
+        });
+        if let Some(number) = number {
+            self.sites.add(number, called.calls);
+        }
+    }
+
+    /// Adds calls without a call site to the step that has not ended.
+    pub fn add_without_site(&mut self, calls: u64) {
+        self.pending += calls;
+    }
+
+    /// Ends a step, or several if the reading comes late. `figures` are those of the last, except for the
+    /// CPU time, which is that of all. Returns call sites to release.
+    #[must_use]
+    pub fn end_step(&mut self, reading: ReadingEnd, figures: Figures) -> Vec<SiteRef> {
+        let step = f64::from(self.step);
+        let covered = whole(reading.elapsed / step).max(1);
+        let (covered, stopped) =
+            if covered > MAX_COVERED { (1, covered - 1) } else { (covered, 0) };
+        // A computer that sleeps stops the monotonic clock.
+        let asleep = whole((reading.now - self.end) / step).saturating_sub(covered + stopped);
+        for _ in 0..stopped.saturating_add(asleep).min(self.capacity()) {
+            self.push(None);
+        }
+        let calls = std::mem::take(&mut self.pending);
+        self.sites.end_steps(self.next, covered);
+        self.set_limit();
+        self.admission.end_step();
+        for index in 0..covered {
+            let mut point = Point { calls: share(calls, index, covered), ..Point::default() };
+            if index + 1 == covered {
+                point.figures = figures;
+            }
+            point.figures.cpu = figures.cpu.map(|cpu| cpu / f64::from(covered));
+            self.push(Some(point));
+        }
+        self.end = reading.now;
+        self.durations.push_back(reading.duration);
+        if self.durations.len() > SLOW_READINGS {
+            self.durations.pop_front();
+        }
+        if self.pins > 0 {
+            // Queries without a pause must not make the memory grow.
+            let is_full = self.sites.bytes() > self.limit + self.limit / 16;
+            return if is_full { self.make_room() } else { Vec::new() };
+        }
+        self.sites.reuse_numbers();
+        if self.is_slow() && self.next.is_multiple_of(2) && self.step < MAX_STEP {
+            self.double_steps();
+        }
+        self.make_room()
+    }
+
+    /// Sets the memory that the recorder uses elsewhere.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.reserved = bytes;
+        self.set_limit();
+    }
+
+    /// Returns the memory of the call sites and stalls.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.sites.bytes() + self.stalls.bytes()
+    }
+
+    /// Returns the number of call sites.
+    #[must_use]
+    pub fn sites(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Starts a query of the last `seconds`: its steps remain until [`History::unpin`].
+    pub fn pin(&mut self, seconds: u32) -> Window {
+        self.pins += 1;
+        self.window(seconds)
+    }
+
+    /// Ends a query.
+    pub fn unpin(&mut self) {
+        self.pins -= 1;
+    }
+
+    /// Returns the last steps of `seconds`.
+    #[must_use]
+    pub fn window(&self, seconds: u32) -> Window {
+        let count = seconds.div_ceil(self.step);
+        let steps = self.next.saturating_sub(count)..self.next;
+        Window { count, steps, step: self.step, end: self.end }
+    }
+
+    /// Returns a step of a window; `None` if it was not measured.
+    #[must_use]
+    pub fn point(&self, step: u32) -> Option<&Point> {
+        let oldest = self.next - u32::try_from(self.points.len()).unwrap_or(self.next);
+        self.points.get(step.checked_sub(oldest)? as usize)?.as_ref()
+    }
+
+    /// Returns the seconds that were measured in a window, and all calls in them.
+    #[must_use]
+    pub fn measured(&self, window: &Window) -> (u32, u64) {
+        let points = window.steps.clone().filter_map(|step| self.point(step));
+        points.fold((0, 0), |(seconds, calls), point| (seconds + window.step, calls + point.calls))
+    }
+
+    /// Returns whether all calls of a window have their call sites: the memory was not full.
+    #[must_use]
+    pub fn is_complete(&self, window: &Window) -> bool {
+        self.admission.is_open() && self.merged.is_none_or(|step| step < window.steps.start)
+    }
+
+    /// Returns a call site.
+    #[must_use]
+    pub fn site(&self, number: u32) -> Option<&Site> {
+        self.sites.get(number)
+    }
+
+    /// Returns a number that is greater than those of all call sites.
+    #[must_use]
+    pub fn site_numbers(&self) -> u32 {
+        self.sites.numbers()
+    }
+
+    fn capacity(&self) -> u32 {
+        self.seconds.div_ceil(self.step)
+    }
+
+    /// The oldest step of the recording.
+    fn oldest(&self) -> u32 {
+        self.next.saturating_sub(self.capacity())
+    }
+
+    fn push(&mut self, point: Option<Point>) {
+        self.points.push_back(point);
+        self.next += 1;
+        while self.pins == 0 && self.points.len() > self.capacity() as usize {
+            self.points.pop_front();
+        }
+    }
+
+    /// Returns whether each of the last readings took more than its share of a step.
+    fn is_slow(&self) -> bool {
+        let most = READING_SHARE * f64::from(self.step);
+        self.durations.len() == SLOW_READINGS && self.durations.iter().all(|took| *took > most)
+    }
+
+    /// Merges each two steps into one. The number of steps is even.
+    fn double_steps(&mut self) {
+        self.step *= 2;
+        self.next /= 2;
+        self.durations.clear();
+        self.merged = self.merged.map(|step| step / 2);
+        if self.points.len() % 2 == 1 {
+            self.points.pop_front();
+        }
+        let points: Vec<_> = self.points.drain(..).collect();
+        self.points
+            .extend(points.chunks(2).map(|pair| merge(pair[0], pair.get(1).copied().flatten())));
+        self.sites.double_steps();
+    }
+
+    fn set_limit(&mut self) {
+        let points = self.capacity() as usize * size_of::<Option<Point>>();
+        self.limit = MAX_BYTES.saturating_sub(self.reserved + points + self.stalls.bytes());
+    }
+
+    fn make_room(&mut self) -> Vec<SiteRef> {
+        let limit = self.limit;
+        let mut removed = self.sites.drop_old(self.next, self.oldest());
+        if self.sites.bytes() > limit {
+            // An eighth is free afterwards, so that this is rare.
+            let (shrunk, rate) = self.sites.shrink(limit / 8 * 7, self.next);
+            self.admission.restrict(rate);
+            self.merged = Some(self.next);
+            removed.extend(shrunk);
+        } else if self.sites.bytes() < limit / 4 * 3 {
+            self.admission.lift();
+        }
+        removed
+    }
+}
+
+/// Merges two steps.
+fn merge(first: Option<Point>, second: Option<Point>) -> Option<Point> {
+    let (Some(a), Some(b)) = (first, second) else { return first.or(second) };
+    let most = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
+    };
+    let sum = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    };
+    let (f, g) = (a.figures, b.figures);
+    let figures = Figures {
+        lag: most(f.lag, g.lag),
+        cpu: sum(f.cpu, g.cpu),
+        heap: g.heap.or(f.heap),
+        resident_memory: g.resident_memory.or(f.resident_memory),
+        series: g.series.or(f.series),
+    };
+    Some(Point { calls: a.calls + b.calls, figures })
+}
+
+/// Rounds to a whole number; negative and enormous numbers to the nearest one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn whole(number: f64) -> u32 {
+    number.round() as u32
+}
+
+/// The last steps of a history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The number of steps, with those before the first one.
+    pub count: u32,
+    /// The numbers of the steps. There are fewer than `count` soon after the start.
+    pub steps: Range<u32>,
+    /// The length of a step, in seconds.
+    pub step: u32,
+    /// The end of the last step, in seconds since the epoch.
+    pub end: f64,
+}
+
+impl Window {
+    /// Returns the position of a step among `count` values.
+    #[must_use]
+    pub fn position(&self, step: u32) -> Option<usize> {
+        let steps = &self.steps;
+        let missing = self.count - (steps.end - steps.start);
+        steps.contains(&step).then(|| (missing + step - steps.start) as usize)
+    }
+
+    /// Returns the start of the window, in seconds since the epoch.
+    #[must_use]
+    pub fn start(&self) -> f64 {
+        self.end - f64::from(self.count) * f64::from(self.step)
+    }
+}

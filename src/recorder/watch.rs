@@ -1,0 +1,174 @@
+//! The questions to one event loop, and its answers.
+//!
+//! The server thread asks; the JavaScript thread answers. At most one question is open. Any thread may read the totals.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::default_metrics::node::ProcessSample;
+
+/// Asks one event loop for a sign of life.
+pub trait Questioner: Send + Sync {
+    /// Sends a question and returns at once. The thread responds with [`LoopWatch::answer`]. `false`: the
+    /// thread has ended and will not respond.
+    fn ask(&self) -> bool;
+}
+
+/// What a JavaScript thread says of itself in an answer: figures that cost next to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The used heap, in bytes.
+    pub heap_used: Option<f64>,
+    /// The figures of the process, for systems where this crate cannot read them.
+    pub process: Option<ProcessSample>,
+}
+
+/// The state of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// It has not been answered.
+    Open,
+    /// It was answered after this time.
+    Answered(Duration),
+    /// The thread has left.
+    Left,
+}
+
+/// The stalls of one event loop, for its families.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StallTotals {
+    /// Their number.
+    pub count: u64,
+    /// The sum of their lengths, in seconds; of one that goes on, its length so far.
+    pub seconds: f64,
+}
+
+/// The questions to one event loop.
+#[derive(Default)]
+pub struct LoopWatch(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    questioner: Option<Arc<dyn Questioner>>,
+    asked: Option<Instant>,
+    /// The last answer: when it was asked for, and the delay.
+    answered: Option<(Instant, Duration)>,
+    /// The longest delay since it was taken.
+    longest: Option<Duration>,
+    answer: Option<(Answer, Instant)>,
+    /// The begin of a stall that goes on.
+    stall: Option<Instant>,
+    totals: StallTotals,
+    left: bool,
+}
+
+impl LoopWatch {
+    /// Asks by this questioner from now on.
+    pub fn set_questioner(&self, questioner: Arc<dyn Questioner>) {
+        let mut state = self.state();
+        if !state.left {
+            state.questioner = Some(questioner);
+        }
+    }
+
+    /// Asks, unless a question is open.
+    pub fn ask(&self) {
+        let questioner = {
+            let mut state = self.state();
+            let Some(questioner) = state.questioner.clone().filter(|_| state.asked.is_none())
+            else {
+                return;
+            };
+            state.asked = Some(Instant::now());
+            questioner
+        };
+        if !questioner.ask() {
+            self.state().asked = None;
+        }
+    }
+
+    /// Ends the open question. On the JavaScript thread.
+    pub fn answer(&self, answer: Answer) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.left {
+            return;
+        }
+        let Some(asked) = state.asked.take() else { return };
+        let delay = now.saturating_duration_since(asked);
+        state.answered = Some((asked, delay));
+        state.longest = state.longest.max(Some(delay));
+        state.answer = Some((answer, now));
+    }
+
+    /// Ends all questions, and drops the questioner.
+    pub fn leave(&self) {
+        let questioner = {
+            let mut state = self.state();
+            state.left = true;
+            state.questioner.take()
+        };
+        // Outside the lock: releasing a threadsafe function runs code of the runtime.
+        drop(questioner);
+    }
+
+    /// Returns the time of the open question.
+    #[must_use]
+    pub fn open_question(&self) -> Option<Instant> {
+        let state = self.state();
+        state.asked.filter(|_| !state.left)
+    }
+
+    /// Returns the state of the question of this time.
+    #[must_use]
+    pub fn question(&self, asked: Instant) -> Question {
+        let state = self.state();
+        match state.answered {
+            Some((of, delay)) if of == asked => Question::Answered(delay),
+            _ if state.left => Question::Left,
+            _ => Question::Open,
+        }
+    }
+
+    /// Returns the longest delay since the last call, with that of the open question so far.
+    #[must_use]
+    pub fn take_longest_delay(&self) -> Option<Duration> {
+        let mut state = self.state();
+        let open = state.asked.map(|asked| asked.elapsed());
+        state.longest.take().max(open)
+    }
+
+    /// Returns the last answer and its age.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<(Answer, Duration)> {
+        self.state().answer.map(|(answer, at)| (answer, at.elapsed()))
+    }
+
+    /// Records that a stall has begun.
+    pub fn begin_stall(&self, asked: Instant) {
+        let mut state = self.state();
+        state.stall = Some(asked);
+        state.totals.count += 1;
+    }
+
+    /// Records that the stall has ended, after this time.
+    pub fn end_stall(&self, length: Duration) {
+        let mut state = self.state();
+        state.stall = None;
+        state.totals.seconds += length.as_secs_f64();
+    }
+
+    /// Returns the number and the length of the stalls.
+    #[must_use]
+    pub fn totals(&self) -> StallTotals {
+        let state = self.state();
+        let now = state.stall.map_or(Duration::ZERO, |begin| begin.elapsed());
+        StallTotals { seconds: state.totals.seconds + now.as_secs_f64(), ..state.totals }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
