@@ -19,7 +19,7 @@ function main (more) {
   if (env.AUDITABLE === '1') {
     // As `cargo auditable` sets them for the cargo that it starts; here the napi CLI starts it.
     env.RUSTC_WORKSPACE_WRAPPER = 'cargo-auditable'
-    env.CARGO_AUDITABLE_ORIG_ARGS = JSON.stringify(['build', '--release'])
+    env.CARGO_AUDITABLE_ORIG_ARGS = JSON.stringify({ offline: false, locked: true, frozen: false, config: [] })
   }
   // npm adds the folder of the napi CLI to PATH.
   const { status } = spawnSync('napi', [...ARGS, ...more], { cwd: ROOT, env, stdio: 'inherit', shell: process.platform === 'win32' })

@@ -15,7 +15,9 @@ const HOME = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')
 function main () {
   const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'reproduce-')))
   try {
-    const binaries = ['one', path.join('another', 'folder')].map((name) => build(path.join(scratch, name)))
+    const folders = ['one', path.join('another', 'folder')].map((name) => path.join(scratch, name))
+    folders.forEach(copy)
+    const binaries = folders.map(build)
     const digests = binaries.map((binary) => createHash('sha256').update(binary).digest('hex'))
     console.log(digests.map((digest, index) => `${digest}  ${binaries[index].length} bytes`).join('\n'))
     if (digests[0] === digests[1]) return
@@ -28,21 +30,26 @@ function main () {
 }
 
 /**
- * Builds the files that git has, with the crates of this machine's cargo under another name.
+ * Copies the files that git has, and gives the crates of this machine's cargo another name.
  *
  * @param {string} folder
  */
-function build (folder) {
+function copy (folder) {
   const source = path.join(folder, 'source')
-  const home = path.join(folder, 'cargo')
   const names = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' }).split('\0').filter((name) => name !== '')
   for (const name of names) {
     if (fs.existsSync(path.join(ROOT, name))) fs.cpSync(path.join(ROOT, name), path.join(source, name))
   }
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(source, 'node_modules'), 'junction')
+  const home = path.join(folder, 'cargo')
   fs.mkdirSync(home)
   for (const name of fs.readdirSync(HOME)) fs.symlinkSync(path.join(HOME, name), path.join(home, name))
-  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(source, 'node_modules'), 'junction')
-  const env = { ...process.env, CARGO_HOME: home, CARGO_TARGET_DIR: path.join(folder, 'target') }
+}
+
+/** @param {string} folder */
+function build (folder) {
+  const source = path.join(folder, 'source')
+  const env = { ...process.env, CARGO_HOME: path.join(folder, 'cargo'), CARGO_TARGET_DIR: path.join(folder, 'target') }
   execFileSync('npm', ['run', 'build'], { cwd: source, env, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' })
   const binary = fs.readdirSync(source).find((name) => name.endsWith('.node'))
   if (binary === undefined) throw new Error('The build wrote no binary')

@@ -166,7 +166,7 @@ function writeSbom (tarball) {
 function targetOf (suffix, targets) {
   const [system, processor, library] = suffix.split('-')
   const target = targets.find((name) => {
-    return name.startsWith(processor === 'x64' ? 'x86_64-' : 'aarch64-') &&
+    return name.startsWith(`${{ x64: 'x86_64', arm64: 'aarch64' }[processor]}-`) &&
       name.includes({ darwin: 'apple-darwin', win32: 'windows' }[system] ?? system) && name.endsWith(library ?? 'darwin')
   })
   if (target === undefined) throw new Error(`No target of package.json is that of ${suffix}`)
