@@ -1,0 +1,122 @@
+'use strict'
+
+/*
+ * The throughput that real hypercores in memory lose: batches of appends, of a replication and of reads, with a trace function and
+ * without one in turn. Each batch creates its own cores, as hypertrace creates tracers only while a trace function is set. The
+ * lower limit is a trace function that does nothing: hypertrace's own work.
+ */
+
+const { once } = require('node:events')
+const { createRequire } = require('node:module')
+const { clearTraceFunction, setTraceFunction } = require('hypertrace')
+const Hypercore = require('hypercore')
+const { median } = require('../statistics')
+
+const RandomAccessStorage = createRequire(require.resolve('hypercore'))('random-access-storage')
+
+const PHASES = ['append', 'replicate', 'read']
+
+const cases = ({ quick }) => [{
+  blocks: quick ? 200 : 500,
+  batches: quick ? 6 : 30,
+  lines: PHASES.map((phase) => ({ name: `throughput that hypercore loses, ${phase}`, aim: 0.33, headline: true })),
+  without: ['@prometheus-io/client', 'OpenTelemetry']
+}]
+
+/** A storage in memory. */
+class Memory extends RandomAccessStorage {
+  constructor () {
+    super()
+    this.bytes = Buffer.alloc(0)
+    this.length = 0
+  }
+
+  _open (request) { request.callback(null) }
+
+  _read (request) {
+    const { offset, size } = request
+    if (offset + size > this.length) return request.callback(new Error('Could not satisfy length'), null)
+    request.callback(null, Buffer.from(this.bytes.subarray(offset, offset + size)))
+  }
+
+  _write (request) {
+    const { offset, data } = request
+    const end = offset + data.length
+    if (end > this.bytes.length) {
+      const larger = Buffer.alloc(2 * end)
+      this.bytes.copy(larger, 0, 0, this.length)
+      this.bytes = larger
+    }
+    data.copy(this.bytes, offset)
+    this.length = Math.max(this.length, end)
+    request.callback(null, null)
+  }
+
+  _del (request) {
+    if (request.offset + request.size >= this.length) this.length = Math.min(this.length, request.offset)
+    request.callback(null, null)
+  }
+
+  _truncate (request) {
+    this.length = Math.min(this.length, request.offset)
+    request.callback(null, null)
+  }
+
+  _stat (request) {
+    request.callback(null, { size: this.length })
+  }
+}
+
+/** Returns the nanoseconds of each phase of one batch. */
+async function batch (blocks) {
+  const writer = new Hypercore(() => new Memory())
+  await writer.ready()
+  const reader = new Hypercore(() => new Memory(), writer.key)
+  await reader.ready()
+  const times = []
+  const timed = async (work) => {
+    const start = process.hrtime.bigint()
+    await work()
+    times.push(Number(process.hrtime.bigint() - start))
+  }
+  await timed(async () => {
+    for (let block = 0; block < blocks; block++) await writer.append(Buffer.alloc(100, block))
+  })
+  const [near, far] = [writer.replicate(true), reader.replicate(false)]
+  near.on('error', () => {}).pipe(far.on('error', () => {})).pipe(near)
+  await timed(async () => {
+    await reader.update({ wait: true })
+    await reader.download({ start: 0, end: blocks }).done()
+  })
+  await timed(async () => {
+    for (let index = 0; index < blocks; index++) await reader.get(index)
+  })
+  const closed = [near, far].map((stream) => once(stream, 'close'))
+  near.destroy()
+  far.destroy()
+  await Promise.all(closed)
+  await Promise.all([writer.close(), reader.close()])
+  return times
+}
+
+async function measure ({ blocks, batches }, create) {
+  const trace = create.name === 'limit' ? () => {} : create().trace
+  const run = async (traced) => {
+    if (traced) setTraceFunction(trace)
+    else clearTraceFunction()
+    return batch(blocks)
+  }
+  for (const traced of [true, false, true, false]) await run(traced)
+  const lost = PHASES.map(() => [])
+  for (let n = 0; n < batches; n++) {
+    // They take turns to be the first.
+    const first = n % 2 === 0
+    const times = new Map([[first, await run(first)]])
+    times.set(!first, await run(!first))
+    PHASES.forEach((_, phase) => lost[phase].push(100 * (1 - times.get(false)[phase] / times.get(true)[phase])))
+  }
+  clearTraceFunction()
+  return { values: lost.map((values) => Math.max(0.01, median(values))) }
+}
+
+module.exports = { cases, measure, unit: '%' }
