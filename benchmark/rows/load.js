@@ -2,7 +2,7 @@
 
 /*
  * The load that a server holds, and what the application notices of it: 100 scrapers, each once a second, while a client of a small
- * HTTP server of the application measures the time of its requests; then scrapes on four connections without a pause, and idle
+ * HTTP server of the application, which traces the newest 2 % of the series, measures the time of its requests; then scrapes on four connections without a pause, and idle
  * connections. The scrapers and the client run in two other threads than the application.
  */
 
@@ -37,7 +37,8 @@ async function measure ({ series, port }, create, { send, receive }) {
   const application = new Application()
   application.grow(series / SITES)
   for (const numbers of batches(series, 1000)) application.record(numbers).forEach((payload) => implementation.trace(payload))
-  const payloads = application.recordSpread(series, 1000)
+  const newest = Math.round(series * 0.02)
+  const payloads = application.record(Array.from({ length: newest }, (_, n) => series - newest + n))
   let next = 0
   const server = http.createServer((request, response) => {
     for (let call = 0; call < 10; call++) implementation.trace(payloads[next++ % payloads.length])

@@ -1,4 +1,5 @@
-//! The choice of a format and a coding depends on the elements of a header, not on their order, case or spaces.
+//! The choice of a format and a coding depends on the elements of a header, not on their order or spaces.
+//! The name of a coding has no case; that of a schema has.
 
 #![no_main]
 
@@ -13,9 +14,9 @@ fuzz_target!(|value: &[u8]| {
     let reversed: Vec<u8> = elements.iter().rev().copied().collect::<Vec<_>>().join(&b", "[..]);
     let lower = value.to_ascii_lowercase();
     let chosen = (format([value].into_iter()), coding([value].into_iter()));
-    for other in [reversed.as_slice(), &lower] {
-        assert_eq!((format([other].into_iter()), coding([other].into_iter())), chosen);
-    }
+    let other = [reversed.as_slice()].into_iter();
+    assert_eq!((format(other.clone()), coding(other)), chosen);
+    assert_eq!(coding([lower.as_slice()].into_iter()), chosen.1);
     let split = elements.iter().copied();
     assert_eq!((format(split.clone()), coding(split)), chosen);
     if chosen.0 != Format::Text {

@@ -56,12 +56,15 @@ fuzz_target!(|text: &str| {
     assert_eq!((small.name.as_str(), small.help), ("gauge", format!("h{text}")));
     assert!(rest.is_empty());
 
-    let total: f64 = calls.metrics.iter().map(|metric| metric.counter.clone().expect("a value").value).sum();
+    let total: f64 =
+        calls.metrics.iter().map(|metric| metric.counter.clone().expect("a value").value).sum();
     assert_eq!(total, sets.len() as f64);
     let read: Vec<Vec<String>> = calls
         .metrics
         .into_iter()
-        .map(|metric| metric.labels.into_iter().flat_map(|label| [label.name, label.value]).collect())
+        .map(|metric| {
+            metric.labels.into_iter().flat_map(|label| [label.name, label.value]).collect()
+        })
         .collect();
     assert_eq!(read, counter.labels_from(0));
 });
