@@ -1,26 +1,99 @@
-//! Makes the linker accept the Node-API symbols, which the host process defines, and shortens the files of
-//! the live page, which the binary contains.
+//! Makes the linker accept the Node-API symbols, which the host process defines, and makes the files of
+//! the live page, which the binary contains: one script from all modules, shortened and compressed.
 
-use std::{env, error::Error, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const LIVE_PAGE: &str = "src/live";
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// The module that imports all others.
+const ENTRY: &str = "page.mjs";
+
+fn main() -> Result<()> {
     napi_build::setup();
     println!("cargo::rerun-if-changed={LIVE_PAGE}");
-    let out = env::var("OUT_DIR")?;
-    for file in fs::read_dir(LIVE_PAGE)? {
-        let path = file?.path();
-        let Some(name) = path.file_name().filter(|_| path.extension() != Some("rs".as_ref()))
-        else {
-            continue;
-        };
-        fs::write(Path::new(&out).join(name), shorten(&fs::read_to_string(&path)?))?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for name in ["page.html", "page.css", "icon.svg"] {
+        write(&out, name, &shorten(&read(name)?))?;
+    }
+    write(&out, "page.js", &bundle()?)?;
+    for name in ["uplot.js", "uplot.css", "dagre.js"] {
+        let text = read(&format!("vendor/{name}"))?;
+        // No browser needs the map of the sources.
+        let text = text.split("//# sourceMappingURL").next().unwrap_or_default();
+        write(&out, name, text)?;
     }
     Ok(())
 }
 
-/// Removes indentation, empty lines and lines that are comments: 13 kB. The text of `<pre>` stays.
+fn read(name: &str) -> Result<String> {
+    let path = Path::new(LIVE_PAGE).join(name);
+    fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn write(out: &Path, name: &str, text: &str) -> Result<()> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text.as_bytes())?;
+    Ok(fs::write(out.join(format!("{name}.gz")), gzip.finish()?)?)
+}
+
+/// Returns one script from all modules: each is a function that returns its exports, and a module comes
+/// after the modules that it imports.
+///
+/// An import is one line, `import { a, b } from './name.mjs'`, and an export one declaration.
+fn bundle() -> Result<String> {
+    let mut script = String::new();
+    add_module(ENTRY, &mut BTreeMap::new(), &mut script)?;
+    Ok(script)
+}
+
+/// Adds a module, unless the script has it. `added` has `false` for a module whose imports are being added.
+fn add_module(name: &str, added: &mut BTreeMap<String, bool>, script: &mut String) -> Result<()> {
+    match added.get(name) {
+        Some(true) => return Ok(()),
+        Some(false) => return Err(format!("{name} imports itself by way of others").into()),
+        None => added.insert(name.to_owned(), false),
+    };
+    let (mut body, mut exports) = (String::new(), Vec::new());
+    for line in shorten(&read(name)?).lines() {
+        if let Some(import) = line.strip_prefix("import ") {
+            let (names, from) = import.split_once(" from './").ok_or(line)?;
+            let from = from.strip_suffix('\'').ok_or(line)?;
+            add_module(from, added, script)?;
+            writeln!(body, "const {} = {}", names.replace(" as ", ": "), variable(from))?;
+        } else if let Some(declaration) = line.strip_prefix("export ") {
+            let exported = declaration
+                .split([' ', '('])
+                .find(|word| !["async", "function", "class", "const"].contains(word));
+            exports.push(exported.ok_or(line)?.to_owned());
+            writeln!(body, "{declaration}")?;
+        } else {
+            writeln!(body, "{line}")?;
+        }
+    }
+    let (name, exports) = (name.to_owned(), exports.join(", "));
+    writeln!(script, "const {} = (() => {{\n{body}return {{ {exports} }}\n}})()", variable(&name))?;
+    added.insert(name, true);
+    Ok(())
+}
+
+/// The variable of a module's exports.
+fn variable(module: &str) -> String {
+    format!("${}", module.trim_end_matches(".mjs"))
+}
+
+/// Removes indentation, empty lines and lines that are comments. The text of `<pre>` stays.
 fn shorten(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let (mut is_comment, mut is_pre) = (false, false);

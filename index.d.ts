@@ -80,6 +80,22 @@ declare namespace HypertracePrometheus {
     register?: Registry | null
 
     /**
+     * Shares the `port` with other processes of the same user on this machine that set `cluster` too: the first
+     * one opens the port, the others join its page. Each line of the page has the label `process`, the number of
+     * its process. When the process that has opened the port ends, another one opens it within a second. The
+     * options that shape the page, `host`, `auth`, `allowedHosts` and the demands of `tls` on clients must be
+     * equal in all processes. Has no effect without `port`.
+     *
+     * `metrics()` returns the lines of its own process. A `register` is not accepted.
+     *
+     * @default false
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a boolean, `ERR_INVALID_ARG_VALUE` for an option
+     * that differs from the process to join.
+     * @throws {Error} `EADDRINUSE` if a process without `cluster`, or one of another user, has the port.
+     */
+    cluster?: boolean | null
+
+    /**
      * Adds the default metrics to the page: `process_*` and `nodejs_*`, with the names, help texts,
      * types and labels of prom-client 15, and `hypertrace_*`, about the exporter. `'hypertrace'` adds
      * `hypertrace_*` only: for a page that has the other families from another package.
@@ -335,6 +351,72 @@ declare namespace HypertracePrometheus {
     port: number
   }
 
+  /** Options of a metric producer. */
+  interface MetricProducerOptions {
+    /**
+     * Adds the default metrics: those that the option `collectDefaults` of `HypertracePrometheus` selects.
+     *
+     * @default false
+     */
+    collectDefaults?: boolean | null
+
+    /**
+     * For readers that push: adds a point at 0, at the time of its first call, to the first collection that
+     * contains a series, so that `rate()` and `increase()` of Prometheus count its first calls.
+     *
+     * @default the option `startAtZero` of `HypertracePrometheus`
+     */
+    startAtZero?: boolean | null
+  }
+
+  /** A `MetricProducer` of OpenTelemetry's SDK (`@opentelemetry/sdk-metrics` 2), for `metricProducers` of a metric reader. */
+  interface MetricProducer {
+    /**
+     * Reads all series. With `timeoutMillis`, as readers that push pass it, `startAtZero` applies. Needs no
+     * `this`.
+     */
+    collect: (options?: { timeoutMillis?: number }) => Promise<CollectedMetrics>
+  }
+
+  /** A `CollectionResult` of OpenTelemetry's SDK. */
+  interface CollectedMetrics {
+    resourceMetrics: {
+      /** Empty: the reader has its own. */
+      resource: { attributes: {}, merge: (other: any) => any, getRawAttributes: () => never[] }
+      scopeMetrics: { scope: { name: string, version: string }, metrics: CollectedMetric[] }[]
+    }
+    /** The errors of default metrics that could not be read. */
+    errors: unknown[]
+  }
+
+  /** A `MetricData` of OpenTelemetry's SDK. The numbers are those of its enumerations. */
+  type CollectedMetric = {
+    descriptor: { name: string, description: string, unit: string, valueType: 0 | 1 }
+    /** Cumulative. */
+    aggregationTemporality: 1
+  } & (
+    | { dataPointType: 3, isMonotonic: boolean, dataPoints: DataPoint<number>[] }
+    | { dataPointType: 2, dataPoints: DataPoint<number>[] }
+    | { dataPointType: 0, dataPoints: DataPoint<CollectedHistogram>[] }
+  )
+
+  /** A point of one series. The times are seconds since the Unix epoch, and nanoseconds. */
+  interface DataPoint<T> {
+    /** When the value was 0: for the counter, the first call of the series. */
+    startTime: [number, number]
+    endTime: [number, number]
+    attributes: Record<string, string>
+    value: T
+  }
+
+  /** A histogram of OpenTelemetry's SDK. */
+  interface CollectedHistogram {
+    /** One count more than boundaries. */
+    buckets: { boundaries: number[], counts: number[] }
+    sum: number
+    count: number
+  }
+
   /** Counts one trace. Pass it to `setTraceFunction`. It never throws. */
   interface TraceFunction {
     (payload: TracePayload): void
@@ -377,6 +459,15 @@ declare namespace HypertracePrometheus {
 
     /** The `Content-Type` of the page: `text/plain; version=0.0.4; charset=utf-8`, or that of the given `register`. */
     readonly contentType: string
+
+    /**
+     * A producer of the counter for a metric reader of OpenTelemetry's SDK:
+     * `new PeriodicExportingMetricReader({ exporter, metricProducers: [traceFunction.metricProducer] })`.
+     * Called as a function, it returns a producer with options. Each reader needs a producer of its own.
+     *
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for an option of the wrong type.
+     */
+    readonly metricProducer: MetricProducer & ((options?: MetricProducerOptions | null) => MetricProducer)
 
     /** The given `register`, or an object with `metrics()` and `contentType`. */
     readonly register: MetricsSource

@@ -3,10 +3,12 @@
 const { setSecureContext } = require('./lib/access')
 const { constants } = require('./lib/binding')
 const { invalidState } = require('./lib/errors')
+const { createMetricProducer } = require('./lib/metric-producer')
 const createSampler = require('./lib/node-metrics')
 const { contentTypeOf, openExporter } = require('./lib/open-exporter')
 const { readOptions } = require('./lib/options')
 const { checkRegister, registerMetrics } = require('./lib/register-metrics')
+const { createSeriesReader } = require('./lib/series')
 const createTrace = require('./lib/trace')
 const { warnOfBound } = require('./lib/warnings')
 
@@ -19,7 +21,7 @@ function HypertracePrometheus (opts) {
   const { register } = options
   if (register !== null) checkRegister(register, options.metricName)
   const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
-  const { exporter, sample, path, unregister } = open(options, sampler)
+  const { exporter, sample, path, metricProducer, unregister } = open(options, sampler)
 
   // A page that is scraped before the first turn of the event loop, or while it is blocked from the start, has the figures
   // of this sample. The argument `true`: the first window of event-loop delay continues.
@@ -54,6 +56,7 @@ function HypertracePrometheus (opts) {
     setSecureContext: (context) => setSecureContext(exporter, options, context),
     unref: () => { exporter.setKeepsAlive(false); return traceFunction },
     contentType: constants.contentType,
+    metricProducer,
     register: register ?? { metrics, contentType: constants.contentType }
   })
   if (register !== null) Object.defineProperty(traceFunction, 'contentType', { enumerable: true, get: () => contentTypeOf(register) })
@@ -111,11 +114,13 @@ function open (options, sampler) {
       cacheLimit: Math.max(65_536, 4 * maxSeries)
     })
     const sweep = () => { if (exporter.sweep()) path.dropCache() }
-    const families = options.collectDefaults === false ? null : () => { sample(); return exporter.families() }
+    const families = () => { sample(); return exporter.families() }
+    const metrics = { name: metricName, help: constants.counterHelp, readSeries: createSeriesReader(exporter), sweep, families }
     const unregister = register === null
       ? () => {}
-      : registerMetrics(register, { name: metricName, help: constants.counterHelp, exporter, sweep, families })
-    return { exporter, sample, path, unregister }
+      : registerMetrics(register, { ...metrics, reset: () => exporter.reset(), hasFamilies: options.collectDefaults !== false })
+    const metricProducer = createMetricProducer({ ...metrics, startAtZero: options.startAtZero, opened: exporter.opened })
+    return { exporter, sample, path, metricProducer, unregister }
   } catch (error) {
     opened?.exporter.abort()
     sampler?.stop()

@@ -1,10 +1,11 @@
 'use strict'
 
-// An application with the packed package, bundled by bare-pack with the commands of docs/pear-and-bare.md and run in Bare, and
-// packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
+// An application with the packed package, bundled by bare-pack (with the commands of docs/pear-and-bare.md) and by pear-pack and run in
+// Bare, and packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { after, before, test } = require('node:test')
 const bundlers = require('../scripts/bundlers')
@@ -27,8 +28,8 @@ let installed = ''
 
 before(() => {
   if (skip !== false) return
-  // Outside the folder of the tests, as Bare looks for addons in each parent folder.
-  folder = fs.realpathSync(fs.mkdtempSync(path.join(bundlers.FOLDER, 'bare-')))
+  // Outside the repository: Bare looks for `prebuilds` in each parent folder too.
+  folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'bare-')))
   project = path.join(folder, 'app')
   const { main } = pack(folder, stageEveryPlatform(path.join(folder, 'npm')))
   installPacked(project, [main])
@@ -39,7 +40,7 @@ before(() => {
   copyBareProcess()
 })
 
-after(() => fs.rmSync(folder, { recursive: true, force: true }))
+after(() => { if (folder !== '') fs.rmSync(folder, { recursive: true, force: true }) })
 
 /** @type {Record<string, { command: string, entry: string }>} */
 const CASES = {
@@ -69,6 +70,25 @@ for (const [title, { command, entry }] of Object.entries(CASES)) {
   })
 }
 
+test('bare: a bundle of pear-pack for several hosts counts, serves and ends', { skip, timeout: LIMIT_MS }, async (t) => {
+  const pearPack = require(path.join(bundlers.MODULES, 'pear-pack'))
+  const Localdrive = require(path.join(bundlers.MODULES, 'localdrive'))
+  const hosts = [...new Set([HOST, 'darwin-arm64', 'win32-x64'])]
+  // Pear stores the binaries by their digests. Here they are beside the bundle.
+  const { bundle, prebuilds } = await pearPack(new Localdrive(project), { entry: '/app.cjs', hosts, builtins: [], prebuildPrefix: '/..' })
+  const dist = elsewhere(t)
+  fs.writeFileSync(path.join(dist, 'app.bundle'), bundle)
+  const binary = fs.readFileSync(prebuildOf(installed, HOST))
+  const packed = []
+  for (const [name, content] of prebuilds) {
+    fs.mkdirSync(path.join(dist, path.dirname(name)), { recursive: true })
+    fs.writeFileSync(path.join(dist, name), content)
+    if (binary.equals(content)) packed.push(path.basename(path.dirname(name)))
+  }
+  assert.deepEqual(packed.sort(), hosts.sort())
+  await testApplication(t, bare, ['app.bundle'], dist)
+})
+
 test('bare: bare-pack fails for a host without a binary, and names the host', { skip, timeout: LIMIT_MS }, async () => {
   const command = marked('bundle bare-pack').replace(/^npx /, '').replace('linux-x64', 'android-arm64').replace('app.js', 'stays.cjs')
   await assert.rejects(execute(command, project), /ADDON_NOT_FOUND[^]*prebuilds\/android-arm64\/hypertrace-prometheus/)
@@ -97,6 +117,13 @@ test('bare: on macOS the plugins of Electron Forge make the prebuild of an archi
   fs.cpSync(installed, path.join(copy, 'node_modules', 'hypertrace-prometheus'), { recursive: true })
   await runHooks(copy, 'darwin', 'arm64')
   assert.deepEqual(fs.readdirSync(path.join(copy, 'node_modules', 'hypertrace-prometheus', 'prebuilds')), ['darwin-universal'])
+})
+
+test('bare: the package has a prebuild for each host', { skip }, () => {
+  for (const name of fs.readdirSync(path.join(__dirname, '..', 'npm'))) {
+    const host = hostOf(name)
+    if (host !== undefined) assert.ok(fs.existsSync(prebuildOf(installed, host)), host)
+  }
 })
 
 /**
@@ -161,10 +188,3 @@ function filesOf (file) {
   const Bundle = require(path.join(bundlers.MODULES, 'bare-bundle'))
   return [...Bundle.from(fs.readFileSync(file)).keys()]
 }
-
-test('bare: the package has a prebuild for each host', { skip }, () => {
-  for (const name of fs.readdirSync(path.join(__dirname, '..', 'npm'))) {
-    const host = hostOf(name)
-    if (host !== undefined) assert.ok(fs.existsSync(prebuildOf(installed, host)), host)
-  }
-})

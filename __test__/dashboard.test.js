@@ -9,12 +9,15 @@ const fs = require('node:fs')
 const path = require('node:path')
 const test = require('node:test')
 
+const { FOLDER } = require('../scripts/ecosystem')
 const { startProgram } = require('./support/program')
 const { startPrometheus } = require('./support/prometheus')
 const { lacks } = require('./support/tools')
 const { until } = require('./support/until')
 
 const ROOT = path.join(__dirname, '..')
+/** The files with the types of a panel. */
+const PANELS = { stat: 'StatPanelCfg_types.gen', table: 'TablePanelCfg_types.gen', timeseries: 'TimeSeriesPanelCfg_types.gen' }
 const RULES = ['recording.rules.yml', 'alerts.rules.yml'].map((name) => path.join(ROOT, 'prometheus', name))
 const dashboard = JSON.parse(fs.readFileSync(path.join(ROOT, 'grafana', 'dashboard.json'), 'utf8'))
 const panels = dashboard.panels.filter(({ type }) => type !== 'row')
@@ -45,6 +48,48 @@ test('the dashboard can be imported', () => {
   for (const { datasource } of sources) assert.deepEqual(datasource, { type: 'prometheus', uid: '$' + '{DS_PROMETHEUS}' })
 })
 
+test('the dashboard conforms to the published schema of Grafana', { skip: lacks('ecosystem') }, (t) => {
+  const file = 'dashboard.ts'
+  // Below the packages, so that the compiler finds the types.
+  const folder = fs.mkdtempSync(path.join(FOLDER, 'dashboard-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const { __inputs, __elements, __requires, ...model } = dashboard // for the import alone, and not in the schema
+  const compilerOptions = { noEmit: true, strict: true, skipLibCheck: true, module: 'preserve', moduleResolution: 'bundler', types: [] }
+  fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+  const check = (source) => {
+    fs.writeFileSync(path.join(folder, file), source)
+    return spawnSync(process.execPath, [require.resolve('typescript-5/bin/tsc'), '--pretty', 'false'], { cwd: folder, encoding: 'utf8' }).stdout
+  }
+  assert.equal(check(schemaCheck(model, panels)), '')
+
+  const wrong = structuredClone(panels)
+  wrong[0].options.colorMode = 'values'
+  assert.match(check(schemaCheck(model, wrong)), /Type '"values"' is not assignable/)
+  assert.match(check(schemaCheck({ ...model, refresh: 15 }, panels)), /Type 'number' is not assignable/)
+  assert.match(check(schemaCheck({ ...model, schema: 39 }, panels)), /'"schema"' does not exist/)
+})
+
+/**
+ * Returns a program that compiles if a dashboard and its panels conform to the types of `@grafana/schema`. Their
+ * enumerations are compared by their values.
+ */
+function schemaCheck (model, panels) {
+  const types = [...new Set(panels.map(({ type }) => type))]
+  return [
+    "import type { Dashboard, Panel } from '@grafana/schema'",
+    ...types.map((type) => `import type * as ${type} from '@grafana/schema/dist/esm/raw/composable/${type}/panelcfg/x/${PANELS[type]}'`),
+    // `panels` has rows and panels, which the compiler cannot tell apart by a literal.
+    'type Values<T> = T extends string ? `$' + '{T}` : T extends (infer E)[] ? Values<E>[] : T extends object ? { [K in keyof T]: Values<T[K]> } : T',
+    `export const model: Values<Omit<Dashboard, 'panels'>> = ${JSON.stringify({ ...model, panels: undefined })}`,
+    ...panels.map(({ options, fieldConfig, ...panel }, i) => [
+      `export const panel${i}: Values<Omit<Panel, 'options' | 'fieldConfig'>> = ${JSON.stringify(panel)}`,
+      `export const options${i}: Values<Partial<${panel.type}.Options>> = ${JSON.stringify(options)}`,
+      panel.type === 'stat' ? '' : `export const custom${i}: Values<Partial<${panel.type}.FieldConfig>> = ${JSON.stringify(fieldConfig.defaults.custom ?? {})}`,
+      `export const config${i}: Values<Panel['fieldConfig']> = ${JSON.stringify(fieldConfig)}`
+    ].join('\n'))
+  ].join('\n')
+}
+
 test('the panels of the dashboard do not overlap', () => {
   const taken = new Map()
   for (const { title, gridPos: { x, y, w, h } } of dashboard.panels) {
@@ -68,10 +113,13 @@ test('the dashboard has variables for job, instance and class, and the queries u
   }
 })
 
-test('each query of the dashboard and each recording rule returns data from a real Prometheus', { skip: lacks('prometheus'), timeout: 120_000 }, async (t) => {
+// Version 3 where it is installed, which is the one of CI.
+const PROGRAM = lacks('prometheus3') === false ? 'prometheus3' : 'prometheus'
+
+test('each query of the dashboard and each recording rule returns data from a real Prometheus', { skip: lacks(PROGRAM), timeout: 120_000 }, async (t) => {
   const example = startProgram(t, path.join(ROOT, 'examples', 'hypercore.js'), ['--port', '0', '--for', '100'])
   const [, port] = await example.line(/^Metrics: http:\/\/localhost:(\d+)\/metrics$/)
-  const prometheus = await startPrometheus(t, { example: { target: `localhost:${port}` } }, { rules: RULES })
+  const prometheus = await startPrometheus(t, { example: { target: `localhost:${port}` } }, { rules: RULES, program: PROGRAM })
   await prometheus.up('example')
 
   assert.ok(queries.length >= 15, `${queries.length} queries`)
@@ -95,7 +143,7 @@ test('each query of the dashboard and each recording rule returns data from a re
 
   const { groups } = await prometheus.api('rules')
   const rules = groups.flatMap((group) => group.rules)
-  assert.equal(rules.length, 9)
+  assert.equal(rules.length, 10)
   for (const { name } of rules.filter(({ type }) => type === 'recording')) {
     await t.test(`the rule ${name}`, async () => {
       await until(async () => (await prometheus.query(name)).length > 0, 'data')

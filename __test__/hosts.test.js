@@ -16,7 +16,7 @@ afterEach(stopAll)
 
 const FOREIGN = 'evil.example'
 const AUTH = { bearer: 'token' }
-const PATHS = ['/metrics', '/', '/summary.json', '/history.json', '/live/page.mjs', '/nope']
+const PATHS = ['/metrics', '/', '/summary.json', '/history.json', '/live/page.js', '/nope']
 // An address of this machine that is not a loopback address.
 const OTHER = Object.values(os.networkInterfaces()).flat().find(({ internal, family }) => !internal && family === 'IPv4')?.address
 const NO_OTHER = OTHER === undefined && 'this machine has loopback addresses only'

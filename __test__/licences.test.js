@@ -56,6 +56,22 @@ test('licences: the crates of every platform are listed, those of tests and the 
   for (const name of ['hypertrace-prometheus', 'proptest', 'rcgen', 'napi-build', 'cc']) assert.ok(!names.includes(name), name)
 })
 
+test('licences: the files in src/live/vendor/ are those of the packages, and their licences are listed', () => {
+  const files = {
+    'dagre.js': '@dagrejs/dagre/dist/dagre.min.js',
+    'uplot.css': 'uplot/dist/uPlot.min.css',
+    'uplot.js': 'uplot/dist/uPlot.iife.min.js'
+  }
+  const folder = path.join(ROOT, 'src', 'live', 'vendor')
+  assert.deepEqual(fs.readdirSync(folder).sort(), Object.keys(files))
+  for (const [name, original] of Object.entries(files)) {
+    const vendored = fs.readFileSync(path.join(folder, name), 'utf8')
+    assert.ok(vendored === fs.readFileSync(path.join(ROOT, 'node_modules', original), 'utf8'), `${name} differs: copy node_modules/${original}`)
+  }
+  const names = listed(made.text).map((line) => line.replace(/ \d.*|:.*/, ''))
+  for (const name of ['@dagrejs/dagre', '@dagrejs/graphlib', 'uplot']) assert.ok(names.includes(name), name)
+})
+
 test('licences: a text occurs once, below the copyright lines of all crates that have it', (t) => {
   const first = crateWith(t, 'MIT', { LICENSE: `Copyright (c) 2001 A\n\n${MIT}` })
   const second = { ...crateWith(t, 'MIT', { 'LICENSE-MIT': `MIT License\r\n\r\nCopyright 2002 B\r\n\r\n${MIT.replace(', to', ',\r\nto')}\r\n` }), name: 'other' }

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { after, before, describe, test } = require('node:test')
 
 const { HYPERCORE, NO_ANSWER, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until } = require('./live/browser')
+const { version } = require('../package.json')
 const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
 
@@ -15,41 +16,82 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
   before(async () => { browser = await startBrowser() })
   after(() => browser?.close())
 
-  test('the figure, the chart and the rows show the same mean, and the page says over which time', async (t) => {
+  /** Returns the highest value that the chart of the calls shows. */
+  const highest = async (page) => Number((await page.locator('#chart-calls').getAttribute('aria-label')).match(/highest ([\d.,]+)\/s/)[1].replaceAll(',', ''))
+
+  test('the figure, the chart and the rows show the same mean, and each says over which time', async (t) => {
     const application = await startApplication(t)
     await application.repeat(call('A', 'f'))
     const page = await open(t, browser, application.url)
-    await until(page, () => document.getElementById('rate-window').innerText === '5 s mean')
-    // One evaluation reads all of them, so that no summary arrives in between.
+    await until(page, () => parseFloat(document.getElementById('rate-now').innerText) > 30)
+    // One evaluation reads all of them, so that no answer arrives in between.
     const shown = await page.evaluate(() => [
       document.getElementById('rate-now').innerText,
       document.querySelector('#rows .rate').innerText,
-      document.querySelector('#chart-calls svg').getAttribute('aria-label').match(/now (.*)\/s, /)[1],
+      document.querySelector('#chart-calls').getAttribute('aria-label').match(/now (.*)\/s, /)[1],
       document.title.match(/^(.*)\/s · /)[1]
     ])
     assert.deepEqual(new Set(shown), new Set([shown[0]]))
-    assert.match(shown[0], /^[345]\d/, 'about 50 a second')
-    assert.equal(await page.locator('#rows .rate').getAttribute('title'), await text(page, 'rate-window'))
-    assert.match(await text(page, 'cpu-window'), /^[4-6] s mean$/)
+    const units = await page.evaluate(() => [document.getElementById('rate-window').innerText, document.querySelector('#head .rate .unit').innerText])
+    assert.deepEqual(units, ['1 s mean', '1 s mean'])
+    assert.equal(await text(page, 'cpu-window'), '1 s mean, of one core')
+    assert.equal(await page.locator('#head .value .unit').innerText(), 'since start')
   })
 
-  test('clicks add no points to the charts between two summaries', async (t) => {
+  test('the page opens full, and neither a reload nor a click on a tab loses anything', async (t) => {
     const application = await startHypercore(t)
-    await application.repeat(call('Hypercore', 'get', { object: { id: 1 } }))
+    await application.count(5000, call('Burst', 'once'))
+    await application.steps(2)
     const page = await open(t, browser, application.url)
-    const points = () => page.$eval('#chart-calls .line', (line) => (line.getAttribute('d').match(/[ML]/g) ?? []).length)
-    await until(page, () => document.querySelector('#chart-calls .line').getAttribute('d').includes('L'))
-    const [before, start] = [await points(), Date.now()]
-    for (let i = 0; i < 10; i++) {
-      for (const view of ['Objects', 'Functions']) {
-        const answered = page.waitForResponse(/summary\.json/)
-        await page.getByRole('button', { name: view }).click()
-        await answered
-      }
+    await rowCount(page, 4)
+    assert.ok(await highest(page) >= 5000, 'the burst was before the page was opened')
+    const drawn = () => page.$eval('#rows tr .spark .line', (line) => line.getAttribute('d'))
+    assert.match(await drawn(), /L/, 'the trend of the row has it too')
+    for (const view of ['Objects', 'Functions']) {
+      await page.getByRole('button', { name: view }).click()
+      await page.getByRole('columnheader', { name: view === 'Objects' ? 'Object' : 'Function', exact: true }).waitFor()
+      assert.ok(await highest(page) >= 5000, view)
     }
-    const most = Math.ceil((Date.now() - start) / 500) + 1
-    const added = await points() - before
-    assert.ok(added <= most && most < 20, `${added} points from 20 clicks, at most ${most}`)
+    await page.reload()
+    await rowCount(page, 4)
+    assert.ok(await highest(page) >= 5000, 'after a reload')
+  })
+
+  test('a row under the pointer, or with the focus, lights up in the chart', async (t) => {
+    const application = await startHypercore(t)
+    for (const name of ['A', 'B']) await application.count(1000, call(name, 'f'))
+    await application.steps(2)
+    const page = await open(t, browser, application.url)
+    await rowCount(page, 5)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.mouse.move(0, 0)
+    const picture = () => page.$eval('#chart-calls canvas', (canvas) => canvas.toDataURL())
+    const frames = () => page.evaluate(() => new Promise((resolve) => window.requestAnimationFrame(() => window.requestAnimationFrame(resolve))))
+    await frames()
+    const plain = await picture()
+    await page.getByRole('row', { name: /^A f/ }).hover()
+    await frames()
+    const lit = await picture()
+    assert.notEqual(lit, plain)
+    await page.mouse.move(0, 0)
+    await frames()
+    assert.equal(await picture(), plain)
+    await page.getByRole('row', { name: /^A f/ }).getByRole('button').first().focus()
+    await frames()
+    assert.equal(await picture(), lit)
+    assert.equal(new Set(await page.$$eval('#rows .swatch', (marks) => marks.map((mark) => mark.dataset.colour))).size, 5, 'each row has its colour')
+  })
+
+  test('the page says which process it is', async (t) => {
+    const application = await startApplication(t, { defaultLabels: { env: 'test', region: '<b>' } })
+    await application.count(1, call('A', 'f'))
+    const page = await open(t, browser, application.url)
+    await rowCount(page, 1)
+    assert.equal(await text(page, 'process-name'), 'application.js')
+    const facts = await page.locator('#process-facts li').allInnerTexts()
+    assert.match(facts[0], /^pid \d+$/)
+    assert.deepEqual(facts.slice(1), [`Node.js ${process.versions.node}`, `hypertrace-prometheus ${version}`, '1 thread', 'env="test"', 'region="<b>"'])
+    await until(page, () => / · application\.js · Hypertrace$/.test(document.title))
   })
 
   test('a restart of the process is shown as a restart, without negative rates', async (t) => {
@@ -67,7 +109,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await application.end()
     await state(page, 'silent')
     assert.match(await text(page, 'banner-text'), /does not answer/)
-    assert.match(await page.title(), /^No answer · 127\.0\.0\.1:\d+ · Hypertrace$/)
+    assert.match(await page.title(), /^No answer · application\.js · Hypertrace$/)
     assert.ok(await isDimmed(page))
 
     const successor = await startApplication(t, { port: application.port })
@@ -79,32 +121,50 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(await page.locator('#banner').isVisible(), false)
     assert.equal(await text(page, 'total'), '3')
     await until(page, () => document.getElementById('rate-now').innerText === '0')
-    assert.match(await page.locator('#chart-calls .mark').getAttribute('d'), /^M/)
+    assert.ok(await highest(page) > 5, 'the recording of the process before is still drawn')
     assert.deepEqual(await page.evaluate(() => window.negative), [])
   })
 
-  test('the page works while the event loop is blocked, and shows the block', async (t) => {
+  test('the page works while the event loop is blocked, and says what is called', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url)
     await rowCount(page, 3)
-    await application.block(6000)
-    const positions = () => page.$$eval('#pause, #calls, #chart-calls', (elements) => elements.map((element) => element.getBoundingClientRect().top))
+    const positions = () => page.$$eval('#pause, #chart-calls', (elements) => elements.map((element) => element.getBoundingClientRect().top))
     const before = await positions()
+    await application.spin(6000, call('Worker', 'crunch'))
     const late = await open(t, browser, application.url)
     for (const one of [page, late]) {
       await state(one, 'blocked')
-      assert.match(await text(one, 'banner-text'), /event loop is blocked/)
+      await until(one, () => /^The event loop is blocked: Worker\.crunch was called [\d,]+ times since\.$/.test(document.getElementById('banner-text').innerText))
       assert.match(await text(one, 'banner-time'), /^Blocked for [\d.]+ m?s$/)
-      assert.equal((await rowsOf(one)).length, 3, 'the table is filled')
       assert.match(await one.title(), /^Blocked [\d.]+ m?s · /)
     }
     assert.deepEqual(await positions(), before, 'the message moves nothing')
-    await until(page, () => /^[1-9].* s$/.test(document.getElementById('lag-now').innerText))
-    await application.unblocked()
+    await application.spun()
     for (const one of [page, late]) {
       await state(one, 'live')
       assert.equal(await one.locator('#banner').isVisible(), false)
     }
+  })
+
+  test('a block of 3 s while nobody was looking is in the list, with the function that was called', async (t) => {
+    const application = await startHypercore(t)
+    await application.steps(1)
+    await application.spin(3000, call('Worker', 'crunch'))
+    const times = await application.spun()
+    await application.steps(2)
+    const page = await open(t, browser, application.url)
+    const stall = page.locator('#stall-list button').first()
+    await stall.waitFor()
+    const [, seconds, calls] = (await stall.innerText()).match(/^Blocked for ([23]\.\d|3) s at \d\d:\d\d:\d\d: Worker\.crunch was called ([\d,]+) times$/)
+    assert.ok(Number(seconds) > 2.4 && Number(seconds) < 3.6, seconds)
+    assert.ok(Number(calls.replaceAll(',', '')) <= times && Number(calls.replaceAll(',', '')) > times / 2, `${calls} of ${times}`)
+    assert.match(await text(page, 'stalls-text'), /^1 in the last /)
+
+    await stall.click()
+    await until(page, () => !document.getElementById('span-bar').hidden)
+    await until(page, () => document.getElementById('calls-title').innerText.startsWith('Calls, '))
+    assert.deepEqual((await rowsOf(page))[0].slice(0, 2), ['Worker', 'crunch'])
   })
 
   test('Pause stops the requests and Resume continues', async (t) => {
@@ -124,7 +184,6 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(requests, 0)
     await page.getByRole('button', { name: 'Resume' }).click()
     await until(page, () => document.getElementById('total').innerText === '132')
-    await until(page, () => document.querySelector('#chart-heap .line').getAttribute('d').match(/M/g).length === 2)
     assert.equal(await isDimmed(page), false)
   })
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// Tests the live page's pure functions: rates, scales, names, views.
+// Tests the pure functions of the live page: names, the state in the URL, requests, scales.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -8,158 +8,23 @@ const { pathToFileURL } = require('node:url')
 const { before, test } = require('node:test')
 
 const load = (name) => import(pathToFileURL(path.join(__dirname, '..', 'src', 'live', `${name}.mjs`)).href)
-let chart, format, history, poll, view
+const NAMES = ['format', 'poll', 'promql', 'rates', 'requests', 'scale', 'sentence', 'spark', 'view']
+let format, poll, promql, rates, requests, scale, sentence, spark, view
 before(async () => {
-  [chart, format, history, poll, view] = await Promise.all(['chart', 'format', 'history', 'poll', 'view'].map(load))
+  [format, poll, promql, rates, requests, scale, sentence, spark, view] = await Promise.all(NAMES.map(load))
 })
 
-/** Returns a summary with these counts by class. */
-function summary (uptimeSeconds, counts, more = {}) {
-  const rows = Object.entries(counts).map(([name, value]) => ({ labels: { object_classname: name }, value }))
-  const total = rows.reduce((sum, { value }) => sum + value, 0)
-  return {
-    startTimeSeconds: 1000,
-    uptimeSeconds,
-    series: { expired: 0 },
-    calls: { total, matched: total },
-    rows,
-    other: { groups: 0, value: 0 },
-    eventLoop: { answering: true, lagSeconds: 0.001 },
-    process: { cpuSeconds: uptimeSeconds / 2, heapUsedBytes: 5, residentMemoryBytes: 7 },
-    ...more
-  }
-}
-
-const valuesOf = (points) => points.map(({ v }) => v)
-const rowOf = (past, name) => past.rows.get(history.keyOf({ object_classname: name }))
-/** The number of calls of a constant rate. */
-const calls = (seconds) => ({ A: 100 + 50 * seconds })
-
-test('rates start with the second summary and use the server\'s clock', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 100 }), 'v', 1)
-  assert.deepEqual(valuesOf(past.points.calls), [])
-  assert.equal(history.lastOf(past.points.calls), null)
-  past.add(summary(12, { A: 300 }), 'v', 3.7)
-  assert.deepEqual(valuesOf(past.points.calls), [100])
-  assert.deepEqual(valuesOf(past.points.cpu), [0.5])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [100])
-  assert.deepEqual(valuesOf(past.points.heap), [5, 5])
-})
-
-test('a rate is the mean of the last 5 seconds', () => {
-  const past = new history.History()
-  // 100 calls in the first second, then none.
-  for (let i = 0; i <= 10; i++) past.add(summary(i, { A: 100 + Math.min(i, 1) * 100 }), 'v', i)
-  assert.deepEqual(valuesOf(past.points.calls), [100, 50, 100 / 3, 25, 20, 0, 0, 0, 0, 0])
-  assert.deepEqual(past.points.calls.map(({ span }) => span), [1, 2, 3, 4, 5, 5, 5, 5, 5, 5])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), valuesOf(past.points.calls))
-})
-
-test('a summary within half a second of the last point adds no point, and no call is missed', () => {
-  const past = new history.History()
-  past.add(summary(10, calls(0)), 'v', 1)
-  past.add(summary(11, calls(1)), 'v', 2)
-  past.add(summary(11.004, { A: 151 }), 'v', 2.01)
-  past.add(summary(11.3, { A: 151 }), 'v', 2.3)
-  assert.deepEqual(valuesOf(past.points.calls), [50])
-  assert.equal(past.points.lag.length, 2)
-  past.add(summary(12, calls(2)), 'v', 3)
-  assert.deepEqual(valuesOf(past.points.calls), [50, 50])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [50, 50])
-})
-
-test('a new row has counted from 0, unless the last summary left rows out', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 1 }), 'v', 1)
-  past.add(summary(12, { A: 1, B: 8 }), 'v', 3)
-  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [4])
-  past.add(summary(14, { A: 1, B: 8 }, { other: { groups: 3, value: 9 } }), 'v', 5)
-  past.add(summary(16, { A: 1, B: 8, C: 50 }), 'v', 7)
-  assert.deepEqual(valuesOf(rowOf(past, 'C').points), [])
-})
-
-test('a search does not remove the history of other rows', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 1, B: 1 }), 'v', 1)
-  past.add(summary(11, { A: 1, B: 3 }), 'v', 2)
-  past.add(summary(12, { A: 1 }, { calls: { total: 6, matched: 6 } }), 'v', 3, false)
-  past.add(summary(13, { A: 1, B: 7, C: 5 }), 'v', 4)
-  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [2, 2])
-  assert.deepEqual(valuesOf(rowOf(past, 'C').points), [], 'the search may have excluded it before')
-})
-
-test('rows of different views are not compared', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 100 }), 'v', 1)
-  past.add(summary(11, { A: 4 }, { calls: { total: 150, matched: 4 } }), 'w', 2)
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [])
-  assert.deepEqual(valuesOf(past.points.calls), [50])
-})
-
-test('a restart adds a gap and a mark, and no negative rate', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 100 }), 'v', 1)
-  past.add(summary(11, { A: 200 }), 'v', 2)
-  assert.equal(past.add(summary(1, { A: 500 }, { startTimeSeconds: 2000 }), 'v', 3), true)
-  assert.deepEqual(valuesOf(past.points.calls).filter((v) => v !== null), [100])
-  assert.equal(past.points.calls.at(-1).v, null)
-  assert.deepEqual(past.restarts, [3])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [])
-  assert.equal(past.add(summary(2, { A: 510 }, { startTimeSeconds: 2000 }), 'v', 4), false)
-  assert.equal(history.lastOf(past.points.calls), 10)
-})
-
-test('a reset adds a mark, and series that expire add none; neither ends the rate of all calls', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 100, B: 5 }), 'v', 1)
-  assert.equal(past.add(summary(11, { A: 120 }, { series: { expired: 1 }, calls: { total: 125, matched: 120 } }), 'v', 2), false)
-  assert.deepEqual(valuesOf(past.points.calls), [20])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [20])
-  assert.equal(rowOf(past, 'B'), undefined)
-  assert.deepEqual(past.restarts, [])
-  assert.equal(past.add(summary(12, { A: 3 }, { series: { expired: 1 }, calls: { total: 145, matched: 3 } }), 'v', 3), true)
-  assert.deepEqual(past.restarts, [3])
-  assert.deepEqual(valuesOf(past.points.calls), [20, 20])
-})
-
-test('a view with fewer calls is no reset', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 100 }), 'v', 1)
-  assert.equal(past.add(summary(11, { A: 4 }, { calls: { total: 100, matched: 4 } }), 'w', 2), false)
-  assert.deepEqual(past.restarts, [])
-})
-
-test('no rate covers a gap: neither the time without answers nor a pause', () => {
-  const past = new history.History()
-  past.add(summary(10, { A: 1 }), 'v', 1)
-  past.add(summary(11, { A: 2 }), 'v', 2)
-  past.gap(3)
-  past.gap(4)
-  past.add(summary(60, { A: 1000, B: 5 }), 'v', 51)
-  assert.deepEqual(valuesOf(past.points.calls), [1, null])
-  past.add(summary(61, { A: 1003, B: 5 }), 'v', 52)
-  assert.deepEqual(valuesOf(past.points.calls), [1, null, 3])
-  assert.deepEqual(valuesOf(past.points.lag), [0.001, 0.001, null, 0.001, 0.001])
-  assert.deepEqual(valuesOf(rowOf(past, 'A').points), [1, null, 3])
-  assert.deepEqual(valuesOf(rowOf(past, 'B').points), [0], 'a new row after a gap has not counted from 0 in one second')
-})
-
-test('the history is as long as the charts', () => {
-  const past = new history.History()
-  for (let i = 0; i < 1000; i++) past.add(summary(i, { A: i }), 'v', i)
-  assert.ok(past.points.calls.length <= history.WINDOW + 2)
-  assert.ok(rowOf(past, 'A').points.length <= history.WINDOW + 2)
-})
+const LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id', 'caller_props_index']
 
 test('numbers are formatted briefly', () => {
   const table = [
     [format.rate(null), '–'], [format.rate(0), '0'], [format.rate(0.042), '0.042'], [format.rate(12.34), '12.3'], [format.rate(123456.7), '123,457'],
     [format.count(225600), '225,600'], [format.count(NaN), '–'],
-    [format.percent(0), '0 %'], [format.percent(0.0123), '1.2 %'], [format.percent(0.5), '50 %'], [format.percent(1.5), '150 %'],
+    [format.percent(0), '0 %'], [format.percent(0.0004), '< 0.1 %'], [format.percent(0.0123), '1.2 %'], [format.percent(0.5), '50 %'], [format.percent(1.5), '150 %'],
     [format.bytes(999), '999 B'], [format.bytes(12345678), '12.3 MB'], [format.bytes(null), '–'],
     [format.delay(0), '0 ms'], [format.delay(0.00001), '< 0.1 ms'], [format.delay(0.0012), '1.2 ms'], [format.delay(0.25), '250 ms'], [format.delay(3.21), '3.2 s'],
     [format.duration(0.5), '0 s'], [format.duration(61), '1 min 1 s'], [format.duration(3600), '1 h'], [format.duration(90061), '1 d 1 h'],
+    [format.axisRate(600_000), '600k/s'], [format.axisRate(1_500_000), '1.5M/s'], [format.axisRate(4000), '4,000/s'], [format.axisRate(0.5), '0.5/s'],
     [format.heading('object_classname'), 'Class'], [format.heading('caller_props_index'), 'index (call)'], [format.heading('constructor'), 'constructor'],
     [format.shortPath('/a/b/c/d/e.js'), '…/c/d/e.js'], [format.shortPath('/a/b.js'), '/a/b.js']
   ]
@@ -181,34 +46,48 @@ test('a name is printed on one line and invisible characters are escaped', () =>
 })
 
 test('drilling down adds filters until no label is left', () => {
-  const labels = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id', 'caller_props_index']
-  const first = view.viewsOf(labels, view.INITIAL, String)
+  const first = view.viewsOf(LABELS, view.INITIAL, String)
   assert.deepEqual(first.map(({ id }) => id), ['function', 'site', 'object', 'parent', 'caller_props_index'])
 
-  const second = view.drillDown(view.INITIAL, first[0].by, { object_classname: 'A', caller_functionname: 'f' }, labels)
-  assert.deepEqual(second, { view: 'site', sort: view.INITIAL.sort, filters: [['object_classname', 'A'], ['caller_functionname', 'f']] })
-  const [site] = view.viewsOf(labels, second, String)
+  const second = view.drillDown(view.INITIAL, first[0].by, { object_classname: 'A', caller_functionname: 'f' }, LABELS)
+  assert.deepEqual(second, { ...view.INITIAL, view: 'site', filters: [['object_classname', 'A'], ['caller_functionname', 'f']] })
+  const [site] = view.viewsOf(LABELS, second, String)
   assert.deepEqual(site.by, ['caller_filename', 'id'], 'a label with a filter has no column')
 
-  const third = view.drillDown(second, site.by, { caller_filename: 'a.js' }, labels)
+  const third = view.drillDown(second, site.by, { caller_filename: 'a.js' }, LABELS)
   assert.deepEqual(third.filters.at(-1), ['id', ''], 'an absent id is also a filter')
   assert.equal(third.view, 'object')
   let state = third
   const seen = []
   while (state !== null) {
     seen.push(state.view)
-    const by = view.viewsOf(labels, state, String).find(({ id }) => id === state.view).by
-    state = view.drillDown(state, by, {}, labels)
+    const by = view.viewsOf(LABELS, state, String).find(({ id }) => id === state.view).by
+    state = view.drillDown(state, by, {}, LABELS)
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
-  const withoutObjects = labels.filter((label) => label !== 'object_id')
+  const withoutObjects = LABELS.filter((label) => label !== 'object_id')
   assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'no view of objects without their ids')
-  assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, labels), null)
-  assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, labels), null)
+  assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, LABELS), null)
+  assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, LABELS), null)
+})
+
+test('in a chosen span, drilling down leads to labels of call sites only', () => {
+  const chosen = { ...view.INITIAL, span: { from: 1, to: 2 }, filters: [['object_classname', 'A'], ['caller_functionname', 'f']] }
+  assert.equal(view.drillDown(chosen, ['caller_filename', 'id'], { caller_filename: 'a.js', id: 'x' }, LABELS), null)
+  assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { object_classname: 'A' }, LABELS).view, 'function')
 })
 
 test('the URL holds the state', () => {
-  const state = { view: 'site', sort: { column: 'rate', descending: true }, filters: [['object_classname', 'A & "B"#\u202e'], ['id', '']] }
+  const state = {
+    view: 'site',
+    sort: { column: 'rate', descending: true },
+    filters: [['object_classname', 'A & "B"#\u202e'], ['id', '']],
+    search: 'a=b&c',
+    map: true,
+    seconds: 900,
+    span: { from: 1760000000.25, to: 1760000003.5 },
+    base: { from: 1759999990, to: 1759999993.125 }
+  }
   assert.deepEqual(view.fromHash(view.toHash(state)), state)
   assert.equal(view.toHash(view.INITIAL), '#')
   assert.deepEqual(view.fromHash(''), view.INITIAL)
@@ -218,8 +97,67 @@ test('the URL holds the state', () => {
     assert.deepEqual(view.fromHash(hash), sorted)
   }
   assert.equal(view.fromHash('#calls'), null)
-  const query = new URLSearchParams(view.queryOf(['id'], state.filters, 100))
-  assert.deepEqual([...query], [['by', 'id'], ['limit', '100'], ...state.filters])
+})
+
+test('what the URL has wrong is left out', () => {
+  for (const hash of ['#?span=3-2', '#?span=x', '#?span=1', '#?seconds=7', '#?base=1-2', '#?show=picture', '#?span=-1-2']) {
+    assert.deepEqual(view.fromHash(hash), view.INITIAL, hash)
+  }
+})
+
+test('a query has the parameters that are set, and the filters', () => {
+  const filters = [['object_classname', 'A & "B"'], ['id', '']]
+  assert.deepEqual([...new URLSearchParams(view.queryOf({ by: ['id', 'x'], limit: 100, search: '' }, filters))], [['by', 'id,x'], ['limit', '100'], ...filters])
+})
+
+/** Returns the requests of a state: the path and the parameters of each. */
+function requestsOf (state, by, labels = LABELS) {
+  const found = requests.requestsOf({ ...view.INITIAL, ...state }, by, labels, 50, 1000, 5)
+  return Object.fromEntries(Object.entries(found).map(([name, [path, query]]) => [name, { path, ...Object.fromEntries(new URLSearchParams(query)) }]))
+}
+
+test('the table and the chart ask for the same rows, in the order of the table', () => {
+  const by = ['object_classname', 'caller_functionname']
+  const found = requestsOf({ search: 'get', sort: { column: 'rate', descending: true }, filters: [['id', 'x']] }, by)
+  const both = { by: by.join(), search: 'get', id: 'x' }
+  assert.deepEqual(found, {
+    summary: { path: 'summary.json', ...both, limit: '50', order: 'rate', window: '5' },
+    history: { path: 'history.json', ...both, seconds: '300', limit: '100' },
+    overview: { path: 'history.json', seconds: '300', limit: '1' }
+  })
+  assert.deepEqual(Object.keys(requestsOf({}, by)), ['summary', 'history'], 'the stalls have the default labels already')
+})
+
+test('objects and properties are not recorded: the chart then shows functions', () => {
+  const { history, summary } = requestsOf({ search: '7', filters: [['caller_props_index', '1']] }, ['object_classname', 'object_id'])
+  assert.deepEqual(history, { path: 'history.json', seconds: '300', by: 'object_classname,caller_functionname', limit: '100' })
+  assert.equal(summary.caller_props_index, '1')
+})
+
+test('a span asks for the recording from its begin, or from that of the span before', () => {
+  const by = ['object_classname', 'caller_functionname']
+  assert.equal(requestsOf({ span: { from: 900.5, to: 905 } }, by).span.seconds, '102')
+  assert.equal(requestsOf({ span: { from: 900.5, to: 905 }, base: { from: 800, to: 805 } }, by).span.seconds, '202')
+  assert.equal(requestsOf({ span: { from: 1, to: 2 } }, by).span.seconds, '900')
+})
+
+test('the map asks for edges, and with one class for its objects', () => {
+  const by = ['object_classname', 'caller_functionname']
+  assert.equal(requestsOf({ map: true }, by).map.by, 'parent_object_classname,object_classname')
+  const one = requestsOf({ map: true, filters: [['object_classname', 'A']] }, by)
+  assert.equal(one.objects.by, 'parent_object_classname,parent_object_id,object_classname,object_id')
+  assert.equal(one.map, undefined)
+  assert.equal(requestsOf({ map: true, filters: [['object_classname', 'A']], span: { from: 1, to: 2 } }, by).map.by, 'parent_object_classname,object_classname')
+})
+
+test('filters that are not recorded apply to the map, and leave the chart as it is', () => {
+  const filters = [['caller_props_index', '1']]
+  const found = requestsOf({ map: true, filters }, ['object_classname', 'caller_functionname'])
+  assert.deepEqual(found.objects, { path: 'summary.json', by: 'parent_object_classname,object_classname', limit: '200', caller_props_index: '1' })
+  assert.equal(found.history.caller_props_index, undefined)
+  assert.equal(requests.isMatching({ filters, search: '' }, ['id']), false)
+  assert.equal(requests.isMatching({ filters: [['id', 'x']], search: '' }, ['id']), true)
+  assert.equal(requests.isMatching({ filters: [], search: '' }, ['id']), false)
 })
 
 test('the delay is a second while visible, longer while hidden or failing', () => {
@@ -229,25 +167,77 @@ test('the delay is a second while visible, longer while hidden or failing', () =
 
 test('a scale ends at the next round number', () => {
   for (const [max, end] of [[0, 1], [NaN, 1], [1, 1], [1.01, 1.5], [260, 300], [0.0012, 0.0015], [9.5, 10], [1e9, 1e9]]) {
-    assert.ok(Math.abs(chart.scaleEnd(max) - end) < 1e-9 * end, `${max}: ${chart.scaleEnd(max)}`)
+    assert.ok(Math.abs(scale.scaleEnd(max) - end) < 1e-9 * end, `${max}: ${scale.scaleEnd(max)}`)
   }
-  assert.equal(chart.windowOf(9.5, 10), 1, 'at least a second')
-  assert.equal(chart.windowOf(0, 10), 10, 'not more than there is')
-  assert.equal(chart.windowOf(0, 100), 100)
-  assert.equal(chart.windowOf(0, 1000), history.WINDOW)
 })
 
-test('a line is interrupted at gaps, and a single point is a dot', () => {
-  const points = [{ t: 0, v: 1 }, { t: 1, v: 2 }, { t: 2, v: null }, { t: 3, v: 4 }, { t: 4, v: null }, { t: 5, v: null }]
-  const { line, area } = chart.paths(points, (t) => t, (v) => v, 9)
-  assert.equal(line, 'M0.0 1.0L1.0 2.0M3.0 4.0h0')
-  assert.equal(area, 'M0.0 9L0.0 1.0L1.0 2.0L1.0 9ZM3.0 9L3.0 4.0L3.0 9Z')
+test('a row keeps its colour while the order of the rows changes', () => {
+  const first = scale.coloursOf(new Map(), ['a', 'b', 'c'])
+  assert.deepEqual([...first], [['a', 0], ['b', 1], ['c', 2]])
+  assert.deepEqual(Object.fromEntries(scale.coloursOf(first, ['c', 'd', 'a'])), { c: 2, a: 0, d: 1 })
 })
 
-test('the mean of a long time is a horizontal line, which does not cover a gap', () => {
-  const same = (value) => value
-  const afterPoint = [{ t: 0, v: 1, span: 5 }, { t: 10, v: 3, span: 10 }]
-  assert.equal(chart.paths(afterPoint, same, same, 9).line, 'M0.0 1.0L0.0 3.0L10.0 3.0')
-  const afterGap = [{ t: 0, v: 1, span: 5 }, { t: 4, v: null }, { t: 14, v: 3, span: 60 }]
-  assert.equal(chart.paths(afterGap, same, same, 9).line, 'M0.0 1.0h0M4.0 3.0L14.0 3.0h0')
+test('the layers of the chart add up to all calls, and a step that was not measured is a gap', () => {
+  const rows = Array.from({ length: 9 }, (_, i) => ({ labels: { id: String(i) }, calls: [null, 10 - i, 1] }))
+  const layers = scale.layersOf({ rows, other: { calls: [null, 100, 0] }, stepSeconds: 2 }, 2)
+  assert.equal(layers.length, scale.COLOURS + 1)
+  assert.deepEqual(layers[0].values, [null, 5, 0.5])
+  assert.deepEqual(layers.at(-1).values, [null, (100 + 3 + 2) / 2, 1])
+  assert.deepEqual(layers.at(-1).sums, [null, (100 + 54) / 2, 9 / 2])
+})
+
+test('colours are mixed', () => {
+  assert.equal(scale.mix('rgb(0, 100, 200)', 'rgb(100, 100, 0)', 0.25), 'rgb(75, 100, 50)')
+})
+
+test('a line of a row is interrupted at gaps, and a single point is a dot', () => {
+  const { line, area } = spark.paths([1, 2, null, 4, null], 4)
+  assert.match(line, /^M0\.0 [\d.]+L30\.0 [\d.]+M90\.0 [\d.]+h0$/)
+  assert.match(area, /^M0\.0 24L0\.0 [\d.]+L30\.0 [\d.]+L30\.0 24ZM90\.0 24L90\.0 [\d.]+L90\.0 24Z$/)
+  assert.deepEqual(spark.sampled([1, 3, null, null, 5, null, 7], 4), [2, null, 5, 7])
+  assert.equal(spark.sampled(Array(900).fill(1)).length, 113)
+})
+
+test('a row as PromQL escapes its names', () => {
+  const query = promql.promql('trace_counter', [['env', 'a "b"'], ['object_classname', 'C:\\x\ny'], ['id', '']])
+  assert.equal(query, 'sum(rate(trace_counter{env="a \\"b\\"",object_classname="C:\\\\x\\ny",id=""}[1m]))')
+})
+
+test('the sentence on a stall says how long, when and what', () => {
+  const stall = { startTimeSeconds: 0, seconds: 3.14, calls: 70_100, rows: [{ labels: { object_classname: 'Worker', caller_functionname: 'crunch' }, calls: 70_000 }] }
+  assert.match(sentence.stallSentence(stall), /^Blocked for 3\.1 s at \d\d:\d\d:00: Worker\.crunch was called 70,000 times$/)
+  assert.match(sentence.stallSentence({ ...stall, worker: 2, ongoing: true }), /^Worker thread 2 blocked for 3\.1 s since \d\d:\d\d:00: Worker/)
+  assert.match(sentence.stallSentence({ ...stall, calls: 0, rows: [] }), /: no call was traced$/)
+  assert.equal(sentence.stallMessage(stall), 'The event loop is blocked: Worker.crunch was called 70,000 times since.')
+  assert.equal(sentence.stallMessage({ ...stall, worker: 2, calls: 0, rows: [] }), 'The event loop of worker thread 2 is blocked. No call was traced since.')
+})
+
+test('a row has one name, whatever labels it has', () => {
+  const table = [
+    [{ object_classname: 'A', caller_functionname: 'f' }, 'A.f'],
+    [{ caller_functionname: 'f', caller_filename: '/a/b/c/d/e.js', id: '' }, 'f · …/c/d/e.js'],
+    [{ id: 'x\u202ey' }, 'x\\u{202e}y'],
+    [{}, 'none'],
+    [{ hypertrace_overflow: 'true' }, 'Overflow']
+  ]
+  for (const [labels, expected] of table) assert.equal(sentence.titleOf(labels), expected)
+})
+
+test('rows that are not recorded have rates from the differences of summaries', () => {
+  const objects = new rates.Rates()
+  const rows = (a, b) => [{ labels: { object_id: '1' }, value: a }, ...b === undefined ? [] : [{ labels: { object_id: '2' }, value: b }]]
+  const key = JSON.stringify([['object_id', '1']])
+  objects.add('q', 10, rows(100), 5)
+  assert.equal(objects.of(key), null)
+  objects.add('q', 12, rows(300, 5), 5)
+  assert.equal(objects.of(key), 100)
+  objects.add('q', 12.1, rows(900, 5), 5)
+  assert.equal(objects.of(key), 100, 'a click between two summaries adds nothing')
+  assert.equal(objects.of(JSON.stringify([['object_id', '2']])), null)
+  objects.add('q', 20, rows(300, 21), 5)
+  assert.equal(objects.of(key), 0, 'the mean of the last seconds')
+  objects.add('q', 21, rows(0, 21), 5)
+  assert.equal(objects.of(key), null, 'no negative rate after a reset')
+  objects.add('other', 22, rows(7), 5)
+  assert.equal(objects.of(key), null, 'rows of different queries are not compared')
 })

@@ -10,7 +10,7 @@ const test = require('node:test')
 
 const { parse } = require('./support/exposition')
 const { get } = require('./support/http')
-const { freePort, occupy } = require('./support/ports')
+const { freePort } = require('./support/ports')
 const { startProgram } = require('./support/program')
 const readme = require('./support/readme')
 const { until } = require('./support/until')
@@ -20,32 +20,10 @@ test('readme: threads.js counts the calls of five threads on one page', async (t
   await until(async () => await calls(port) === 5, 'five calls')
 })
 
-test('readme: cluster.js serves each process on a port of its own', async (t) => {
+test('readme: cluster.js serves four processes on one page', async (t) => {
   const { ports } = await start(t, 'cluster.js')
-  assert.equal(ports.length, 2)
-  for (const port of ports) await until(async () => await calls(port) === 1, `a call at ${port}`)
-})
-
-test('readme: cluster.js ends with a message when its ports are in use', async (t) => {
-  const taken = [await occupy(0, '127.0.0.1'), await occupy(0, '127.0.0.1')]
-  for (const { free } of taken) t.after(free)
-  const { program } = await start(t, 'cluster.js', taken.map(({ port }) => port))
-  const { code, stderr } = await program.ended()
-  assert.equal(code, 1)
-  const messages = stderr.match(/^listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+/gm) ?? []
-  assert.deepEqual(messages.map((message) => Number(message.split(':').at(-1))).sort(), taken.map(({ port }) => port).sort())
-})
-
-test('readme: cluster.js starts another process on the same port when one is killed', { skip: process.platform !== 'linux' && 'finds the process in /proc' }, async (t) => {
-  const { program, ports: [port] } = await start(t, 'cluster.js')
-  const first = await until(() => startOf(port), 'the first process')
-  const [pid] = fs.readFileSync(`/proc/${program.child.pid}/task/${program.child.pid}/children`, 'utf8').trim().split(' ').map(Number)
-    .filter((pid) => fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`METRICS_PORT=${port}`))
-  process.kill(pid, 'SIGKILL')
-  await until(async () => {
-    const start = await startOf(port)
-    return start !== null && start !== first
-  }, 'the next process')
+  assert.equal(ports.length, 1)
+  await until(async () => await calls(ports[0]) === 4, 'four calls')
 })
 
 test('readme: cluster-register.js shows all processes on one page', async (t) => {
@@ -60,9 +38,8 @@ test('readme: cluster-register.js shows all processes on one page', async (t) =>
  *
  * @param {import('node:test').TestContext} t
  * @param {string} name
- * @param {number[]} [given] free ports if absent
  */
-async function start (t, name, given) {
+async function start (t, name) {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'readme-')))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
   const modules = path.join(folder, 'node_modules')
@@ -75,7 +52,7 @@ async function start (t, name, given) {
   const written = new Set(source.match(/\b434\d\b/g))
   const ports = []
   for (const port of written) {
-    ports.push(given?.[ports.length] ?? await freePort())
+    ports.push(await freePort())
     source = source.replaceAll(port, String(ports.at(-1)))
   }
   fs.writeFileSync(path.join(folder, name), source)
@@ -87,15 +64,6 @@ async function calls (port) {
   try {
     const { samples } = parse((await get({ port })).body, { allowDuplicates: true }).get('trace_counter')
     return samples.reduce((all, { value }) => all + value, 0)
-  } catch {
-    return null
-  }
-}
-
-/** Returns the start time of the counter that a server has; null if no server answers. */
-async function startOf (port) {
-  try {
-    return JSON.parse((await get({ port, path: '/summary.json' })).body).startTimeSeconds
   } catch {
     return null
   }

@@ -24,7 +24,7 @@ const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
 const TYPES = readme.read('index.d.ts')
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The marks that a test of this file, of readme-threads.test.js, bundlers.test.js or bare.test.js asks for. */
+/** The marks that a test of this file or of another file asks for. */
 const TESTED = [
   'file some-module.js', 'page of app.js',
   'run app.js', 'run app.mjs', 'run server.js', 'run register.js', 'run secure.js',
@@ -35,7 +35,9 @@ const TESTED = [
   'bundle esbuild', 'bundle esbuild-esm', 'bundle esbuild-external', 'bundle ncc', 'bundle ncc-external',
   'bundle bare-pack', 'bundle bare-pack-hosts', 'bundle sea', 'file sea-config.json',
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
-  'file next.config.mjs', 'file route.js'
+  'file next.config.mjs', 'file route.js',
+  'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js',
+  'run express.js', 'run fastify.js', 'run nest.mjs', 'run instrumented.js'
 ]
 
 test('readme: every program of the documents has a mark, and every mark has a test', () => {

@@ -201,7 +201,7 @@ describe('joining', () => {
   test('a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
     const { port } = start({ port: 0 }).address()
     const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Another program, or another exporter of this thread, ` +
-      `has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 selects a free one`
+      `has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Processes of one application share a port if each sets cluster: true. Port 0 selects a free one`
     const expected = { code: 'EADDRINUSE', syscall: 'listen', port, message: hint }
     assert.throws(() => start({ port }), expected)
     const thread = await joined(t, port)

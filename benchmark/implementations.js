@@ -13,7 +13,7 @@
 const { createRequire } = require('node:module')
 const http = require('node:http')
 
-/** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number, history?: number }} Options */
+/** @typedef {{ allowedProps?: string[], port?: number, register?: any, maxSeries?: number, history?: number, cluster?: boolean }} Options */
 
 /** More series than most rows make, so that no implementation reaches its limit. */
 const MAX_SERIES = 200_000
@@ -23,9 +23,9 @@ const LABELS = [
 ]
 
 /** @param {Options} [options] */
-function ours ({ allowedProps = [], port, register, maxSeries = MAX_SERIES, history } = {}) {
+function ours ({ allowedProps = [], port, register, maxSeries = MAX_SERIES, history, cluster } = {}) {
   const HypertracePrometheus = require('..')
-  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries, history })
+  const trace = HypertracePrometheus({ allowedProps, port, register, maxSeries, history, cluster })
   return { trace, metrics: trace.metrics, port: () => trace.address().port, register }
 }
 ours.registry = () => new (require('prom-client').Registry)()
@@ -36,9 +36,14 @@ function reference ({ allowedProps = [], port, register } = {}) {
   const trace = require('hypertrace-prometheus-reference')({ allowedProps, port, register })
   return { trace, metrics: trace.metrics, port: () => port, register }
 }
-reference.registry = () => {
-  const requireFromReference = createRequire(require.resolve('hypertrace-prometheus-reference'))
-  return new (requireFromReference('prom-client').Registry)()
+const clientOfReference = () => createRequire(require.resolve('hypertrace-prometheus-reference'))('prom-client')
+reference.registry = () => new (clientOfReference().Registry)()
+/** Returns the registry that collects those of all processes of a cluster. */
+reference.aggregator = () => new (clientOfReference().AggregatorRegistry)()
+/** Lets the primary process collect this registry. */
+reference.aggregate = (registry) => {
+  reference.aggregator()
+  clientOfReference().AggregatorRegistry.setRegistries(registry)
 }
 
 /** Returns the labels of a payload, as an application would set them on its own counter. */

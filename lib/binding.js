@@ -12,6 +12,7 @@ const version = require('./version')
  *
  * @typedef {object} Binding
  * @property {Addon['Exporter']} Exporter
+ * @property {Addon['SeriesReading']} SeriesReading
  * @property {import('../binding').Constants} constants
  * @property {typeof setAddon} setAddon
  */
@@ -32,6 +33,7 @@ const binding = /** @type {any} */ ({ setAddon })
 function setAddon (addon, name, remedies) {
   if (addon.VERSION !== version) throw wrongVersion(addon.VERSION, name, remedies)
   binding.Exporter = addon.Exporter
+  binding.SeriesReading = addon.SeriesReading
   binding.constants = addon.Exporter.constants()
   return addon
 }

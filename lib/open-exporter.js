@@ -8,7 +8,7 @@
 
 const { invalidTls, isOpen } = require('./access')
 const { Exporter, constants } = require('./binding')
-const { invalidJson, invalidValue, systemError } = require('./errors')
+const { invalidJson, invalidState, invalidValue, systemError } = require('./errors')
 const { joinBlocker, sharedOptions } = require('./options')
 const processName = require('./process-name')
 const { warnOfOpenPage } = require('./warnings')
@@ -107,7 +107,7 @@ function samplesOf (exporter, sampler, path) {
  * @returns {{ exporter: ExporterHandle, joined: boolean, sample: TakeSample }}
  */
 function listen (options, port, sampler, path) {
-  const { host, register, auth, tls, allowedHosts, history } = options
+  const { host, register, auth, tls, allowedHosts, history, cluster } = options
   const blocker = joinBlocker(options)
   const listenOptions = {
     __proto__: null,
@@ -117,7 +117,8 @@ function listen (options, port, sampler, path) {
     joinBlocker: blocker?.option,
     auth: auth ?? undefined,
     tls: tls ?? undefined,
-    allowedHosts
+    allowedHosts,
+    cluster
   }
 
   // Rust calls these functions outside of the application's code, where an error or a rejection would
@@ -192,19 +193,31 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
   const { port, tls } = options
   if (tls !== null && unusableTls !== undefined) return invalidTls(tls, unusableTls)
   if (failure !== undefined) {
-    const hint = failure.code === 'EADDRINUSE'
-      ? `. Another program, or another exporter of this thread, has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Port 0 selects a free one`
-      : ''
+    const hint = failure.code === 'EADDRINUSE' && port !== null ? `. ${portInUse(port, options.cluster)}` : ''
     return systemError({ ...failure, message: failure.message + hint })
   }
-  const { option, expected } = differs ?? { option: 'port' }
+  const { option, expected, isOfProcess } = differs ?? { option: 'port', isOfProcess: false }
+  if (option === 'version') return invalidState(`The process that serves port ${port} has version ${expected} of hypertrace-prometheus, and this process has another one: with cluster: true all have the same`)
   const value = options[/** @type {keyof Options} */ (option)]
   if (blocker !== null && blocker.option === option) {
     return invalidValue(option, `${blocker.expected} in a thread that joins another at port ${port}`, value)
   }
+  const server = `the ${isOfProcess ? 'process' : 'thread'} that serves port ${port}`
   return expected === undefined
-    ? invalidValue(option, `what it is in the thread that serves port ${port}`, value)
-    : invalidJson(option, `${expected}, as in the thread that serves port ${port}`, value)
+    ? invalidValue(option, `what it is in ${server}`, value)
+    : invalidJson(option, `${expected}, as in ${server}`, value)
+}
+
+/**
+ * @param {number} port
+ * @param {boolean} cluster
+ */
+function portInUse (port, cluster) {
+  const whose = cluster
+    ? 'A program without cluster: true, one of another user, or another exporter of this thread, has the port'
+    : 'Another program, or another exporter of this thread, has the port'
+  const remedy = cluster ? '' : '. Processes of one application share a port if each sets cluster: true'
+  return `${whose}: lsof -i :${port} (Windows: netstat -ano) shows which${remedy}. Port 0 selects a free one`
 }
 
 module.exports = { contentTypeOf, exporterOptions, openExporter }

@@ -9,7 +9,7 @@ const { Exporter, constants } = require('./binding')
 const { invalidType, invalidValue, outOfRange } = require('./errors')
 const { warnOfOption } = require('./warnings')
 
-const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
+const { reservedLabels, overflowLabel, propsPrefixes, workerLabel, processLabel } = constants
 
 /**
  * @typedef {object} Options
@@ -17,6 +17,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
  * @property {string} host
  * @property {import('../index').Registry | null} register
  * @property {boolean | 'hypertrace'} collectDefaults
+ * @property {boolean} cluster other processes share the port
  * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
@@ -38,6 +39,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel } = constants
  * @type {(keyof Options)[]}
  */
 const SHARED_OPTIONS = [
+  'cluster',
   'metricName',
   'allowedProps',
   'omitLabels',
@@ -71,6 +73,7 @@ function readOptions (given) {
     port: readPort(options.port),
     host: readHost(options.host),
     register: readRegister(options.register),
+    cluster: readBoolean('cluster', options.cluster, false),
     collectDefaults: readCollectDefaults(options.collectDefaults),
     startAtZero: readBoolean('startAtZero', options.startAtZero, true),
     allowedProps: readStrings('allowedProps', options.allowedProps),
@@ -87,6 +90,7 @@ function readOptions (given) {
     allowedHosts: readAllowedHosts(options.allowedHosts)
   }
   checkMetricName(read)
+  checkCluster(read)
   warnOfSharedLabels(read.allowedProps)
   warnOfUnknown('', options, Object.keys(read), { onlyNear: true })
   return read
@@ -174,6 +178,20 @@ function readCollectDefaults (value) {
 function checkMetricName ({ metricName, prefix, collectDefaults }) {
   const family = Exporter.collidingFamily(metricName, collectDefaults === true ? prefix : null)
   if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (it has ${family})`, metricName)
+}
+
+/**
+ * Throws where the processes of a port could not share a page.
+ *
+ * @param {Options} options
+ */
+function checkCluster ({ cluster, register, defaultLabels }) {
+  if (!cluster) return
+  // A registry writes its page on the JavaScript thread, which a scrape of all processes must not wait for.
+  if (register !== null) throw invalidValue('register', 'left out with cluster: true', register)
+  if (defaultLabels.some(([name]) => name === processLabel)) {
+    throw invalidValue('defaultLabels', `without "${processLabel}", the label of processes, with cluster: true`, processLabel)
+  }
 }
 
 /** @param {string[]} props */

@@ -11,9 +11,9 @@
  */
 
 const { invalidValue } = require('./errors')
+const { labelObject } = require('./series')
 
 /**
- * @typedef {import('../binding').Exporter} Exporter
  * @typedef {import('../binding').JsFamily} Family
  * @typedef {import('../index').Registry} Registry
  * @typedef {Record<string, string>} Labels
@@ -36,28 +36,24 @@ const NO_LABELS = Object.freeze({})
  *
  * @param {string} name
  * @param {string} help
- * @param {Pick<Exporter, 'values' | 'labelsFrom' | 'reusedSlots' | 'reset'>} exporter
+ * @param {import('./series').ReadSeries} readSeries
  * @param {() => void} sweep expires idle series
+ * @param {() => void} reset sets every series to 0
  * @returns {Metric}
  */
-function counterMetric (name, help, exporter, sweep) {
-  let reusedSlots = exporter.reusedSlots
-  /** @type {Labels[]} by slot; the same objects at each scrape, as registries cache by them */
-  let labelsOfSlots = []
-
+function counterMetric (name, help, readSeries, sweep, reset) {
   /** @param {(labels: Labels, value: number) => Value} toValue */
   const collect = (toValue) => {
     sweep()
-    // Slots that were reused have other labels now.
-    if (reusedSlots !== exporter.reusedSlots) labelsOfSlots = []
-    reusedSlots = exporter.reusedSlots
-    const counts = exporter.values()
-    if (labelsOfSlots.length < counts.length) {
-      for (const labels of exporter.labelsFrom(labelsOfSlots.length)) labelsOfSlots.push(labelObject(labels))
-    }
+    /** @type {Value[]} */
     const values = []
-    for (let slot = 0; slot < counts.length; slot++) {
-      if (counts[slot] !== 0) values.push(toValue(labelsOfSlots[slot], counts[slot]))
+    // In one turn, as a registry formats all values in one turn as well.
+    const reading = readSeries(({ labels }, value) => { values.push(toValue(labels, value)) })
+    try {
+      while (reading.step());
+      reading.complete()
+    } finally {
+      reading.end()
     }
     return { ...headerOf(metric), values }
   }
@@ -68,10 +64,11 @@ function counterMetric (name, help, exporter, sweep) {
     help,
     type: 'counter',
     aggregator: 'sum',
+    // A registry caches by the objects of the labels, which are the same at each scrape.
     get: async () => collect((labels, value) => ({ value, labels })),
     // A registry formats `sharedLabels` once and not at each scrape.
     getForPromString: async () => collect((sharedLabels, value) => ({ value, labels: NO_LABELS, sharedLabels })),
-    reset: () => exporter.reset()
+    reset
   }
   return metric
 }
@@ -121,17 +118,6 @@ function toValue ({ name, labels, value }, familyName) {
 }
 
 /**
- * @param {string[]} flat names and values, alternating
- * @returns {Labels}
- */
-function labelObject (flat) {
-  /** @type {Labels} */
-  const labels = {}
-  for (let i = 0; i < flat.length; i += 2) labels[flat[i]] = flat[i + 1]
-  return labels
-}
-
-/**
  * @param {Registry} register
  * @param {string} name of the trace counter
  * @throws {TypeError} if the register has a metric of that name
@@ -148,12 +134,14 @@ function checkRegister (register, name) {
  * @param {object} metrics
  * @param {string} metrics.name of the trace counter
  * @param {string} metrics.help of the trace counter
- * @param {Exporter} metrics.exporter
+ * @param {import('./series').ReadSeries} metrics.readSeries
  * @param {() => void} metrics.sweep expires idle series
- * @param {(() => Family[]) | null} metrics.families reads the default families; `null` for none
+ * @param {() => void} metrics.reset sets every series to 0
+ * @param {() => Family[]} metrics.families reads the default families
+ * @param {boolean} metrics.hasFamilies registers the default families too
  * @returns {() => void} removes all that was registered; does not throw
  */
-function registerMetrics (register, { name, help, exporter, sweep, families }) {
+function registerMetrics (register, { name, help, readSeries, sweep, reset, families, hasFamilies }) {
   /** @type {Map<string, Metric>} */
   const registered = new Map()
   let stopYielding = () => {}
@@ -173,8 +161,8 @@ function registerMetrics (register, { name, help, exporter, sweep, families }) {
     registered.clear()
   }
   try {
-    add(counterMetric(name, help, exporter, sweep))
-    if (families !== null) {
+    add(counterMetric(name, help, readSeries, sweep, reset))
+    if (hasFamilies) {
       const collect = oncePerTurn(() => new Map(families().map((family) => [family.name, family])))
       for (const family of collect().values()) {
         // A family of this name that the register has already is not replaced.

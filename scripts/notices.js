@@ -1,7 +1,8 @@
 'use strict'
 
 // Writes THIRD-PARTY-LICENSES.txt, which is published beside each binary: the licences, with their copyright
-// lines, of all crates that are linked into it. A test fails if the file is stale.
+// lines, of all crates that are linked into it, and of the JavaScript libraries of the live page, which it
+// contains. A test fails if the file is stale.
 //
 // cargo lists the linked crates: the normal dependencies for the targets of package.json, with their features.
 // Procedural macros count, because their output is compiled into the binary. The texts come from the licence
@@ -48,8 +49,12 @@ const RUST = {
   files: ['rust.txt', 'unicode.txt']
 }
 
+// The packages whose files are in src/live/vendor/. dagre's file contains graphlib.
+const LIBRARIES = ['@dagrejs/dagre', '@dagrejs/graphlib', 'uplot']
+
 /**
- * @typedef {{ name: string, version: string, licence: string, repository: string, folder: string }} Crate
+ * @typedef {{ name: string, version: string, licence: string, repository: string, folder: string }} Crate a crate or
+ *   a package of npm
  * @typedef {{ name: string, text: string, licences: string[] }} Text name: the path in the crate
  * @typedef {{ body: string, heads: Map<string, string[]> }} Group a text; heads: the titles by copyright lines
  */
@@ -59,7 +64,7 @@ const RUST = {
  * @returns {{ text: string, missing: string[], unused: string[] }} text: of the file; missing: crates without a
  *   licence text; unused: files of scripts/notices/ that no crate needs
  */
-function notices (crates = linked()) {
+function notices (crates = [...linked(), ...libraries()]) {
   const missing = []
   const unused = new Set(fs.readdirSync(TEXTS))
   const lines = []
@@ -105,6 +110,15 @@ function linked (targets = TARGETS) {
       return { name, version, licence: license ?? '', repository: repository ?? '', folder: path.dirname(manifest) }
     })
     .sort((a, b) => a.name < b.name || (a.name === b.name && a.version < b.version) ? -1 : 1)
+}
+
+/** @returns {Crate[]} */
+function libraries () {
+  return LIBRARIES.map((name) => {
+    const folder = path.join(ROOT, 'node_modules', ...name.split('/'))
+    const { version, license } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'))
+    return { name, version, licence: license, repository: '', folder }
+  })
 }
 
 /** @param {string[]} args */

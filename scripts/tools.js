@@ -7,10 +7,14 @@
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
 const { hasBundlers } = require('./bundlers')
+const { hasEcosystem } = require('./ecosystem')
+const { hasPm2 } = require('./pm2')
 const { RUNTIMES, findRuntime } = require('./runtimes')
 
-/** Prometheus 3, unpacked by `.ci/run`; PROMETHEUS3_BIN names another folder. */
-const PROMETHEUS3_BIN = process.env.PROMETHEUS3_BIN ?? path.join(path.dirname(__dirname), 'target', 'prometheus-sid', 'usr', 'bin')
+/** The programs that `.ci/run` unpacks. */
+const UNPACKED_BIN = path.join(path.dirname(__dirname), 'target', 'prometheus-sid', 'usr', 'bin')
+/** Prometheus 3 is one of them; PROMETHEUS3_BIN names another folder. */
+const PROMETHEUS3_BIN = process.env.PROMETHEUS3_BIN ?? UNPACKED_BIN
 const GET_PROMETHEUS3 = 'unpack a release of Prometheus 3 and set PROMETHEUS3_BIN to its folder'
 
 /** @type {Record<string, { probe: string[], get: string }>} */
@@ -26,6 +30,9 @@ const TOOLS = {
   promtool: { probe: ['promtool', '--version'], get: 'it comes with prometheus' },
   prometheus3: { probe: [path.join(PROMETHEUS3_BIN, 'prometheus'), '--version'], get: GET_PROMETHEUS3 },
   promtool3: { probe: [path.join(PROMETHEUS3_BIN, 'promtool'), '--version'], get: GET_PROMETHEUS3 },
+  'victoria-metrics': unpacked('victoria-metrics'),
+  vmagent: unpacked('vmagent'),
+  pushgateway: unpacked('prometheus-pushgateway'),
   python3: { probe: ['python3', '--version'], get: 'apt-get install python3, or brew install python' },
   'prometheus-client': {
     probe: ['python3', '-c', 'import prometheus_client'],
@@ -41,10 +48,20 @@ const TOOLS = {
   valgrind: { probe: ['valgrind', '--version'], get: 'apt-get install valgrind' }
 }
 
-/** @param {string} name of TOOLS or RUNTIMES, or `bundlers` */
+/**
+ * @param {string} program
+ * @returns {{ probe: string[], get: string }}
+ */
+function unpacked (program) {
+  return { probe: [path.join(UNPACKED_BIN, program), '--version'], get: 'on Debian, .ci/run unpacks it' }
+}
+
+/** @param {string} name of TOOLS or RUNTIMES, `bundlers`, `ecosystem` or `pm2` */
 function isInstalled (name) {
   if (name in RUNTIMES) return findRuntime(name) !== undefined
   if (name === 'bundlers') return hasBundlers()
+  if (name === 'ecosystem') return hasEcosystem()
+  if (name === 'pm2') return hasPm2()
   const [command, ...args] = TOOLS[name].probe
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
@@ -71,7 +88,7 @@ function howToGet (name) {
 
 /** @param {string} name */
 function installCommand (name) {
-  if (name === 'bundlers') return 'node scripts/bundlers.js'
+  if (['bundlers', 'ecosystem', 'pm2'].includes(name)) return `node scripts/${name}.js`
   return name in RUNTIMES ? 'node scripts/runtimes.js' : TOOLS[name].get
 }
 

@@ -16,6 +16,7 @@
 //! - **page**: the text, or the protobuf messages, that a scrape returns.
 //! - **range**: 256 slots, the unit of a page that is cached. Its **version** identifies its text.
 //! - **scraper**: a client that announces itself as Prometheus does.
+//! - **opener**: the process that serves a port. Others that share it are its **members**.
 //! - **sample**: figures of V8 and libuv, which a JavaScript thread reads on request.
 //! - **recording**: what the process did in the last minutes, in **steps** of a second or longer.
 //! - **stall**: the time for which an event loop has not answered a **question** of the recorder.
@@ -25,17 +26,18 @@
 //! Dependencies point one way:
 //!
 //! ```text
-//! binding ─► shared_server ─► gather ─► server ─► live
-//!                               │          │
-//!                               ├─► recorder ─► summary, default_metrics
-//!                               ▼          ▼
-//!                               exposition ─► counter ─► labels
+//! binding ─► shared_server ─► cluster ─► gather ─► server ─► live
+//!                                          │          │
+//!                                          ├─► recorder ─► summary, default_metrics
+//!                                          ▼          ▼
+//!                                          exposition ─► counter ─► labels
 //! ```
 //!
 //! Only `binding` names `napi`; only [`server`] names `hyper`, and it knows one read-only interface,
 //! [`server::Source`].
 
 mod binding;
+pub mod cluster;
 pub mod counter;
 pub mod default_metrics;
 pub mod exposition;

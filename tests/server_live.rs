@@ -17,12 +17,22 @@ fn each_asset_of_the_page_has_the_strict_security_policy() {
     for asset in &ASSETS {
         let response = get(&mut client, asset.path);
         assert_eq!(response.status, 200, "{}", asset.path);
-        assert_eq!(response.text(), asset.text);
+        assert_eq!(response.text(), asset.text());
+        assert_eq!(response.header("content-encoding"), None);
         assert_eq!(response.header("content-type"), Some(asset.content_type));
         assert_eq!(response.header("content-security-policy"), Some(SECURITY_POLICY));
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(response.header("cross-origin-resource-policy"), Some("same-origin"));
+        assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+
+        let path = asset.path;
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: br, gzip\r\n\r\n"
+        ));
+        let response = client.response();
+        assert_eq!(response.header("content-encoding"), Some("gzip"));
+        assert_eq!(response.body, asset.gzip);
     }
     for directive in ["default-src 'none'", "script-src 'self';", "base-uri 'none'"] {
         assert!(SECURITY_POLICY.contains(directive), "{directive}");

@@ -24,9 +24,23 @@ readCommands({
     timer = setInterval(() => traceFunction(trace), 20)
     writeLine('repeating')
   },
+  /** Counts one call of each of this many functions. */
+  functions (count) {
+    for (let i = 0; i < Number(count); i++) traceFunction(payload({ object: { className: `Class${i % 100}` }, caller: { functionName: `fn${i}` } }))
+    writeLine('counted')
+  },
   pause () {
     clearInterval(timer)
     writeLine('pausing')
+  },
+  /** Blocks for this time, and counts a payload with these fields all the while. */
+  spin (milliseconds, fields) {
+    const trace = payload(JSON.parse(decodeURIComponent(fields)))
+    const end = Date.now() + Number(milliseconds)
+    writeLine('spinning')
+    let times = 0
+    while (Date.now() < end) for (let i = 0; i < 10; i++, times++) traceFunction(trace)
+    writeLine(`spun ${times}`)
   },
   block (milliseconds) {
     writeLine('blocked')

@@ -9,7 +9,9 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { chromium } = require('playwright-core')
+const { get } = require('../support/http')
 const { startProgram } = require('../support/program')
+const { until: eventually } = require('../support/until')
 
 const LIMIT_MS = 15_000
 
@@ -46,13 +48,23 @@ async function startApplication (t, options = {}) {
   }
   return {
     port: Number(port),
-    url: `http://127.0.0.1:${port}/`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/`,
     count: (times, fields) => run(`count ${times} ${encoded(fields)}`, /^counted$/),
     repeat: (fields) => run(`repeat ${encoded(fields)}`, /^repeating$/),
+    functions: (count) => run(`functions ${count}`, /^counted$/),
     pause: () => run('pause', /^pausing$/),
     /** Resolves when the event loop is blocked; `unblocked` resolves at the end of the block. */
     block: (milliseconds) => run(`block ${milliseconds}`, /^blocked$/),
     unblocked: () => application.line(/^unblocked$/),
+    /** Resolves when the event loop is blocked by calls; `spun` resolves at the end to their number. */
+    spin: (milliseconds, fields) => run(`spin ${milliseconds} ${encoded(fields)}`, /^spinning$/),
+    spun: async () => Number((await application.line(/^spun (\d+)$/))[1]),
+    /** Resolves when the recorder has measured this number of further steps. */
+    async steps (count) {
+      const end = async () => JSON.parse((await get({ port, path: '/history.json?seconds=1' })).body).endTimeSeconds
+      const start = await end()
+      await eventually(async () => await end() >= start + count - 0.5, `${count} further steps`)
+    },
     async end () {
       application.child.kill('SIGKILL')
       await application.ended()

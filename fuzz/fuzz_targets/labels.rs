@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     let page = String::from_utf8(page).expect("a page is UTF-8");
     assert_eq!(page.matches('\n').count(), 3, "HELP, TYPE and one line: {page:?}");
 
-    let labels: Vec<String> = counter.labels_from(0).concat();
+    let labels: Vec<String> = counter.labels([0]).concat();
     let mut read: Vec<&str> = labels.iter().skip(1).step_by(2).map(String::as_str).collect();
     let mut expected: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
     expected.sort_unstable();

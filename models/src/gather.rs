@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     counter::{ShardId, TraceCounter},
+    server::Source,
     sync::{
         Mutex,
         thread::{ThreadId, current},
@@ -35,6 +36,11 @@ impl JsThreads {
         self.0.lock().expect("no panic").clone()
     }
 }
+
+/// The source of a page.
+pub struct GathererSource(pub Arc<Gatherer>);
+
+impl Source for GathererSource {}
 
 /// Joins threads to a counter.
 pub struct Gatherer {

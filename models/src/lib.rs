@@ -13,6 +13,7 @@ pub mod labels;
 #[path = "../../src/shared_server/mod.rs"]
 pub mod shared_server;
 
+pub mod cluster;
 pub mod gather;
 pub mod server;
 pub mod sync;

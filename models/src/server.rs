@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
-use access::{AccessPolicy, SecureContext};
+use access::AccessPolicy;
 use end::End;
 use listen::Port;
 use shutdown::{Phase, Shutdown, reached};
+use tls::SecureContext;
 
 /// A page's source. The models read the counter instead.
 pub trait Source: Send + Sync {}
@@ -24,6 +25,27 @@ pub trait Source: Send + Sync {}
 /// The limits of a server.
 #[derive(Default)]
 pub struct Limits;
+
+/// A runtime. No model has a server of several processes.
+pub struct Runtime;
+
+/// The parts of a server of several processes.
+pub struct Setup {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// The access rules.
+    pub policy: AccessPolicy,
+    /// The listeners.
+    pub listeners: Vec<Port>,
+    /// The addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// The source of the pages.
+    pub source: Arc<dyn Source>,
+    /// The limits.
+    pub limits: Limits,
+    /// Work on the server thread.
+    pub background: Option<()>,
+}
 
 struct Shared {
     shutdown: Shutdown,
@@ -60,6 +82,24 @@ impl Server {
         Ok(Self { addresses, shared })
     }
 
+    /// Creates no runtime.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn runtime() -> io::Result<Runtime> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Starts no server.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn start_with(_: Setup) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The address of the port.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -92,17 +132,43 @@ impl Drop for Server {
     }
 }
 
-/// Access control.
-pub mod access {
+/// Certificates.
+pub mod tls {
     /// A certificate.
     #[derive(Clone, Debug)]
     pub struct SecureContext;
+
+    impl SecureContext {
+        /// Returns nothing.
+        pub fn requirements(&self) {}
+    }
+}
+
+/// Access control.
+pub mod access {
+    use super::tls::SecureContext;
+
+    /// No credentials.
+    #[derive(Clone, Debug)]
+    pub struct Credentials;
+
+    impl Credentials {
+        /// Returns nothing.
+        #[must_use]
+        pub fn fingerprint(&self) -> String {
+            String::new()
+        }
+    }
 
     /// A policy without rules.
     #[derive(Clone, Debug, Default)]
     pub struct AccessPolicy {
         /// No certificate.
         pub tls: Option<SecureContext>,
+        /// No credentials.
+        pub credentials: Option<Credentials>,
+        /// No names.
+        pub allowed_hosts: Vec<String>,
     }
 
     impl AccessPolicy {
@@ -116,7 +182,10 @@ pub mod access {
 
 /// Ports without a network.
 pub mod listen {
-    use std::cell::Cell;
+    use std::{
+        cell::Cell,
+        net::{Ipv4Addr, SocketAddr},
+    };
 
     /// The only port of a model.
     pub const PORT: u16 = 4343;
@@ -157,6 +226,7 @@ pub mod listen {
     }
 
     /// An address.
+    #[derive(Clone, Copy)]
     pub struct Target(u16);
 
     impl Target {
@@ -169,6 +239,18 @@ pub mod listen {
             Ok(Self(port))
         }
 
+        /// Returns an address of this port.
+        #[must_use]
+        pub fn address(self, port: u16) -> SocketAddr {
+            (Ipv4Addr::LOCALHOST, port).into()
+        }
+
+        /// Returns the error of a port that is in use.
+        #[must_use]
+        pub fn in_use(self) -> BindError {
+            BindError { code: "EADDRINUSE" }
+        }
+
         /// Takes the port.
         ///
         /// # Errors
@@ -177,7 +259,7 @@ pub mod listen {
         pub fn bind(&self) -> Result<Port, BindError> {
             crate::sync::step();
             if IN_USE.replace(true) {
-                return Err(BindError { code: "EADDRINUSE" });
+                return Err(self.in_use());
             }
             Ok(Port(self.0))
         }

@@ -39,6 +39,7 @@ fn open_port(worker: Option<u32>) -> Option<Participant> {
         shared_options: Vec::new(),
         join_blocker: None,
         access: AccessPolicy::default(),
+        cluster: false,
     };
     let create = || {
         let gatherer = Arc::new(Gatherer::new(counter()));

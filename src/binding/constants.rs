@@ -7,12 +7,13 @@ use crate::{
     counter::CELLS,
     default_metrics::{descriptors, node::GC_BOUNDS},
     exposition::Format,
-    gather::WORKER_LABEL,
+    gather::{PROCESS_LABEL, WORKER_LABEL},
     labels::{OVERFLOW, PROP_OWNERS, RESERVED},
 };
 
 /// The version of this package, which the loader compares with that of the JavaScript files.
 #[napi]
+#[cfg_attr(test, expect(dead_code, reason = "napi registers no constant in a test"))]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Names, texts and bounds of the page that JavaScript needs.
@@ -32,6 +33,8 @@ pub struct Constants {
     pub props_prefixes: Vec<&'static str>,
     /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
+    /// The label of the lines of a process that shares its port.
+    pub process_label: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,
 }
@@ -58,6 +61,7 @@ impl Exporter {
             overflow_label: OVERFLOW,
             props_prefixes: PROP_OWNERS.to_vec(),
             worker_label: WORKER_LABEL,
+            process_label: PROCESS_LABEL,
             gc_bounds: GC_BOUNDS.to_vec(),
         }
     }

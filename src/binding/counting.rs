@@ -1,7 +1,7 @@
 //! The counter, as `lib/trace` calls it for label sets that it has not cached. Runs on the JavaScript
 //! thread.
 
-use std::ptr::NonNull;
+use std::{ptr::NonNull, sync::Arc};
 
 use napi::{
     Env, Error, Result,
@@ -12,8 +12,9 @@ use napi_derive::napi;
 use super::{
     exporter::{Exporter, Inner},
     packing::unpack,
+    reading::SeriesReading,
 };
-use crate::counter::{CELLS, CellBlock, DefinedLabelSet, Interned};
+use crate::counter::{CELLS, CellBlock, DefinedLabelSet, Interned, Reading, ScraperId};
 
 #[napi]
 impl Exporter {
@@ -109,25 +110,13 @@ impl Exporter {
         Ok(cells)
     }
 
-    /// Returns the value of every series, by slot, in memory of V8: Electron accepts no other.
-    #[napi(catch_unwind, ts_return_type = "Float64Array")]
-    pub fn values<'env>(&self, env: &'env Env) -> Result<Float64ArraySlice<'env>> {
-        Float64ArraySlice::copy_from(env, self.inner.gatherer.counter().values())
-    }
-
-    /// Returns the labels of each slot from a slot on, as names and values, alternating.
+    /// Starts a reading of all series. `reader` is the number of a metric producer of this thread, whose
+    /// last reading counts when series expire.
     #[napi(catch_unwind)]
-    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        self.inner.gatherer.counter().labels_from(slot)
-    }
-
-    /// The number of times that a slot was reused for another series. When this number has changed, labels
-    /// that were read before are out of date.
-    #[napi(getter)]
-    pub fn reused_slots(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let reused = self.inner.gatherer.counter().reused_slots() as f64;
-        reused
+    pub fn read_series(&self, reader: Option<u32>) -> SeriesReading {
+        let Inner { gatherer, thread, .. } = &*self.inner;
+        let reader = reader.map(|number| ScraperId::of_reader(thread.shard, number));
+        SeriesReading::new(Reading::new(Arc::clone(gatherer.counter()), reader))
     }
 
     /// Sets every series to 0.

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use napi::{
@@ -179,6 +179,10 @@ impl Exporter {
                 let failure = Some(Failure::thread(&error));
                 return Ok(Listening { failure, ..Listening::default() });
             }
+            Err(OpenError::Folder(error)) => {
+                let failure = Some(Failure::folder(&error));
+                return Ok(Listening { failure, ..Listening::default() });
+            }
             Err(OpenError::Page(error)) => return Err(reason(error)),
         };
         thread.node.set_requester(samples);
@@ -223,6 +227,15 @@ impl Exporter {
     #[napi(getter)]
     pub fn prop_columns(&self) -> Vec<u32> {
         self.inner.gatherer.counter().schema().columns().to_vec()
+    }
+
+    /// When the counts of the page began, in seconds since the Unix epoch and nanoseconds.
+    #[napi(getter, ts_return_type = "[seconds: number, nanoseconds: number]")]
+    pub fn opened(&self) -> Vec<f64> {
+        let opened = self.inner.gatherer.opened().duration_since(UNIX_EPOCH).unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+        let seconds = opened.as_secs() as f64;
+        vec![seconds, opened.subsec_nanos().into()]
     }
 
     /// Returns the TLS option that cannot be used.

@@ -35,6 +35,8 @@ pub struct ListenOptions {
     pub tls: Option<TlsOptions>,
     /// Host names that browsers may use for this server.
     pub allowed_hosts: Vec<String>,
+    /// Other processes may share the port.
+    pub cluster: bool,
 }
 
 impl ListenOptions {
@@ -59,6 +61,7 @@ impl ListenOptions {
             shared_options,
             join_blocker: self.join_blocker,
             access,
+            cluster: self.cluster,
         })
     }
 }
@@ -86,11 +89,13 @@ pub struct Differing {
     pub option: String,
     /// Its value in the other thread, as in `sharedOptions`; `undefined` if it is secret or not the cause.
     pub expected: Option<String>,
+    /// The other thread is of another process.
+    pub is_of_process: bool,
 }
 
 impl From<Difference> for Differing {
-    fn from(Difference { option, expected }: Difference) -> Self {
-        Self { option, expected }
+    fn from(Difference { option, expected, is_of_process }: Difference) -> Self {
+        Self { option, expected, is_of_process }
     }
 }
 
@@ -149,6 +154,16 @@ impl From<BindError> for Failure {
 }
 
 impl Failure {
+    /// The failure to find a folder where processes can meet.
+    pub fn folder(error: &io::Error) -> Self {
+        let BindError { code, errno, .. } = BindError::listen(error, SocketAddr::from(([0; 4], 0)));
+        let message = format!(
+            "there is no folder for the socket that the processes of the port share: {error}. Set \
+             XDG_RUNTIME_DIR or TMPDIR to a folder that only this user can write"
+        );
+        Self { message, code, errno, syscall: "bind", address: None, port: None }
+    }
+
     /// The failure of the server thread to start.
     pub fn thread(error: &io::Error) -> Self {
         // The fields of Node.js, without an address.

@@ -18,6 +18,7 @@ mod lifetime;
 mod listen;
 mod options;
 mod packing;
+mod reading;
 mod renderer;
 mod requests;
 mod sample;

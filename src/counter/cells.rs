@@ -100,7 +100,7 @@ impl CellBlock {
 pub type RangeValues = [f64; RANGE as usize];
 
 /// Identifies a shard: the cell blocks of one JavaScript thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShardId(u64);
 
 impl fmt::Display for ShardId {

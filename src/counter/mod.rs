@@ -15,7 +15,7 @@
 //!   reset, or by series that have expired, are not in it.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
 //! - A new label set holds the lock for one interning, and a page for one chunk at a time. Only rare
-//!   operations hold it for all series: a sweep, a reset, and a page of a registry.
+//!   operations hold it for all series: a sweep and a reset.
 
 mod bound;
 mod calls;
@@ -27,6 +27,7 @@ mod fragments;
 mod label_set;
 mod protobuf;
 mod reader;
+mod reading;
 mod scrapers;
 mod series;
 mod start;
@@ -44,6 +45,7 @@ pub use self::{
     label_set::part_of,
     protobuf::EncodedLabels,
     reader::{PageReader, RangeMeasure, RangeSeries, RangeVisit, Series, SlotPin},
+    reading::{ReadSeries, Reading},
     scrapers::{PageRecord, ScraperId},
     series::{PARTS, SITE, SiteRef, Stored},
     start::Start,
@@ -56,7 +58,6 @@ use self::{
     scrapers::Scrapers,
     series::SeriesTable,
     state::State,
-    view::View,
 };
 use crate::{
     labels::{self, RESERVED, Schema},
@@ -103,10 +104,6 @@ pub struct CounterStats {
 pub struct TraceCounter {
     options: CounterOptions,
     desc: Desc,
-    /// The default labels in the text format.
-    constant: Vec<u8>,
-    /// The default labels in the protobuf format.
-    constant_protobuf: Vec<u8>,
     state: Mutex<State>,
 }
 
@@ -125,19 +122,12 @@ impl TraceCounter {
             options.schema.names().to_vec(),
             constants.collect(),
         )?;
-        let mut constant = Vec::new();
-        for (name, value) in &options.default_labels {
-            labels::write_label(&mut constant, name, value);
-        }
-        let mut constant_protobuf = Vec::new();
-        labels::protobuf::write_labels(&mut constant_protobuf, &constant);
-        let suffix = constant_protobuf.len() + protobuf::COUNTER_LENGTH;
         let state = Mutex::new(State {
-            series: SeriesTable::new(suffix),
+            series: SeriesTable::new(constant_labels(&options.default_labels, None)),
             expiry: options.idle_timeout.map(Expiry::new),
             ..State::default()
         });
-        Ok(Self { options, desc, constant, constant_protobuf, state })
+        Ok(Self { options, desc, state })
     }
 
     /// Returns the metric's name.
@@ -162,6 +152,13 @@ impl TraceCounter {
     #[must_use]
     pub fn default_labels(&self) -> &[(String, String)] {
         &self.options.default_labels
+    }
+
+    /// Adds a label to all series, in place of the one that an earlier call added. No page may be under
+    /// way.
+    pub fn set_common_label(&self, name: &str, value: &str) {
+        let constant = constant_labels(&self.options.default_labels, Some((name, value)));
+        self.state().series.set_constant(constant);
     }
 
     /// Returns whether idle series expire.
@@ -312,47 +309,21 @@ impl TraceCounter {
         }
     }
 
-    /// Returns the value of each slot, for the page of a prom-client registry. The values count as a
-    /// completed page.
-    #[must_use]
-    pub fn values(&self) -> Vec<f64> {
-        let mut state = self.state();
-        state.pages += 1;
-        let page = PageRecord { scraper: None, view: View::EXACT, number: state.pages };
-        state.scrapers.complete(&page, Instant::now());
-        (0..state.series.slots()).map(|slot| state.shards.value(slot as usize)).collect()
-    }
-
-    /// Returns the number of times that a slot was reused for another series. When this number has changed,
-    /// labels that were read before are out of date.
-    #[must_use]
-    pub fn reused_slots(&self) -> u64 {
-        self.state().series.reused()
-    }
-
-    /// Returns the labels of each slot from a slot on, as names and values, alternating.
-    #[must_use]
-    pub fn labels_from(&self, slot: u32) -> Vec<Vec<String>> {
-        let state = self.state();
-        let mut text = Vec::new();
-        let labels = |slot| {
-            text.clear();
-            state.series.write_labels(slot, &mut text);
-            text.extend_from_slice(&self.constant);
-            let written = String::from_utf8_lossy(&text);
-            labels::read_labels(&written)
-                .into_iter()
-                .flat_map(|(name, value)| [name.to_owned(), value.into_owned()])
-                .collect()
-        };
-        (slot..state.series.slots()).map(labels).collect()
-    }
-
     /// Locks the state. A lock that is poisoned is used as any other: each step of a change leaves the
     /// tables consistent, so a thread that panicked while it held the lock has broken nothing.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns labels in the text format.
+fn constant_labels(labels: &[(String, String)], last: Option<(&str, &str)>) -> Vec<u8> {
+    let mut text = Vec::new();
+    let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in labels.chain(last) {
+        labels::write_label(&mut text, name, value);
+    }
+    text
 }
 
 /// The tables of a counter that a sweep reads.

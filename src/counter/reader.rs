@@ -22,7 +22,6 @@ const CHUNK: u32 = 16 * RANGE;
 
 /// A series during a visit: its labels, to be copied, and its value.
 pub struct Series<'a> {
-    counter: &'a TraceCounter,
     table: &'a SeriesTable,
     /// The series' slot.
     pub slot: u32,
@@ -36,7 +35,6 @@ impl Series<'_> {
     #[inline]
     pub fn write_labels(&self, out: &mut Vec<u8>) {
         self.table.write_labels(self.slot, out);
-        out.extend_from_slice(&self.counter.constant);
     }
 
     /// Returns the start of the series: when it was interned or reset.
@@ -49,7 +47,6 @@ impl Series<'_> {
     #[inline]
     pub fn write_message(&self, out: &mut Vec<u8>, encoded: &mut EncodedLabels) {
         self.table.write_protobuf_labels(self.slot, out, encoded);
-        out.extend_from_slice(&self.counter.constant_protobuf);
         protobuf::write_counter(out, self.value, self.start());
     }
 
@@ -87,7 +84,7 @@ impl TraceCounter {
             let values = shards.range(range);
             let shown = |_, value: f64| (value != 0.0).then_some(value);
             let last_reset = Start::NEVER;
-            let walk = Walk { counter: self, table, slots, values: &values, last_reset };
+            let walk = Walk { table, slots, values: &values, last_reset };
             if let Some(slot) = walk.run(shown, &mut visit) {
                 return Some(slot);
             }
@@ -125,7 +122,6 @@ impl TraceCounter {
 
 /// The slots of one range that are visited.
 struct Walk<'a> {
-    counter: &'a TraceCounter,
     table: &'a SeriesTable,
     slots: Range<u32>,
     values: &'a RangeValues,
@@ -141,11 +137,11 @@ impl Walk<'_> {
         shown: impl Fn(u32, f64) -> Option<f64>,
         visit: &mut impl FnMut(Series<'_>) -> ControlFlow<()>,
     ) -> Option<u32> {
-        let &Self { counter, table, last_reset, .. } = self;
+        let &Self { table, last_reset, .. } = self;
         let first = (self.slots.start % RANGE) as usize;
         for (slot, &value) in self.slots.clone().zip(&self.values[first..]) {
             let Some(value) = shown(slot, value) else { continue };
-            if visit(Series { counter, table, slot, value, last_reset }).is_break() {
+            if visit(Series { table, slot, value, last_reset }).is_break() {
                 return Some(slot + 1);
             }
         }
@@ -232,6 +228,15 @@ impl PageReader {
         };
         drop(state);
         Self { pin, record: PageRecord { scraper, view, number } }
+    }
+
+    /// Starts a page that shows the series of this moment at their values. `reader` identifies who reads
+    /// again and again.
+    #[must_use]
+    pub fn exact(counter: Arc<TraceCounter>, reader: Option<ScraperId>) -> Self {
+        let mut page = Self::new(counter, None).with_horizon();
+        page.record.scraper = reader;
+        page
     }
 
     /// Excludes series that start after this call, so that the set of the page's series is fixed.
@@ -331,14 +336,9 @@ impl PageReader {
         let slots = from..table.slots().min(end);
         let values = shards.range(range);
         let view = self.record.view;
-        let counter = self.counter();
-        let walk = Walk {
-            counter,
-            table,
-            slots: slots.clone(),
-            values: &values,
-            last_reset: view.last_reset,
-        };
+        let slots_of_walk = slots.clone();
+        let last_reset = view.last_reset;
+        let walk = Walk { table, slots: slots_of_walk, values: &values, last_reset };
         let is_exact = self.is_exact_in(&state, range);
         let next = match series {
             // An exact range is read without a look at its starts.

@@ -10,9 +10,12 @@
 //! - The table is bounded. The scraper whose last page is the oldest is evicted; a scraper that is
 //!   not in the table is shown 0 only for series that no scraper has seen.
 
-use std::time::{Duration, Instant};
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    time::{Duration, Instant},
+};
 
-use super::{start::Start, view::View};
+use super::{cells::ShardId, start::Start, view::View};
 
 /// The maximum number of scrapers in the table.
 const CAPACITY: usize = 64;
@@ -24,6 +27,14 @@ const SCRAPER_TIMEOUT: Duration = Duration::from_secs(600);
 /// Identifies a scraper: a hash of its address and its `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScraperId(pub u64);
+
+impl ScraperId {
+    /// Identifies one of a thread's readers, which read without a server.
+    #[must_use]
+    pub fn of_reader(shard: ShardId, number: u32) -> Self {
+        Self(BuildHasherDefault::<DefaultHasher>::default().hash_one((shard, number)))
+    }
+}
 
 /// The properties of a page that are recorded when it is completed.
 #[derive(Clone, Copy, Debug)]

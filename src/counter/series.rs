@@ -8,7 +8,12 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{cells::RANGE, fragments::Fragments, protobuf::EncodedLabels, start::Start};
+use super::{
+    cells::RANGE,
+    fragments::Fragments,
+    protobuf::{COUNTER_LENGTH, EncodedLabels},
+    start::Start,
+};
 use crate::labels::protobuf;
 
 /// The number of parts of a series.
@@ -116,11 +121,16 @@ pub struct SeriesTable {
     starts: Vec<Start>,
     ranges: Vec<RangeFacts>,
     free: Vec<u32>,
-    reused: u64,
     slots: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The length of what follows a series' labels in its protobuf message.
-    protobuf_suffix: usize,
+    constant: ConstantLabels,
+}
+
+/// Labels that every series has after its own, in both formats.
+#[derive(Debug, Default)]
+struct ConstantLabels {
+    text: Vec<u8>,
+    protobuf: Vec<u8>,
 }
 
 /// Sums and bounds of a range of slots. Each change updates them, so that a page need not read each series.
@@ -133,11 +143,28 @@ pub struct RangeFacts {
 }
 
 impl SeriesTable {
-    /// Creates an empty table. `protobuf_suffix` is the length of what follows a series' labels in its
-    /// protobuf message.
+    /// Creates an empty table. Each of its series has the `constant` labels, in the text format, after its
+    /// own.
     #[must_use]
-    pub fn new(protobuf_suffix: usize) -> Self {
-        Self { protobuf_suffix, ..Self::default() }
+    pub fn new(constant: Vec<u8>) -> Self {
+        let mut table = Self::default();
+        table.set_constant(constant);
+        table
+    }
+
+    /// Replaces the labels that every series has after its own. Looks at each series.
+    pub fn set_constant(&mut self, text: Vec<u8>) {
+        let mut encoded = Vec::new();
+        protobuf::write_labels(&mut encoded, &text);
+        self.constant = ConstantLabels { text, protobuf: encoded };
+        for range in &mut self.ranges {
+            range.protobuf_length = 0;
+        }
+        for slot in 0..self.slots() {
+            if self.start(slot).is_some() {
+                self.ranges[(slot / RANGE) as usize].protobuf_length += self.protobuf_length(slot);
+            }
+        }
     }
 
     /// Returns the number of series.
@@ -150,12 +177,6 @@ impl SeriesTable {
     #[must_use]
     pub fn slots(&self) -> u32 {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Returns the number of times that a slot was reused for another series.
-    #[must_use]
-    pub fn reused(&self) -> u64 {
-        self.reused
     }
 
     /// Stores the text of a label set until [`SeriesTable::release`].
@@ -188,7 +209,6 @@ impl SeriesTable {
         let slot = if let Some(slot) = self.free.pop() {
             self.keys[slot as usize] = key;
             self.starts[slot as usize] = start;
-            self.reused += 1;
             slot
         } else {
             self.keys.push(key);
@@ -298,6 +318,7 @@ impl SeriesTable {
         for stored in properties {
             self.write_text(stored, out);
         }
+        out.extend_from_slice(&self.constant.text);
     }
 
     #[inline]
@@ -330,7 +351,8 @@ impl SeriesTable {
             number => protobuf::label_length(name.len(), digits(number)),
         };
         let labels = text(site) + id(object, OBJECT_ID) + id(parent, PARENT_ID);
-        labels + properties.into_iter().map(text).sum::<usize>() + self.protobuf_suffix
+        let suffix = self.constant.protobuf.len() + COUNTER_LENGTH;
+        labels + properties.into_iter().map(text).sum::<usize>() + suffix
     }
 
     /// Returns the length of a series' field in the protobuf format: tag, length and message.
@@ -363,6 +385,7 @@ impl SeriesTable {
         for stored in properties {
             write(stored, out, encoded);
         }
+        out.extend_from_slice(&self.constant.protobuf);
     }
 }
 

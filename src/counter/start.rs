@@ -21,6 +21,12 @@ impl Start {
         self.0 / 1_000_000
     }
 
+    /// Returns seconds since the Unix epoch, and the nanoseconds of the last one.
+    #[must_use]
+    pub fn seconds(self) -> (u64, u64) {
+        (self.0 / 1_000_000_000, self.0 % 1_000_000_000)
+    }
+
     /// Creates a start from nanoseconds since the Unix epoch.
     #[must_use]
     pub fn from_nanoseconds(nanoseconds: u64) -> Self {

@@ -217,7 +217,8 @@ pub static BUILD_INFO: Descriptor =
 /// 1 or 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",
-    "1 if JavaScript did not answer in time and the page lacks what only its register holds.",
+    "1 if JavaScript did not answer in time and the page lacks what only its register holds, or if this \
+     process did not answer in time and the page lacks its lines.",
     "max",
 );
 
@@ -280,6 +281,14 @@ pub fn colliding(name: &str, prefix: Option<&str>) -> Option<String> {
         .map(|(family, _)| family)
 }
 
+/// Returns the family of the page that has this name. `prefix` is that of the default families.
+#[must_use]
+pub fn find(name: &str, prefix: &str) -> Option<&'static Descriptor> {
+    let is_default =
+        |family: &&Descriptor| name.strip_prefix(prefix).is_some_and(|name| name == family.name);
+    defaults().find(is_default).or_else(|| own().find(|family| family.name == name))
+}
+
 /// Returns the family of the version.
 #[must_use]
 pub fn build_info() -> MetricFamily {
@@ -296,6 +305,22 @@ pub fn aggregator(name: &str) -> &'static str {
 }
 
 impl Descriptor {
+    /// Returns the help text.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Returns the type.
+    #[must_use]
+    pub fn metric_type(&self) -> MetricType {
+        match self.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        }
+    }
+
     /// Returns a family with one sample for each label set, in the given order. Samples whose value is
     /// not finite are dropped.
     #[must_use]
@@ -348,11 +373,7 @@ impl Descriptor {
         let mut family = MetricFamily::default();
         family.set_name(self.name.to_owned());
         family.set_help(self.help.to_owned());
-        family.set_field_type(match self.kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-            Kind::Histogram => MetricType::HISTOGRAM,
-        });
+        family.set_field_type(self.metric_type());
         family.set_metric(metrics.collect());
         family
     }

@@ -59,6 +59,16 @@ fn reserved_label(kind: MetricType) -> &'static str {
     }
 }
 
+/// Adds families to others. Families of one name become one.
+pub fn merge_families(families: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
+    for mut family in more {
+        match families.iter_mut().find(|other| other.name() == family.name()) {
+            Some(other) => other.mut_metric().append(family.mut_metric()),
+            None => families.push(family),
+        }
+    }
+}
+
 /// Appends families. A family without samples keeps its name, help text and type.
 pub fn write_families(out: &mut Vec<u8>, format: Format, families: &[MetricFamily]) {
     match format {

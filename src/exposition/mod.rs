@@ -1,5 +1,10 @@
 //! The exposition formats: pure functions, and pages that are rendered step by step.
 
+use std::task::{Context, Poll};
+
+use flate2::Crc;
+
+mod counter_series;
 mod families;
 mod page;
 mod protobuf;
@@ -8,8 +13,10 @@ mod tests;
 mod text;
 
 pub use self::{
-    families::{apply_options, label, write_families},
+    counter_series::CounterSeries,
+    families::{apply_options, label, merge_families, write_families},
     page::{Page, RenderedPage},
+    protobuf::read_families,
 };
 
 pub use crate::counter::{RangeVersion, ScraperId};
@@ -60,6 +67,17 @@ pub trait Render: Send {
     ///
     /// Runs on the server thread and must not block on JavaScript.
     fn render(&mut self, cached: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step;
+
+    /// Waits until the next [`Render::render`] has something to append. A page that another process
+    /// sends may have to wait for it.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Returns the checksum of the text that the last step appended in deflated form.
+    fn checksum(&self) -> Option<&Crc> {
+        None
+    }
 }
 
 /// The result of one [`Render::render`].
@@ -81,6 +99,9 @@ pub enum Step {
     },
     /// The range has the version that `cached` returned, and nothing was appended.
     Cached(u32),
+    /// Text was appended in deflated form: blocks that refer to no text before them and end at a whole
+    /// byte. Only a page that was requested in gzip has such steps.
+    Deflated,
 }
 
 /// Renders a page to its end.

@@ -64,6 +64,17 @@ pub fn write_families(out: &mut Vec<u8>, families: &[proto::MetricFamily]) {
     }
 }
 
+/// Reads families that [`write_families`] has written. `None`: the bytes are no families.
+#[must_use]
+pub fn read_families(mut bytes: &[u8]) -> Option<Vec<proto::MetricFamily>> {
+    let mut families = Vec::new();
+    while !bytes.is_empty() {
+        let message = MetricFamily::decode_length_delimited(&mut bytes).ok()?;
+        families.push(message.try_into().ok()?);
+    }
+    Some(families)
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct MetricFamily {
     #[prost(string, optional, tag = "1")]
@@ -141,7 +152,53 @@ impl From<&proto::MetricFamily> for MetricFamily {
     }
 }
 
+/// A family of a type that this package does not have.
+struct UnknownType;
+
+impl TryFrom<MetricFamily> for proto::MetricFamily {
+    type Error = UnknownType;
+
+    fn try_from(message: MetricFamily) -> Result<Self, UnknownType> {
+        let kind = match message.kind {
+            Some(0) => proto::MetricType::COUNTER,
+            Some(1) => proto::MetricType::GAUGE,
+            Some(4) => proto::MetricType::HISTOGRAM,
+            _ => return Err(UnknownType),
+        };
+        let mut family = Self::default();
+        family.set_name(message.name.unwrap_or_default());
+        family.set_help(message.help.unwrap_or_default());
+        family.set_field_type(kind);
+        family.set_metric(message.metric.into_iter().map(|metric| metric.read(kind)).collect());
+        Ok(family)
+    }
+}
+
 impl Metric {
+    fn read(self, kind: proto::MetricType) -> proto::Metric {
+        let label = |pair: LabelPair| {
+            super::label(&pair.name.unwrap_or_default(), pair.value.unwrap_or_default())
+        };
+        let mut metric = proto::Metric::from_label(self.label.into_iter().map(label).collect());
+        let value = |value: Option<Value>| value.and_then(|it| it.value).unwrap_or_default();
+        match kind {
+            proto::MetricType::COUNTER => {
+                let mut counter = proto::Counter::default();
+                counter.set_value(value(self.counter));
+                metric.set_counter(counter);
+            }
+            proto::MetricType::HISTOGRAM => {
+                metric.set_histogram(self.histogram.unwrap_or_default().into());
+            }
+            _ => {
+                let mut gauge = proto::Gauge::default();
+                gauge.set_value(value(self.gauge));
+                metric.set_gauge(gauge);
+            }
+        }
+        metric
+    }
+
     /// Converts a metric of a family of this type. No family of this crate is a summary.
     fn new(kind: proto::MetricType, metric: &proto::Metric) -> Self {
         let label = metric.get_label().iter().map(|pair| LabelPair {
@@ -159,6 +216,22 @@ impl Metric {
             proto::MetricType::SUMMARY | proto::MetricType::UNTYPED => {}
         }
         message
+    }
+}
+
+impl From<Histogram> for proto::Histogram {
+    fn from(message: Histogram) -> Self {
+        let bucket = |message: Bucket| {
+            let mut bucket = proto::Bucket::default();
+            bucket.set_cumulative_count(message.cumulative_count.unwrap_or_default());
+            bucket.set_upper_bound(message.upper_bound.unwrap_or_default());
+            bucket
+        };
+        let mut histogram = Self::default();
+        histogram.set_sample_count(message.sample_count.unwrap_or_default());
+        histogram.set_sample_sum(message.sample_sum.unwrap_or_default());
+        histogram.set_bucket(message.bucket.into_iter().map(bucket).collect());
+        histogram
     }
 }
 

@@ -9,7 +9,10 @@ mod summary;
 mod threads;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -29,6 +32,9 @@ use crate::{
     server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
+/// The label of the lines of one process, where a page shows several.
+pub const PROCESS_LABEL: &str = "process";
+
 /// The user's options for the default metrics.
 #[derive(Clone, Debug, Default)]
 pub struct DefaultMetricsOptions {
@@ -47,6 +53,8 @@ pub struct Gatherer {
     default_metrics: Option<DefaultMetricsOptions>,
     /// The number of calls that threads could not count before they left.
     lost_calls: Mutex<f64>,
+    /// The number of this process among those of its port; 0 without others.
+    process: AtomicU32,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
     recorder: Option<Arc<Recorder>>,
@@ -72,6 +80,7 @@ impl Gatherer {
             threads: JsThreads::default(),
             default_metrics,
             lost_calls: Mutex::default(),
+            process: AtomicU32::new(0),
             start,
             recorder: None,
             identity: ProcessIdentity::default(),
@@ -105,6 +114,12 @@ impl Gatherer {
         &self.counter
     }
 
+    /// Returns when this gatherer was created, by the system's clock.
+    #[must_use]
+    pub fn opened(&self) -> SystemTime {
+        self.start.0
+    }
+
     /// Returns the JavaScript threads that count.
     #[must_use]
     pub fn threads(&self) -> &JsThreads {
@@ -136,10 +151,38 @@ impl Gatherer {
             families.extend(process::families(self.process_sample().as_ref()));
             families.extend(self.threads.families());
         }
-        let mut families = apply_options(families, &options.prefix, &options.default_labels);
+        let labels = self.common_labels(&options.default_labels);
+        let mut families = apply_options(families, &options.prefix, &labels);
         let own = self.own_families(options.runtime);
-        families.extend(apply_options(own, "", &options.default_labels));
+        families.extend(apply_options(own, "", &labels));
         families
+    }
+
+    /// Sets the number of this process among those of its port: the label [`PROCESS_LABEL`] of each line.
+    pub fn set_process(&self, number: u32) {
+        self.process.store(number, Ordering::Relaxed);
+        self.counter.set_common_label(PROCESS_LABEL, &number.to_string());
+    }
+
+    /// Returns the number of this process among those of its port; 0 without others.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.load(Ordering::Relaxed)
+    }
+
+    /// Returns the options for the default metrics, if they are collected.
+    #[must_use]
+    pub fn default_metrics(&self) -> Option<&DefaultMetricsOptions> {
+        self.default_metrics.as_ref()
+    }
+
+    fn common_labels(&self, defaults: &[(String, String)]) -> Vec<(String, String)> {
+        let mut labels = defaults.to_vec();
+        let process = self.process();
+        if process != 0 {
+            labels.push((PROCESS_LABEL.to_owned(), process.to_string()));
+        }
+        labels
     }
 
     /// Starts a page. `scraper` is the scraper that it is for, if that announces itself.
@@ -164,6 +207,13 @@ impl Gatherer {
             content_type: request.format.content_type().to_owned(),
             page: Box::new(page),
             on_complete: Some(Box::new(move || counter.complete(&record, Instant::now()))),
+        }
+    }
+
+    /// Requests a sample of each JavaScript thread if a page needs them, and waits for at most `js_timeout`.
+    pub async fn refresh(&self, js_timeout: Duration) {
+        if self.needs_samples() {
+            self.threads.refresh(js_timeout).await;
         }
     }
 
@@ -215,9 +265,7 @@ impl Source for GathererSource {
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape> {
         let gatherer = Arc::clone(&self.0);
         Box::pin(async move {
-            if gatherer.needs_samples() {
-                gatherer.threads.refresh(request.js_timeout).await;
-            }
+            gatherer.refresh(request.js_timeout).await;
             gatherer.scrape(&request, &[])
         })
     }

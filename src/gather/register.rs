@@ -284,7 +284,9 @@ mod tests {
         let request = ScrapeRequest {
             js_timeout: Duration::ZERO,
             register_timeout: Duration::ZERO,
+            process_timeout: Duration::ZERO,
             format: Format::Protobuf,
+            gzip: false,
             scraper: Some(ScraperId(1)),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

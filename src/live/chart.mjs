@@ -1,224 +1,238 @@
 /* eslint-env browser */
-// Draws values over time as SVG: charts with a scale and a tooltip, and sparklines for rows.
+/* global uPlot */
+// Charts over time: layers on top of each other, stalls and restarts as marks, one cursor for all charts.
+// uPlot draws the lines. The text for screen readers is the label of the container.
 
-import { duration } from './format.mjs'
-import { MEAN_SECONDS, WINDOW } from './history.mjs'
+import { axisRate, clockTime, delay } from './format.mjs'
+import { palette, onScheme } from './palette.mjs'
+import { highestOf, mix, scaleEnd } from './scale.mjs'
 
-const SVG = 'http://www.w3.org/2000/svg'
-
-// A page that was just opened shows the few seconds that it has; the window grows with the data.
-const MIN_WINDOW = 1
-
-// A mean over more than this is drawn as a horizontal line over its time.
-const LONG_SPAN = MEAN_SECONDS + 2
-
-/** Returns the time that a chart shows, in seconds. Pure. */
-export function windowOf (first, now) {
-  return Math.min(WINDOW, Math.max(MIN_WINDOW, now - first))
-}
-
-/** Returns the end of a scale for values up to `max`: a round number whose half is round too. Pure. */
-export function scaleEnd (max) {
-  if (!(max > 0)) return 1
-  const power = 10 ** Math.floor(Math.log10(max))
-  const step = [1, 1.5, 2, 3, 4, 6, 8, 10].find((times) => max <= times * power * 1.0001)
-  return step * power
-}
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif'
+const sync = () => uPlot.sync('live')
 
 /**
- * Returns the paths of a line and of the area below it, interrupted at gaps. Pure. The mean of a long
- * time, such as between two summaries for a hidden page, is a horizontal line.
- *
- * @param {import('./history.mjs').Point[]} points
- * @param {(t: number) => number} x
- * @param {(v: number) => number} y
- * @param {number} bottom
+ * @typedef {{ name: string, colour: string, values: (number | null)[], sums: (number | null)[], key: string }} Layer
+ *   the lowest first; `colour`: a name in the palette
+ * @typedef {object} Drawing
+ * @property {number[]} times
+ * @property {Layer[]} layers
+ * @property {[number, number]} range the times at the edges
+ * @property {import('./recording.mjs').Stall[]} stalls
+ * @property {number[]} restarts
+ * @property {boolean} [dimmed] true for values that are not current
  */
-export function paths (points, x, y, bottom) {
-  let line = ''
-  let area = ''
-  let from = null
-  const at = (t, v) => `${x(t).toFixed(1)} ${y(v).toFixed(1)}`
-  const add = (t, v) => {
-    if (from === null) {
-      from = x(t).toFixed(1)
-      line += `M${at(t, v)}`
-      area += `M${from} ${bottom}L${at(t, v)}`
-    } else {
-      line += `L${at(t, v)}`
-      area += `L${at(t, v)}`
-    }
-  }
-  points.forEach(({ t, v, span }, i) => {
-    if (v === null) return
-    if (span > LONG_SPAN) add(Math.max(t - span, points[i - 1]?.t ?? -Infinity), v)
-    add(t, v)
-    const next = points[i + 1]
-    if (next === undefined || next.v === null) {
-      if (points[i - 1]?.v == null) line += 'h0' // a single point is a dot
-      area += `L${x(t).toFixed(1)} ${bottom}Z`
-      from = null
-    }
-  })
-  return { line, area }
-}
-
-/** Returns the points of the last `span` seconds. The tolerance is for rounding: the first point is often at the edge. */
-function recent (points, now, span) {
-  return points.filter(({ t }) => t >= now - span - 1e-6)
-}
-
-/** Creates an SVG element. */
-export function svg (name, className) {
-  const element = document.createElementNS(SVG, name)
-  if (className) element.setAttribute('class', className)
-  return element
-}
-
-function div (className, parent) {
-  const element = document.createElement('div')
-  element.className = className
-  parent.append(element)
-  return element
-}
-
-const PAD = 3 // half the width of a line fits between the last point and the edge
-const TEXT = 14 // the height of the scale's labels, which must not overlap the line
 
 export class Chart {
+  /** @type {any} */
+  plot = null
   #container
   #name
   #format
-  #root = svg('svg')
-  #area = svg('path', 'area')
-  #line = svg('path', 'line')
-  #marks = svg('path', 'mark')
-  #grid = svg('path', 'grid')
-  #cursor = svg('path', 'cursor')
-  #top
-  #past
+  #tall
+  #layers
+  /** @type {Drawing | null} */
+  #drawing = null
+  #emphasis = null
   #tip
-  #drawn = null
-  #pointer = null
+  #top
 
   /**
    * @param {HTMLElement} container
    * @param {string} name the text for screen readers
    * @param {(value: number | null) => string} format
+   * @param {number} [layers] the largest number of layers; a chart of several has axes
    */
-  constructor (container, name, format) {
+  constructor (container, name, format, layers = 1) {
     this.#container = container
     this.#name = name
     this.#format = format
-    this.#root.setAttribute('role', 'img')
-    this.#root.append(this.#grid, this.#area, this.#line, this.#marks, this.#cursor)
-    container.append(this.#root)
-    this.#top = div('scale top', container)
-    this.#past = div('scale past', container)
-    div('scale now', container).textContent = 'now'
-    this.#tip = div('tip', container)
+    this.#layers = layers
+    this.#tall = layers > 1
+    this.#tip = add(container, 'tip')
     this.#tip.hidden = true
-    new ResizeObserver(() => this.#redraw()).observe(container)
-    container.addEventListener('pointermove', (event) => this.#point(event))
-    container.addEventListener('pointerdown', (event) => this.#point(event))
-    container.addEventListener('pointerleave', () => this.#point(null))
+    this.#top = add(container, 'scale')
+    new ResizeObserver(() => this.#resize()).observe(container)
+    onScheme(() => this.plot?.redraw(false))
   }
 
-  /**
-   * @param {import('./history.mjs').Point[]} points
-   * @param {number[]} marks times at which counts restarted at 0
-   * @param {number} now
-   */
-  draw (points, marks, now) {
-    this.#drawn = { points, marks, now }
-    this.#redraw()
-  }
-
-  #redraw () {
-    const { clientWidth: width, clientHeight: height } = this.#container
-    if (this.#drawn === null || width === 0) return
-    const { points, marks, now } = this.#drawn
-    const span = windowOf(points[0]?.t ?? now, now)
-    const seen = recent(points, now, span)
-    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
-    const end = scaleEnd(highest)
-    const x = (t) => Math.max(0, 1 - (now - t) / span) * (width - PAD)
-    const bottom = height - (this.#container.classList.contains('tall') ? TEXT : PAD)
-    const y = (v) => bottom - (v / end) * (bottom - TEXT)
-    this.#drawn.scale = { x, y, bottom, seen }
-
-    this.#root.setAttribute('viewBox', `0 0 ${width} ${height}`)
-    const { line, area } = paths(seen, x, y, bottom)
-    this.#line.setAttribute('d', line)
-    this.#area.setAttribute('d', area)
-    this.#marks.setAttribute('d', marks.filter((t) => t > now - span).map((t) => `M${x(t).toFixed(1)} ${TEXT}V${bottom}`).join(''))
-    this.#grid.setAttribute('d', [0, end / 2, end].map((v) => `M0 ${y(v).toFixed(1)}H${width}`).join(''))
-    this.#top.textContent = this.#format(end)
-    this.#past.textContent = `${duration(span)} ago`
-
-    const last = seen[seen.length - 1]?.v ?? null
-    this.#root.setAttribute('aria-label', last === null
+  /** @param {Drawing} drawing */
+  draw (drawing) {
+    this.#drawing = drawing
+    const { layers } = drawing
+    const highest = highestOf(layers.at(-1)?.sums ?? [])
+    const last = layers.length === 0 ? null : layers.at(-1).sums.at(-1) ?? null
+    this.#container.setAttribute('aria-label', layers.length === 0
       ? `${this.#name}: no data yet`
       : `${this.#name}: now ${this.#format(last)}, highest ${this.#format(highest)}`)
-    this.#showTip()
+    this.#top.textContent = this.#tall ? '' : this.#format(scaleEnd(highest))
+    if (this.#container.clientWidth === 0) return
+    if (this.plot === null) this.#create()
+    else this.plot.setData(this.#data)
   }
 
-  #point (event) {
-    this.#pointer = event === null ? null : event.clientX - this.#container.getBoundingClientRect().left
-    this.#showTip()
+  /** Dims all layers but this one; `null` ends it. */
+  emphasise (key) {
+    if (this.#emphasis === key) return
+    this.#emphasis = key
+    this.plot?.redraw(false)
   }
 
-  #showTip () {
-    const scale = this.#drawn?.scale
-    const points = scale?.seen.filter(({ v }) => v !== null) ?? []
-    const shown = this.#pointer !== null && points.length > 0
-    this.#tip.hidden = !shown
-    this.#cursor.setAttribute('d', '')
-    if (!shown) return
-    const distance = ({ t }) => Math.abs(scale.x(t) - this.#pointer)
-    const nearest = points.reduce((best, point) => distance(point) < distance(best) ? point : best)
-    const x = scale.x(nearest.t)
-    this.#cursor.setAttribute('d', `M${x} ${TEXT}V${scale.bottom}M${x} ${scale.y(nearest.v)}h0`)
-    const ago = Math.round(this.#drawn.now - nearest.t)
-    const mean = nearest.span ? ` (${meanSeconds(nearest.span)} mean)` : ''
-    this.#tip.textContent = `${this.#format(nearest.v)}${mean}, ${ago === 0 ? 'now' : `${duration(ago)} ago`}`
-    this.#tip.classList.toggle('left', x > this.#container.clientWidth / 2)
+  /** Moves the cursor to a time, `null` removes it. */
+  point (time) {
+    const left = time === null ? -10 : this.plot.valToPos(time, 'x')
+    this.plot.setCursor({ left, top: time === null ? -10 : 10 }, true, true)
+  }
+
+  // The layers are drawn from the top: each covers what is above the layers below it.
+  get #data () {
+    const { times, layers } = this.#drawing
+    const empty = times.map(() => null)
+    const sums = Array.from({ length: this.#layers }, (_, i) => layers[this.#layers - 1 - i]?.sums ?? empty)
+    return [times, ...sums]
+  }
+
+  #layerOf (series) {
+    return this.#drawing.layers[this.#layers - series]
+  }
+
+  #colour (series, share) {
+    const layer = this.#layerOf(series)
+    const colours = palette()
+    if (layer === undefined) return colours.surface
+    const { dimmed } = this.#drawing
+    const isDimmed = this.#emphasis === null ? dimmed : this.#emphasis !== layer.key
+    const colour = dimmed ? colours.quiet : colours[layer.colour]
+    return mix(colour, colours.surface, isDimmed ? share * 0.3 : share)
+  }
+
+  #create () {
+    const series = Array.from({ length: this.#layers }, () => ({
+      stroke: (_, i) => this.#colour(i, 1),
+      fill: (_, i) => this.#colour(i, this.#tall ? 0.72 : 0.16),
+      width: this.#tall ? 1 : 1.5,
+      points: { show: (plot, i, first, last) => first === last, size: 3 }
+    }))
+    const axis = { stroke: () => palette().quiet, font: FONT, ticks: { show: false } }
+    const grid = { stroke: () => palette().rule, width: 1 }
+    this.plot = new uPlot({ // eslint-disable-line new-cap -- the name that uPlot has
+      ...this.#size,
+      padding: this.#tall ? [8, 0, 0, 0] : [14, 0, 0, 0],
+      series: [{}, ...series],
+      scales: {
+        x: { time: true, range: () => this.#drawing.range },
+        y: { range: () => [0, scaleEnd(highestOf(this.#drawing.layers.at(-1)?.sums ?? []))] }
+      },
+      axes: [
+        { ...axis, show: this.#tall, size: 22, gap: 4, space: 84, grid: { show: false }, values: (plot, splits) => splits.map((time) => fits(plot, time) ? clockTime(time) : '') },
+        {
+          ...axis,
+          show: this.#tall,
+          size: 52,
+          gap: 6,
+          grid,
+          splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max],
+          values: (_, splits) => splits.map((value) => value === 0 ? '0' : axisRate(value))
+        }
+      ],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: false, y: false },
+        sync: { key: sync().key, setSeries: false, scales: ['x', null] }
+      },
+      hooks: {
+        drawClear: [(plot) => this.#drawGrid(plot), (plot) => this.#drawStalls(plot, 0.16, plot.bbox.height)],
+        draw: [(plot) => this.#drawStalls(plot, 1, 3 * devicePixelRatio), (plot) => this.#drawRestarts(plot)],
+        setCursor: [(plot) => this.#showTip(plot)]
+      }
+    }, this.#data, this.#container)
+    sync().sub(this.plot)
+  }
+
+  get #size () {
+    const { clientWidth: width, clientHeight: height } = this.#container
+    return { width, height }
+  }
+
+  #resize () {
+    if (this.plot !== null) this.plot.setSize(this.#size)
+    else if (this.#drawing !== null) this.draw(this.#drawing)
+  }
+
+  #drawGrid ({ ctx, bbox: { left, top, width, height } }) {
+    if (this.#tall) return
+    ctx.save()
+    ctx.fillStyle = palette().rule
+    for (const y of [top, top + height - 1]) ctx.fillRect(left, y, width, Math.max(1, devicePixelRatio / 2))
+    ctx.restore()
+  }
+
+  /** Draws stalls: bands below the layers, and a line above them. */
+  #drawStalls (plot, alpha, height) {
+    const { ctx, bbox: { left, top, width } } = plot
+    const x = (time) => Math.min(left + width, Math.max(left, plot.valToPos(time, 'x', true)))
+    ctx.save()
+    ctx.fillStyle = palette().alarm
+    ctx.globalAlpha = alpha
+    for (const { startTimeSeconds: start, seconds } of this.#drawing.stalls) {
+      const [from, to] = [x(start), x(start + seconds)]
+      if (to > left && from < left + width) ctx.fillRect(from, top, Math.max(to - from, 2 * devicePixelRatio), height)
+    }
+    ctx.restore()
+  }
+
+  #drawRestarts (plot) {
+    const { ctx, bbox: { left, top, height } } = plot
+    ctx.save()
+    ctx.strokeStyle = palette().quiet
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio])
+    ctx.beginPath()
+    for (const time of this.#drawing.restarts) {
+      const x = plot.valToPos(time, 'x', true)
+      if (x < left) continue
+      ctx.moveTo(x, top)
+      ctx.lineTo(x, top + height)
+    }
+    ctx.stroke()
+    ctx.restore()
+  }
+
+  #showTip ({ cursor: { idx, left }, bbox, over }) {
+    const { times, layers, stalls } = this.#drawing
+    const total = idx == null ? null : layers.at(-1)?.sums[idx] ?? null
+    this.#tip.hidden = left < 0 || total === null
+    if (this.#tip.hidden) return
+    const time = times[idx]
+    const stall = stalls.find(({ startTimeSeconds: start, seconds }) => start < time && time <= start + seconds + 1)
+    const head = add(null, 'tip-time', `${clockTime(time)}${stall === undefined ? '' : ` · blocked ${delay(stall.seconds)}`}`)
+    const lines = this.#tall
+      ? [['', 'All calls', total], ...layers.filter(({ values }) => values[idx] > 0).map(({ colour, name, values }) => [colour, name, values[idx]])]
+      : [['', '', total]]
+    this.#tip.replaceChildren(head, ...lines.map(([colour, name, value]) => {
+      const line = add(null, 'tip-line')
+      if (colour !== '') add(line, 'swatch').dataset.colour = colour
+      if (name !== '') add(line, 'tip-name', name)
+      add(line, 'tip-value', this.#format(value))
+      return line
+    }))
+    const x = over.offsetLeft + left
+    const isLeft = x > this.#container.clientWidth / 2
+    this.#tip.classList.toggle('left', isLeft)
     this.#tip.style.setProperty('--x', `${x}px`)
   }
 }
 
-const SPARK_WIDTH = 120
-const SPARK_HEIGHT = 24
-// The highest value is below the top edge, so that a steady row is a line and not a block.
-const HEADROOM = 1.25
-
-/** Returns the text of a mean's span. */
-export function meanSeconds (span) {
-  return duration(Math.max(1, Math.round(span)))
+/** Returns whether the label of a time is not cut off at the right edge. */
+function fits (plot, time) {
+  return plot.valToPos(time, 'x') < plot.over.clientWidth - 28
 }
 
-/** A line without a scale, for a row. The numbers in the row say the same as text. */
-export class Spark {
-  root = svg('svg', 'spark')
-  #area = svg('path', 'area')
-  #line = svg('path', 'line')
-
-  constructor () {
-    this.root.setAttribute('aria-hidden', 'true')
-    this.root.setAttribute('viewBox', `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`)
-    this.root.setAttribute('preserveAspectRatio', 'none')
-    this.root.append(this.#area, this.#line)
-  }
-
-  /** Draws the line, and returns the highest value. */
-  draw (points, now, span) {
-    const seen = recent(points, now, span)
-    const highest = seen.reduce((max, { v }) => Math.max(max, v ?? 0), 0)
-    const x = (t) => Math.max(0, 1 - (now - t) / span) * SPARK_WIDTH
-    const y = (v) => SPARK_HEIGHT - 2 - (v / ((highest || 1) * HEADROOM)) * (SPARK_HEIGHT - 4)
-    const { line, area } = paths(seen, x, y, SPARK_HEIGHT)
-    this.#line.setAttribute('d', line)
-    this.#area.setAttribute('d', area)
-    return highest
-  }
+/** Creates an element, and appends it to `parent`. */
+function add (parent, className, text = '') {
+  const created = document.createElement('span')
+  created.className = className
+  created.textContent = text
+  parent?.append(created)
+  return created
 }

@@ -21,9 +21,16 @@ export function rate (value) {
   return value >= 1 ? tenth.format(value) : precise.format(value)
 }
 
+/** Calls per second at a scale: round numbers, in few characters. */
+export function axisRate (value) {
+  if (value >= 1e6) return `${precise.format(value / 1e6)}M/s`
+  return value >= 1e4 ? `${whole.format(value / 1e3)}k/s` : `${rate(value)}/s`
+}
+
 export function percent (value) {
   if (!isNumber(value)) return UNKNOWN
   const percents = value * 100
+  if (percents > 0 && percents < 0.1) return '< 0.1 %'
   return `${percents >= 10 || percents === 0 ? whole.format(percents) : tenth.format(percents)} %`
 }
 
@@ -100,4 +107,11 @@ export function printable (text, maxLength = MAX_LENGTH) {
 export function shortPath (path) {
   const segments = path.split(/[\\/]/)
   return segments.length > 4 ? '…/' + segments.slice(-3).join('/') : path
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+
+/** The time of day, in the browser's time zone. */
+export function clockTime (seconds) {
+  return isNumber(seconds) ? clock.format(seconds * 1000) : UNKNOWN
 }

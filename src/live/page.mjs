@@ -1,59 +1,71 @@
 /* eslint-env browser */
-// The live page: polls summaries, keeps their history and shows both.
+// The live page: polls the server and shows its answers; or shows a recording that was saved.
 
-import { Chart, meanSeconds, windowOf } from './chart.mjs'
-import { bytes, count, delay, duration, heading, percent, printable, rate } from './format.mjs'
-import { helpOn, setUpHelp } from './help.mjs'
-import { History, keyOf, lastOf } from './history.mjs'
-import { Poller } from './poll.mjs'
+import { adviceOn } from './advice.mjs'
+import { Calls } from './calls.mjs'
+import { setUpControls } from './controls.mjs'
+import { $ } from './dom.mjs'
+import { duration, heading } from './format.mjs'
+import { setUpHelp } from './help.mjs'
+import { showNavigation } from './navigation.mjs'
+import { showAdvice, showStalls } from './notices.mjs'
+import { Overview, perSecond, showProcess, showSpan, showTotals } from './overview.mjs'
+import { Failure, Poller, fetchJson } from './poll.mjs'
+import { joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
+import { adviceRequests, isMatching, requestsOf } from './requests.mjs'
+import { answer } from './saved.mjs'
+import { save } from './saving.mjs'
+import { stallMessage } from './sentence.mjs'
 import { Status } from './status.mjs'
-import { Table, nameOf } from './table.mjs'
-import { INITIAL, drillDown, fromHash, queryOf, toHash, viewsOf, without } from './view.mjs'
+import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, toHash, viewsOf } from './view.mjs'
 
-const ROWS = 100
+const ROWS = 50
 const MAX_ROWS = 1000
 
 // An event loop with less lag than this is slow, not blocked.
 const BLOCKED_SECONDS = 0.5
 
-// The time between the last key in the filter and the request with its text.
-const TYPING_MS = 250
+const ADVICE_SECONDS = 10
 
-const $ = (id) => document.getElementById(id)
-const clock = () => performance.now() / 1000
+// The labels that the first request assumes.
+const DEFAULT_LABELS = [...RECORDED, 'object_id', 'parent_object_id']
+
+/** @type {import('./saved.mjs').Saved | null} */
+const saved = JSON.parse($('recording')?.textContent ?? 'null')
+const read = saved === null ? fetchJson : async (path, query) => answer(saved, path, query)
 
 let state = fromHash(location.hash) ?? INITIAL
 let limit = ROWS
-let search = '' // the text that the server searches; empty while the page has all rows
 let labels = null // the labels that some series has, from the last summary
+let answers = null // the last ones
+let earlier = null // the last recording of the process before a restart
+let restarts = []
+let facts = null // what the advice is based on
+let factsTime = -Infinity
 let silentSince = null
-const past = new History()
-const status = new Status(location.host)
+let isPicking = false // the next span is the one to compare with
+const status = new Status(saved?.host ?? location.host)
 
-const perSecond = (value) => `${rate(value)}/s`
-const charts = {
-  calls: new Chart($('chart-calls'), 'Calls per second', perSecond),
-  lag: new Chart($('chart-lag'), 'Event-loop lag', delay),
-  cpu: new Chart($('chart-cpu'), 'CPU, of one core', percent),
-  heap: new Chart($('chart-heap'), 'Heap used', bytes),
-  rss: new Chart($('chart-rss'), 'Resident memory', bytes)
-}
-const table = new Table($('head'), $('rows'), {
+const overview = new Overview({ onSpan: choose, onClick: chooseStallAt, onHover: (key) => overview.emphasise(key) })
+const calls = new Calls({
   onOpen (row) {
-    const next = drillDown(state, currentView().by, row, labels)
+    const next = drillDown(state, answers.span?.by ?? answers.summary.by, row, labels)
     if (next !== null) go(next)
   },
+  onClass (className) {
+    go({ ...state, filters: [['object_classname', className]] })
+  },
   onSort (sort) {
+    const isServerSort = ['rate', 'value', 'share'].includes(sort.column)
     state = { ...state, sort }
     history.replaceState(null, '', toHash(state))
-    table.sortBy(sort)
+    calls.sortBy(sort)
+    if (isServerSort && answers?.summary.other.groups > 0) poller.now()
   },
-  help: helpOn
+  onHover: (key) => overview.emphasise(key),
+  colourOf: (key) => overview.colourOf(key)
 })
-const poller = new Poller(() => `summary.json?${query()}`, showAnswer, showFailure)
-
-// The labels that the first request assumes.
-const DEFAULT_LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'object_id', 'parent_object_classname', 'parent_object_id']
+const poller = new Poller(load, showAnswers, showFailure)
 
 const views = () => viewsOf(labels ?? DEFAULT_LABELS, state, heading)
 
@@ -63,211 +75,220 @@ function currentView () {
   return all.find(({ id }) => id === state.view) ?? all[0] ?? { id: '', name: '', by: [] }
 }
 
-function query () {
-  return queryOf(currentView().by, state.filters, limit, search)
+function go (next, isReplaced = false) {
+  if (isReplaced) {
+    history.replaceState(null, '', toHash(next))
+    follow()
+  } else {
+    location.hash = toHash(next)
+  }
 }
 
-/** Returns the query without `limit` and `search`, which only select rows. */
-function viewQuery () {
-  return queryOf(currentView().by, state.filters, 0)
-}
-
-function go (next) {
-  location.hash = toHash(next)
-}
-
-addEventListener('hashchange', () => {
+function follow () {
   const next = fromHash(location.hash)
   if (next === null) return
   state = next
   limit = ROWS
-  search = $('filter').value = ''
-  table.filterBy('')
-  table.sortBy(state.sort)
-  showNavigation()
+  if (document.activeElement !== $('filter')) $('filter').value = state.search
+  calls.sortBy(state.sort)
+  showViews()
   poller.now()
-})
+}
 
-function showAnswer (summary) {
-  const now = clock()
-  const view = viewQuery()
+addEventListener('hashchange', follow)
+
+function showViews () {
+  document.body.classList.toggle('mapped', state.map)
+  showNavigation(state, views(), currentView().id, go)
+}
+
+/** Requests everything that the state needs, at once. */
+async function load (signal) {
+  const get = async ([name, [path, query]]) => {
+    try {
+      return [name, await read(path, query, signal)]
+    } catch (failure) {
+      // Without a recorder (`history: 0`) the page shows the table.
+      if (failure instanceof Failure && failure.status === 404 && path === 'history.json') return [name, null]
+      throw failure
+    }
+  }
+  const requested = state
+  const now = answers?.history?.endTimeSeconds ?? saved?.history.endTimeSeconds ?? Date.now() / 1000
+  const requests = requestsOf(state, currentView().by, labels ?? DEFAULT_LABELS, limit, now, meanFor(answers?.history ?? null, state.seconds))
+  const results = await Promise.all(Object.entries(requests).map(get))
+  const found = { ...Object.fromEntries(results), state: requested }
+  if (labels !== null && !poller.paused && performance.now() / 1000 - factsTime > ADVICE_SECONDS) {
+    factsTime = performance.now() / 1000
+    facts = Object.fromEntries(await Promise.all(Object.entries(adviceRequests(labels)).map(get)))
+  }
+  return found
+}
+
+function showAnswers (found) {
+  const { summary } = found
+  const view = currentView().by.join()
   if (labels?.join() !== summary.usedLabels.join()) {
     labels = summary.usedLabels
-    showNavigation()
-    if (viewQuery() !== view) return poller.now() // the request assumed other labels
+    showViews()
+    if (currentView().by.join() !== view) return poller.now() // the request assumed other labels
   }
   silentSince = null
-  if (past.add(summary, view, now, summary.other.groups === 0 && search === '')) status.restarted()
-  showSummary(summary, now)
-  showState(summary)
-  if (poller.paused) past.gap(now)
+  followProcess(found)
+  answers = found
+  if (found.history !== null && earlier !== null) {
+    for (const name of ['history', 'overview']) if (found[name] !== undefined) found[name] = joined(earlier, found[name])
+  }
+  show()
 }
 
-function showState ({ eventLoop: { answering, lagSeconds } }) {
-  const perSecondNow = lastOf(past.points.calls)
-  if (poller.paused) status.paused()
-  else if (!answering && lagSeconds >= BLOCKED_SECONDS) status.blocked(lagSeconds)
-  else status.live(perSecondNow === null ? null : perSecond(perSecondNow))
+/** Notes a restart of the process, or a reset of its counter. */
+function followProcess ({ summary }) {
+  const last = answers?.summary
+  if (last === undefined) return
+  const isOther = summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
+  const isReset = summary.calls.total < last.calls.total
+  if (isOther) {
+    earlier = answers.history
+    restarts.push(summary.startTimeSeconds)
+  }
+  if (isOther || isReset) status.restarted()
 }
 
-function showFailure (failure) {
-  const now = clock()
-  if (failure.status === 400 && state !== INITIAL) return go(INITIAL) // the URL has a label that this process does not have
-  silentSince ??= now
-  past.gap(now)
-  status.silent({ ...failure, seconds: now - silentSince, delay: failure.delay / 1000 })
-}
-
-function showSummary (summary, now) {
-  const { calls, series, uptimeSeconds } = summary
-  const { points, restarts } = past
-  const isEmpty = calls.total === 0
+function show () {
+  const { summary, history } = answers
+  const isEmpty = summary.calls.total === 0
   $('empty').hidden = !isEmpty
   $('rate').hidden = $('calls').hidden = isEmpty
+  showProcess(summary)
+  showTotals(summary)
+  status.rename(summary.process.name || location.host)
+  $('no-history').hidden = history !== null
+  $('charts').classList.toggle('unrecorded', history === null)
+  if (history === null) return showWithoutRecorder(isEmpty)
 
-  $('rate-now').textContent = rate(lastOf(points.calls))
-  $('rate-window').textContent = windowText(points.calls)
-  $('total').textContent = count(calls.total)
-  $('uptime').textContent = duration(uptimeSeconds)
-  $('lag-now').textContent = delay(lastOf(points.lag))
-  $('cpu-now').textContent = percent(lastOf(points.cpu))
-  $('cpu-window').textContent = windowText(points.cpu)
-  $('heap-now').textContent = bytes(lastOf(points.heap))
-  $('rss-now').textContent = bytes(lastOf(points.rss))
-  for (const [name, chart] of Object.entries(charts)) chart.draw(points[name], restarts, now)
-  showSeries(series)
-  if (!isEmpty) showTable(summary, now)
+  const { stalls, endTimeSeconds: to } = answers.overview ?? history
+  restarts = restarts.filter((time) => time > to - state.seconds)
+  const rate = draw(['silent', 'paused'].includes(document.body.dataset.state))
+  const shown = state.span ?? { from: to - state.seconds, to: Infinity }
+  showStalls(stallsIn(stalls, shown), state.span === null ? `in the last ${duration(Math.round(to - startOf(history, state.seconds)))}` : 'in the chosen time', chooseStall)
+  if (!isEmpty) showCalls()
+  if (facts !== null) showAdviceOn(summary, history)
+  showState(summary, stalls, rate)
 }
 
-function windowText (points) {
-  const span = points.at(-1)?.span
-  return span === undefined ? '' : `${meanSeconds(span)} mean`
+function showWithoutRecorder (isEmpty) {
+  showStalls([], '', () => {})
+  if (!isEmpty) showCalls()
+  showState(answers.summary, [], null)
 }
 
-function showSeries ({ used, limit: maximum, collapsed, overflowed }) {
-  const shortened = collapsed + overflowed
-  $('series').textContent = `${count(used)} of ${count(maximum)}`
-  $('series-bar').style.setProperty('--share', Math.min(1, used / maximum).toFixed(4))
-  $('series-bar').classList.toggle('near', used > 0.8 * maximum)
-  $('maximum').hidden = shortened === 0
-  $('maximum-text').textContent = `${count(shortened)} new label ${shortened === 1 ? 'set was' : 'sets were'} counted with fewer labels. The sum of the calls is exact.`
+function showCalls () {
+  // Answers to the state before the last click do not fit the present one: the next ones are under way.
+  if (answers.state.span !== state.span || answers.state.map !== state.map) return
+  const sums = calls.draw(state, answers, labels)
+  showSpan(state, sums, {
+    onCompare () {
+      const { from, to } = state.span
+      go({ ...state, base: { from: from - (to - from), to: from } })
+    },
+    onPick () {
+      isPicking = true
+      showCalls()
+      $('chart-calls').focus()
+    },
+    onUncompare: () => go({ ...state, base: null }),
+    onClear: () => choose(null)
+  }, isPicking)
 }
 
-function showTable ({ rows, by, calls, other }, now) {
-  const names = new Map(views().map(({ id, name }) => [id, name]))
-  const lines = rows.map(({ labels: row, value }) => {
-    const key = keyOf(row)
-    const points = past.rows.get(key)?.points ?? []
-    const next = drillDown(state, by, row, labels)
-    return { key, labels: row, value, points, rate: lastOf(points), next: next === null ? null : names.get(next.view) ?? next.view }
-  })
-  table.draw(by, lines, { now, span: windowOf(past.rowsSince ?? now, now), matched: calls.matched })
-  showRest(other)
+function showAdviceOn ({ series }, { points, stepSeconds }) {
+  showAdvice(adviceOn({ series, growth: points.series, stepSeconds, expires: series.expired > 0, ids: facts.ids, objects: facts.objects ?? { rows: [], other: { groups: 0 } } }))
 }
 
-let hidden = { groups: 0, value: 0 }
-
-function showRest (other = hidden) {
-  hidden = other
-  const [shown, all] = table.shown
-  const sentences = []
-  if (shown < all) sentences.push(`${count(shown)} of ${count(all)} rows match the filter.`)
-  if (other.groups > 0) sentences.push(`${count(other.groups)} more rows with ${count(other.value)} calls are not shown.`)
-  $('rest').textContent = sentences.join(' ')
-  $('more').hidden = other.groups === 0 || limit === MAX_ROWS
+function showState ({ eventLoop: { answering, lagSeconds } }, stalls, rate) {
+  const stall = stalls.findLast(({ ongoing }) => ongoing)
+  if (saved !== null) status.recording(saved.savedTimeSeconds)
+  else if (poller.paused) status.paused()
+  else if (stall !== undefined) status.blocked(Math.max(stall.seconds, lagSeconds), stallMessage(stall))
+  else if (!answering && lagSeconds >= BLOCKED_SECONDS) status.blocked(lagSeconds, 'The event loop is blocked. Calls are still counted: this page comes from another thread.')
+  else status.live(rate === null ? null : perSecond(rate))
 }
 
-function showNavigation () {
-  const current = currentView()
-  $('views').replaceChildren(...views().map(({ id, name }) => {
-    const button = createButton(printable(name, 40), () => go({ ...state, view: id }))
-    if (id === current.id) button.setAttribute('aria-current', 'true')
-    return button
-  }))
-  // On a narrow screen the tabs scroll sideways.
-  $('views').scrollLeft = ($('views').querySelector('[aria-current]')?.offsetLeft ?? 0) - $('views').offsetLeft - 40
-  $('crumbs').hidden = state.filters.length === 0
-  $('crumbs').replaceChildren(...state.filters.map(([label, value]) => {
-    const button = createButton('', () => go(without(state, label)))
-    const name = document.createElement('span')
-    name.textContent = heading(label)
-    const text = document.createElement('bdi')
-    text.textContent = nameOf(label, value)
-    button.append(name, ' ', text)
-    button.setAttribute('aria-label', `Remove filter: ${heading(label)} ${nameOf(label, value)}`)
-    return button
-  }), ...state.filters.length > 1 ? [createButton('All calls', () => go({ ...INITIAL, sort: state.sort }))] : [])
+function showFailure ({ status: code, message }, delay) {
+  if (code === 400 && state !== INITIAL) return go(INITIAL) // the URL has a label that this process does not have
+  const now = performance.now() / 1000
+  silentSince ??= now
+  status.silent({ status: code, text: message, seconds: now - silentSince, delay: delay / 1000 })
+  if (answers !== null) draw(true)
 }
 
-function createButton (text, onclick) {
-  const button = document.createElement('button')
-  button.type = 'button'
-  button.textContent = text
-  button.addEventListener('click', onclick)
-  return button
+/** Draws the charts, dimmed if their values are not current, and returns the rate of now. */
+function draw (dimmed) {
+  const { history, overview: unfiltered = history } = answers
+  if (history === null) return null
+  const isFiltered = isMatching(answers.state, answers.summary.by)
+  return overview.draw(history, { ...state, stalls: unfiltered.stalls, restarts, dimmed, isFiltered })
 }
 
-let typing = 0
+/** Chooses a span, or with `null` the present. */
+function choose (span) {
+  if (answers?.history == null) return
+  const exact = span === null ? null : snapped(answers.history, span)
+  const next = isPicking && exact !== null && state.span !== null
+    ? { ...state, base: exact }
+    : { ...(exact === null ? state : recordedState(state)), span: exact, base: null }
+  isPicking = false
+  go(next, state.span !== null && exact !== null)
+}
 
-/** Filters the rows of the page at once. If the server has more rows, a request lets the server search all of them. */
-function filterBy (text) {
-  table.filterBy(text)
-  showRest()
-  clearTimeout(typing)
-  typing = setTimeout(() => {
-    const needed = hidden.groups > 0 || search !== '' ? text.trim() : ''
-    if (needed === search) return
-    search = needed
+/** Returns a state without what the recording does not have. */
+function recordedState (state) {
+  const view = isRecorded(currentView().by, []) ? state.view : INITIAL.view
+  return { ...state, view, filters: state.filters.filter(([label]) => RECORDED.includes(label)) }
+}
+
+function chooseStall ({ startTimeSeconds, seconds }) {
+  choose({ from: startTimeSeconds, to: startTimeSeconds + seconds })
+}
+
+function chooseStallAt (time) {
+  const { stalls } = answers.overview ?? answers.history
+  const near = state.seconds / 100 // the mark of a short stall is a pixel or two wide
+  const stall = stalls.find(({ startTimeSeconds: start, seconds }) => start - near <= time && time <= start + seconds + near)
+  if (stall !== undefined) chooseStall(stall)
+}
+
+setUpControls({
+  onSearch (text) {
+    if (text !== state.search) go({ ...state, search: text }, true)
+  },
+  onMore () {
+    limit = MAX_ROWS
     poller.now()
-  }, TYPING_MS)
-}
-
-$('filter').addEventListener('input', ({ target }) => filterBy(target.value))
-
-$('more').addEventListener('click', () => {
-  limit = MAX_ROWS
-  poller.now()
+  },
+  onPause () {
+    poller.paused = !poller.paused
+    if (!poller.paused) status.connecting()
+    else {
+      status.paused()
+      if (answers !== null) draw(true)
+    }
+    return poller.paused
+  },
+  onSave: () => save($('save'), labels ?? DEFAULT_LABELS)
 })
 
-$('pause').addEventListener('click', () => {
-  poller.paused = !poller.paused
-  $('pause').textContent = poller.paused ? 'Resume' : 'Pause'
-  if (poller.paused) {
-    past.gap(clock())
-    status.paused()
-  } else {
-    status.connecting()
-  }
-})
-
-$('copy').addEventListener('click', async () => {
-  try {
-    await navigator.clipboard.writeText($('snippet').textContent)
-    $('copy').textContent = 'Copied'
-  } catch { // there is no clipboard without TLS, except on localhost
-    getSelection().selectAllChildren($('snippet'))
-    $('copy').textContent = 'Selected'
-  }
-})
-
-addEventListener('keydown', (event) => {
-  const isTyping = event.target instanceof HTMLInputElement
-  const isPlain = !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey
-  if (event.key === '/' && isPlain) {
-    event.preventDefault()
-    $('filter').focus()
-  } else if (event.key === '?' && isPlain) {
-    $('help-button').click()
-  } else if (event.key === 'Escape' && isTyping) {
-    $('filter').value = ''
-    filterBy('')
-  }
-})
-
-$('address').textContent = location.host
+document.body.classList.toggle('saved', saved !== null)
 $('snippet').textContent = $('snippet').textContent.replace('4343', location.port || '4343')
+$('filter').value = state.search
 setUpHelp()
-table.sortBy(state.sort)
-showNavigation()
-status.connecting()
-poller.now()
+calls.sortBy(state.sort)
+showViews()
+if (saved === null) {
+  status.connecting()
+  poller.now()
+} else {
+  poller.paused = true
+  poller.now()
+}

@@ -1,6 +1,6 @@
 /* eslint-env browser */
-// Polls the server: once a second while the page is visible, every ten seconds while it is hidden, and
-// with growing delays while requests fail.
+// Polls: once a second while the page is visible, every ten seconds while it is hidden, and with growing
+// delays while requests fail.
 
 const VISIBLE_MS = 1000
 const HIDDEN_MS = 10_000
@@ -18,9 +18,30 @@ export function delayOf (failures, hidden) {
   return hidden ? Math.max(HIDDEN_MS, delay) : delay
 }
 
+/** A response that is no document. `status` is 0 without a response. */
+export class Failure extends Error {
+  constructor (status, text) {
+    super(text)
+    this.status = status
+  }
+}
+
+/** Returns a document of the server. */
+export async function fetchJson (path, query, signal) {
+  let response
+  try {
+    const timeout = AbortSignal.timeout(TIMEOUT_MS)
+    response = await fetch(`${path}?${query}`, { signal: AbortSignal.any([signal, timeout]), cache: 'no-store' })
+    if (response.ok) return await response.json()
+    throw new Failure(response.status, (await response.text()).trim())
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(0, '')
+  }
+}
+
 export class Poller {
-  #url
-  #onSummary
+  #read
+  #onAnswer
   #onFailure
   #timer = 0
   #current = null
@@ -28,14 +49,13 @@ export class Poller {
   #paused = false
 
   /**
-   * @param {() => string} url
-   * @param {(summary: any) => void} onSummary
-   * @param {(failure: { status: number, text: string, delay: number }) => void} onFailure `status` is 0
-   *   without a response; `delay`: milliseconds until the next request
+   * @param {(signal: AbortSignal) => Promise<any>} read
+   * @param {(answer: any) => void} onAnswer
+   * @param {(failure: Failure, delay: number) => void} onFailure `delay`: milliseconds until the next request
    */
-  constructor (url, onSummary, onFailure) {
-    this.#url = url
-    this.#onSummary = onSummary
+  constructor (read, onAnswer, onFailure) {
+    this.#read = read
+    this.#onAnswer = onAnswer
     this.#onFailure = onFailure
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && !this.#paused && this.#current === null) this.now()
@@ -53,37 +73,28 @@ export class Poller {
   }
 
   /** Sends a request now and cancels the pending one. While paused, no other request follows. */
-  now () {
+  async now () {
     this.#cancel()
     const current = this.#current = new AbortController()
-    this.#request(current)
+    let answer, failure
+    try {
+      answer = await this.#read(current.signal)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      failure = error
+    }
+    if (this.#current !== current) return
+    this.#current = null
+    this.#failures = failure === undefined ? 0 : this.#failures + 1
+    const delay = delayOf(this.#failures, document.hidden)
+    if (!this.#paused) this.#timer = setTimeout(() => this.now(), delay)
+    if (failure === undefined) this.#onAnswer(answer)
+    else this.#onFailure(failure, delay)
   }
 
   #cancel () {
     clearTimeout(this.#timer)
     this.#current?.abort()
     this.#current = null
-  }
-
-  async #request (current) {
-    const { failure, summary } = await fetchSummary(this.#url(), current.signal)
-    if (this.#current !== current) return
-    this.#current = null
-    this.#failures = failure === undefined ? 0 : this.#failures + 1
-    const delay = delayOf(this.#failures, document.hidden)
-    if (!this.#paused) this.#timer = setTimeout(() => this.now(), delay)
-    if (failure === undefined) this.#onSummary(summary)
-    else this.#onFailure({ ...failure, delay })
-  }
-}
-
-async function fetchSummary (url, signal) {
-  try {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS)
-    const response = await fetch(url, { signal: AbortSignal.any([signal, timeout]), cache: 'no-store' })
-    if (response.ok) return { summary: await response.json() }
-    return { failure: { status: response.status, text: (await response.text()).trim() } }
-  } catch {
-    return { failure: { status: 0, text: '' } }
   }
 }

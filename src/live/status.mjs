@@ -10,13 +10,18 @@ const $ = (id) => document.getElementById(id)
 const time = () => new Date().toLocaleTimeString()
 
 export class Status {
-  #host
+  #name
   #noteTimer = 0
 
-  /** @param {string} host the address that the title names */
-  constructor (host) {
-    this.#host = host
+  /** @param {string} name of the process or the address, in the title */
+  constructor (name) {
+    this.#name = name
     $('note-close').addEventListener('click', () => { $('note').hidden = true })
+  }
+
+  /** Sets the name in the title. */
+  rename (name) {
+    this.#name = name
   }
 
   connecting () {
@@ -28,10 +33,13 @@ export class Status {
     this.#set('live', 'Live', rate ?? '')
   }
 
-  /** @param {number} lag seconds */
-  blocked (lag) {
+  /**
+   * @param {number} lag seconds
+   * @param {string} message
+   */
+  blocked (lag, message) {
     this.#set('blocked', 'Blocked', `Blocked ${delay(lag)}`)
-    this.#showBanner('The event loop is blocked. Calls are still counted: this page comes from another thread.', `Blocked for ${delay(lag)}`)
+    this.#showBanner(message, `Blocked for ${delay(lag)}`)
   }
 
   /**
@@ -50,6 +58,11 @@ export class Status {
     this.#set('paused', `Paused ${time()}`, 'Paused')
   }
 
+  /** @param {number} seconds the time of the recording */
+  recording (seconds) {
+    this.#set('recording', `Recording of ${new Date(seconds * 1000).toLocaleString()}`, 'Recording')
+  }
+
   /** Shows for a minute that counts restarted at 0. */
   restarted () {
     $('note-text').textContent = `Counts restarted at 0 at ${time()}: the process was restarted or the counter was reset.`
@@ -59,7 +72,7 @@ export class Status {
   }
 
   #set (name, text, title) {
-    document.title = [title, this.#host, 'Hypertrace'].filter((part) => part !== '').join(' · ')
+    document.title = [title, this.#name, 'Hypertrace'].filter((part) => part !== '').join(' · ')
     if (name !== 'blocked' && name !== 'silent') $('banner').hidden = true
     document.body.dataset.state = $('state').dataset.state = name
     if ($('state').textContent !== text) $('state').textContent = text

@@ -1,61 +1,56 @@
 /* eslint-env browser */
-// The table with one row for each group. Rows are reused from one summary to the next, so that focus,
+// The table with one row for each group. Rows are reused from one answer to the next, so that focus,
 // selection and scroll position stay. An application chooses the names: they are set as text, never as markup.
 //
 // On a narrow screen the style sheet lays rows out as grids. Elements have explicit roles, because a
 // browser drops the implicit ones with `display: grid`.
 
-import { Spark, meanSeconds } from './chart.mjs'
-import { UNKNOWN, count, duration, heading, percent, printable, rate, shortPath } from './format.mjs'
+import { button, copy, create, setText, swatch } from './dom.mjs'
+import { UNKNOWN, count, heading, percent, printable, rate } from './format.mjs'
+import { nameOf } from './sentence.mjs'
+import { Spark } from './spark.mjs'
 
 /**
  * @typedef {import('./view.mjs').Sort} Sort
- * @typedef {{ key: string, labels: Record<string, string>, value: number, rate: number | null,
- *   points: import('./history.mjs').Point[], next: string | null }} Line `next`: the view that a click on
- *   the row opens, `null` without one
+ * @typedef {{ key: string, labels: Record<string, string>, value: number, rate: number | null, colour?: string,
+ *   trend: (number | null)[], next: string | null, query: string | null }} Line `next`: the view that a click on
+ *   the row opens, `null` without one; `query`: the row as PromQL
+ * @typedef {{ rate: string, value: string, trend: string }} Units what the figures cover: "5 s mean"
  */
 
 const FIGURES = [
   { id: 'rate', name: 'Calls/s', help: 'rate' },
-  { id: 'value', name: 'Total', help: 'total' },
+  { id: 'value', name: 'Calls', help: 'total' },
   { id: 'share', name: 'Share', help: 'share' }
 ]
 
-const MISSING = 'none'
 const MAX_TITLE_LENGTH = 1000
 
 export class Table {
   #head
   #body
-  #onOpen
-  #onSort
-  #help
+  #callbacks
   #columns = ''
   #by = []
   #lines = []
   #rows = new Map()
   #sort = { column: 'value', descending: true }
-  #filter = ''
-  #drawing = { now: 0, span: 60, matched: 0 }
+  #matched = 0
 
   /**
    * @param {HTMLElement} head
    * @param {HTMLElement} body
    * @param {{ onOpen: (labels: Record<string, string>) => void, onSort: (sort: Sort) => void,
-   *   help: (id: string) => string }} callbacks a row is opened; a heading is clicked; the explanation of a column
+   *   onHover: (key: string | null) => void, help: (id: string) => string }} callbacks a row is opened; a
+   *   heading is clicked; a row is under the pointer or has the focus; the explanation of a column
    */
-  constructor (head, body, { onOpen, onSort, help }) {
+  constructor (head, body, callbacks) {
     this.#head = head
     this.#body = body
-    this.#onOpen = onOpen
-    this.#onSort = onSort
-    this.#help = help
-  }
-
-  /** Shows only rows whose names contain this text. */
-  filterBy (text) {
-    this.#filter = text.trim().toLowerCase()
-    this.#show()
+    this.#callbacks = callbacks
+    const keyOf = ({ target }) => target.closest('tr')?.dataset.key ?? null
+    for (const event of ['pointerover', 'focusin']) body.addEventListener(event, (event) => callbacks.onHover(keyOf(event)))
+    for (const event of ['pointerleave', 'focusout']) body.addEventListener(event, () => callbacks.onHover(null))
   }
 
   /** Sets the order of the rows; a column that the table does not have sets the order by total. */
@@ -68,33 +63,29 @@ export class Table {
   /**
    * @param {string[]} by
    * @param {Line[]} lines
-   * @param {{ now: number, span: number, matched: number }} drawing the page's time, the time
-   *   that sparklines show, and the calls that shares refer to
+   * @param {number} matched the calls that shares refer to
+   * @param {Units} units
    */
-  draw (by, lines, drawing) {
+  draw (by, lines, matched, units) {
     if (by.join() !== this.#columns) this.#start(by)
     this.#lines = lines
-    this.#drawing = drawing
+    this.#matched = matched
+    for (const [id, text] of Object.entries(units)) setText(this.#head.querySelector(`.${id} .unit`), text)
     this.#show()
   }
 
-  /** The number of rows that are shown, and of all rows. */
-  get shown () {
-    return [this.#body.rows.length, this.#lines.length]
-  }
-
   #start (by) {
-    this.#by = by
     this.#columns = by.join()
+    this.#by = by
     this.#rows.clear()
     this.#body.replaceChildren()
-    this.#body.parentElement.dataset.names = String(by.length)
+    this.#head.closest('table').dataset.names = String(by.length)
     const row = element('tr', 'row')
     for (const label of by) row.append(this.#headCell(label, heading(label), 'name', label))
     for (const { id, name, help } of FIGURES) row.append(this.#headCell(id, name, `number ${id}`, help))
     const trend = element('th', 'columnheader', 'trend')
-    trend.textContent = 'Trend'
-    trend.title = this.#help('trend')
+    trend.append(create('span', 'column', 'Trend'), create('span', 'unit'))
+    trend.title = this.#callbacks.help('trend')
     const more = element('td', 'cell', 'more')
     row.append(trend, more)
     this.#head.replaceChildren(row)
@@ -104,16 +95,13 @@ export class Table {
   #headCell (column, name, className, help) {
     const cell = element('th', 'columnheader', className)
     cell.dataset.column = column
-    cell.title = this.#help(help)
-    const button = document.createElement('button')
-    button.type = 'button'
-    button.textContent = printable(name, 40)
-    button.addEventListener('click', () => {
+    cell.title = this.#callbacks.help(help)
+    cell.append(button(printable(name, 40), () => {
       const { column: sorted, descending } = this.#order
       const isNumber = FIGURES.some(({ id }) => id === column)
-      this.#onSort({ column, descending: sorted === column ? !descending : isNumber })
-    })
-    cell.append(button)
+      this.#callbacks.onSort({ column, descending: sorted === column ? !descending : isNumber })
+    }))
+    if (className !== 'name') cell.append(create('span', 'unit'))
     return cell
   }
 
@@ -134,7 +122,7 @@ export class Table {
 
   #show () {
     const order = this.#order
-    const lines = this.#lines.filter(({ labels }) => this.#passes(labels)).sort((a, b) => compare(a, b, order))
+    const lines = [...this.#lines].sort((a, b) => compare(a, b, order))
     const focused = document.activeElement
     const shown = new Set()
     lines.forEach((line, i) => {
@@ -151,10 +139,6 @@ export class Table {
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true })
   }
 
-  #passes (labels) {
-    return this.#filter === '' || Object.values(labels).some((value) => value.toLowerCase().includes(this.#filter))
-  }
-
   #row (line) {
     let row = this.#rows.get(line.key)
     if (row?.next !== line.next) {
@@ -165,55 +149,63 @@ export class Table {
     return row
   }
 
-  #newRow ({ labels, next }) {
+  #newRow ({ key, labels, next, query }) {
     const row = element('tr', 'row')
+    row.dataset.key = key
     const isOverflow = 'hypertrace_overflow' in labels
+    const mark = swatch()
     this.#by.forEach((label, i) => {
       const cell = i === 0 ? element('th', 'rowheader', 'name') : element('td', 'cell', 'name')
       const name = isOverflow ? (i === 0 ? 'Overflow: maximum of series reached' : '') : nameOf(label, labels[label])
       const isButton = next !== null && i === 0
-      const text = document.createElement(isButton ? 'button' : 'bdi')
-      if (isButton) text.type = 'button'
+      const text = isButton ? button('', () => {}) : document.createElement('bdi')
       text.append(...breakable(name, label))
       cell.classList.toggle('missing', labels[label] === undefined && !isOverflow)
-      if (isOverflow) cell.title = this.#help('overflow')
+      if (isOverflow) cell.title = this.#callbacks.help('overflow')
       else if (labels[label] !== undefined && name !== labels[label]) cell.title = printable(labels[label], MAX_TITLE_LENGTH)
+      if (i === 0) cell.append(mark)
       cell.append(text)
       row.append(cell)
     })
     const [rateCell, valueCell, share] = FIGURES.map(({ id }) => element('td', 'cell', `number ${id}`))
-    const bar = document.createElement('span')
-    bar.className = 'share-bar'
-    const text = document.createElement('span')
+    const bar = create('span', 'share-bar')
+    const text = create('span')
     share.append(bar, text)
     const spark = new Spark()
     const trend = element('td', 'cell', 'trend')
     trend.append(spark.root)
     const more = element('td', 'cell', 'more')
+    if (query !== null) {
+      const trigger = button('PromQL', (event) => {
+        event.stopPropagation()
+        copy(trigger, query)
+      }, 'copy')
+      trigger.title = `Copy ${printable(query, MAX_TITLE_LENGTH)}`
+      more.append(trigger)
+    }
     row.append(rateCell, valueCell, share, trend, more)
     if (next !== null) {
-      more.append(chevron())
+      const chevron = create('span', 'chevron', '›')
+      chevron.setAttribute('aria-hidden', 'true')
+      more.append(chevron)
       row.className = 'expandable'
       row.title = `Show: ${next}`
       row.addEventListener('click', () => {
-        if (document.getSelection().isCollapsed) this.#onOpen(labels)
+        if (document.getSelection().isCollapsed) this.#callbacks.onOpen(labels)
       })
     }
-    return { element: row, next, rate: rateCell, value: valueCell, share: text, bar, spark, trend }
+    return { element: row, next, rate: rateCell, value: valueCell, share: text, bar, spark, trend, mark }
   }
 
   #fill (row, line) {
-    const { now, span, matched } = this.#drawing
-    const share = matched > 0 ? line.value / matched : 0
+    const share = this.#matched > 0 ? Math.min(1, line.value / this.#matched) : 0
     setText(row.rate, line.rate === null ? UNKNOWN : rate(line.rate))
     setText(row.value, count(line.value))
     setText(row.share, percent(share))
     row.bar.style.setProperty('--share', share.toFixed(4))
+    row.mark.dataset.colour = line.colour ?? 'none'
     row.element.classList.toggle('idle', line.rate === 0)
-    const highest = row.spark.draw(line.points, now, span)
-    row.trend.title = `The last ${duration(span)}, from 0 to ${rate(highest)}/s`
-    const mean = line.points.at(-1)?.span
-    row.rate.title = mean === undefined ? '' : `${meanSeconds(mean)} mean`
+    row.trend.title = `From 0 to ${rate(row.spark.draw(line.trend))}/s`
   }
 }
 
@@ -226,34 +218,15 @@ function compare (a, b, { column, descending }) {
   return sign * left.localeCompare(right, 'en', { numeric: true }) || b.value - a.value
 }
 
-/** Creates an element of the table. */
-function element (name, role, className = '') {
-  const created = document.createElement(name)
+/** Creates an element of a table. */
+export function element (name, role, className = '') {
+  const created = create(name, className)
   created.setAttribute('role', role)
-  created.className = className
   return created
-}
-
-function chevron () {
-  const mark = document.createElement('span')
-  mark.setAttribute('aria-hidden', 'true')
-  mark.textContent = '›'
-  return mark
-}
-
-/** Returns the text of a label's value. */
-export function nameOf (label, value) {
-  if (value === undefined || value === '') return MISSING
-  return printable(label === 'caller_filename' ? shortPath(value) : value)
 }
 
 /** Allows a line break after each slash of a path. */
 function breakable (name, label) {
   if (label !== 'caller_filename') return [name]
   return name.split(/(?<=[\\/])/).flatMap((segment) => [segment, document.createElement('wbr')])
-}
-
-/** Writes only text that has changed: writing ends a selection. */
-function setText (element, text) {
-  if (element.textContent !== text) element.textContent = text
 }

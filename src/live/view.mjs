@@ -1,17 +1,30 @@
-// The state of the table: the labels that calls are summed by, the order of the rows, and the filters.
+// The state of the page: the view of the table, its order, filters, text of the search, and the chosen spans.
 // Pure. The state is in the URL, so that the browser's Back button, links and a reload work.
 
 /**
  * @typedef {{ column: string, descending: boolean }} Sort
- * @typedef {{ view: string, sort: Sort, filters: [string, string][] }} State the empty value of a filter
- *   selects the calls without the label
+ * @typedef {{ from: number, to: number }} Span seconds since the epoch
+ * @typedef {object} State
+ * @property {string} view
+ * @property {Sort} sort
+ * @property {[string, string][]} filters the empty value of a filter selects the calls without the label
+ * @property {string} search
+ * @property {boolean} map true: the map in place of the table
+ * @property {number} seconds the time that the charts show
+ * @property {Span | null} span the chosen span; `null`: now
+ * @property {Span | null} base the span that `span` is compared with
  * @typedef {{ id: string, name: string, by: string[], key?: string }} View `key`: the view needs this label
  */
 
 const DEFAULT_SORT = { column: 'value', descending: true }
 
-/** The initial state. */
-export const INITIAL = { view: 'function', sort: DEFAULT_SORT, filters: [] }
+/** The times that the charts can show, in seconds. */
+export const WINDOWS = [60, 300, 900]
+
+/** The initial state. @type {State} */
+export const INITIAL = {
+  view: 'function', sort: DEFAULT_SORT, filters: [], search: '', map: false, seconds: 300, span: null, base: null
+}
 
 /** @type {View[]} */
 const VIEWS = [
@@ -20,6 +33,9 @@ const VIEWS = [
   { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
+
+/** The labels of a call site: the recorder has these, and no others. */
+export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
 
 // The server accepts requests of at most 16 KiB.
 const MAX_HASH_LENGTH = 8000
@@ -31,7 +47,7 @@ const PROP = /^(object|parent_object|caller)_props_/
  * columns is left out.
  *
  * @param {string[]} labels the labels that some series has
- * @param {State} state
+ * @param {Pick<State, 'filters'>} state
  * @param {(label: string) => string} heading
  * @returns {View[]}
  */
@@ -43,6 +59,11 @@ export function viewsOf (labels, state, heading) {
     .filter(({ key }) => key === undefined || isOpen(key))
     .map((view) => ({ ...view, by: view.by.filter(isOpen) }))
     .filter(({ by }) => by.length > 0)
+}
+
+/** Returns whether the recorder has all labels of a query: those to group by, and those of the filters. */
+export function isRecorded (by, filters) {
+  return [...by, ...filters.map(([label]) => label)].every((label) => RECORDED.includes(label))
 }
 
 /**
@@ -58,9 +79,11 @@ export function viewsOf (labels, state, heading) {
 export function drillDown (state, by, row, labels) {
   if ('hypertrace_overflow' in row) return null
   const filters = [...state.filters, ...by.map((label) => [label, row[label] ?? ''])]
-  const [next] = viewsOf(labels, { ...state, filters }, String)
+  const open = viewsOf(labels, { filters }, String)
+  // In a chosen span, only what the recorder has.
+  const next = state.span === null ? open[0] : open.find((view) => isRecorded(view.by, filters))
   if (next === undefined) return null
-  const drilled = { ...state, view: next.id, filters }
+  const drilled = { ...state, view: next.id, filters, search: '' }
   return toHash(drilled).length > MAX_HASH_LENGTH ? null : drilled
 }
 
@@ -69,21 +92,36 @@ export function without (state, label) {
   return { ...state, filters: state.filters.filter(([name]) => name !== label) }
 }
 
-/** Returns the query string of a summary. */
-export function queryOf (by, filters, limit, search = '') {
-  const query = new URLSearchParams()
-  if (by.length > 0) query.set('by', by.join(','))
-  query.set('limit', limit)
-  if (search !== '') query.set('search', search)
-  for (const [label, value] of filters) query.set(label, value)
-  return query.toString()
+/**
+ * Returns the query string of a summary or of a history: `parameters`, those of the value `''` left out,
+ * and the filters.
+ *
+ * @param {Record<string, string | number | string[]>} parameters
+ * @param {[string, string][]} [filters]
+ */
+export function queryOf (parameters, filters = []) {
+  const pairs = Object.entries(parameters).map(([name, value]) => [name, String(value)]).filter(([, value]) => value !== '')
+  return new URLSearchParams([...pairs, ...filters]).toString()
 }
 
+/** Returns the order that the server sorts rows in. */
+export function orderOf ({ sort }) {
+  return sort.column === 'rate' ? 'rate' : 'total'
+}
+
+const spanText = ({ from, to }) => `${from.toFixed(3)}-${to.toFixed(3)}`
+
 /** Returns the URL's fragment for a state. */
-export function toHash ({ view, sort, filters }) {
+export function toHash ({ view, sort, filters, search, map, seconds, span, base }) {
   const order = (sort.descending ? '-' : '') + sort.column
-  const pairs = view === INITIAL.view ? [] : [['view', view]]
+  const pairs = []
+  if (view !== INITIAL.view) pairs.push(['view', view])
   if (order !== '-value') pairs.push(['sort', order])
+  if (search !== '') pairs.push(['search', search])
+  if (map) pairs.push(['show', 'map'])
+  if (seconds !== INITIAL.seconds) pairs.push(['seconds', seconds])
+  if (span !== null) pairs.push(['span', spanText(span)])
+  if (base !== null) pairs.push(['base', spanText(base)])
   if (pairs.length + filters.length === 0) return '#'
   return '#?' + new URLSearchParams([...pairs, ...filters])
 }
@@ -96,11 +134,25 @@ export function toHash ({ view, sort, filters }) {
 export function fromHash (hash) {
   if (hash === '' || hash === '#') return INITIAL
   if (!hash.startsWith('#?')) return null
-  const { view = INITIAL.view, sort, ...filters } = Object.fromEntries(new URLSearchParams(hash.slice(2)))
+  const { view = INITIAL.view, sort, search = '', show, seconds, span, base, ...filters } =
+    Object.fromEntries(new URLSearchParams(hash.slice(2)))
   const order = /^(-?)(.+)$/.exec(sort ?? '')
+  const chosen = parseSpan(span)
   return {
     view,
     sort: order === null ? DEFAULT_SORT : { column: order[2], descending: order[1] === '-' },
-    filters: Object.entries(filters)
+    filters: Object.entries(filters),
+    search,
+    map: show === 'map',
+    seconds: WINDOWS.includes(Number(seconds)) ? Number(seconds) : INITIAL.seconds,
+    span: chosen,
+    base: chosen === null ? null : parseSpan(base)
   }
+}
+
+function parseSpan (text = '') {
+  const numbers = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text)
+  if (numbers === null) return null
+  const [from, to] = [Number(numbers[1]), Number(numbers[2])]
+  return from < to ? { from, to } : null
 }

@@ -5,12 +5,16 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
+    pin::pin,
     rc::Rc,
     task::Poll,
     time::{Duration, Instant},
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
 
 /// The pause after a failure. Without it, retries would use all CPU time of a process without free
 /// descriptors or memory; connections wait in the kernel meanwhile.
@@ -22,19 +26,34 @@ const MAX_ACCEPT_FAILURES: u32 = 64;
 /// The least time between two log lines about failures.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The listeners of a server.
-pub(crate) type Listeners = Rc<RefCell<Vec<TcpListener>>>;
+/// The listeners of a server, to which others can be added.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    pub(crate) all: RefCell<Vec<TcpListener>>,
+    added: Notify,
+}
+
+impl Listeners {
+    pub(crate) fn new(listeners: Vec<TcpListener>) -> Self {
+        Self { all: RefCell::new(listeners), added: Notify::new() }
+    }
+
+    pub(crate) fn add(&self, listeners: Vec<TcpListener>) {
+        self.all.borrow_mut().extend(listeners);
+        self.added.notify_one();
+    }
+}
 
 /// Polls the listeners of a server in turn.
 pub(crate) struct Acceptor {
-    listeners: Listeners,
+    listeners: Rc<Listeners>,
     next: usize,
     failures: u32,
     logged: Option<Instant>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(listeners: Listeners) -> Self {
+    pub(crate) fn new(listeners: Rc<Listeners>) -> Self {
         Self { listeners, next: 0, failures: 0, logged: None }
     }
 
@@ -59,12 +78,17 @@ impl Acceptor {
 
     /// Closes the listeners.
     pub(crate) fn close(&mut self) {
-        self.listeners.borrow_mut().clear();
+        self.listeners.all.borrow_mut().clear();
     }
 
     async fn accept_once(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let mut added = pin!(self.listeners.added.notified());
         poll_fn(|cx| {
-            let listeners = self.listeners.borrow();
+            // Those that are added later must be polled too.
+            while added.as_mut().poll(cx).is_ready() {
+                added.set(self.listeners.added.notified());
+            }
+            let listeners = self.listeners.all.borrow();
             let count = listeners.len();
             for turn in 0..count {
                 let index = (self.next + turn) % count;

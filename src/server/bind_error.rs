@@ -98,6 +98,12 @@ impl BindError {
         }
     }
 
+    /// The error of an address that is in use.
+    pub(crate) fn in_use(address: SocketAddr) -> Self {
+        let entry = TABLE.iter().find(|entry| entry.code == "EADDRINUSE").map(system_number);
+        Self::listen(&io::Error::from_raw_os_error(entry.unwrap_or_default()), address)
+    }
+
     /// The error of a name that does not resolve.
     pub(crate) fn lookup(host: &str, port: u16, error: Option<&io::Error>) -> Self {
         // The standard library passes on the resolver's sentence, and not its number.

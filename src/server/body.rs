@@ -75,6 +75,7 @@ impl PageStream {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            ready!(self.page.poll_ready(cx)).map_err(|_| BodyError::Fault)?;
             let chunk = self.page.chunk().map_err(|_| BodyError::Fault)?;
             self.must_yield = true;
             // A page may have nothing to send at present.

@@ -2,7 +2,10 @@
 //!
 //! Catches panics of the page's renderer. Server thread only.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 
@@ -51,6 +54,15 @@ impl PageEncoder {
     /// empty gzip member has some too.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
+    }
+
+    /// Waits until the next chunk can be encoded.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Panicked>> {
+        match caught(|| self.page.poll_ready(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(Ok(())),
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        }
     }
 
     /// Encodes the next chunk. Must not be called again after an error or the last chunk.
@@ -107,6 +119,10 @@ impl PageEncoder {
                     }
                 }
                 Step::Cached(number) => member.cached(number, cache, &mut out)?,
+                Step::Deflated => {
+                    let crc = self.page.checksum().ok_or(Panicked)?;
+                    member.deflated(&self.text, crc, &mut out)?;
+                }
             }
             // If the page has nothing to send at present, other connections can run.
             if self.text.is_empty() && matches!(step, Step::Text { .. }) {

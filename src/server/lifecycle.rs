@@ -6,7 +6,6 @@
 //!   the grace. The callbacks run after that, when the ports are free.
 
 use std::{
-    cell::RefCell,
     future::pending,
     io,
     mem::{ManuallyDrop, forget},
@@ -17,16 +16,17 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::LocalBoxFuture;
 use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinSet, LocalSet},
 };
 
 use super::{
     Source,
-    accept::Acceptor,
+    accept::{Acceptor, Listeners},
     access::{AccessPolicy, Peer},
     connection,
     end::End,
@@ -42,6 +42,52 @@ pub const THREAD_NAME: &str = "hypertrace-http";
 
 /// The longest wait for a connection that wakes the server thread.
 const WAKE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// The parts of a server.
+pub struct Setup {
+    /// The runtime of the server thread.
+    pub runtime: Runtime,
+    /// The access rules.
+    pub policy: AccessPolicy,
+    /// The listeners, the result of [`bind`](super::listen::bind).
+    pub listeners: Vec<net::TcpListener>,
+    /// The addresses to report.
+    pub addresses: Vec<SocketAddr>,
+    /// The source of the pages.
+    pub source: Arc<dyn Source>,
+    /// The limits.
+    pub limits: Limits,
+    /// Work that runs on the server thread besides.
+    pub background: Option<Background>,
+}
+
+/// Work that runs on the server thread, beside the connections, until the server has stopped. It begins
+/// with the listeners of the server, and has a grace to end by itself ([`ListenerSet::closed`]).
+pub type Background = Box<dyn FnOnce(ListenerSet) -> LocalBoxFuture<'static, ()> + Send>;
+
+/// The listeners of a server, for its [`Background`].
+pub struct ListenerSet {
+    listeners: Rc<Listeners>,
+    closed: Rc<Notify>,
+}
+
+impl ListenerSet {
+    /// Accepts connections of more listeners.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses them.
+    pub fn add(&self, listeners: Vec<net::TcpListener>) -> io::Result<()> {
+        let adopted: io::Result<Vec<_>> = listeners.into_iter().map(adopt).collect();
+        self.listeners.add(adopted?);
+        Ok(())
+    }
+
+    /// Waits until the server stops and all its listeners are closed.
+    pub async fn closed(&self) {
+        self.closed.notified().await;
+    }
+}
 
 struct Shared {
     shutdown: Shutdown,
@@ -87,7 +133,34 @@ impl Server {
         }
         let addresses =
             listeners.iter().map(net::TcpListener::local_addr).collect::<Result<_, _>>()?;
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = Self::runtime()?;
+        Self::start_with(Setup {
+            runtime,
+            policy,
+            listeners,
+            addresses,
+            source,
+            limits,
+            background: None,
+        })
+    }
+
+    /// Creates the runtime of a server thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no event queue left.
+    pub fn runtime() -> io::Result<Runtime> {
+        Builder::new_current_thread().enable_io().enable_time().build()
+    }
+
+    /// Starts a server of these parts. It may have no listener yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::start`].
+    pub fn start_with(setup: Setup) -> io::Result<Self> {
+        let Setup { runtime, policy, listeners, addresses, source, limits, background } = setup;
         let listeners: Vec<_> = {
             let _guard = runtime.enter();
             listeners.into_iter().map(adopt).collect::<Result<_, _>>()?
@@ -101,7 +174,9 @@ impl Server {
             let _ = panics::log_once_on_this_thread();
             let service = || Service::new(source, limits, policy);
             // The end must be reached after a panic too, or `stop` would wait for ever.
-            let _ = panics::caught(|| run(runtime, listeners, service, context, &own, phase));
+            let _ = panics::caught(|| {
+                run(runtime, listeners, service, context, background, &own, phase);
+            });
             own.end.reach();
         })?;
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
@@ -188,15 +263,15 @@ fn run(
     listeners: Vec<tokio::net::TcpListener>,
     service: impl FnOnce() -> Service,
     tls: Option<Arc<CurrentContext>>,
+    background: Option<Background>,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
 ) {
     let service = Rc::new(service());
     let addresses = addresses_of(&listeners);
-    let listeners = Rc::new(RefCell::new(listeners));
-    let acceptor = Acceptor::new(Rc::clone(&listeners));
+    let listeners = Rc::new(Listeners::new(listeners));
     let tasks = LocalSet::new();
-    let work = Box::pin(serve(acceptor, service, tls, shared, phase));
+    let work = Box::pin(serve(Rc::clone(&listeners), service, tls, background, shared, phase));
     // tokio panics if the application has closed its descriptors. The panic must not drop the work, which
     // would wake tasks, and so panic again: that aborts the process.
     let mut work = ManuallyDrop::new(work);
@@ -207,7 +282,7 @@ fn run(
     super::log("the server has ended: its event queue does not work");
     // A drop of the runtime would panic twice, which aborts the process.
     forget(runtime);
-    let now = addresses_of(&listeners.borrow());
+    let now = addresses_of(&listeners.all.borrow());
     if now == addresses {
         let _ = panics::caught(|| drop(tasks));
         let _ = panics::caught(|| drop(ManuallyDrop::into_inner(work)));
@@ -224,15 +299,22 @@ fn addresses_of(listeners: &[tokio::net::TcpListener]) -> Vec<SocketAddr> {
 }
 
 async fn serve(
-    mut acceptor: Acceptor,
+    listeners: Rc<Listeners>,
     service: Rc<Service>,
     tls: Option<Arc<CurrentContext>>,
+    background: Option<Background>,
     shared: &Shared,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = service.limits.clone();
     let stopping = shared.shutdown.stopping();
     let mut tasks = JoinSet::new();
+    let closed = Rc::new(Notify::new());
+    if let Some(background) = background {
+        let set = ListenerSet { listeners: Rc::clone(&listeners), closed: Rc::clone(&closed) };
+        tasks.spawn_local(async move { background(set).await });
+    }
+    let mut acceptor = Acceptor::new(listeners);
     let accept_all = async {
         loop {
             let (stream, peer) = acceptor.accept().await;
@@ -271,6 +353,7 @@ async fn serve(
         () = source => {}
     }
     acceptor.close();
+    closed.notify_one();
 
     let all = async { while tasks.join_next().await.is_some() {} };
     until(&mut phase, Phase::Cut, limits.stop_grace, all).await;

@@ -112,6 +112,13 @@ pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
         .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
 }
 
+/// Returns how long a page may wait for another process: 2 s, but at most half of the scraper's time-out.
+/// A process that is not stopped responds in milliseconds, so that 2 s are for a machine that is busy.
+#[must_use]
+pub fn process_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
+    js_timeout(timeout_seconds, Duration::from_secs(2))
+}
+
 /// Parses a positive number of seconds in the notation of Prometheus, such as `10` or `9.5`.
 /// `parse::<f64>` would add 18 kB of tables to the binary.
 fn seconds(value: &[u8]) -> Option<Duration> {

@@ -26,13 +26,13 @@ mod encoder;
 mod end;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod gzip;
+pub(crate) mod gzip;
 mod io_timeout;
 mod lifecycle;
 mod limits;
 pub mod listen;
 mod negotiate;
-mod panics;
+pub(crate) mod panics;
 mod permits;
 mod response;
 mod route;
@@ -44,7 +44,7 @@ pub mod tls;
 pub use futures_util::future::BoxFuture;
 
 pub use self::{
-    lifecycle::{Server, THREAD_NAME},
+    lifecycle::{Background, ListenerSet, Server, Setup, THREAD_NAME},
     limits::{Limits, js_timeout},
     negotiate::{Coding, coding},
     route::{METRICS_PATH, Route, route},
@@ -57,8 +57,12 @@ pub struct ScrapeRequest {
     pub js_timeout: Duration,
     /// The time that the page may wait for the register of the user.
     pub register_timeout: Duration,
+    /// The time that the page may wait for another process.
+    pub process_timeout: Duration,
     /// The format that the client prefers.
     pub format: Format,
+    /// The page will be sent in gzip.
+    pub gzip: bool,
     /// The scraper, if it announces itself.
     pub scraper: Option<ScraperId>,
 }
@@ -113,6 +117,6 @@ pub enum HistoryError {
 }
 
 /// Writes one line to the standard error of the process. Failures are ignored.
-fn log(line: &str) {
+pub(crate) fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "hypertrace-prometheus: {line}");
 }

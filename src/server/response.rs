@@ -5,12 +5,17 @@ use std::borrow::Cow;
 use hyper::{
     Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue,
-        REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
+        CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 
-use super::{access::Rejection, body::BodyError, body::ResponseBody};
+use super::{
+    access::Rejection,
+    body::{BodyError, ResponseBody},
+    negotiate::{Coding, coding},
+};
 use crate::live::{self, Asset};
 
 /// The content type of short texts.
@@ -116,10 +121,18 @@ fn foreign_host(name: Option<&str>) -> Cow<'static, str> {
     }
 }
 
-/// Returns an asset of the live page.
-pub(crate) fn asset(asset: &'static Asset) -> Response<ResponseBody> {
-    let mut response = text(StatusCode::OK, asset.text);
+/// Returns an asset of the live page, compressed if the request accepts that.
+pub(crate) fn asset(asset: &'static Asset, request: &HeaderMap) -> Response<ResponseBody> {
+    let accepted = request.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let is_gzip = coding(accepted) == Coding::Gzip;
+    let body =
+        if is_gzip { ResponseBody::new(asset.gzip) } else { ResponseBody::new(asset.text()) };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
+    if is_gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(live::SECURITY_POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -57,13 +57,12 @@ impl Route {
         }
     }
 
-    /// Returns the text of the response; empty for a page, a summary or a history.
+    /// Returns the text of the response; empty for a page, a summary, a history or an asset.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Metrics | Self::Summary | Self::History | Self::Options => "",
+            Self::Metrics | Self::Summary | Self::History | Self::Live(_) | Self::Options => "",
             Self::Healthy => "OK\n",
-            Self::Live(asset) => asset.text,
             Self::NotFound => "Not found. The live page is at /, the metrics are at /metrics.\n",
             Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
             Self::Connect => "This is no proxy.\n",

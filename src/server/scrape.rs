@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    hash::BuildHasher as _,
     pin::pin,
     task::ready,
     time::{Duration, Instant},
@@ -18,13 +17,15 @@ use hyper::{
     },
 };
 
+use ring::digest::{Context, SHA256};
+
 use super::{
     BoxFuture, HistoryError, ScrapeRequest,
     access::Peer,
     body::ResponseBody,
     connections::{Connection, Connections},
     encoder::PageEncoder,
-    limits::{js_timeout, register_timeout},
+    limits::{js_timeout, process_timeout, register_timeout},
     negotiate::{Coding, coding, format},
     panics::{Panicked, caught, caught_async},
     permits::Permit,
@@ -61,11 +62,18 @@ impl Service {
 
         let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
-        let scraper = timeout.is_some().then(|| self.scraper_id(&connection.peer, headers));
+        let scraper = timeout.is_some().then(|| scraper_id(&connection.peer, headers));
         // Past the deadline there is no response at all.
         let left = deadline.saturating_duration_since(Instant::now());
         let register_timeout = register_timeout(timeout).min(left.saturating_sub(DEADLINE_MARGIN));
-        let request = ScrapeRequest { js_timeout, register_timeout, format, scraper };
+        let request = ScrapeRequest {
+            js_timeout,
+            register_timeout,
+            process_timeout: process_timeout(timeout),
+            format,
+            gzip: coding == Coding::Gzip,
+            scraper,
+        };
         let scrape = run(|| self.source.scrape(request), deadline).await?;
         let content_type =
             HeaderValue::try_from(scrape.content_type).map_err(|_| Refusal::FAULT)?;
@@ -99,12 +107,6 @@ impl Service {
         Ok(response)
     }
 
-    /// Identifies a scraper by its address and its `User-Agent`.
-    fn scraper_id(&self, peer: &Peer, headers: &HeaderMap) -> ScraperId {
-        let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
-        ScraperId(self.hasher.hash_one((peer.address().to_canonical(), agent)))
-    }
-
     /// Responds with a summary, or 400 if its query is wrong.
     pub(super) async fn summary(
         &self,
@@ -136,6 +138,20 @@ impl Service {
         };
         Ok(json(history.map_err(error), permit))
     }
+}
+
+/// Identifies a scraper by its address and its `User-Agent`. Every process of a cluster identifies it in
+/// the same way, and no client can have the identity of another.
+fn scraper_id(peer: &Peer, headers: &HeaderMap) -> ScraperId {
+    let mut context = Context::new(&SHA256);
+    context.update(peer.address().to_canonical().to_string().as_bytes());
+    if let Some(agent) = headers.get(USER_AGENT) {
+        context.update(b" ");
+        context.update(agent.as_bytes());
+    }
+    let digest = context.finish();
+    let first = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    ScraperId(u64::from_le_bytes(first))
 }
 
 /// Returns a document, or the sentence of an error.

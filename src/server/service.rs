@@ -1,7 +1,7 @@
 //! Answers the requests of all connections: routes them, checks access, and dispatches. Server thread
 //! only.
 
-use std::{hash::RandomState, rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use hyper::{
     Request, Response,
@@ -31,8 +31,6 @@ pub(crate) struct Service {
     pub(crate) connections: Rc<Connections>,
     pub(super) permits: PermitPools,
     pub(super) caches: PageCaches,
-    /// Hashes the address and the `User-Agent` of a scraper.
-    pub(super) hasher: RandomState,
     access_control: AccessControl,
 }
 
@@ -43,7 +41,6 @@ impl Service {
             connections: Connections::new(limits.clone(), policy.credentials.is_some()),
             permits: PermitPools::new(&limits),
             caches: PageCaches::new(limits.cache_bytes),
-            hasher: RandomState::new(),
             access_control: AccessControl::new(policy, limits.connections),
             limits,
         }
@@ -105,7 +102,7 @@ impl Service {
             Route::History => {
                 self.history(request, deadline, connection).await.unwrap_or_else(Into::into)
             }
-            Route::Live(file) => asset(file),
+            Route::Live(file) => asset(file, request.headers()),
             _ => text(route.status(), route.text()),
         };
         if route.allows() {

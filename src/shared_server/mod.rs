@@ -17,21 +17,22 @@
 
 use std::{error::Error, time::Duration};
 
+pub use crate::cluster::SharedOptions;
+
 use crate::{
-    gather::{Gatherer, JsThread},
+    cluster::{self, ClusterOptions, ClusterSource, EnterError, Hub, NETWORK},
+    gather::{Gatherer, GathererSource, JsThread},
     server::{
-        Limits, Server, Source,
-        access::AccessPolicy,
+        Limits, Server, Setup, Source,
+        access::{AccessPolicy, Credentials},
         listen::{BindError, Target},
+        tls::SecureContext,
     },
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
-
-/// The options that threads of one server must share: names, and values in a canonical form.
-pub type SharedOptions = Vec<(String, String)>;
 
 /// The address to listen on, and the options of the thread that opens it.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct ListenConfig {
     pub access: AccessPolicy,
     /// The option that prevents this thread from joining any server.
     pub join_blocker: Option<String>,
+    /// Other processes may share the port.
+    pub cluster: bool,
 }
 
 /// An open server and the gatherer of its page.
@@ -60,6 +63,10 @@ pub struct SharedServer {
 }
 
 static OPEN_SERVERS: LazyLock<Mutex<ServerList>> = LazyLock::new(Mutex::default);
+
+/// Held while a thread opens or joins a port that processes share, which takes long if an opener is about to
+/// end: no other thread of this process may do the same meanwhile. Acquired before [`OPEN_SERVERS`].
+static ENTERING: Mutex<()> = Mutex::new(());
 
 type ServerList = Vec<Weak<SharedServer>>;
 
@@ -91,11 +98,13 @@ pub struct Difference {
     /// Its value in the thread that started the server, in the canonical form; `None` if the value is
     /// secret or not the cause.
     pub expected: Option<String>,
+    /// The server is that of another process.
+    pub is_of_process: bool,
 }
 
 impl Difference {
     fn of(option: impl Into<String>) -> Self {
-        Self { option: option.into(), expected: None }
+        Self { option: option.into(), expected: None, is_of_process: false }
     }
 }
 
@@ -108,6 +117,8 @@ pub enum OpenError {
     Thread(std::io::Error),
     /// The page was not created.
     Page(Box<dyn Error + Send + Sync>),
+    /// Processes have no folder in which they can meet.
+    Folder(std::io::Error),
 }
 
 /// Starts a server for a port, or joins the server of another thread. `create` is called if a server
@@ -120,6 +131,9 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     config: ListenConfig,
     create: impl FnOnce() -> Result<Served, E>,
 ) -> Result<Opened, OpenError> {
+    if config.cluster {
+        return enter(config, create);
+    }
     if let Some(joined) = join(&open_servers(), &config) {
         return Ok(joined);
     }
@@ -140,11 +154,89 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     let server =
         Server::start_with_access(config.access.clone(), listeners, source, Limits::default())
             .map_err(OpenError::Thread)?;
-    let closed = AtomicBool::new(false);
-    let server = Arc::new(SharedServer { gatherer, server, config, closed });
-    open.retain(|other| other.strong_count() > 0);
-    open.push(Arc::downgrade(&server));
+    let server = SharedServer::add(&mut open, gatherer, server, config);
     Ok(Opened::Started(server, thread))
+}
+
+/// As [`open`], for a port that processes share.
+fn enter<E: Into<Box<dyn Error + Send + Sync>>>(
+    config: ListenConfig,
+    create: impl FnOnce() -> Result<Served, E>,
+) -> Result<Opened, OpenError> {
+    let target = Target::resolve(&config.host, config.port).map_err(OpenError::Bind)?;
+    let _entering = ENTERING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(joined) = join(&open_servers(), &config) {
+        return Ok(joined);
+    }
+    if is_at(&open_servers(), config.port) {
+        return Err(OpenError::Bind(target.in_use()));
+    }
+    let Served { gatherer, thread, .. } =
+        create().map_err(|error| OpenError::Page(error.into()))?;
+    let runtime = Server::runtime().map_err(OpenError::Thread)?;
+    let mut options = ClusterOptions {
+        target,
+        port: config.port,
+        shared: process_options(&config),
+        max_series: gatherer.counter().stats().limit,
+        folders: Vec::new(),
+    };
+    let role = match cluster::enter(&runtime, &mut options) {
+        Ok(role) => role,
+        Err(EnterError::Bind(error)) => return Err(OpenError::Bind(error)),
+        Err(EnterError::Folder(error)) => return Err(OpenError::Folder(error)),
+        Err(EnterError::Differs(option, value)) => {
+            let expected = (!SECRET.contains(&option.as_str())).then_some(value);
+            return Ok(Opened::Differs(Difference { option, expected, is_of_process: true }));
+        }
+    };
+    let hub = Arc::<Hub>::default();
+    let alone = Arc::new(GathererSource(Arc::clone(&gatherer)));
+    let source = Arc::new(ClusterSource::new(Arc::clone(&gatherer), Arc::clone(&hub)));
+    let addresses = vec![target.address(options.port)];
+    let background = cluster::background(role, options, Arc::clone(&gatherer), alone, hub);
+    let server = Server::start_with(Setup {
+        runtime,
+        policy: config.access.clone(),
+        listeners: Vec::new(),
+        addresses,
+        source,
+        limits: Limits::default(),
+        background: Some(background),
+    })
+    .map_err(OpenError::Thread)?;
+    let server = SharedServer::add(&mut open_servers(), gatherer, server, config);
+    Ok(Opened::Started(server, thread))
+}
+
+/// Shared options of processes whose values are not shown.
+const SECRET: [&str; 3] = ["auth", "tls", NETWORK];
+
+/// Returns the options that all processes of a port must share. Each may become the one that serves it.
+fn process_options(config: &ListenConfig) -> SharedOptions {
+    let mut options = config.shared_options.clone();
+    let mut add = |name: &str, value: String| options.push((name.to_owned(), value));
+    add("host", format!("{:?}", config.host.to_ascii_lowercase()));
+    add("allowedHosts", format!("{:?}", config.access.allowed_hosts));
+    add(
+        "auth",
+        config.access.credentials.as_ref().map(Credentials::fingerprint).unwrap_or_default(),
+    );
+    // A process that starts later may have a newer certificate.
+    add("tls", format!("{:?}", config.access.tls.as_ref().map(SecureContext::requirements)));
+    // Two containers may share a folder and not the port.
+    let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    add(NETWORK, network.to_string_lossy().into_owned());
+    options
+}
+
+/// Returns whether the calling thread counts for an open server of a port.
+fn is_at(open: &ServerList, port: u16) -> bool {
+    open.iter().filter_map(Weak::upgrade).any(|server| {
+        !server.is_closed()
+            && server.has_port(port)
+            && server.gatherer.threads().include_this_thread()
+    })
 }
 
 fn join(open: &ServerList, config: &ListenConfig) -> Option<Opened> {
@@ -169,14 +261,24 @@ fn others(open: &ServerList, port: u16) -> impl Iterator<Item = Arc<SharedServer
 
 /// Returns the first option of `ours` whose value differs in `theirs`.
 fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<Difference> {
-    let differs = |(name, value): &&(String, String)| {
-        theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
-    };
-    let (name, value) = ours.iter().find(differs)?;
-    Some(Difference { option: name.clone(), expected: Some(value.clone()) })
+    let (option, value) = cluster::differing(ours, theirs)?;
+    Some(Difference { option, expected: Some(value), is_of_process: false })
 }
 
 impl SharedServer {
+    fn add(
+        open: &mut ServerList,
+        gatherer: Arc<Gatherer>,
+        server: Server,
+        config: ListenConfig,
+    ) -> Arc<Self> {
+        let closed = AtomicBool::new(false);
+        let server = Arc::new(Self { gatherer, server, config, closed });
+        open.retain(|other| other.strong_count() > 0);
+        open.push(Arc::downgrade(&server));
+        server
+    }
+
     /// Returns the server.
     #[must_use]
     pub fn server(&self) -> &Server {

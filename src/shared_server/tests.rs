@@ -21,6 +21,7 @@ fn config(port: u16) -> ListenConfig {
         shared_options: shared_options.to_vec(),
         join_blocker: None,
         access: AccessPolicy::default(),
+        cluster: false,
     }
 }
 
@@ -61,7 +62,7 @@ fn open_here(config: ListenConfig) -> Result<Participant, String> {
         Ok(Opened::Joined(server, thread)) => Ok(Participant { server, thread, started: false }),
         Ok(Opened::Differs(difference)) => Err(difference.option),
         Err(OpenError::Bind(error)) => Err(error.code.to_owned()),
-        Err(OpenError::Thread(error)) => Err(error.to_string()),
+        Err(OpenError::Thread(error) | OpenError::Folder(error)) => Err(error.to_string()),
         Err(OpenError::Page(error)) => Err(error.to_string()),
     }
 }
@@ -116,7 +117,8 @@ fn a_differing_option_comes_with_the_value_of_the_starter() {
     config.shared_options[1].1 = "3".to_owned();
     let opened = thread::spawn(|| open(config, || Ok::<_, Infallible>(served()))).join().unwrap();
     let Ok(Opened::Differs(difference)) = opened else { panic!("it joined") };
-    assert_eq!(difference, Difference { option: "b".to_owned(), expected: Some("2".to_owned()) });
+    let (option, expected) = ("b".to_owned(), Some("2".to_owned()));
+    assert_eq!(difference, Difference { option, expected, is_of_process: false });
     starter.stop();
 }
 

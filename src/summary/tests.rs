@@ -11,7 +11,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    counter::tests::{Thread, counter_with, expiring_counter},
+    counter::{
+        Reading,
+        tests::{Thread, counter_with, expiring_counter},
+    },
     labels::read_labels,
 };
 
@@ -47,7 +50,7 @@ fn the_number_of_all_calls_does_not_fall_when_series_expire() {
     let now = Instant::now();
     counter.sweep(thread.shard(), now);
     // This counts as a page that shows the series.
-    let _ = counter.values();
+    let _ = Reading::new(Arc::clone(&counter), None).complete();
     counter.sweep(thread.shard(), now + Duration::from_secs(100));
     assert_eq!(counter.stats().expired, 1);
     let slot = counter.intern(["B"]).slot;

@@ -10,7 +10,10 @@ use prometheus::core::Collector;
 use proptest::prelude::*;
 
 use super::{Thread, counter_with, expiring_counter, shown};
-use crate::counter::{DefinedLabelSet, Interned, ShardId, ThreadCalls, TraceCounter};
+use crate::{
+    counter::{DefinedLabelSet, Interned, ShardId, ThreadCalls, TraceCounter},
+    labels::write_label,
+};
 
 /// Returns the samples of a page by their labels.
 fn samples(page: &str) -> HashMap<String, f64> {
@@ -232,9 +235,9 @@ proptest! {
             match step {
                 Step::Count { thread, class, id, prop } => {
                     threads[thread].count(&counter, (class, id, prop));
-                    *counted.entry(format!(",object_classname=\"C{class}\",caller_functionname=\"f\",caller_filename=\"f.js\"")).or_default() += 1;
+                    *counted.entry(site_of(class)).or_default() += 1;
                 }
-                Step::Leave { thread } => threads[thread].leave(&counter),
+                Step::Replace { thread } => threads[thread].replace(&counter),
                 Step::Sweep { thread } => {
                     shown(&counter);
                     if counter.sweep(threads[thread].thread.shard(), now) {
@@ -256,6 +259,15 @@ proptest! {
             thread.thread.leave(&counter);
         }
     }
+}
+
+/// Returns the labels of a class's call site.
+fn site_of(class: u8) -> String {
+    let mut labels = Vec::new();
+    write_label(&mut labels, "object_classname", &format!("C{class}"));
+    write_label(&mut labels, "caller_functionname", "f");
+    write_label(&mut labels, "caller_filename", "f.js");
+    String::from_utf8(labels).expect("UTF-8")
 }
 
 /// Adds the calls since the last reading, by the labels of the call site.

@@ -14,6 +14,7 @@ use super::*;
 use crate::exposition::{Page, Render, Step};
 
 mod laws;
+mod reading;
 mod scrapers;
 
 /// The side of a JavaScript thread: cell blocks of its own, and counts by slot.

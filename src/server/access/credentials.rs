@@ -61,6 +61,14 @@ impl Credentials {
         scheme.eq_ignore_ascii_case(self.scheme.name().as_bytes()) && is_same.into()
     }
 
+    /// Returns a text that is the same for the same credentials, and reveals nothing of them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut text = self.scheme.name().to_owned();
+        text.push_str(&Base64::encode_string(&sha256(&self.digest)));
+        text
+    }
+
     /// Returns whether both accept the same requests.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

@@ -51,6 +51,11 @@ impl Member {
         }
     }
 
+    /// A member without header and end: its bytes are parts of another.
+    pub(crate) fn blocks() -> Self {
+        Self { has_header: true, ..Self::new() }
+    }
+
     /// Moves the cache's compressor into this member, or creates one, for the next chunk.
     pub(crate) fn begin_chunk(&mut self, cache: &DeflateCache) {
         self.compressor = cache.take_compressor().or_else(|| Some(cache.new_compressor()));
@@ -127,6 +132,19 @@ impl Member {
         copied.ok_or(Panicked)
     }
 
+    /// Adds text that was deflated elsewhere, between two full flushes; `crc` is the checksum of the text.
+    pub(crate) fn deflated(
+        &mut self,
+        bytes: &[u8],
+        crc: &Crc,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Panicked> {
+        self.flush(out)?;
+        out.extend_from_slice(bytes);
+        self.crc.combine(crc);
+        Ok(())
+    }
+
     /// Adds the last text and ends the member.
     pub(crate) fn finish(
         mut self,
@@ -153,7 +171,7 @@ impl Member {
     }
 
     /// Closes the last block at a whole byte, and resets the compressor's window.
-    fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Panicked> {
+    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Panicked> {
         self.write_header(out);
         if self.needs_flush {
             self.deflate(&[], FlushCompress::Full, out)?;

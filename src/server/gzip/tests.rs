@@ -83,7 +83,7 @@ fn rendered_ranges(counter: &Arc<TraceCounter>, cache: &DeflateCache) -> Vec<u32
         match page.render(&|number| cache.version(number), &mut Vec::new()) {
             Step::Text { more: false } => break,
             Step::Range { number, .. } => numbers.push(number),
-            Step::Text { more: true } | Step::Cached(_) => {}
+            Step::Text { more: true } | Step::Cached(_) | Step::Deflated => {}
         }
     }
     numbers.dedup();

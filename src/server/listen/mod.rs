@@ -49,6 +49,27 @@ impl Target {
         look_up(host, port).map(Self::At)
     }
 
+    /// Returns the first address, with this port.
+    #[must_use]
+    pub fn address(self, port: u16) -> SocketAddr {
+        let mut address = match self {
+            Self::Loopbacks { .. } => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            Self::At(address) => address,
+        };
+        address.set_port(port);
+        address
+    }
+
+    /// Returns the error of an address that this process itself listens on.
+    #[must_use]
+    pub fn in_use(self) -> BindError {
+        let port = match self {
+            Self::Loopbacks { port } => port,
+            Self::At(address) => address.port(),
+        };
+        BindError::in_use(self.address(port))
+    }
+
     /// Listens at once. The first listener's address is the one that is reported.
     ///
     /// # Errors

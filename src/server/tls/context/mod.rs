@@ -179,6 +179,14 @@ impl SecureContext {
         self.digest.as_ref() == other.digest.as_ref()
     }
 
+    /// Returns a text that is the same for contexts that demand the same of clients, with any certificate
+    /// and key.
+    #[must_use]
+    pub fn requirements(&self) -> String {
+        let ca = self.ca.as_ref().map(|ca| ring::digest::digest(&SHA256, ca));
+        format!("{:?} {ca:?}", self.min_version)
+    }
+
     /// Returns whether each client must present a certificate.
     pub(crate) fn has_client_auth(&self) -> bool {
         self.ca.is_some()

@@ -1,0 +1,142 @@
+//! The opener's end of the connection to one member.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    blocks::BlockCheck,
+    protocol::{ToMember, ToOpener},
+};
+use crate::exposition::Format;
+
+/// Messages that wait for a member. A member that reads has none.
+const OUTGOING: usize = 512;
+
+/// Requests without a response, after which a member gets no further one until it responds.
+const MAX_UNANSWERED: usize = 8;
+
+/// Responses of a member to one request that have not been read: it sends none that was not requested.
+const INCOMING: usize = 2;
+
+/// The connection to one member.
+pub struct Link {
+    /// The number of the member.
+    pub number: u32,
+    outgoing: mpsc::Sender<ToMember>,
+    /// The requests that wait for a response, by number.
+    requests: Mutex<HashMap<u64, mpsc::Sender<ToOpener>>>,
+    next: AtomicU64,
+    unanswered: AtomicUsize,
+    is_late: AtomicBool,
+    checks: [Mutex<BlockCheck>; 2],
+}
+
+/// The responses to one request.
+pub struct Responses {
+    /// The number of the request.
+    pub request: u64,
+    /// The responses, in order. Ends when the connection does.
+    pub receiver: mpsc::Receiver<ToOpener>,
+}
+
+impl Link {
+    /// Creates a link, and the end that the connection reads. `ranges` is the largest number of ranges that
+    /// a member has.
+    pub fn new(number: u32, ranges: u32) -> (Self, mpsc::Receiver<ToMember>) {
+        let (outgoing, queue) = mpsc::channel(OUTGOING);
+        let check = || Mutex::new(BlockCheck::new(ranges));
+        let link = Self {
+            number,
+            outgoing,
+            requests: Mutex::default(),
+            next: AtomicU64::new(0),
+            unanswered: AtomicUsize::new(0),
+            is_late: AtomicBool::new(false),
+            checks: [check(), check()],
+        };
+        (link, queue)
+    }
+
+    /// Sends a request of this number. `None`: the member has not responded to many others.
+    pub fn request(&self, message: impl FnOnce(u64) -> ToMember) -> Option<Responses> {
+        if self.unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED && self.is_late() {
+            return None;
+        }
+        let request = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = mpsc::channel(INCOMING);
+        self.requests().insert(request, sender);
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        if self.send(message(request)) {
+            return Some(Responses { request, receiver });
+        }
+        self.forget(request);
+        None
+    }
+
+    /// Sends a message. Returns `false` if the connection has ended, or the member does not read.
+    pub fn send(&self, message: ToMember) -> bool {
+        self.outgoing.try_send(message).is_ok()
+    }
+
+    /// Drops the responses to a request that are still to come.
+    pub fn forget(&self, request: u64) {
+        self.requests().remove(&request);
+    }
+
+    /// Passes a response on. Returns `false` if the member has sent what was not requested.
+    pub fn receive(&self, response: ToOpener) -> bool {
+        let (request, is_first) = match &response {
+            ToOpener::Hello(_) => return false,
+            ToOpener::Head { page, .. } => (*page, true),
+            ToOpener::Chunk { page, .. } => (*page, false),
+            ToOpener::Answer { request, .. } => (*request, true),
+        };
+        if request >= self.next.load(Ordering::Relaxed) {
+            return false;
+        }
+        if is_first {
+            let decrement = |count: usize| Some(count.saturating_sub(1));
+            let _ = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement);
+            self.is_late.store(false, Ordering::Relaxed);
+        }
+        match self.requests().get(&request) {
+            Some(sender) => {
+                !matches!(sender.try_send(response), Err(mpsc::error::TrySendError::Full(_)))
+            }
+            // The page has ended meanwhile.
+            None => true,
+        }
+    }
+
+    /// Records that the member has not responded in time.
+    pub fn set_late(&self) {
+        self.is_late.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the member has not responded in time, and not since.
+    pub fn is_late(&self) -> bool {
+        self.is_late.load(Ordering::Relaxed)
+    }
+
+    /// Returns the check of the member's blocks in a format.
+    pub fn check(&self, format: Format) -> MutexGuard<'_, BlockCheck> {
+        let check = &self.checks[usize::from(format == Format::Protobuf)];
+        check.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all requests, as the connection has ended.
+    pub fn close(&self) {
+        self.requests().clear();
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<ToOpener>>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

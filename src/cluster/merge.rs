@@ -1,0 +1,684 @@
+//! The documents of several processes as one: everything is summed, unless the query groups or filters by
+//! process. Pure.
+
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    gather::PROCESS_LABEL,
+    summary::{
+        MAX_LIMIT,
+        query::{DEFAULT_LIMIT, parameters, short},
+    },
+};
+
+/// The stalls of a history.
+const MAX_STALLS: usize = 100;
+
+/// A query for the documents of all processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The only process that is asked for.
+    pub process: Option<u32>,
+    /// The query for each process.
+    pub forwarded: String,
+    /// The labels to group by, if the query has them.
+    by: Option<Vec<String>>,
+    limit: usize,
+    /// The rows have filters or a search, so that the sum over all calls is not that of the rows.
+    is_filtered: bool,
+}
+
+impl Query {
+    /// Splits a query string: into what concerns the processes, and the query for each of them.
+    ///
+    /// # Errors
+    ///
+    /// A sentence on what is wrong with it.
+    pub fn parse(query: &str) -> Result<Self, String> {
+        let mut parsed = Self {
+            process: None,
+            forwarded: String::new(),
+            by: None,
+            limit: DEFAULT_LIMIT,
+            is_filtered: false,
+        };
+        for (name, value) in parameters(query).map_err(|error| error.to_string())? {
+            match &*name {
+                PROCESS_LABEL => {
+                    let number = value.parse().ok().filter(|&number| number > 0);
+                    parsed.process = Some(number.ok_or_else(|| {
+                        format!(
+                            "{PROCESS_LABEL:?} must be the number of a process, not {:?}.",
+                            short(&value)
+                        )
+                    })?);
+                }
+                "by" => {
+                    let mut own: Vec<&str> = value.split(',').collect();
+                    parsed.by = Some(own.iter().map(|&label| label.to_owned()).collect());
+                    if let Some(index) = own.iter().position(|&label| label == PROCESS_LABEL) {
+                        own.remove(index);
+                    }
+                    if !own.is_empty() {
+                        parsed.forward("by", &own.join(","));
+                    }
+                }
+                // Whatever is wrong with it, each process says so.
+                "limit" => match value.parse() {
+                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
+                    _ => parsed.forward("limit", &value),
+                },
+                name => {
+                    parsed.is_filtered |= !matches!(name, "order" | "window" | "seconds");
+                    parsed.forward(name, &value);
+                }
+            }
+        }
+        if !parsed.forwarded.contains("limit=") {
+            // A group that is first in all processes together is far ahead in at least one of them.
+            let limit =
+                if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
+            parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());
+        }
+        Ok(parsed)
+    }
+
+    fn forward(&mut self, name: &str, value: &str) {
+        if !self.forwarded.is_empty() {
+            self.forwarded.push('&');
+        }
+        encode(name, &mut self.forwarded);
+        self.forwarded.push('=');
+        encode(value, &mut self.forwarded);
+    }
+
+    /// Returns whether the rows are the processes.
+    fn is_by_process_alone(&self) -> bool {
+        self.by.as_ref().is_some_and(|by| matches!(&by[..], [label] if label == PROCESS_LABEL))
+    }
+
+    /// Returns the labels of the groups; those of a document if the query has none.
+    fn by(&self, document: &Value) -> Vec<String> {
+        self.by.clone().unwrap_or_else(|| texts(&document["by"]))
+    }
+}
+
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',') {
+            out.push(char::from(byte));
+        } else {
+            // A string takes everything.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// The document of one process.
+pub struct Part {
+    /// The number of the process.
+    pub process: u32,
+    /// The document.
+    pub document: Value,
+}
+
+impl Part {
+    /// Reads the document of a process. `None`: it is no document.
+    #[must_use]
+    pub fn read(process: u32, json: &[u8]) -> Option<Self> {
+        let document = serde_json::from_slice(json).ok().filter(Value::is_object)?;
+        Some(Self { process, document })
+    }
+
+    fn get(&self, path: &[&str]) -> &Value {
+        path.iter().fold(&self.document, |value, name| &value[*name])
+    }
+
+    fn number(&self, path: &[&str]) -> Option<f64> {
+        self.get(path).as_f64()
+    }
+
+    /// Returns the labels of a row in the order of `by`, with the process if `by` has it.
+    fn labels(&self, row: &Value, by: &[String]) -> Labels {
+        let value = |label: &String| {
+            if label == PROCESS_LABEL {
+                return Some((label.clone(), self.process.to_string()));
+            }
+            Some((label.clone(), row["labels"][label].as_str()?.to_owned()))
+        };
+        let mut labels: Labels = by.iter().filter_map(value).collect();
+        // The overflow series has a label that no query has.
+        let more = row["labels"].as_object().into_iter().flatten();
+        labels.extend(
+            more.filter(|(name, _)| !by.contains(name))
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))),
+        );
+        labels
+    }
+}
+
+type Labels = Vec<(String, String)>;
+
+fn texts(list: &Value) -> Vec<String> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+/// The summary of all processes. The first part is that of the opener. `absent`: the processes that have
+/// not responded.
+#[must_use]
+pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
+    let Some(first) = parts.first() else { return Vec::new() };
+    let by = query.by(&first.document);
+    let sum = |path: &[&str]| number(total(parts, path));
+    let most = |path: &[&str]| number(parts.iter().filter_map(|p| p.number(path)).reduce(f64::max));
+    let least =
+        |path: &[&str]| number(parts.iter().filter_map(|p| p.number(path)).reduce(f64::min));
+    let is_rate = parts.iter().all(|part| part.document["order"] == "rate");
+
+    let mut labels = texts(&first.document["labels"]);
+    let used = |label: &String| {
+        parts.iter().any(|part| texts(&part.document["usedLabels"]).contains(label))
+    };
+    let mut used_labels: Vec<String> = labels.iter().filter(|label| used(label)).cloned().collect();
+    labels.push(PROCESS_LABEL.to_owned());
+    used_labels.push(PROCESS_LABEL.to_owned());
+    let (rows, other) = rows(query, parts, &by, is_rate);
+
+    let mut object = Object::new();
+    for name in ["schema", "version", "metric", "startTimeSeconds", "uptimeSeconds"] {
+        object.add(name, &first.document[name]);
+    }
+    object.add("labels", &labels);
+    object.add("usedLabels", &used_labels);
+    object.add("defaultLabels", &first.document["defaultLabels"]);
+    object.nested("series", |object| {
+        for name in ["used", "limit", "collapsed", "overflowed", "expired"] {
+            object.add(name, &sum(&["series", name]));
+        }
+    });
+    object.nested("calls", |object| {
+        for name in ["total", "matched", "rate"] {
+            object.add(name, &sum(&["calls", name]));
+        }
+    });
+    object.add("windowSeconds", &least(&["windowSeconds"]));
+    object.add("by", &by);
+    object.add("order", if is_rate { "rate" } else { "total" });
+    object.add_rows(&rows, |object, row| {
+        object.add("value", &number(Some(row.value)));
+        if let Some(rate) = row.rate {
+            object.add("rate", &number(Some(rate)));
+        }
+    });
+    object.add("other", &other);
+    object.nested("eventLoop", |object| {
+        let answering = parts.iter().all(|part| part.get(&["eventLoop", "answering"]) == true);
+        object.add("answering", &answering);
+        object.add("lagSeconds", &most(&["eventLoop", "lagSeconds"]));
+        object.add("sampleAgeSeconds", &most(&["eventLoop", "sampleAgeSeconds"]));
+    });
+    object.nested("process", |object| {
+        object.add("name", first.get(&["process", "name"]));
+        object.add("pid", &Value::Null);
+        object.add("nodeVersion", first.get(&["process", "nodeVersion"]));
+        object.add("threads", &sum(&["process", "threads"]));
+        object.add("startTimeSeconds", &least(&["process", "startTimeSeconds"]));
+        for name in ["cpuSeconds", "residentMemoryBytes", "heapUsedBytes", "heapTotalBytes"] {
+            object.add(name, &sum(&["process", name]));
+        }
+    });
+    let process = |part: &Part| {
+        json!({
+            "process": part.process,
+            "name": part.get(&["process", "name"]),
+            "pid": part.get(&["process", "pid"]),
+            "calls": part.get(&["calls"]),
+            "eventLoop": part.get(&["eventLoop"]),
+        })
+    };
+    let mut sorted: Vec<&Part> = parts.iter().collect();
+    sorted.sort_by_key(|part| part.process);
+    object.add("processes", &sorted.into_iter().map(process).collect::<Vec<_>>());
+    object.add("absentProcesses", absent);
+    object.end()
+}
+
+/// A row of a summary.
+struct Row {
+    labels: Labels,
+    value: f64,
+    rate: Option<f64>,
+}
+
+fn rows(query: &Query, parts: &[Part], by: &[String], is_rate: bool) -> (Vec<Row>, Value) {
+    let mut groups: BTreeMap<Labels, (f64, Option<f64>)> = BTreeMap::new();
+    let (mut all, mut others) = (0.0, 0.0);
+    for part in parts {
+        if query.is_by_process_alone() {
+            let value = part.number(&["calls", "matched"]).unwrap_or_default();
+            let rate = part.number(&["calls", "rate"]).filter(|_| !query.is_filtered);
+            groups.insert(part.labels(&Value::Null, by), (value, rate));
+            all += value;
+            continue;
+        }
+        for row in part.get(&["rows"]).as_array().into_iter().flatten() {
+            let (value, rate) = (row["value"].as_f64().unwrap_or_default(), row["rate"].as_f64());
+            let group = groups.entry(part.labels(row, by)).or_insert((0.0, Some(0.0)));
+            group.0 += value;
+            group.1 = group.1.zip(rate).map(|(sum, rate)| sum + rate);
+            all += value;
+        }
+        all += part.number(&["other", "value"]).unwrap_or_default();
+        others += part.number(&["other", "groups"]).unwrap_or_default();
+    }
+    let mut rows: Vec<Row> =
+        groups.into_iter().map(|(labels, (value, rate))| Row { labels, value, rate }).collect();
+    let key = |row: &Row| if is_rate { row.rate.unwrap_or_default() } else { row.value };
+    rows.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
+    let left = rows.len().saturating_sub(query.limit);
+    rows.truncate(query.limit);
+    let shown: f64 = rows.iter().map(|row| row.value).sum();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let groups = others + left as f64;
+    (rows, json!({ "groups": number(Some(groups)), "value": number(Some(all - shown)) }))
+}
+
+/// The history of all processes. The first part is that of the opener.
+#[must_use]
+pub fn history(query: &Query, parts: &[Part]) -> Vec<u8> {
+    let Some(first) = parts.first() else { return Vec::new() };
+    let by = query.by(&first.document);
+    let steps = Steps::new(parts);
+    let column = |name: &str, join: fn(f64, f64) -> f64, kind: Kind| {
+        steps.join(parts.iter().map(|part| (part, part.get(&["points", name]))), join, kind)
+    };
+    let calls = column("calls", |a, b| a + b, Kind::Sum);
+
+    let mut groups: BTreeMap<Labels, Vec<(&Part, &Value)>> = BTreeMap::new();
+    for part in parts {
+        if query.is_by_process_alone() {
+            let labels = part.labels(&Value::Null, &by);
+            groups.entry(labels).or_default().push((part, part.get(&["points", "calls"])));
+            continue;
+        }
+        for row in part.get(&["rows"]).as_array().into_iter().flatten() {
+            groups.entry(part.labels(row, &by)).or_default().push((part, &row["calls"]));
+        }
+    }
+    let mut rows: Vec<(Labels, Vec<Option<f64>>)> = groups
+        .into_iter()
+        .map(|(labels, lists)| (labels, steps.join(lists.into_iter(), |a, b| a + b, Kind::Sum)))
+        .collect();
+    let total = |list: &[Option<f64>]| list.iter().flatten().sum::<f64>();
+    rows.sort_by(|(_, a), (_, b)| total(b).partial_cmp(&total(a)).unwrap_or(Ordering::Equal));
+    rows.truncate(query.limit);
+    let mut other = calls.clone();
+    for (_, row) in &rows {
+        for (other, calls) in other.iter_mut().zip(row) {
+            *other = other.map(|other| (other - calls.unwrap_or_default()).max(0.0));
+        }
+    }
+
+    let mut object = Object::new();
+    object.add("schema", &first.document["schema"]);
+    object.add("stepSeconds", &number(Some(steps.seconds)));
+    object.add("endTimeSeconds", &first.document["endTimeSeconds"]);
+    object.add("by", &by);
+    object.nested("points", |object| {
+        object.add("calls", &numbers(&calls));
+        object.add("lagSeconds", &numbers(&column("lagSeconds", f64::max, Kind::Most)));
+        object.add("cpuSeconds", &numbers(&column("cpuSeconds", |a, b| a + b, Kind::Sum)));
+        for name in ["heapUsedBytes", "residentMemoryBytes", "series"] {
+            object.add(name, &numbers(&column(name, |a, b| a + b, Kind::Last)));
+        }
+    });
+    object.add_rows(&rows, |object, (_, calls)| object.add("calls", &numbers(calls)));
+    object.nested("other", |object| object.add("calls", &numbers(&other)));
+    object.add("stalls", &stalls(parts));
+    object.end()
+}
+
+/// Returns the stalls of all processes, the oldest first, each with its process.
+fn stalls(parts: &[Part]) -> Vec<Value> {
+    let mut stalls = Vec::new();
+    for part in parts {
+        for stall in part.get(&["stalls"]).as_array().into_iter().flatten() {
+            let mut stall = stall.clone();
+            stall[PROCESS_LABEL] = part.process.into();
+            stalls.push(stall);
+        }
+    }
+    let start = |stall: &Value| stall["startTimeSeconds"].as_f64().unwrap_or_default();
+    stalls.sort_by(|a, b| start(a).partial_cmp(&start(b)).unwrap_or(Ordering::Equal));
+    stalls.split_off(stalls.len().saturating_sub(MAX_STALLS))
+}
+
+/// The combination of the steps of one process that are one step of all.
+#[derive(Clone, Copy)]
+enum Kind {
+    Sum,
+    Most,
+    Last,
+}
+
+/// The steps of a history: those of the process with the longest ones.
+struct Steps {
+    seconds: f64,
+    end: f64,
+    count: usize,
+}
+
+impl Steps {
+    fn new(parts: &[Part]) -> Self {
+        let step = |part: &Part| part.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
+        let seconds = parts.iter().map(step).fold(1.0, f64::max);
+        let longest = parts.iter().find(|part| step(part) == seconds).or(parts.first());
+        let calls = longest.and_then(|part| part.get(&["points", "calls"]).as_array());
+        let end = parts.first().and_then(|part| part.number(&["endTimeSeconds"]));
+        Self { seconds, end: end.unwrap_or_default(), count: calls.map_or(0, Vec::len) }
+    }
+
+    /// Joins lists of values, each of one process. A step of a process belongs to the step of all in which
+    /// its middle is.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "numbers of steps"
+    )]
+    fn join<'a>(
+        &self,
+        lists: impl Iterator<Item = (&'a Part, &'a Value)>,
+        join: fn(f64, f64) -> f64,
+        kind: Kind,
+    ) -> Vec<Option<f64>> {
+        let mut joined: Vec<Option<f64>> = vec![None; self.count];
+        for (part, list) in lists {
+            let step = part.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
+            let end = part.number(&["endTimeSeconds"]).unwrap_or_default();
+            let mut own: Vec<Option<f64>> = vec![None; self.count];
+            for (back, value) in list.as_array().into_iter().flatten().rev().enumerate() {
+                // The two ends differ by less than a step: the processes are asked at the same time.
+                let middle = end + (self.seconds - step) / 2.0 - (back as f64) * step;
+                let steps = ((self.end - middle) / self.seconds).round().max(0.0) as usize;
+                let Some(index) = self.count.checked_sub(steps + 1) else { break };
+                let (slot, Some(value)) = (&mut own[index], value.as_f64()) else { continue };
+                *slot = Some(match (*slot, kind) {
+                    (None, _) => value,
+                    (Some(before), Kind::Sum) => before + value,
+                    (Some(before), Kind::Most) => before.max(value),
+                    // The list is read from its end.
+                    (Some(last), Kind::Last) => last,
+                });
+            }
+            for (joined, own) in joined.iter_mut().zip(own) {
+                *joined = match (*joined, own) {
+                    (Some(a), Some(b)) => Some(join(a, b)),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+        joined
+    }
+}
+
+fn total(parts: &[Part], path: &[&str]) -> Option<f64> {
+    parts.iter().filter_map(|part| part.number(path)).reduce(|all, one| all + one)
+}
+
+/// A number as JavaScript writes it, or `null`.
+struct Number(Option<f64>);
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rounded = self.0.map_or(f64::NAN, |value| (value * 1e6).round() / 1e6);
+        crate::summary::number(&rounded, serializer)
+    }
+}
+
+fn number(value: Option<f64>) -> Number {
+    Number(value)
+}
+
+fn numbers(values: &[Option<f64>]) -> Vec<Number> {
+    values.iter().map(|value| Number(*value)).collect()
+}
+
+/// An object that is being written, its fields in the order in which they are added.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Self {
+        Self(vec![b'{'])
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.last() != Some(&b'{') {
+            self.0.push(b',');
+        }
+        self.write(name);
+        self.0.push(b':');
+    }
+
+    fn write<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // Fails only for a map whose keys are not strings, and for a writer that fails.
+        let _ = serde_json::to_writer(&mut self.0, value);
+    }
+
+    fn add<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        self.write(value);
+    }
+
+    fn nested(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.0.push(b'{');
+        write(self);
+        self.0.push(b'}');
+    }
+
+    fn add_rows<R: HasLabels>(&mut self, rows: &[R], write: impl Fn(&mut Self, &R)) {
+        self.name("rows");
+        self.0.push(b'[');
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                self.0.push(b',');
+            }
+            self.0.push(b'{');
+            self.nested("labels", |object| {
+                row.labels().iter().for_each(|(name, value)| object.add(name, value));
+            });
+            write(self, row);
+            self.0.push(b'}');
+        }
+        self.0.push(b']');
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+trait HasLabels {
+    fn labels(&self) -> &Labels;
+}
+
+impl HasLabels for Row {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+impl HasLabels for (Labels, Vec<Option<f64>>) {
+    fn labels(&self) -> &Labels {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(process: u32, document: Value) -> Part {
+        Part { process, document }
+    }
+
+    fn read(json: &[u8]) -> Value {
+        serde_json::from_slice(json).expect("JSON")
+    }
+
+    #[test]
+    fn a_query_is_split_into_what_concerns_the_processes_and_the_rest() {
+        let table = [
+            ("", None, "limit=200"),
+            ("limit=5", None, "limit=110"),
+            ("limit=1000", None, "limit=1000"),
+            ("limit=0", None, "limit=0"),
+            ("process=3&limit=5", Some(3), "limit=5"),
+            ("by=process", None, "limit=200"),
+            ("by=id%2Cprocess&id=a+%26b", None, "by=id&id=a%20%26b&limit=200"),
+            ("by=nothing&x=y", None, "by=nothing&x=y&limit=200"),
+        ];
+        for (query, process, forwarded) in table {
+            let parsed = Query::parse(query).expect(query);
+            assert_eq!(
+                (parsed.process, parsed.forwarded.as_str()),
+                (process, forwarded),
+                "{query}"
+            );
+        }
+        for query in
+            ["process=0", "process=x", "process=", "process=-1", "process=1&process=2", "a=%"]
+        {
+            assert!(Query::parse(query).is_err(), "{query}");
+        }
+    }
+
+    fn document(values: &[(&str, f64)], other: f64) -> Value {
+        let rows: Vec<Value> = values
+            .iter()
+            .map(|(class, value)| json!({ "labels": { "object_classname": class }, "value": value, "rate": 2 }))
+            .collect();
+        let total = other + values.iter().map(|(_, value)| value).sum::<f64>();
+        json!({
+            "schema": 1, "version": "2.0.0", "metric": "trace_counter", "startTimeSeconds": 5,
+            "uptimeSeconds": 6, "labels": ["object_classname", "id"], "usedLabels": ["object_classname"],
+            "defaultLabels": {}, "by": ["object_classname"], "order": "rate", "windowSeconds": 5,
+            "series": { "used": 3, "limit": 10, "collapsed": 0, "overflowed": 1, "expired": 2 },
+            "calls": { "total": total, "matched": total, "rate": 7 },
+            "rows": rows, "other": { "groups": 4, "value": other },
+            "eventLoop": { "answering": true, "lagSeconds": other, "sampleAgeSeconds": null },
+            "process": {
+                "name": "a", "pid": 1, "nodeVersion": "v20", "threads": 2, "startTimeSeconds": 4,
+                "cpuSeconds": 1.5, "residentMemoryBytes": null, "heapUsedBytes": 9, "heapTotalBytes": 10
+            }
+        })
+    }
+
+    #[test]
+    fn a_summary_of_all_processes_is_the_sum_and_names_each() {
+        let parts = [
+            part(2, document(&[("A", 5.0), ("B", 1.0)], 1.0)),
+            part(1, document(&[("B", 7.0), ("C", 2.0)], 3.0)),
+        ];
+        let query = Query::parse("limit=2").expect("valid");
+        let merged = read(&summary(&query, &parts, &[3]));
+        assert_eq!(merged["calls"], json!({ "total": 19, "matched": 19, "rate": 14 }));
+        let row = |class: &str, value: u32, rate: u32| json!({ "labels": { "object_classname": class }, "value": value, "rate": rate });
+        assert_eq!(merged["rows"], json!([row("B", 8, 4), row("A", 5, 2)]));
+        assert_eq!(merged["other"], json!({ "groups": 9, "value": 6 }));
+        assert_eq!(merged["series"]["used"], 6);
+        assert_eq!(
+            merged["eventLoop"],
+            json!({ "answering": true, "lagSeconds": 3, "sampleAgeSeconds": null })
+        );
+        assert_eq!(merged["process"]["threads"], 4);
+        assert_eq!(merged["process"]["residentMemoryBytes"], Value::Null);
+        assert_eq!(merged["labels"], json!(["object_classname", "id", "process"]));
+        assert_eq!(merged["processes"][0]["process"], 1);
+        assert_eq!(merged["processes"][1]["calls"]["total"].as_f64(), Some(7.0));
+        assert_eq!(merged["absentProcesses"], json!([3]));
+    }
+
+    #[test]
+    fn a_summary_can_be_grouped_by_process() {
+        let parts = [part(1, document(&[("A", 5.0)], 1.0)), part(2, document(&[("A", 7.0)], 0.0))];
+        let merged = read(&summary(&Query::parse("by=process").expect("valid"), &parts, &[]));
+        let row = |process: &str, value: u32, rate: u32| json!({ "labels": { "process": process }, "value": value, "rate": rate });
+        assert_eq!(merged["rows"], json!([row("1", 6, 7), row("2", 7, 7)]), "by rate");
+        assert_eq!(merged["by"], json!(["process"]));
+        assert_eq!(merged["other"], json!({ "groups": 0, "value": 0 }));
+        let query = Query::parse("by=object_classname,process").expect("valid");
+        let text = String::from_utf8(summary(&query, &parts, &[])).expect("UTF-8");
+        let rows =
+            r#""rows":[{"labels":{"object_classname":"A","process":"1"},"value":5,"rate":2},"#;
+        assert!(text.contains(rows), "{text}");
+    }
+
+    fn steps(step: u32, end: f64, calls: &Value, lag: &Value) -> Value {
+        json!({
+            "schema": 1, "stepSeconds": step, "endTimeSeconds": end, "by": ["id"],
+            "points": {
+                "calls": calls, "lagSeconds": lag, "cpuSeconds": calls, "heapUsedBytes": calls,
+                "residentMemoryBytes": calls, "series": calls
+            },
+            "rows": [{ "labels": { "id": "a" }, "calls": calls }],
+            "other": { "calls": calls },
+            "stalls": [{ "startTimeSeconds": end - 1.0, "seconds": 0.5, "calls": 1, "rows": [] }]
+        })
+    }
+
+    #[test]
+    fn a_history_of_all_processes_is_the_sum_of_each_step() {
+        let parts = [
+            part(1, steps(1, 100.2, &json!([null, 1, 2, 3]), &json!([null, 0.5, 0.1, 0.1]))),
+            part(2, steps(1, 99.9, &json!([10, 20, null, 40]), &json!([0.1, 0.1, null, 0.7]))),
+        ];
+        let merged = read(&history(&Query::parse("").expect("valid"), &parts));
+        assert_eq!(merged["points"]["calls"], json!([10, 21, 2, 43]));
+        assert_eq!(merged["points"]["lagSeconds"], json!([0.1, 0.5, 0.1, 0.7]));
+        assert_eq!(merged["rows"], json!([{ "labels": { "id": "a" }, "calls": [10, 21, 2, 43] }]));
+        assert_eq!(merged["other"]["calls"], json!([0, 0, 0, 0]));
+        assert_eq!(
+            (&merged["stalls"][0]["process"], &merged["stalls"][1]["process"]),
+            (&json!(2), &json!(1))
+        );
+        let merged = read(&history(&Query::parse("by=process&limit=1").expect("valid"), &parts));
+        assert_eq!(
+            merged["rows"],
+            json!([{ "labels": { "process": "2" }, "calls": [10, 20, null, 40] }])
+        );
+        assert_eq!(merged["other"]["calls"], json!([0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn steps_of_different_lengths_are_joined_in_the_longer_ones() {
+        let parts = [
+            part(1, steps(2, 100.0, &json!([10, 20]), &json!([0.1, 0.2]))),
+            part(2, steps(1, 100.3, &json!([1, 2, 3, 4]), &json!([0.5, 0, 0, 0.1]))),
+        ];
+        let merged = read(&history(&Query::parse("").expect("valid"), &parts));
+        assert_eq!(merged["stepSeconds"], 2);
+        assert_eq!(merged["points"]["calls"], json!([13, 27]));
+        assert_eq!(merged["points"]["lagSeconds"], json!([0.5, 0.2]));
+        assert_eq!(
+            merged["points"]["series"],
+            json!([12, 24]),
+            "a gauge is that at the end of the step"
+        );
+    }
+
+    #[test]
+    fn what_is_no_document_is_left_out() {
+        assert!(Part::read(1, b"").is_none() && Part::read(1, b"[1]").is_none());
+        let parts =
+            [part(1, document(&[("A", 5.0)], 0.0)), part(2, json!({ "rows": "x", "calls": 7 }))];
+        let merged = read(&summary(&Query::parse("").expect("valid"), &parts, &[]));
+        assert_eq!(merged["calls"]["total"], 5);
+    }
+}

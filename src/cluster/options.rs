@@ -1,0 +1,32 @@
+//! The options of a port that is shared. Pure.
+
+use std::path::PathBuf;
+
+use crate::server::listen::Target;
+
+/// Options that all who share a port must have in common: names, and values in a canonical form.
+pub type SharedOptions = Vec<(String, String)>;
+
+/// Returns the first of our options whose value is not theirs, and our value.
+#[must_use]
+pub fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<(String, String)> {
+    let differs = |(name, value): &&(String, String)| {
+        theirs.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other != value)
+    };
+    ours.iter().find(differs).cloned()
+}
+
+/// The port, and the options that all its processes have.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// The address to listen on.
+    pub target: Target,
+    /// The port. With 0 the system chooses one, which other processes can join.
+    pub port: u16,
+    /// Options that all processes must share.
+    pub shared: SharedOptions,
+    /// The largest number of series of a process.
+    pub max_series: u32,
+    /// The folders in which processes of a user may meet.
+    pub folders: Vec<PathBuf>,
+}

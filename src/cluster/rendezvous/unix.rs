@@ -1,0 +1,226 @@
+//! A Unix socket in a folder of its own, which only this user can enter.
+//!
+//! The folder is made under a name that nobody knows in advance, with mode 0700, in a folder where other users
+//! cannot rename it. It gets its final name when the socket accepts connections. So a process that finds the
+//! name and is refused knows that the opener has ended.
+
+use std::{
+    fs::{self, DirBuilder, Metadata},
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::{PREFIX, names, new_name};
+use crate::cluster::connection::BoxSocket;
+
+/// The name of the socket in its folder.
+const SOCKET: &str = "s";
+
+/// A folder without its final name is left by a crash when it is this old.
+const UNFINISHED: Duration = Duration::from_secs(60);
+
+/// Returns the folders in which processes of this user may meet, the best first. Reads the environment, which
+/// the JavaScript thread may change. Needs a runtime.
+pub fn folders() -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    folders.extend(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+    if let Ok(user) = own_user()
+        && cfg!(target_os = "linux")
+    {
+        folders.push(PathBuf::from(format!("/run/user/{user}")));
+    }
+    folders.push(std::env::temp_dir());
+    folders.push(PathBuf::from("/tmp"));
+    folders.retain(|folder| folder.is_absolute());
+    let mut seen = Vec::new();
+    folders.retain(|folder| {
+        let is_new = !seen.contains(folder);
+        seen.push(folder.clone());
+        is_new
+    });
+    folders
+}
+
+/// Returns the effective user of this process: that of a socket that it has made.
+fn own_user() -> io::Result<u32> {
+    let (one, _other) = UnixStream::pair()?;
+    user_of(&one)
+}
+
+/// Returns the user of the process at the other end.
+fn user_of(stream: &UnixStream) -> io::Result<u32> {
+    stream.peer_cred().map(|credentials| credentials.uid())
+}
+
+/// Returns whether only the system and this user can rename what is in a folder.
+fn is_safe(folder: &Path, user: u32) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata: Metadata| {
+        let mode = metadata.mode();
+        let is_sticky = mode & 0o1000 != 0;
+        metadata.is_dir()
+            && (metadata.uid() == user || metadata.uid() == 0)
+            && (is_sticky || mode & 0o022 == 0)
+    })
+}
+
+/// Returns whether a folder is of this user only, and no link.
+fn is_own(folder: &Path, user: u32) -> bool {
+    fs::symlink_metadata(folder).is_ok_and(|metadata| {
+        metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o777 == 0o700
+    })
+}
+
+/// The socket of an opener. Its drop removes it, unless it must stay as a sign to the next opener.
+pub struct Rendezvous {
+    /// `None`: connections are refused.
+    listener: Option<UnixListener>,
+    user: u32,
+    folder: PathBuf,
+    stays: bool,
+}
+
+impl Rendezvous {
+    /// Makes a socket that others can find.
+    ///
+    /// # Errors
+    ///
+    /// If none of the folders can hold one.
+    pub fn publish(folders: &[PathBuf], port: u16, number: u32) -> io::Result<Self> {
+        let user = own_user()?;
+        let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no safe folder"));
+        for parent in folders.iter().filter(|parent| is_safe(parent, user)) {
+            result = Self::publish_in(parent, user, &new_name(port, number)?);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn publish_in(parent: &Path, user: u32, name: &str) -> io::Result<Self> {
+        let unfinished = parent.join(format!(".{name}"));
+        DirBuilder::new().mode(0o700).create(&unfinished)?;
+        let finish = || {
+            if !is_own(&unfinished, user) {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            let listener = UnixListener::bind(unfinished.join(SOCKET))?;
+            let folder = parent.join(name);
+            fs::rename(&unfinished, &folder)?;
+            Ok(Self { listener: Some(listener), user, folder, stays: false })
+        };
+        finish().inspect_err(|_| remove(&unfinished))
+    }
+
+    /// Accepts the next connection of a process of this user.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses it.
+    pub async fn accept(&mut self) -> io::Result<BoxSocket> {
+        let Some(listener) = &self.listener else { return std::future::pending().await };
+        loop {
+            let (stream, _) = listener.accept().await?;
+            if user_of(&stream).is_ok_and(|user| user == self.user) {
+                return Ok(Box::new(stream));
+            }
+        }
+    }
+
+    /// Refuses connections from now on.
+    pub fn close(&mut self) {
+        self.listener = None;
+    }
+
+    /// Sets whether the name stays: the next opener then sees that there may be members of this one.
+    pub fn set_stays(&mut self, stays: bool) {
+        self.stays = stays;
+    }
+}
+
+impl Drop for Rendezvous {
+    fn drop(&mut self) {
+        if !self.stays {
+            remove(&self.folder);
+        }
+    }
+}
+
+/// The name of an opener, which may have ended.
+pub struct Candidate {
+    folder: PathBuf,
+    user: u32,
+    number: u32,
+}
+
+impl Candidate {
+    /// Returns the number of the opener.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Connects to the opener.
+    ///
+    /// # Errors
+    ///
+    /// If the opener has ended, or is a process of another user.
+    pub async fn connect(&self) -> io::Result<BoxSocket> {
+        let stream = UnixStream::connect(self.folder.join(SOCKET)).await?;
+        if user_of(&stream)? != self.user {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Box::new(stream))
+    }
+
+    /// Returns whether the opener has ended.
+    pub fn is_stale(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+        let connect = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            // The queue of a process that is stopped may be full.
+            socket.set_nonblocking(true)?;
+            socket.connect(&SockAddr::unix(self.folder.join(SOCKET))?)
+        };
+        connect().is_err_and(|error| matches!(error.kind(), ConnectionRefused | NotFound))
+    }
+}
+
+/// Finds the openers of a port.
+pub fn find(folders: &[PathBuf], port: u16) -> Vec<Candidate> {
+    let Ok(user) = own_user() else { return Vec::new() };
+    let all = folders.iter().filter(|folder| is_safe(folder, user)).flat_map(|f| names(f, port));
+    all.filter(|(folder, _)| is_own(folder, user))
+        .map(|(folder, number)| Candidate { folder, user, number })
+        .collect()
+}
+
+/// Removes the names of openers of a port that have ended.
+pub fn remove_stale(folders: &[PathBuf], port: u16) {
+    for candidate in find(folders, port).iter().filter(|candidate| candidate.is_stale()) {
+        remove(&candidate.folder);
+    }
+    let Ok(user) = own_user() else { return };
+    for folder in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten()
+    {
+        let is_unfinished =
+            folder.file_name().to_str().is_some_and(|name| name.starts_with(&format!(".{PREFIX}")));
+        let is_old = || {
+            let modified = folder.metadata().and_then(|metadata| metadata.modified()).ok();
+            modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)
+        };
+        if is_unfinished && is_own(&folder.path(), user) && is_old() {
+            remove(&folder.path());
+        }
+    }
+}
+
+/// Removes a folder and its socket, and nothing else.
+fn remove(folder: &Path) {
+    let _ = fs::remove_file(folder.join(SOCKET));
+    let _ = fs::remove_dir(folder);
+}

@@ -1,0 +1,142 @@
+//! The life of a process of a port: a member for as long as its opener lives, then the opener or a member of
+//! the next one.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::oneshot,
+    task::spawn_local,
+    time::{Duration, Instant},
+};
+
+use super::{
+    contend::{EnterError, Membership, Opener, Role, enter_again},
+    hub::{Acceptor, Hub},
+    member::{Connection, End},
+    options::ClusterOptions,
+    rendezvous::{Rendezvous, remove_stale},
+};
+use crate::{
+    gather::Gatherer,
+    server::{Background, ListenerSet, Source, log},
+};
+
+/// The time in which the members of the opener before come to the next one. A process that joins gets its
+/// number after it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// One process of a port.
+struct Process {
+    options: ClusterOptions,
+    gatherer: Arc<Gatherer>,
+    source: Arc<dyn Source>,
+    hub: Arc<Hub>,
+    number: u32,
+}
+
+impl Role {
+    /// Returns the number of this process.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        match self {
+            Self::Opener(opener) => opener.number,
+            Self::Member(membership) => membership.number,
+        }
+    }
+}
+
+/// Returns the work of a process that has opened or joined a port, for its server thread. `source` makes the
+/// documents of this process alone.
+pub fn background(
+    role: Role,
+    options: ClusterOptions,
+    gatherer: Arc<Gatherer>,
+    source: Arc<dyn Source>,
+    hub: Arc<Hub>,
+) -> Background {
+    let number = role.number();
+    gatherer.set_process(number);
+    let process = Process { options, gatherer, source, hub, number };
+    Box::new(|set| Box::pin(process.run(role, set)))
+}
+
+impl Process {
+    async fn run(mut self, mut role: Role, set: ListenerSet) {
+        loop {
+            self.set_number(role.number());
+            role = match role {
+                Role::Opener(opener) => return self.open(opener, &set).await,
+                Role::Member(membership) => match self.join(membership, &set).await {
+                    Some(role) => role,
+                    None => return,
+                },
+            };
+        }
+    }
+
+    /// Pages of the connection before have ended, or end soon.
+    fn set_number(&mut self, number: u32) {
+        if self.number != number {
+            self.number = number;
+            self.gatherer.set_process(number);
+        }
+    }
+
+    /// Serves the port until this process stops.
+    async fn open(&self, opener: Opener, set: &ListenerSet) {
+        let Opener { listeners, rendezvous, number, has_predecessor } = opener;
+        if let Err(error) = set.add(listeners) {
+            log(&format!("port {} cannot be served: {error}", self.options.port));
+            return;
+        }
+        let grace = has_predecessor.then(|| Instant::now() + GRACE);
+        let mut guard = Guard { hub: &self.hub, rendezvous };
+        let acceptor = Acceptor::new(Arc::clone(&self.hub), self.options.clone(), number, grace);
+        acceptor.run(guard.rendezvous.as_mut(), set.closed()).await;
+    }
+
+    /// Is a member until its opener ends. `None`: this process stops.
+    async fn join(&mut self, membership: Membership, set: &ListenerSet) -> Option<Role> {
+        let (gatherer, source) = (Arc::clone(&self.gatherer), Arc::clone(&self.source));
+        let mut connection = Connection::new(membership, gatherer, source);
+        let end = tokio::select! {
+            end = connection.serve() => end,
+            () = set.closed() => {
+                drop(connection);
+                remove_stale(&self.options.folders, self.options.port);
+                return None;
+            }
+        };
+        let (has_left, left) = oneshot::channel::<()>();
+        if matches!(end, End::Ending) {
+            spawn_local(connection.drain(left));
+        }
+        let port = self.options.port;
+        let report =
+            move |error: &EnterError| log(&format!("port {port} cannot be opened: {error}"));
+        let number = self.number;
+        let role = tokio::select! {
+            role = enter_again(&mut self.options, number, report) => Some(role),
+            () = set.closed() => None,
+        };
+        drop(has_left);
+        if role.is_none() {
+            remove_stale(&self.options.folders, port);
+        }
+        role
+    }
+}
+
+/// Leaves the name of an opener that ends before its members have left.
+struct Guard<'a> {
+    hub: &'a Hub,
+    rendezvous: Option<Rendezvous>,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if let Some(rendezvous) = &mut self.rendezvous {
+            rendezvous.set_stays(!self.hub.is_empty());
+        }
+    }
+}
