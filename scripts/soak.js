@@ -2,7 +2,8 @@
 
 /*
  * `npm run soak -- [--minutes 60]`: an application with short-lived objects, series that expire, worker threads that end in
- * different ways, certificates that are renewed, an exporter that stops and starts again, and scrapers that stall and reset.
+ * different ways, certificates that are renewed, an exporter that stops and starts again, and scrapers that stall and reset; beside
+ * it a port of several processes, which are killed.
  *
  * While it runs, each page is compared with the calls and with the page before. In each round the application comes to rest: then
  * the number of calls is exact, and memory, descriptors and threads are measured. Linux only.
@@ -16,6 +17,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { parseArgs } = require('node:util')
 const https = require('node:https')
 const { createCertificates } = require('../__test__/support/certificates')
+const { soakCluster } = require('./soak/cluster')
 const { Pages, rude, scrape } = require('./soak/scrapers')
 
 const ROUND_MS = 8_000
@@ -46,12 +48,16 @@ async function main () {
 
   const rounds = []
   const pages = new Pages()
+  let isOver = false
   const agent = new https.Agent({ keepAlive: true })
   try {
     await command('calls')
-    let isOver = false
+    const cluster = soakCluster(() => isOver)
+    // Its failure is thrown below; meanwhile it ends the rounds.
+    const state = { hasFailed: false }
+    cluster.catch(() => { state.hasFailed = true })
     const rudes = Array.from({ length: RUDE }, () => rude(() => port, () => isOver))
-    for (let round = 1; performance.now() < until; round++) {
+    for (let round = 1; performance.now() < until && !state.hasFailed; round++) {
       await command('load')
       const end = performance.now() + ROUND_MS
       let scrapes = 0
@@ -77,13 +83,15 @@ async function main () {
     }
     isOver = true
     await Promise.all(rudes)
+    const clustered = await cluster
     application.send('end')
     const [code] = await died
     assert.equal(code, 0, 'the exit code of the application')
     assert.ok(pages.expired > 0, 'no series has expired')
     checkFlat(rounds)
-    console.log(`ok: ${rounds.length} rounds`)
+    console.log(`ok: ${rounds.length} rounds; ${clustered}`)
   } finally {
+    isOver = true
     application.kill('SIGKILL')
   }
 }
