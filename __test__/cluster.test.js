@@ -7,7 +7,8 @@
 
 const { test, describe } = require('node:test')
 const assert = require('node:assert/strict')
-const { promisify } = require('node:util')
+const { setTimeout: sleep } = require('node:timers/promises')
+const { isDeepStrictEqual, promisify } = require('node:util')
 const zlib = require('node:zlib')
 
 const { createCluster, countsOf, processesOf, sumOf } = require('./cluster/processes')
@@ -15,6 +16,7 @@ const { decode } = require('./protobuf/decode')
 const { getProtobuf } = require('./protobuf/get')
 const { parse, seriesKey } = require('./support/exposition')
 const { get } = require('./support/http')
+const { holdings } = require('./support/left-behind')
 const { until } = require('./support/until')
 
 const gunzip = promisify(zlib.gunzip)
@@ -391,6 +393,38 @@ describe('the end of a process', () => {
       await cluster.processes([2, 3, 4, 5, 6].filter((number) => number > n + 1))
     }
     assert.deepEqual(await cluster.counts(), { 6: { a: 1 } })
+    await cluster.stopAll()
+  })
+
+  test('stop() of an opener and of a member leaves no thread, no descriptor and no timer', async (t) => {
+    const HypertracePrometheus = require('..')
+    const cluster = await createCluster(t)
+    const before = process.env.XDG_RUNTIME_DIR
+    process.env.XDG_RUNTIME_DIR = cluster.folder
+    t.after(() => {
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR
+      else process.env.XDG_RUNTIME_DIR = before
+    })
+    const open = async () => {
+      const own = HypertracePrometheus({ port: cluster.port, cluster: true, collectDefaults: false })
+      await get({ port: cluster.port })
+      await own.stop()
+    }
+    /** Closed connections of the client need a moment. */
+    const settled = () => until(async () => {
+      const first = holdings()
+      await sleep(50)
+      return isDeepStrictEqual(holdings(), first) && first
+    }, 'nothing changes')
+    await open() // what is created once
+    let idle = await settled()
+    for (let round = 0; round < 5; round++) await open()
+    assert.deepEqual(await settled(), idle, 'of an opener')
+    const opener = await cluster.start()
+    idle = await settled()
+    for (let round = 0; round < 5; round++) await open()
+    assert.deepEqual(await settled(), idle, 'of a member')
+    await opener.ask('stop', /^stopped$/)
     await cluster.stopAll()
   })
 

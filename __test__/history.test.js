@@ -5,7 +5,6 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { describe, test } = require('node:test')
-const { setTimeout: sleep } = require('node:timers/promises')
 
 const HypertracePrometheus = require('..')
 const createSampler = require('../lib/node-metrics')
@@ -44,6 +43,12 @@ function checkSums ({ points, rows, other }) {
   }
 }
 
+/** Returns the stall in which this function was called most, if it has ended. */
+const ended = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === undefined && rows[0]?.labels.caller_functionname === name)
+
+/** As `ended`, for a stall that goes on. */
+const running = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === true && rows[0]?.labels.caller_functionname === name)
+
 const sum = (list) => list.reduce((all, value) => all + value, 0)
 const measured = (list) => list.filter((value) => value !== null)
 
@@ -51,18 +56,13 @@ describe('recorder', LIMIT, () => {
   test('an event loop that was blocked for 3 s while nobody looked: the history names the function afterwards', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
     // The first request comes after the block, so that the recorder alone can have seen it.
-    await sleep(1500)
     const begin = Date.now() / 1000
     app.say('crunch 3000')
     const calls = Number((await app.line(/^end (\d+)$/))[1])
     const length = Date.now() / 1000 - begin
-    const recorded = await until(async () => {
-      const document = await history('seconds=30')
-      return document.stalls.length === 1 && document.stalls[0].ongoing === undefined && document
-    }, 'the end of the stall')
-    const [stall] = recorded.stalls
-    assert.ok(stall.seconds > 2.5 && stall.seconds <= length, `${stall.seconds} s of ${length} s`)
-    assert.ok(stall.startTimeSeconds >= begin - 0.1 && stall.startTimeSeconds < begin + 0.5, `${stall.startTimeSeconds - begin} s late`)
+    const stall = await until(async () => ended(await history('seconds=30'), 'crunch'), 'the end of the stall')
+    assert.ok(stall.seconds > 2 && stall.seconds <= length, `${stall.seconds} s of ${length} s`)
+    assert.ok(stall.startTimeSeconds >= begin - 0.1 && stall.startTimeSeconds < begin + 1, `${stall.startTimeSeconds - begin} s late`)
     assert.deepEqual(stall.rows[0].labels, { object_classname: 'Cruncher', caller_functionname: 'crunch' })
     assert.ok(stall.rows[0].calls <= calls && stall.rows[0].calls > calls / 2, `${stall.rows[0].calls} of ${calls} calls`)
     assert.equal(stall.worker, undefined)
@@ -81,27 +81,25 @@ describe('recorder', LIMIT, () => {
 
     const value = (page, name) => page.get(`hypertrace_eventloop_${name}_total`).samples[0].value
     const page = await families()
-    assert.deepEqual([value(page, 'stalls'), Math.round(value(page, 'stall_seconds') * 1e6)], [1, Math.round(stall.seconds * 1e6)])
+    assert.ok(value(page, 'stalls') >= 1)
+    assert.ok(value(page, 'stall_seconds') >= stall.seconds - 1e-6)
   })
 
   test('a stall that goes on has its length and its calls so far', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
     app.say('crunch 4000')
     await app.line(/^begin$/)
-    const [first] = await until(async () => {
-      const { stalls } = await history('seconds=10')
-      return stalls[0]?.ongoing === true && stalls[0].calls > 0 && stalls
-    }, 'a stall with calls')
-    assert.equal(first.rows[0].labels.caller_functionname, 'crunch')
+    const first = await until(async () => running(await history('seconds=10'), 'crunch'), 'a stall with calls')
     const page = await families()
-    assert.equal(page.get('hypertrace_eventloop_stalls_total').samples[0].value, 1)
+    assert.ok(page.get('hypertrace_eventloop_stalls_total').samples[0].value >= 1)
     assert.ok(page.get('hypertrace_eventloop_stall_seconds_total').samples[0].value > 0.25)
     await until(async () => {
-      const [later] = (await history('seconds=10')).stalls
+      const { stalls } = await history('seconds=10')
+      const later = stalls.find(({ startTimeSeconds }) => startTimeSeconds === first.startTimeSeconds)
       return later.seconds > first.seconds && later.calls > first.calls
     }, 'growth')
     await app.line(/^end/)
-    await until(async () => (await history()).stalls[0].ongoing === undefined, 'the end')
+    await until(async () => ended(await history(), 'crunch'), 'the end')
   })
 
   test('the stall of a worker thread has its number and its own calls only', LIMIT, async (t) => {
@@ -110,16 +108,15 @@ describe('recorder', LIMIT, () => {
     app.say('worker 1500')
     await app.line(/^begin$/)
     await app.line(/^end/)
-    const [stall] = await until(async () => {
+    const stall = await until(async () => {
       const { stalls } = await history('by=object_classname')
-      const ended = stalls.filter((stall) => stall.worker !== undefined && stall.ongoing === undefined)
-      return ended.length > 0 && ended
+      return stalls.find((stall) => stall.worker !== undefined && stall.ongoing === undefined)
     }, 'the end of the stall')
     assert.equal(stall.worker, worker)
     assert.deepEqual(stall.rows.map(({ labels }) => labels.object_classname), ['InWorker'])
     const { samples } = (await families()).get('hypertrace_eventloop_stalls_total')
     const own = samples.find(({ labels }) => labels.worker === String(worker))
-    assert.equal(own.value, 1)
+    assert.ok(own.value >= 1)
     assert.equal(samples.length, 2)
   })
 
@@ -229,8 +226,11 @@ test('recorder: a process is called by its title if it has set one, else by its 
   for (const [proc, name] of [
     [{ title: 'node', argv, execPath }, 'server.js'],
     [{ title: '/usr/bin/node server.js', argv, execPath }, 'server.js'],
+    [{ title: 'node_modules/node/bin/node', argv, execPath }, 'server.js'],
+    [{ title: '/usr/bin/electron --type', argv, execPath: '/opt/bin/electron' }, 'server.js'],
     [{ title: 'chat', argv, execPath }, 'chat'],
-    [{ title: 'node', argv: ['C:\\node.exe', 'C:\\chat\\main.mjs'], execPath }, 'main.mjs'],
+    [{ title: 'Windows PowerShell', argv: ['C:\\node.exe', 'C:\\chat\\main.mjs'], execPath, platform: 'win32' }, 'main.mjs'],
+    [{ argv: ['bare', 'app.js'] }, 'app.js'],
     [{ title: 'node', argv: ['/usr/bin/node'], execPath }, 'node'],
     [{ title: 7, argv: [], execPath }, undefined],
     [null, undefined]

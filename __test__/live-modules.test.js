@@ -207,6 +207,8 @@ test('the sentence on a stall says how long, when and what', () => {
   const stall = { startTimeSeconds: 0, seconds: 3.14, calls: 70_100, rows: [{ labels: { object_classname: 'Worker', caller_functionname: 'crunch' }, calls: 70_000 }] }
   assert.match(sentence.stallSentence(stall), /^Blocked for 3\.1 s at \d\d:\d\d:00: Worker\.crunch was called 70,000 times$/)
   assert.match(sentence.stallSentence({ ...stall, worker: 2, ongoing: true }), /^Worker thread 2 blocked for 3\.1 s since \d\d:\d\d:00: Worker/)
+  assert.match(sentence.stallSentence({ ...stall, process: 2 }), /^Process 2 blocked for 3\.1 s at /)
+  assert.equal(sentence.stallMessage({ ...stall, process: 2, worker: 1 }), 'The event loop of worker thread 1 of process 2 is blocked: Worker.crunch was called 70,000 times since.')
   assert.match(sentence.stallSentence({ ...stall, calls: 0, rows: [] }), /: no call was traced$/)
   assert.equal(sentence.stallMessage(stall), 'The event loop is blocked: Worker.crunch was called 70,000 times since.')
   assert.equal(sentence.stallMessage({ ...stall, worker: 2, calls: 0, rows: [] }), 'The event loop of worker thread 2 is blocked. No call was traced since.')
@@ -217,6 +219,7 @@ test('a row has one name, whatever labels it has', () => {
     [{ object_classname: 'A', caller_functionname: 'f' }, 'A.f'],
     [{ caller_functionname: 'f', caller_filename: '/a/b/c/d/e.js', id: '' }, 'f · …/c/d/e.js'],
     [{ id: 'x\u202ey' }, 'x\\u{202e}y'],
+    [{ process: '2' }, 'Process 2'],
     [{}, 'none'],
     [{ hypertrace_overflow: 'true' }, 'Overflow']
   ]

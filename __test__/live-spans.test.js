@@ -48,7 +48,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
   const chosen = (page) => until(page, () => !document.getElementById('span-bar').hidden && document.getElementById('calls-title').innerText.startsWith('Calls, '))
 
   test('dragging over the chart chooses a span, the table shows its calls, and the address has it', async (t) => {
-    const { page } = await withBursts(t)
+    const { application, page } = await withBursts(t)
     await drag(page, 0, 1)
     await chosen(page)
     assert.match(page.url(), /#\?span=[\d.]+-[\d.]+$/)
@@ -62,6 +62,13 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     await page.reload()
     await chosen(page)
     assert.equal((await rowsOf(page))[0][3], '700', 'after a reload')
+    await application.steps(2)
+    const limits = []
+    page.on('request', (request) => { if (request.url().includes('/history.json')) limits.push(new URL(request.url()).searchParams.get('limit')) })
+    for (let i = 0; i < 3; i++) await page.waitForResponse(/history\.json.*limit=100/)
+    limits.splice(0)
+    for (let i = 0; i < 2; i++) await page.waitForResponse(/history\.json.*limit=100/)
+    assert.ok(limits.includes('100') && !limits.includes('1000'), `a span that has ended is not requested again: ${limits}`)
     await page.getByRole('button', { name: 'Show now' }).click()
     await until(page, () => document.getElementById('span-bar').hidden)
     assert.notEqual(page.url(), address)

@@ -106,6 +106,7 @@ describe('the table of the live page', { skip: lacks('chromium'), timeout: 240_0
     await rowCount(page, 50)
     await page.getByRole('button', { name: 'Show more' }).click()
     await rowCount(page, 1000)
+    assert.equal(await page.locator('#more').isVisible(), false)
 
     await application.repeat(call('Class9', 'fn9'))
     await page.getByRole('columnheader', { name: /^Calls\/s/ }).getByRole('button').click()

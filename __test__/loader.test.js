@@ -92,7 +92,7 @@ test('loader: an addon without a version is an older one', () => {
   const script = `
     require('./lib/binding').setAddon({ Exporter: class {} }, 'a.node', ['- Build it again.'])`
   const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
-  assert.match(stderr, /cannot use a binary of an older version: a\.node\. This helps:\n- Build it again\./)
+  assert.match(stderr, /cannot use a binary of an older version: a\.node\. This helps:\r?\n- Build it again\./)
 })
 
 /** The flag of the permission model, which Node.js 20 calls experimental. */

@@ -4,9 +4,12 @@
 // OTLP exporter into real servers.
 
 const assert = require('node:assert/strict')
-const { spawnSync } = require('node:child_process')
+const { execFile, spawnSync } = require('node:child_process')
+const { once } = require('node:events')
 const path = require('node:path')
 const test = require('node:test')
+const { promisify } = require('node:util')
+const { Worker } = require('node:worker_threads')
 
 const { AggregationTemporality, DataPointType, MeterProvider, MetricReader } = require('@opentelemetry/sdk-metrics')
 const { PrometheusExporter } = require('@opentelemetry/exporter-prometheus')
@@ -243,6 +246,27 @@ test('opentelemetry: collectDefaults has the metrics that the option of the expo
     const { collect } = setUp(t, { collectDefaults: option }, { collectDefaults: true })
     assert.deepEqual([...new Set([...(await collect()).keys()].map((name) => name.split('_')[0]))].sort(), expected)
   }
+})
+
+test('opentelemetry: a producer has the counts of the threads that share the port, and not those of other processes', { timeout: 60_000 }, async (t) => {
+  const options = { port: 0, host: '127.0.0.1', cluster: true, collectDefaults: false }
+  const { traceFunction, collect } = setUp(t, options)
+  const { port } = traceFunction.address()
+  count(traceFunction, 1)
+  const program = `
+    const { payload } = require(${JSON.stringify(require.resolve('./support/payload'))})
+    const traceFunction = require(${JSON.stringify(require.resolve('..'))})(${JSON.stringify({ ...options, port })})
+    for (let call = 0; call < 5; call++) traceFunction(payload({ object: { id: Number(process.env.ID) } }))
+    traceFunction.metricProducer.collect().then(async ({ resourceMetrics }) => {
+      const [{ metrics: [{ dataPoints }] }] = resourceMetrics.scopeMetrics
+      console.log(JSON.stringify(dataPoints.map(({ attributes, value }) => [attributes.object_id, value])))
+      await traceFunction.stop()
+    })`
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', program], { env: { ...process.env, ID: '2' } })
+  assert.deepEqual([stdout, stderr], ['[["2",5]]\n', ''])
+  const worker = new Worker(program, { eval: true, env: { ...process.env, ID: '3' }, stdout: true })
+  await once(worker, 'exit')
+  assert.deepEqual((await collect()).get('trace_counter').dataPoints.map(shown), [['1', 1], ['3', 5]])
 })
 
 test('opentelemetry: wrong options throw as those of Node.js do', (t) => {

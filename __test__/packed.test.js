@@ -80,7 +80,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
   // With this target folder cargo uses the dependencies that `npm run build` has built.
   const [, triple] = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? []
   const env = { CARGO_TARGET_DIR: path.join(ROOT, 'target'), CARGO_BUILD_TARGET: triple, ...process.env }
-  const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'bin', 'build.js')
+  const build = path.join(project, 'node_modules', 'hypertrace-prometheus', 'bin', 'hypertrace-prometheus.js')
   const { status, stdout, stderr } = spawnSync(process.execPath, [build, 'build'], { cwd: project, env, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   assert.match(stdout, /^Built .*hypertrace-prometheus\.node\n$/)
@@ -90,7 +90,7 @@ test('packed: it builds from source in the installed package', { timeout: 600_00
 })
 
 test('packed: without cargo, the build from source fails and names rustup', () => {
-  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js'), 'build'], {
+  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'hypertrace-prometheus.js'), 'build'], {
     env: { ...process.env, PATH: path.join(ROOT, 'nowhere'), Path: '' }, encoding: 'utf8'
   })
   assert.equal(status, 1)
@@ -98,10 +98,10 @@ test('packed: without cargo, the build from source fails and names rustup', () =
   assert.match(stderr, /rustup\.rs/)
 })
 
-test('packed: without arguments the build command prints its usage', () => {
-  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'build.js')], { encoding: 'utf8' })
+test('packed: without arguments the program prints its usage', () => {
+  const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'hypertrace-prometheus.js')], { encoding: 'utf8' })
   assert.equal(status, 1)
-  assert.match(stderr, /^Usage: npx hypertrace-prometheus build/)
+  assert.match(stderr, /^Usage: npx hypertrace-prometheus <command>/)
 })
 
 test('packed: the packages in npm/ equal those that the napi CLI generates', (t) => {

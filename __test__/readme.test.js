@@ -37,7 +37,8 @@ const TESTED = [
   'file webpack.external.config.js', 'file webpack.addon.config.js', 'file rollup.config.mjs', 'file vite.config.mjs',
   'file next.config.mjs', 'file route.js',
   'run push.js', 'run exporter.js', 'run job.js', 'run job-prom-client.js',
-  'run express.js', 'run fastify.js', 'run nest.mjs', 'run instrumented.js'
+  'run express.js', 'run fastify.js', 'run nest.mjs', 'run instrumented.js',
+  'file agent.yml', 'file edge.yml', 'file global.yml', 'manifest of a ServiceMonitor'
 ]
 
 test('readme: every program of the documents has a mark, and every mark has a test', () => {

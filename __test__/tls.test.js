@@ -75,6 +75,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       const { status, body } = await ask({ minVersion: version, maxVersion: version })
       assert.equal(status, 200)
       assert.match(body, /^# HELP trace_counter /)
+      assert.equal((await ask({ path: '/history.json?seconds=1' })).status, 200)
       const socket = await connect(port, { minVersion: version, maxVersion: version, ALPNProtocols: ['h2', 'http/1.1'] })
       assert.equal(socket.getProtocol(), version)
       assert.equal(socket.alpnProtocol, 'http/1.1')

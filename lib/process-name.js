@@ -1,34 +1,38 @@
 'use strict'
 
+const RUNTIMES = ['node', 'bun', 'deno', 'bare']
+
 /**
  * Returns the name that people know a process by: its title, if the application has set one, else the file
- * name of its script.
+ * name of its script. On Windows the title is that of the console window, so that it says nothing.
  *
  * @param {any} [proc]
  * @returns {string | undefined}
  */
-function processName (proc = globalThis.process) {
+function processName (proc = /** @type {any} */ (globalThis).process ?? /** @type {any} */ (globalThis).Bare) {
   try {
-    const { title, argv, execPath } = proc
-    const script = fileName(argv[1])
-    const isSet = typeof title === 'string' && title !== '' && !isDefault(title, argv[0], execPath)
-    return isSet ? title : script || fileName(argv[0]) || undefined
+    const { title, argv, execPath, platform } = proc
+    const isSet = typeof title === 'string' && title !== '' && platform !== 'win32' && !isCommand(title, execPath)
+    return isSet ? title : fileName(argv[1]) ?? fileName(argv[0])
   } catch {}
 }
 
 /**
- * Returns whether a title is that of a process which has not set one: the program, or the command line.
+ * Returns whether a title is that of a process which has not set one: the command line, or its first word.
  *
  * @param {string} title
- * @param {unknown} program
- * @param {unknown} path
+ * @param {unknown} execPath
  */
-function isDefault (title, program, path) {
-  const names = ['node', 'bun', 'deno', 'bare', String(program), String(path), fileName(program), fileName(path)]
-  return names.some((name) => name !== undefined && (title === name || title.startsWith(`${name} `)))
+function isCommand (title, execPath) {
+  const program = fileName(title.split(' ')[0])
+  return title === execPath || program === fileName(execPath) || RUNTIMES.some((name) => name === program)
 }
 
-/** @param {unknown} path */
+/**
+ * Returns the last part of a path.
+ *
+ * @param {unknown} path
+ */
 function fileName (path) {
   return typeof path === 'string' ? path.split(/[\\/]/).pop() : undefined
 }

@@ -8,7 +8,7 @@
 
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
-const { withRustFlags } = require('../bin/rust-flags')
+const { withRustFlags } = require('../lib/rust-flags')
 
 const ROOT = path.dirname(__dirname)
 const ARGS = ['build', '--platform', '--release', '--no-js', '--dts', 'binding.d.ts']

@@ -13,6 +13,7 @@ const FOLDER = path.join(path.dirname(__dirname), 'target', 'ecosystem')
 /** @type {Record<string, string>} */
 const ECOSYSTEM = {
   '@grafana/schema': '13.2.3',
+  '@kubernetes-models/prometheus-operator': '6.0.0',
   '@nestjs/common': '12.5.1',
   '@nestjs/core': '12.5.1',
   '@nestjs/platform-express': '12.5.1',
@@ -35,6 +36,7 @@ const ECOSYSTEM = {
   hyperswarm: '4.17.2',
   'hyperswarm-stats': '1.3.1',
   hypertele: '1.1.4',
+  'js-yaml': '5.5.0',
   'prom-client': '15.1.3',
   'protomux-rpc-client': '2.4.0',
   'reflect-metadata': '0.2.2',

@@ -300,6 +300,6 @@ function main () {
   process.exitCode = 1
 }
 
-module.exports = { FILE, alternatives, linked, notices }
+module.exports = { FILE, alternatives, libraries, linked, notices }
 
 if (require.main === module) main()

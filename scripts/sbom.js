@@ -3,7 +3,7 @@
 // Bills of materials in the format CycloneDX 1.6, one for each package that is published, beside its tarball.
 // `scripts/pack.js` writes them, and the release attaches them to the version on GitHub.
 //
-// The one of a platform has the crates that are linked into its binary, with the digests of Cargo.lock; the one of the
+// The one of a platform has the crates and the libraries of the live page that are in its binary, with the digests of Cargo.lock; the one of the
 // main package, which has the source, those of all platforms. cargo-cyclonedx is not used: it does not list the crates of
 // one target as they are linked, and does not describe packages of npm.
 
@@ -11,7 +11,7 @@ const { execFileSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
-const { linked } = require('./notices')
+const { libraries, linked } = require('./notices')
 
 const ROOT = path.dirname(__dirname)
 
@@ -30,6 +30,9 @@ const ROOT = path.dirname(__dirname)
  */
 function sbom (manifest, tarball, targets) {
   const { components, edges } = crates(targets)
+  const vendored = libraries().map((library) => npmComponent(library))
+  components.push(...vendored)
+  edges.set('', [...edges.get('') ?? [], ...vendored.map(({ 'bom-ref': ref }) => ref)])
   const digest = createHash('sha256').update(tarball).digest('hex')
   const root = component(npmUrl(manifest.name, manifest.version), manifest)
   const main = {
@@ -91,6 +94,18 @@ function crates (targets) {
 }
 
 /**
+ * A library whose files the live page has.
+ *
+ * @param {{ name: string, version: string, licence: string }} library
+ * @returns {Component}
+ */
+function npmComponent ({ name, version, licence }) {
+  const { integrity } = require('../package-lock.json').packages[`node_modules/${name}`]
+  const content = Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex')
+  return { ...component(npmUrl(name, version), { name, version, license: licence }), scope: 'required', hashes: [{ alg: 'SHA-512', content }] }
+}
+
+/**
  * @param {string} url
  * @param {{ name: string, version: string, license?: string | null, description?: string | null }} of
  * @returns {Component}
@@ -125,7 +140,7 @@ function cargoUrl ({ name, version }) {
  * @param {string} version
  */
 function npmUrl (name, version) {
-  return `pkg:npm/${name}@${version}`
+  return `pkg:npm/${name.replace('@', '%40')}@${version}`
 }
 
 /**

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hypertrace_prometheus::server::{Limits, Server, Source, listen};
+use hypertrace_prometheus::server::{BoxFuture, Limits, ScrapeRequest, Server, Source, listen};
 use support::*;
 
 const SMALL: usize = 20;
@@ -327,6 +327,44 @@ fn the_drop_of_a_server_frees_its_port_its_thread_and_its_source() {
     drop(running);
     eventually("its source is dropped", || is_dropped.load(Ordering::SeqCst));
     eventually("its port is free", || listen::bind("127.0.0.1", port).is_ok());
+}
+
+/// A source whose own work does not end.
+struct EndlessWork {
+    begun: mpsc::Sender<()>,
+    /// Is there until the work is dropped.
+    guard: Arc<()>,
+}
+
+impl Source for EndlessWork {
+    fn scrape(&self, _: ScrapeRequest) -> ScrapeFuture {
+        Box::pin(async { scrape(lines(SMALL)) })
+    }
+
+    fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        let (begun, guard) = (self.begun.clone(), Arc::clone(&self.guard));
+        Box::pin(async move {
+            begun.send(()).unwrap();
+            std::future::pending::<()>().await;
+            drop(guard);
+        })
+    }
+}
+
+#[test]
+fn the_work_of_the_source_begins_without_a_request_and_ends_with_stop() {
+    let (sender, begun) = mpsc::channel();
+    let guard = Arc::new(());
+    let source = EndlessWork { begun: sender, guard: Arc::clone(&guard) };
+    let running = start(Arc::new(source), short_limits());
+    begun.recv_timeout(TIMEOUT).unwrap();
+    running.scrape().assert_page(SMALL);
+    running.stop();
+    assert_eq!(Arc::strong_count(&guard), 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
 };
 
 use hypertrace_prometheus::server::{
-    BoxFuture, Limits, ScrapeRequest, Source,
+    BoxFuture, HistoryError, Limits, ScrapeRequest, Source,
     access::{AccessPolicy, Credentials},
 };
 use support::*;
@@ -243,7 +243,7 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
     }
 }
 
-/// A source whose summaries wait for a permit and have `bytes` bytes.
+/// A source whose summaries and histories wait for a permit and have `bytes` bytes.
 struct Summaries {
     permits: Arc<Semaphore>,
     started: mpsc::Sender<()>,
@@ -263,18 +263,23 @@ impl Source for Summaries {
             Ok(vec![b' '; bytes])
         })
     }
+
+    fn history(&self, query: &str) -> BoxFuture<'static, Result<Vec<u8>, HistoryError>> {
+        let summary = self.summary(query, Duration::ZERO);
+        Box::pin(async { summary.await.map_err(HistoryError::Query) })
+    }
 }
 
 #[test]
-fn summaries_wait_for_each_other_and_scrapes_do_not_wait_for_them() {
+fn summaries_and_histories_wait_for_each_other_and_scrapes_do_not_wait_for_them() {
     let limits = Limits { summaries: 2, waiting_summaries: 3, ..long_limits() };
     let permits = Arc::new(Semaphore::new(0));
     let (sender, started) = mpsc::channel();
     let source = Summaries { permits: Arc::clone(&permits), started: sender, bytes: 10 };
     let running = start(Arc::new(source), limits);
     let mut clients: Vec<_> = (0..6).map(|_| running.connect()).collect();
-    for client in &mut clients {
-        client.send("GET /summary.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for (client, path) in clients.iter_mut().zip(["summary", "history"].into_iter().cycle()) {
+        client.send(format!("GET /{path}.json HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         // The server has read the request when it answers the next one.
         running.scrape().assert_page(SMALL);
     }

@@ -6,11 +6,12 @@ mod support;
 use std::{
     process::{Command, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use hypertrace_prometheus::{
     exposition::{CachedVersions, Render, Step},
-    server::{Scrape, Source},
+    server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 use support::*;
 
@@ -54,6 +55,35 @@ fn a_panic_before_the_first_byte_is_a_500_and_the_server_goes_on() {
         assert_eq!(client.response().status, 200);
         running.stop();
     }
+}
+
+/// A source whose own work fails.
+struct FailingWork;
+
+impl Source for FailingWork {
+    fn scrape(&self, _: ScrapeRequest) -> ScrapeFuture {
+        Box::pin(async { scrape(lines(20)) })
+    }
+
+    fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            panic!("in the work of the source");
+        })
+    }
+}
+
+#[test]
+fn a_panic_in_the_work_of_the_source_leaves_the_server_running() {
+    let running = start(Arc::new(FailingWork), short_limits());
+    for _ in 0..3 {
+        running.scrape().assert_page(20);
+    }
+    running.stop();
 }
 
 #[test]

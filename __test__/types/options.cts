@@ -12,6 +12,7 @@ const options: HypertracePrometheus.Options = {
   register: null,
   collectDefaults: true,
   startAtZero: false,
+  cluster: true,
   allowedProps: ['foo'] as const,
   metricName: 'my_trace_counter',
   defaultLabels: { app: 'one', shard: 1 },

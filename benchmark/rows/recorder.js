@@ -19,7 +19,7 @@ const cases = ({ quick }) => {
   const sizes = quick ? [0, 1_000] : [0, 1_000, 100_000, 1_000_000]
   const size = (series) => `${series.toLocaleString('en-GB')} series`
   const of = (work, series, unit, names) => KINDS.map(({ history, kind }) => ({
-    work, series, history, only: ['ours'], lines: names.map((name) => ({ name: `${name}, ${kind}`, unit, headline: true }))
+    work, series, history, only: ['ours'], lines: names.map((name) => ({ name: `${name}, ${kind}`, unit, headline: series === 1_000 ? work === 'calls' : series === 100_000 }))
   }))
   return [
     ...of('calls', 1_000, 'ns', ['known call, 1,000 series']),

@@ -295,7 +295,7 @@ impl Exporter {
         self.inner.thread.node.decline();
     }
 
-    /// Answers a question of the recorder, with figures that cost next to nothing.
+    /// Answers a question of the recorder, with the figures that take little time to read.
     #[napi(catch_unwind)]
     pub fn answer(&self, glance: NodeGlance) {
         self.inner.thread.watch.answer(glance.into());

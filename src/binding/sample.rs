@@ -37,7 +37,7 @@ pub struct NodeSample {
     pub lost_calls: Option<f64>,
 }
 
-/// The figures that cost next to nothing.
+/// The figures in an answer to the recorder: those that take little time to read.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct NodeGlance {

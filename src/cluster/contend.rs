@@ -33,7 +33,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(2
 /// The longest pause of a member whose opener has ended, when others have the port for long.
 const LONG_PAUSE: Duration = Duration::from_millis(200);
 
-/// The part that a process has.
+/// The role of a process.
 pub enum Role {
     /// The process has opened the port.
     Opener(Opener),

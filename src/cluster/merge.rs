@@ -66,7 +66,7 @@ impl Query {
                         parsed.forward("by", &own.join(","));
                     }
                 }
-                // Whatever is wrong with it, each process says so.
+                // Each process reports a wrong value.
                 "limit" => match value.parse() {
                     Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
                     _ => parsed.forward("limit", &value),
@@ -118,14 +118,14 @@ fn encode(text: &str, out: &mut String) {
 }
 
 /// The document of one process.
-pub struct Part {
+pub struct ProcessDocument {
     /// The number of the process.
     pub process: u32,
     /// The document.
     pub document: Value,
 }
 
-impl Part {
+impl ProcessDocument {
     /// Reads the document of a process. `None`: it is no document.
     #[must_use]
     pub fn read(process: u32, json: &[u8]) -> Option<Self> {
@@ -167,26 +167,26 @@ fn texts(list: &Value) -> Vec<String> {
     texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-/// The summary of all processes. The first part is that of the opener. `absent`: the processes that have
+/// The summary of all processes. The first document is that of the opener. `absent`: the processes that have
 /// not responded.
 #[must_use]
-pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
-    let Some(first) = parts.first() else { return Vec::new() };
+pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> Vec<u8> {
+    let Some(first) = documents.first() else { return Vec::new() };
     let by = query.by(&first.document);
-    let sum = |path: &[&str]| number(total(parts, path));
-    let most = |path: &[&str]| number(parts.iter().filter_map(|p| p.number(path)).reduce(f64::max));
+    let sum = |path: &[&str]| number(total(documents, path));
+    let most =
+        |path: &[&str]| number(documents.iter().filter_map(|p| p.number(path)).reduce(f64::max));
     let least =
-        |path: &[&str]| number(parts.iter().filter_map(|p| p.number(path)).reduce(f64::min));
-    let is_rate = parts.iter().all(|part| part.document["order"] == "rate");
+        |path: &[&str]| number(documents.iter().filter_map(|p| p.number(path)).reduce(f64::min));
+    let is_rate = documents.iter().all(|each| each.document["order"] == "rate");
 
     let mut labels = texts(&first.document["labels"]);
     let used = |label: &String| {
-        parts.iter().any(|part| texts(&part.document["usedLabels"]).contains(label))
+        documents.iter().any(|each| texts(&each.document["usedLabels"]).contains(label))
     };
-    let mut used_labels: Vec<String> = labels.iter().filter(|label| used(label)).cloned().collect();
+    let used_labels: Vec<String> = labels.iter().filter(|label| used(label)).cloned().collect();
     labels.push(PROCESS_LABEL.to_owned());
-    used_labels.push(PROCESS_LABEL.to_owned());
-    let (rows, other) = rows(query, parts, &by, is_rate);
+    let (rows, other) = rows(query, documents, &by, is_rate);
 
     let mut object = Object::new();
     for name in ["schema", "version", "metric", "startTimeSeconds", "uptimeSeconds"] {
@@ -216,7 +216,7 @@ pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
     });
     object.add("other", &other);
     object.nested("eventLoop", |object| {
-        let answering = parts.iter().all(|part| part.get(&["eventLoop", "answering"]) == true);
+        let answering = documents.iter().all(|each| each.get(&["eventLoop", "answering"]) == true);
         object.add("answering", &answering);
         object.add("lagSeconds", &most(&["eventLoop", "lagSeconds"]));
         object.add("sampleAgeSeconds", &most(&["eventLoop", "sampleAgeSeconds"]));
@@ -231,20 +231,34 @@ pub fn summary(query: &Query, parts: &[Part], absent: &[u32]) -> Vec<u8> {
             object.add(name, &sum(&["process", name]));
         }
     });
-    let process = |part: &Part| {
+    let process = |each: &ProcessDocument| {
         json!({
-            "process": part.process,
-            "name": part.get(&["process", "name"]),
-            "pid": part.get(&["process", "pid"]),
-            "calls": part.get(&["calls"]),
-            "eventLoop": part.get(&["eventLoop"]),
+            "process": each.process,
+            "name": each.get(&["process", "name"]),
+            "pid": each.get(&["process", "pid"]),
+            "calls": each.get(&["calls"]),
+            "eventLoop": each.get(&["eventLoop"]),
         })
     };
-    let mut sorted: Vec<&Part> = parts.iter().collect();
-    sorted.sort_by_key(|part| part.process);
+    let mut sorted: Vec<&ProcessDocument> = documents.iter().collect();
+    sorted.sort_by_key(|each| each.process);
     object.add("processes", &sorted.into_iter().map(process).collect::<Vec<_>>());
     object.add("absentProcesses", absent);
     object.end()
+}
+
+/// Adds the numbers of all processes to the summary of one.
+#[must_use]
+pub fn with_processes(mut summary: Vec<u8>, numbers: &[u32]) -> Vec<u8> {
+    if summary.last() == Some(&b'}') {
+        summary.pop();
+        let processes: Vec<Value> =
+            numbers.iter().map(|number| json!({ "process": number })).collect();
+        let mut object = Object(summary);
+        object.add("processes", &processes);
+        summary = object.end();
+    }
+    summary
 }
 
 /// A row of a summary.
@@ -254,26 +268,31 @@ struct Row {
     rate: Option<f64>,
 }
 
-fn rows(query: &Query, parts: &[Part], by: &[String], is_rate: bool) -> (Vec<Row>, Value) {
+fn rows(
+    query: &Query,
+    documents: &[ProcessDocument],
+    by: &[String],
+    is_rate: bool,
+) -> (Vec<Row>, Value) {
     let mut groups: BTreeMap<Labels, (f64, Option<f64>)> = BTreeMap::new();
     let (mut all, mut others) = (0.0, 0.0);
-    for part in parts {
+    for each in documents {
         if query.is_by_process_alone() {
-            let value = part.number(&["calls", "matched"]).unwrap_or_default();
-            let rate = part.number(&["calls", "rate"]).filter(|_| !query.is_filtered);
-            groups.insert(part.labels(&Value::Null, by), (value, rate));
+            let value = each.number(&["calls", "matched"]).unwrap_or_default();
+            let rate = each.number(&["calls", "rate"]).filter(|_| !query.is_filtered);
+            groups.insert(each.labels(&Value::Null, by), (value, rate));
             all += value;
             continue;
         }
-        for row in part.get(&["rows"]).as_array().into_iter().flatten() {
+        for row in each.get(&["rows"]).as_array().into_iter().flatten() {
             let (value, rate) = (row["value"].as_f64().unwrap_or_default(), row["rate"].as_f64());
-            let group = groups.entry(part.labels(row, by)).or_insert((0.0, Some(0.0)));
+            let group = groups.entry(each.labels(row, by)).or_insert((0.0, Some(0.0)));
             group.0 += value;
             group.1 = group.1.zip(rate).map(|(sum, rate)| sum + rate);
             all += value;
         }
-        all += part.number(&["other", "value"]).unwrap_or_default();
-        others += part.number(&["other", "groups"]).unwrap_or_default();
+        all += each.number(&["other", "value"]).unwrap_or_default();
+        others += each.number(&["other", "groups"]).unwrap_or_default();
     }
     let mut rows: Vec<Row> =
         groups.into_iter().map(|(labels, (value, rate))| Row { labels, value, rate }).collect();
@@ -287,26 +306,26 @@ fn rows(query: &Query, parts: &[Part], by: &[String], is_rate: bool) -> (Vec<Row
     (rows, json!({ "groups": number(Some(groups)), "value": number(Some(all - shown)) }))
 }
 
-/// The history of all processes. The first part is that of the opener.
+/// The history of all processes. The first document is that of the opener.
 #[must_use]
-pub fn history(query: &Query, parts: &[Part]) -> Vec<u8> {
-    let Some(first) = parts.first() else { return Vec::new() };
+pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
+    let Some(first) = documents.first() else { return Vec::new() };
     let by = query.by(&first.document);
-    let steps = Steps::new(parts);
+    let steps = Steps::new(documents);
     let column = |name: &str, join: fn(f64, f64) -> f64, kind: Kind| {
-        steps.join(parts.iter().map(|part| (part, part.get(&["points", name]))), join, kind)
+        steps.join(documents.iter().map(|each| (each, each.get(&["points", name]))), join, kind)
     };
     let calls = column("calls", |a, b| a + b, Kind::Sum);
 
-    let mut groups: BTreeMap<Labels, Vec<(&Part, &Value)>> = BTreeMap::new();
-    for part in parts {
+    let mut groups: BTreeMap<Labels, Vec<(&ProcessDocument, &Value)>> = BTreeMap::new();
+    for each in documents {
         if query.is_by_process_alone() {
-            let labels = part.labels(&Value::Null, &by);
-            groups.entry(labels).or_default().push((part, part.get(&["points", "calls"])));
+            let labels = each.labels(&Value::Null, &by);
+            groups.entry(labels).or_default().push((each, each.get(&["points", "calls"])));
             continue;
         }
-        for row in part.get(&["rows"]).as_array().into_iter().flatten() {
-            groups.entry(part.labels(row, &by)).or_default().push((part, &row["calls"]));
+        for row in each.get(&["rows"]).as_array().into_iter().flatten() {
+            groups.entry(each.labels(row, &by)).or_default().push((each, &row["calls"]));
         }
     }
     let mut rows: Vec<(Labels, Vec<Option<f64>>)> = groups
@@ -338,17 +357,17 @@ pub fn history(query: &Query, parts: &[Part]) -> Vec<u8> {
     });
     object.add_rows(&rows, |object, (_, calls)| object.add("calls", &numbers(calls)));
     object.nested("other", |object| object.add("calls", &numbers(&other)));
-    object.add("stalls", &stalls(parts));
+    object.add("stalls", &stalls(documents));
     object.end()
 }
 
 /// Returns the stalls of all processes, the oldest first, each with its process.
-fn stalls(parts: &[Part]) -> Vec<Value> {
+fn stalls(documents: &[ProcessDocument]) -> Vec<Value> {
     let mut stalls = Vec::new();
-    for part in parts {
-        for stall in part.get(&["stalls"]).as_array().into_iter().flatten() {
+    for each in documents {
+        for stall in each.get(&["stalls"]).as_array().into_iter().flatten() {
             let mut stall = stall.clone();
-            stall[PROCESS_LABEL] = part.process.into();
+            stall[PROCESS_LABEL] = each.process.into();
             stalls.push(stall);
         }
     }
@@ -373,12 +392,12 @@ struct Steps {
 }
 
 impl Steps {
-    fn new(parts: &[Part]) -> Self {
-        let step = |part: &Part| part.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
-        let seconds = parts.iter().map(step).fold(1.0, f64::max);
-        let longest = parts.iter().find(|part| step(part) == seconds).or(parts.first());
-        let calls = longest.and_then(|part| part.get(&["points", "calls"]).as_array());
-        let end = parts.first().and_then(|part| part.number(&["endTimeSeconds"]));
+    fn new(documents: &[ProcessDocument]) -> Self {
+        let step = |each: &ProcessDocument| each.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
+        let seconds = documents.iter().map(step).fold(1.0, f64::max);
+        let longest = documents.iter().find(|each| step(each) == seconds).or(documents.first());
+        let calls = longest.and_then(|each| each.get(&["points", "calls"]).as_array());
+        let end = documents.first().and_then(|each| each.number(&["endTimeSeconds"]));
         Self { seconds, end: end.unwrap_or_default(), count: calls.map_or(0, Vec::len) }
     }
 
@@ -392,14 +411,14 @@ impl Steps {
     )]
     fn join<'a>(
         &self,
-        lists: impl Iterator<Item = (&'a Part, &'a Value)>,
+        lists: impl Iterator<Item = (&'a ProcessDocument, &'a Value)>,
         join: fn(f64, f64) -> f64,
         kind: Kind,
     ) -> Vec<Option<f64>> {
         let mut joined: Vec<Option<f64>> = vec![None; self.count];
-        for (part, list) in lists {
-            let step = part.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
-            let end = part.number(&["endTimeSeconds"]).unwrap_or_default();
+        for (each, list) in lists {
+            let step = each.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
+            let end = each.number(&["endTimeSeconds"]).unwrap_or_default();
             let mut own: Vec<Option<f64>> = vec![None; self.count];
             for (back, value) in list.as_array().into_iter().flatten().rev().enumerate() {
                 // The two ends differ by less than a step: the processes are asked at the same time.
@@ -426,8 +445,8 @@ impl Steps {
     }
 }
 
-fn total(parts: &[Part], path: &[&str]) -> Option<f64> {
-    parts.iter().filter_map(|part| part.number(path)).reduce(|all, one| all + one)
+fn total(documents: &[ProcessDocument], path: &[&str]) -> Option<f64> {
+    documents.iter().filter_map(|each| each.number(path)).reduce(|all, one| all + one)
 }
 
 /// A number as JavaScript writes it, or `null`.
@@ -524,8 +543,8 @@ impl HasLabels for (Labels, Vec<Option<f64>>) {
 mod tests {
     use super::*;
 
-    fn part(process: u32, document: Value) -> Part {
-        Part { process, document }
+    fn of_process(process: u32, document: Value) -> ProcessDocument {
+        ProcessDocument { process, document }
     }
 
     fn read(json: &[u8]) -> Value {
@@ -582,12 +601,12 @@ mod tests {
 
     #[test]
     fn a_summary_of_all_processes_is_the_sum_and_names_each() {
-        let parts = [
-            part(2, document(&[("A", 5.0), ("B", 1.0)], 1.0)),
-            part(1, document(&[("B", 7.0), ("C", 2.0)], 3.0)),
+        let documents = [
+            of_process(2, document(&[("A", 5.0), ("B", 1.0)], 1.0)),
+            of_process(1, document(&[("B", 7.0), ("C", 2.0)], 3.0)),
         ];
         let query = Query::parse("limit=2").expect("valid");
-        let merged = read(&summary(&query, &parts, &[3]));
+        let merged = read(&summary(&query, &documents, &[3]));
         assert_eq!(merged["calls"], json!({ "total": 19, "matched": 19, "rate": 14 }));
         let row = |class: &str, value: u32, rate: u32| json!({ "labels": { "object_classname": class }, "value": value, "rate": rate });
         assert_eq!(merged["rows"], json!([row("B", 8, 4), row("A", 5, 2)]));
@@ -607,14 +626,17 @@ mod tests {
 
     #[test]
     fn a_summary_can_be_grouped_by_process() {
-        let parts = [part(1, document(&[("A", 5.0)], 1.0)), part(2, document(&[("A", 7.0)], 0.0))];
-        let merged = read(&summary(&Query::parse("by=process").expect("valid"), &parts, &[]));
+        let documents = [
+            of_process(1, document(&[("A", 5.0)], 1.0)),
+            of_process(2, document(&[("A", 7.0)], 0.0)),
+        ];
+        let merged = read(&summary(&Query::parse("by=process").expect("valid"), &documents, &[]));
         let row = |process: &str, value: u32, rate: u32| json!({ "labels": { "process": process }, "value": value, "rate": rate });
         assert_eq!(merged["rows"], json!([row("1", 6, 7), row("2", 7, 7)]), "by rate");
         assert_eq!(merged["by"], json!(["process"]));
         assert_eq!(merged["other"], json!({ "groups": 0, "value": 0 }));
         let query = Query::parse("by=object_classname,process").expect("valid");
-        let text = String::from_utf8(summary(&query, &parts, &[])).expect("UTF-8");
+        let text = String::from_utf8(summary(&query, &documents, &[])).expect("UTF-8");
         let rows =
             r#""rows":[{"labels":{"object_classname":"A","process":"1"},"value":5,"rate":2},"#;
         assert!(text.contains(rows), "{text}");
@@ -635,11 +657,14 @@ mod tests {
 
     #[test]
     fn a_history_of_all_processes_is_the_sum_of_each_step() {
-        let parts = [
-            part(1, steps(1, 100.2, &json!([null, 1, 2, 3]), &json!([null, 0.5, 0.1, 0.1]))),
-            part(2, steps(1, 99.9, &json!([10, 20, null, 40]), &json!([0.1, 0.1, null, 0.7]))),
+        let documents = [
+            of_process(1, steps(1, 100.2, &json!([null, 1, 2, 3]), &json!([null, 0.5, 0.1, 0.1]))),
+            of_process(
+                2,
+                steps(1, 99.9, &json!([10, 20, null, 40]), &json!([0.1, 0.1, null, 0.7])),
+            ),
         ];
-        let merged = read(&history(&Query::parse("").expect("valid"), &parts));
+        let merged = read(&history(&Query::parse("").expect("valid"), &documents));
         assert_eq!(merged["points"]["calls"], json!([10, 21, 2, 43]));
         assert_eq!(merged["points"]["lagSeconds"], json!([0.1, 0.5, 0.1, 0.7]));
         assert_eq!(merged["rows"], json!([{ "labels": { "id": "a" }, "calls": [10, 21, 2, 43] }]));
@@ -648,7 +673,8 @@ mod tests {
             (&merged["stalls"][0]["process"], &merged["stalls"][1]["process"]),
             (&json!(2), &json!(1))
         );
-        let merged = read(&history(&Query::parse("by=process&limit=1").expect("valid"), &parts));
+        let merged =
+            read(&history(&Query::parse("by=process&limit=1").expect("valid"), &documents));
         assert_eq!(
             merged["rows"],
             json!([{ "labels": { "process": "2" }, "calls": [10, 20, null, 40] }])
@@ -658,11 +684,11 @@ mod tests {
 
     #[test]
     fn steps_of_different_lengths_are_joined_in_the_longer_ones() {
-        let parts = [
-            part(1, steps(2, 100.0, &json!([10, 20]), &json!([0.1, 0.2]))),
-            part(2, steps(1, 100.3, &json!([1, 2, 3, 4]), &json!([0.5, 0, 0, 0.1]))),
+        let documents = [
+            of_process(1, steps(2, 100.0, &json!([10, 20]), &json!([0.1, 0.2]))),
+            of_process(2, steps(1, 100.3, &json!([1, 2, 3, 4]), &json!([0.5, 0, 0, 0.1]))),
         ];
-        let merged = read(&history(&Query::parse("").expect("valid"), &parts));
+        let merged = read(&history(&Query::parse("").expect("valid"), &documents));
         assert_eq!(merged["stepSeconds"], 2);
         assert_eq!(merged["points"]["calls"], json!([13, 27]));
         assert_eq!(merged["points"]["lagSeconds"], json!([0.5, 0.2]));
@@ -674,11 +700,24 @@ mod tests {
     }
 
     #[test]
+    fn the_summary_of_one_process_has_the_numbers_of_all() {
+        let summary = with_processes(br#"{"a":{}}"#.to_vec(), &[1, 3]);
+        assert_eq!(
+            read(&summary),
+            json!({ "a": {}, "processes": [{ "process": 1 }, { "process": 3 }] })
+        );
+    }
+
+    #[test]
     fn what_is_no_document_is_left_out() {
-        assert!(Part::read(1, b"").is_none() && Part::read(1, b"[1]").is_none());
-        let parts =
-            [part(1, document(&[("A", 5.0)], 0.0)), part(2, json!({ "rows": "x", "calls": 7 }))];
-        let merged = read(&summary(&Query::parse("").expect("valid"), &parts, &[]));
+        assert!(
+            ProcessDocument::read(1, b"").is_none() && ProcessDocument::read(1, b"[1]").is_none()
+        );
+        let documents = [
+            of_process(1, document(&[("A", 5.0)], 0.0)),
+            of_process(2, json!({ "rows": "x", "calls": 7 })),
+        ];
+        let merged = read(&summary(&Query::parse("").expect("valid"), &documents, &[]));
         assert_eq!(merged["calls"]["total"], 5);
     }
 }

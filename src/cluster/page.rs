@@ -104,8 +104,8 @@ enum Position {
     Families,
 }
 
-/// The parts of a page.
-pub struct Parts {
+/// The contents of a page.
+pub struct Contents {
     /// The series of this process.
     pub own: CounterSeries,
     /// The small families of this process.
@@ -119,10 +119,10 @@ pub struct Parts {
 }
 
 impl ClusterPage {
-    /// Starts a page of these parts.
+    /// Starts a page with these contents.
     #[must_use]
-    pub fn new(format: Format, parts: Parts) -> Self {
-        let Parts { own, families, mut members, incomplete, end } = parts;
+    pub fn new(format: Format, contents: Contents) -> Self {
+        let Contents { own, families, mut members, incomplete, end } = contents;
         if let Some(first) = members.first_mut() {
             first.request();
         }

@@ -12,7 +12,7 @@ use crate::{counter::ScraperId, exposition::Format};
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
 /// The longest first message, which comes from a process that has not been accepted yet.
-pub const MAX_HELLO: usize = 256 * 1024;
+pub const MAX_HELLO: usize = 64 * 1024;
 
 /// The bytes before the message.
 pub const HEADER: usize = 4;

@@ -13,8 +13,8 @@ use super::{
     hub::Hub,
     link::{Link, Responses},
     member_series::MemberSeries,
-    merge::{self, Part},
-    page::{ClusterPage, MIN_PADDING, PageEnd, Parts, end, head},
+    merge::{self, ProcessDocument},
+    page::{ClusterPage, Contents, MIN_PADDING, PageEnd, end, head},
     protocol::{Document, PageRequest, ToMember, ToOpener},
     series_check::is_label_name,
 };
@@ -68,10 +68,10 @@ struct DocumentSource {
 
 /// The documents of a query.
 enum Documents {
-    /// That of one process.
-    One(Vec<u8>),
+    /// That of one process, and the numbers of all.
+    One(Vec<u8>, Vec<u32>),
     /// Those of all processes that have responded, and the numbers of the others.
-    All(Vec<Part>, Vec<u32>),
+    All(Vec<ProcessDocument>, Vec<u32>),
 }
 
 impl DocumentSource {
@@ -80,29 +80,33 @@ impl DocumentSource {
         let links = self.hub.links();
         let own = self.gatherer.process();
         if let Some(process) = query.process {
+            let mut numbers: Vec<u32> = links.iter().map(|link| link.number).chain([own]).collect();
+            numbers.sort_unstable();
+            let one = |document| Documents::One(document, numbers);
             if process == own {
-                return self.own(&query.forwarded).await.map(Documents::One);
+                return self.own(&query.forwarded).await.map(one);
             }
             let link = links.iter().find(|link| link.number == process);
             let no_process = || HistoryError::Query(format!("There is no process {process}."));
             let link = link.ok_or_else(no_process)?;
             let document = self.of(link, self.ask(link, query)).await;
             let late = || HistoryError::Query(format!("Process {process} has not responded."));
-            return document.unwrap_or_else(|| Err(late())).map(Documents::One);
+            return document.unwrap_or_else(|| Err(late())).map(one);
         }
         let asked: Vec<_> = links.iter().map(|link| (link, self.ask(link, query))).collect();
-        // This process says what is wrong with the query.
+        // The error of a wrong query is that of this process.
         let document = self.own(&query.forwarded).await?;
-        let mut parts: Vec<Part> = Part::read(own, &document).into_iter().collect();
+        let mut documents: Vec<ProcessDocument> =
+            ProcessDocument::read(own, &document).into_iter().collect();
         let mut absent = Vec::new();
         for (link, responses) in asked {
             let document = self.of(link, responses).await.and_then(Result::ok);
-            match document.and_then(|document| Part::read(link.number, &document)) {
-                Some(part) => parts.push(part),
+            match document.and_then(|document| ProcessDocument::read(link.number, &document)) {
+                Some(read) => documents.push(read),
                 None => absent.push(link.number),
             }
         }
-        Ok(Documents::All(parts, absent))
+        Ok(Documents::All(documents, absent))
     }
 
     async fn own(&self, query: &str) -> Result<Vec<u8>, HistoryError> {
@@ -169,8 +173,12 @@ impl Source for ClusterSource {
         Box::pin(async move {
             let query = query?;
             match documents.get(&query).await {
-                Ok(Documents::One(document)) => Ok(document),
-                Ok(Documents::All(parts, absent)) => Ok(merge::summary(&query, &parts, &absent)),
+                Ok(Documents::One(document, numbers)) => {
+                    Ok(merge::with_processes(document, &numbers))
+                }
+                Ok(Documents::All(documents, absent)) => {
+                    Ok(merge::summary(&query, &documents, &absent))
+                }
                 Err(HistoryError::Query(sentence)) => Err(sentence),
                 Err(HistoryError::Off) => Err(String::new()),
             }
@@ -183,8 +191,8 @@ impl Source for ClusterSource {
         Box::pin(async move {
             let query = query.map_err(HistoryError::Query)?;
             match documents.get(&query).await? {
-                Documents::One(document) => Ok(document),
-                Documents::All(parts, _) => Ok(merge::history(&query, &parts)),
+                Documents::One(document, _) => Ok(document),
+                Documents::All(documents, _) => Ok(merge::history(&query, &documents)),
             }
         })
     }
@@ -283,10 +291,10 @@ fn page(gatherer: &Arc<Gatherer>, members: Members, request: ScrapeRequest) -> S
     let incomplete = Box::new(move |failed: &[u32], present: &[u32]| {
         incomplete(&gatherer, &[&absent, failed].concat(), present)
     });
-    let parts = Parts { own, families, members: series, incomplete, end };
+    let contents = Contents { own, families, members: series, incomplete, end };
     Scrape {
         content_type: request.format.content_type().to_owned(),
-        page: Box::new(ClusterPage::new(request.format, parts)),
+        page: Box::new(ClusterPage::new(request.format, contents)),
         on_complete: Some(Box::new(move || {
             counter.complete(&record, Instant::now());
             completed.complete();

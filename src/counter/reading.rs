@@ -1,4 +1,4 @@
-//! A reading: all series in steps, for what needs each series as an object (a register, a metric
+//! Readings of series: all series in steps, for what needs each series as an object (a register, a metric
 //! producer) and not as a line of a page.
 
 use std::{ops::Range, sync::Arc, time::Instant};

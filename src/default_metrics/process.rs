@@ -54,7 +54,7 @@ pub struct Usage {
     pub resident_memory: Option<f64>,
 }
 
-/// Returns the figures that cost next to nothing. `sampled` are those of a JavaScript thread.
+/// Returns the figures that take little time to read. `sampled` are those of a JavaScript thread.
 #[must_use]
 pub fn usage(sampled: Option<&ProcessSample>) -> Usage {
     let read = read_usage();

@@ -3,6 +3,7 @@
 //!
 //! Runs on the server thread, or on the JavaScript thread that asks for a page itself.
 
+mod recorder;
 mod recording;
 mod register;
 mod summary;
@@ -23,7 +24,7 @@ pub use self::{
     threads::{JsThread, JsThreads, WORKER_LABEL},
 };
 
-pub use self::recording::Recorder;
+pub use self::recorder::Recorder;
 use self::summary::{HistoryFuture, SummaryFuture};
 use crate::{
     counter::{ScraperId, TraceCounter},

@@ -1,28 +1,24 @@
-//! Records what the process does: reads the counter once a second, and asks each event loop a question four
-//! times a second.
+//! The task that records what the process does: reads the counter once a second, and asks each event loop a
+//! question four times a second.
 //!
 //! Runs on the server thread, from its start to its end, also while every event loop is blocked. The
 //! counter is read in steps between which other work of the thread can run.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::yield_now,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{Gatherer, JsThread};
+use super::{
+    Gatherer, JsThread,
+    recorder::{Recorder, now},
+};
 use crate::{
-    counter::{SiteRef, ThreadCalls, TraceCounter},
+    counter::{CalledSite, SiteRef, ThreadCalls},
     default_metrics::{node::ProcessSample, process},
-    recorder::{
-        Document, Figures, Groups, History, Query, Question, ReadingEnd, STALL_AFTER, StallCalls,
-        Window,
-    },
-    summary::Rates,
+    recorder::{Figures, Question, ReadingEnd, STALL_AFTER, StallCalls},
 };
 
 /// The time between two questions.
@@ -45,81 +41,6 @@ const MAX_SUSPECT_BYTES: usize = 1024 * 1024;
 
 /// The age up to which the heap figure of an answer is current.
 const MAX_ANSWER_AGE: Duration = Duration::from_secs(2);
-
-/// A recording, shared by the task that writes it and the requests that read it.
-pub struct Recorder(Mutex<History>);
-
-impl Recorder {
-    /// Starts a recording of this many seconds.
-    #[must_use]
-    pub fn new(seconds: u32, counter: &TraceCounter) -> Self {
-        counter.enable_call_readings();
-        Self(Mutex::new(History::new(seconds, now())))
-    }
-
-    /// Writes the document of a query, in steps.
-    pub async fn document(self: Arc<Self>, query: Query, counter: Arc<TraceCounter>) -> Vec<u8> {
-        let pin = HistoryPin::new(self, query.seconds);
-        let mut document = Document::new(query, counter.schema(), pin.window.clone());
-        while document.step(&pin.recorder.history()) {
-            yield_now().await;
-        }
-        document.into_json()
-    }
-
-    /// Sums the calls of the last seconds, in steps; by the groups of a summary's query, if its labels are
-    /// those of a call site. `None` before the first step.
-    pub async fn rates(self: Arc<Self>, seconds: u32, groups: Option<GroupQuery>) -> Option<Rates> {
-        let pin = HistoryPin::new(self, seconds);
-        let (seconds, calls) = pin.recorder.history().measured(&pin.window);
-        let is_complete = pin.recorder.history().is_complete(&pin.window);
-        if seconds == 0 {
-            return None;
-        }
-        let groups = match groups {
-            None => None,
-            Some(GroupQuery { by, filters }) => {
-                let mut groups = Groups::new(by, filters, pin.window.clone());
-                while groups.step(&pin.recorder.history()) {
-                    yield_now().await;
-                }
-                Some(groups.into_calls())
-            }
-        };
-        Some(Rates { seconds, calls, groups, is_complete })
-    }
-
-    fn history(&self) -> MutexGuard<'_, History> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The labels of a summary's query that are those of a call site: names, and names and values.
-pub struct GroupQuery {
-    /// The labels to group by.
-    pub by: Vec<String>,
-    /// The labels to filter by.
-    pub filters: Vec<(String, String)>,
-}
-
-/// While it exists, the steps and call sites of a history remain.
-struct HistoryPin {
-    recorder: Arc<Recorder>,
-    window: Window,
-}
-
-impl HistoryPin {
-    fn new(recorder: Arc<Recorder>, seconds: u32) -> Self {
-        let window = recorder.history().pin(seconds);
-        Self { recorder, window }
-    }
-}
-
-impl Drop for HistoryPin {
-    fn drop(&mut self) {
-        self.recorder.history().unpin();
-    }
-}
 
 /// The task that writes a recording. Runs until it is dropped.
 pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
@@ -203,8 +124,9 @@ impl Task {
                 continue;
             }
             let start = now() - asked.elapsed().as_secs_f64();
-            let has_room = self.suspect_bytes() < MAX_SUSPECT_BYTES;
-            let calls = has_room.then(|| self.gatherer.counter().start_thread_calls(thread.shard));
+            let has_memory = self.suspect_bytes() < MAX_SUSPECT_BYTES;
+            let calls =
+                has_memory.then(|| self.gatherer.counter().start_thread_calls(thread.shard));
             let (sum, stall) = (StallCalls::default(), None);
             self.suspects.push(Suspect { thread, asked, start, calls, sum, stall });
         }
@@ -246,7 +168,7 @@ impl Task {
         let Suspect { calls: Some(calls), sum, .. } = suspect else { return };
         let mut from = Some(0);
         while let Some(range) = from {
-            let mut add = |called: crate::counter::CalledSite<'_>| {
+            let mut add = |called: CalledSite<'_>| {
                 sum.add(called.labels(), called.calls);
             };
             from = self.gatherer.counter().read_thread_calls(calls, range, &mut add);
@@ -299,7 +221,7 @@ impl Task {
             let begin = Instant::now();
             {
                 let mut history = self.recorder.history();
-                let mut add = |called: crate::counter::CalledSite<'_>| history.add(called);
+                let mut add = |called: CalledSite<'_>| history.add(called);
                 let step = self.gatherer.counter().read_calls(range, &mut add);
                 history.add_without_site(step.without_site);
                 from = step.next;
@@ -336,9 +258,4 @@ impl Task {
             series: Some(self.gatherer.counter().stats().series),
         }
     }
-}
-
-/// Returns the time since the epoch, in seconds.
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

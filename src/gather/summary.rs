@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::yield_now;
 
-use super::{Gatherer, JsThread, recording::GroupQuery};
+use super::{Gatherer, JsThread, recorder::GroupQuery};
 use crate::{
     default_metrics::process,
     labels::SITE_LABELS,

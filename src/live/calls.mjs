@@ -10,9 +10,12 @@ import { ClassMap } from './map.mjs'
 import { promql } from './promql.mjs'
 import { Rates } from './rates.mjs'
 import { coveredBy, firstMeasured, keyOf, lastOf, meanFor, ratesOf, startOf, sumsOver } from './recording.mjs'
-import { showsObjects } from './requests.mjs'
+import { MAX_ROWS, showsObjects } from './requests.mjs'
 import { Table } from './table.mjs'
 import { drillDown, isRecorded, viewsOf } from './view.mjs'
+
+// More rows of a span can be found with the search.
+const SPAN_ROWS = 200
 
 const spanName = ({ from, to }) => `${clockTime(from)} – ${clockTime(to)}`
 
@@ -104,16 +107,18 @@ export class Calls {
     this.#table.draw(by, lines, calls.matched, { rate: mean, value: 'since start', share: 'of calls', trend })
     if (other.groups > 0) setText($('rest'), `${count(other.groups)} more rows with ${count(other.value)} calls are not shown.`)
     else if (rows.length === 0) setText($('rest'), state.search === '' ? '' : 'No row has this text.')
-    $('more').hidden = other.groups === 0
+    $('more').hidden = other.groups === 0 || rows.length >= MAX_ROWS
   }
 
   #drawSpan (state, answers, labels, { rows, total, seconds }) {
     const { by } = answers.span
-    const lines = rows.map(({ labels: row, value }) => this.#lineOf(state, answers, labels, by, value, value / seconds, row))
+    const shown = rows.slice(0, SPAN_ROWS)
+    const lines = shown.map(({ labels: row, value }) => this.#lineOf(state, answers, labels, by, value, value / seconds, row))
     const length = duration(seconds)
     this.#table.draw(by, lines, total, { rate: `${length} mean`, value: `in ${length}`, share: 'of calls', trend: lastText(answers.history, state.seconds) })
     if (seconds === 0) setText($('rest'), 'The recording does not have this time.')
     else if (rows.length === 0) setText($('rest'), 'No call in this time.')
+    else if (shown.length < rows.length) setText($('rest'), `${count(rows.length - shown.length)} more rows with fewer calls are not shown.`)
   }
 
   #drawComparison ({ base }, answers, sums) {

@@ -10,6 +10,9 @@ import { highestOf, mix, scaleEnd } from './scale.mjs'
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif'
 const sync = () => uPlot.sync('live')
 
+const SCALE_WIDTH = 52
+const HALF_LABEL = 28
+
 /**
  * @typedef {{ name: string, colour: string, values: (number | null)[], sums: (number | null)[], key: string }} Layer
  *   the lowest first; `colour`: a name in the palette
@@ -127,7 +130,7 @@ export class Chart {
         {
           ...axis,
           show: this.#tall,
-          size: 52,
+          size: SCALE_WIDTH,
           gap: 6,
           grid,
           splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max],
@@ -224,8 +227,8 @@ export class Chart {
 }
 
 /** Returns whether the label of a time is not cut off at the right edge. */
-function fits (plot, time) {
-  return plot.valToPos(time, 'x') < plot.over.clientWidth - 28
+function fits ({ width, scales: { x: { min, max } } }, time) {
+  return (max - time) / (max - min) * (width - SCALE_WIDTH) > HALF_LABEL
 }
 
 /** Creates an element, and appends it to `parent`. */

@@ -76,6 +76,7 @@ const LABELS = {
   parent_object_classname: 'Parent class',
   object_id: 'Object',
   parent_object_id: 'Parent',
+  process: 'Process',
   hypertrace_overflow: 'Overflow'
 }
 

@@ -109,13 +109,15 @@ export class Overview {
 }
 
 /** Shows which process it is. */
-export function showProcess ({ process, version, defaultLabels = {} }) {
+export function showProcess ({ process, version, defaultLabels = {}, processes = [], absentProcesses = [] }) {
   const { name, pid, nodeVersion, threads } = process
   const facts = [
-    pid === undefined ? '' : `pid ${pid}`,
-    nodeVersion === undefined ? '' : `Node.js ${nodeVersion.replace(/^v/, '')}`,
+    processes.length > 0 ? `${count(processes.length)} ${processes.length === 1 ? 'process' : 'processes'}` : '',
+    absentProcesses.length > 0 ? `no answer from process ${absentProcesses.join(', ')}` : '',
+    pid == null ? '' : `pid ${pid}`,
+    nodeVersion == null ? '' : `Node.js ${nodeVersion.replace(/^v/, '')}`,
     version === undefined ? '' : `hypertrace-prometheus ${version}`,
-    threads === undefined ? '' : threads === 1 ? '1 thread' : `${count(threads)} threads`,
+    threads == null ? '' : threads === 1 ? '1 thread' : `${count(threads)} threads`,
     ...Object.entries(defaultLabels).map(([label, value]) => `${label}="${value}"`)
   ].filter((text) => text !== '')
   setText($('process-name'), name || location.host || 'process')
@@ -123,6 +125,25 @@ export function showProcess ({ process, version, defaultLabels = {} }) {
   if (list.dataset.shown === facts.join('\n')) return
   list.dataset.shown = facts.join('\n')
   list.replaceChildren(...facts.map((text) => create('li', '', text)))
+}
+
+/**
+ * Shows the choice of a process, if there are several.
+ *
+ * @param {{ process: number, pid?: number }[]} processes
+ * @param {string} chosen the number of a process; empty for all
+ * @param {(number: string) => void} onChoose
+ */
+export function showProcesses (processes, chosen, onChoose) {
+  const choice = /** @type {HTMLSelectElement} */ ($('process-choice'))
+  const numbers = ['', ...processes.map(({ process }) => String(process))]
+  choice.hidden = processes.length < 2 && chosen === ''
+  choice.onchange = () => onChoose(choice.value)
+  if (choice.dataset.shown !== numbers.join()) {
+    choice.dataset.shown = numbers.join()
+    choice.replaceChildren(...numbers.map((number) => new Option(number === '' ? 'All processes' : `Process ${number}`, number)))
+  }
+  if (document.activeElement !== choice) choice.value = chosen
 }
 
 /** Shows the totals. */

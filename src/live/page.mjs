@@ -9,18 +9,17 @@ import { duration, heading } from './format.mjs'
 import { setUpHelp } from './help.mjs'
 import { showNavigation } from './navigation.mjs'
 import { showAdvice, showStalls } from './notices.mjs'
-import { Overview, perSecond, showProcess, showSpan, showTotals } from './overview.mjs'
+import { Overview, perSecond, showProcess, showProcesses, showSpan, showTotals } from './overview.mjs'
 import { Failure, Poller, fetchJson } from './poll.mjs'
-import { joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
-import { adviceRequests, isMatching, requestsOf } from './requests.mjs'
+import { hasAll, joined, meanFor, snapped, stallsIn, startOf } from './recording.mjs'
+import { MAX_ROWS, adviceRequests, isMatching, requestsOf, spanKey } from './requests.mjs'
 import { answer } from './saved.mjs'
 import { save } from './saving.mjs'
 import { stallMessage } from './sentence.mjs'
 import { Status } from './status.mjs'
-import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, toHash, viewsOf } from './view.mjs'
+import { INITIAL, RECORDED, drillDown, fromHash, isRecorded, processFilters, processOf, toHash, viewsOf, withProcess } from './view.mjs'
 
 const ROWS = 50
-const MAX_ROWS = 1000
 
 // An event loop with less lag than this is slow, not blocked.
 const BLOCKED_SECONDS = 0.5
@@ -28,7 +27,7 @@ const BLOCKED_SECONDS = 0.5
 const ADVICE_SECONDS = 10
 
 // The labels that the first request assumes.
-const DEFAULT_LABELS = [...RECORDED, 'object_id', 'parent_object_id']
+const DEFAULT_LABELS = [...RECORDED.filter((label) => label !== 'process'), 'object_id', 'parent_object_id']
 
 /** @type {import('./saved.mjs').Saved | null} */
 const saved = JSON.parse($('recording')?.textContent ?? 'null')
@@ -53,7 +52,7 @@ const calls = new Calls({
     if (next !== null) go(next)
   },
   onClass (className) {
-    go({ ...state, filters: [['object_classname', className]] })
+    go({ ...state, filters: [...processFilters(state), ['object_classname', className]] })
   },
   onSort (sort) {
     const isServerSort = ['rate', 'value', 'share'].includes(sort.column)
@@ -116,8 +115,12 @@ async function load (signal) {
   const requested = state
   const now = answers?.history?.endTimeSeconds ?? saved?.history.endTimeSeconds ?? Date.now() / 1000
   const requests = requestsOf(state, currentView().by, labels ?? DEFAULT_LABELS, limit, now, meanFor(answers?.history ?? null, state.seconds))
-  const results = await Promise.all(Object.entries(requests).map(get))
-  const found = { ...Object.fromEntries(results), state: requested }
+  // A span that has ended does not change: its answers are requested once.
+  const key = spanKey(state, currentView().by)
+  const cached = key !== null && answers?.spanKey === key && hasAll(answers.span, state) ? { span: answers.span, map: answers.map } : {}
+  const missing = Object.entries(requests).filter(([name]) => cached[name] === undefined)
+  const results = await Promise.all(missing.map(get))
+  const found = { ...cached, ...Object.fromEntries(results), state: requested, spanKey: key }
   if (labels !== null && !poller.paused && performance.now() / 1000 - factsTime > ADVICE_SECONDS) {
     factsTime = performance.now() / 1000
     facts = Object.fromEntries(await Promise.all(Object.entries(adviceRequests(labels)).map(get)))
@@ -143,9 +146,18 @@ function showAnswers (found) {
 }
 
 /** Notes a restart of the process, or a reset of its counter. */
-function followProcess ({ summary }) {
+function followProcess (found) {
+  const { summary } = found
   const last = answers?.summary
   if (last === undefined) return
+  if (processOf(found.state) !== processOf(answers.state)) {
+    // The recording of another process.
+    earlier = null
+    restarts = []
+    return
+  }
+  // Of all processes together, sums fall when one ends.
+  if (processOf(found.state) === '' && summary.processes !== undefined) return
   const isOther = summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
   const isReset = summary.calls.total < last.calls.total
   if (isOther) {
@@ -161,6 +173,7 @@ function show () {
   $('empty').hidden = !isEmpty
   $('rate').hidden = $('calls').hidden = isEmpty
   showProcess(summary)
+  showProcesses(summary.processes ?? [], processOf(state), (number) => go(withProcess(state, number)))
   showTotals(summary)
   status.rename(summary.process.name || location.host)
   $('no-history').hidden = history !== null
@@ -245,7 +258,7 @@ function choose (span) {
 /** Returns a state without what the recording does not have. */
 function recordedState (state) {
   const view = isRecorded(currentView().by, []) ? state.view : INITIAL.view
-  return { ...state, view, filters: state.filters.filter(([label]) => RECORDED.includes(label)) }
+  return { ...state, view, filters: state.filters.filter(([label]) => isRecorded([label], [])) }
 }
 
 function chooseStall ({ startTimeSeconds, seconds }) {

@@ -144,6 +144,11 @@ export function matching (history) {
   return { ...history, points: { ...points, calls }, other: { calls: calls.map((value) => value === null ? null : 0) } }
 }
 
+/** Returns whether a recording is later than the end of the chosen spans. */
+export function hasAll ({ endTimeSeconds, stepSeconds }, { span, base }) {
+  return endTimeSeconds > Math.max(span.to, base?.to ?? 0) + stepSeconds
+}
+
 /** Returns the stalls that overlap a span. */
 export function stallsIn (stalls, { from, to }) {
   return stalls.filter(({ startTimeSeconds: start, seconds }) => start < to && start + seconds > from)

@@ -1,6 +1,6 @@
 // The requests that a state of the page needs. Pure.
 
-import { isRecorded, orderOf, queryOf } from './view.mjs'
+import { isRecorded, orderOf, processFilters, queryOf } from './view.mjs'
 
 /** The default grouping of /history.json. */
 export const FUNCTIONS = ['object_classname', 'caller_functionname']
@@ -13,7 +13,8 @@ export const MAX_SECONDS = 900
 
 const MAX_VALUES = 30_000 // of one answer, which comes each second
 const TREND_ROWS = 100
-const MAX_ROWS = 1000
+/** The server returns at most this many rows. */
+export const MAX_ROWS = 1000
 const MAX_INSTANCES = 200
 
 /** Returns whether the map shows objects: one class is chosen, and no span, because the recorder has no objects. */
@@ -23,7 +24,12 @@ export function showsObjects ({ map, filters, span }, labels) {
 
 /** Returns whether the recording that the charts show has only the calls that match filters or a search. */
 export function isMatching ({ filters, search }, by) {
-  return isRecorded(by, filters) && (filters.length > 0 || search !== '')
+  return isRecorded(by, filters) && (filters.length > processFilters({ filters }).length || search !== '')
+}
+
+/** Returns a key of what the answers about the chosen spans depend on, `null` without a span. */
+export function spanKey ({ span, base, filters, search, map }, by) {
+  return span === null ? null : JSON.stringify([span, base, filters, search, map, by])
 }
 
 /**
@@ -42,7 +48,8 @@ export function requestsOf (state, by, labels, limit, now, mean) {
   const only = (names) => names.filter((label) => labels.includes(label))
   const recorded = isRecorded(by, filters)
   const groups = recorded ? by : only(FUNCTIONS)
-  const recordedFilters = recorded ? filters : []
+  const ofProcess = processFilters(state)
+  const recordedFilters = recorded ? filters : ofProcess
   const text = recorded ? search : ''
   const history = (parameters, more) => ['history.json', queryOf(parameters, more)]
   /** @type {Record<string, [string, string]>} */
@@ -50,8 +57,8 @@ export function requestsOf (state, by, labels, limit, now, mean) {
     summary: ['summary.json', queryOf({ by, limit, search, order: orderOf(state), window: mean }, filters)],
     history: history({ seconds, by: groups, limit: Math.min(TREND_ROWS, Math.floor(MAX_VALUES / seconds)), search: text }, recordedFilters)
   }
-  const isOverview = groups.join() === FUNCTIONS.join() && recordedFilters.length === 0 && text === ''
-  if (!isOverview) requests.overview = history({ seconds, limit: 1 })
+  const isOverview = groups.join() === FUNCTIONS.join() && recordedFilters.length === ofProcess.length && text === ''
+  if (!isOverview) requests.overview = history({ seconds, limit: 1 }, ofProcess)
   if (span !== null) {
     const from = Math.min(span.from, base?.from ?? Infinity)
     const age = Math.min(MAX_SECONDS, Math.max(1, Math.ceil(now - from) + 2))

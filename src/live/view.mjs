@@ -31,11 +31,15 @@ const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
   { id: 'site', name: 'Call sites', by: ['caller_functionname', 'caller_filename', 'id'] },
   { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
-  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
+  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] },
+  { id: 'process', name: 'Processes', by: ['process'], key: 'process' }
 ]
 
-/** The labels of a call site: the recorder has these, and no others. */
-export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
+/** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
+export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'process']
+
+/** The label of the processes that share a port. The recording of each is apart, so it can be a filter. */
+export const PROCESS = 'process'
 
 // The server accepts requests of at most 16 KiB.
 const MAX_HASH_LENGTH = 8000
@@ -85,6 +89,22 @@ export function drillDown (state, by, row, labels) {
   if (next === undefined) return null
   const drilled = { ...state, view: next.id, filters, search: '' }
   return toHash(drilled).length > MAX_HASH_LENGTH ? null : drilled
+}
+
+/** Returns the number of the chosen process as text; empty for all processes. */
+export function processOf ({ filters }) {
+  return filters.find(([label]) => label === PROCESS)?.[1] ?? ''
+}
+
+/** Returns the filters of the chosen process alone. */
+export function processFilters ({ filters }) {
+  return filters.filter(([label]) => label === PROCESS)
+}
+
+/** Returns the state with a process, or with all processes for the empty text. */
+export function withProcess (state, number) {
+  const filters = state.filters.filter(([label]) => label !== PROCESS)
+  return { ...state, filters: number === '' ? filters : [[PROCESS, number], ...filters] }
 }
 
 /** Returns the state without one of its filters. */

@@ -8,6 +8,9 @@ use crate::counter::SiteRef;
 /// The call sites that are counted in one step while the memory is full.
 const MAX_CANDIDATES: usize = 8192;
 
+/// The memory of all candidates and of those that are accepted.
+pub const ADMISSION_BYTES: usize = MAX_CANDIDATES * 64;
+
 /// Accepts every call site until the memory was full.
 #[derive(Debug, Default)]
 pub struct Admission {

@@ -5,12 +5,16 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::{
-    groups::{Group, Groups, Labels, STEP_SITES, group_labels},
-    history::{Figures, History, Point, Window},
+    groups::{Group, Groups, STEP_SITES, group_labels},
+    history::{History, Window},
+    point::{Figures, Point},
     query::Query,
     stalls::Stall,
 };
-use crate::labels::Schema;
+use crate::{
+    labels::{OVERFLOW, Schema},
+    summary::GroupLabels,
+};
 
 /// One of the figures.
 type Column = fn(&Figures) -> Option<f64>;
@@ -68,7 +72,8 @@ impl Document {
                 true
             }
             State::Rows(rows) => {
-                let more = rows.step(history, &self.window, &mut self.json, &mut self.other);
+                let Self { window, by, json, other, .. } = self;
+                let more = rows.step(history, window, by, json, other);
                 if !more {
                     self.end(history);
                 }
@@ -140,7 +145,7 @@ impl Document {
             if index > 0 {
                 json.push(b',');
             }
-            write(json, &StallDocument::new(stall, by));
+            write(json, &StallDocument::new(stall, by, &sums_of(stall, by)));
         }
         json.extend_from_slice(b"]}");
     }
@@ -151,6 +156,7 @@ impl Rows {
         &mut self,
         history: &History,
         window: &Window,
+        by: &[String],
         json: &mut Vec<u8>,
         other: &mut [u64],
     ) -> bool {
@@ -177,7 +183,7 @@ impl Rows {
             json.push(b',');
         }
         json.extend_from_slice(br#"{"labels":"#);
-        write(json, &LabelMap(&group.labels));
+        write(json, &LabelMap { by, labels: &group.labels });
         json.extend_from_slice(br#","calls":"#);
         write_calls(json, window, &calls, history);
         json.push(b'}');
@@ -226,11 +232,16 @@ impl Serialize for Rounded {
     }
 }
 
-struct LabelMap<'a>(&'a Labels);
+/// The labels of a group with their names.
+struct LabelMap<'a> {
+    by: &'a [String],
+    labels: &'a GroupLabels,
+}
 
 impl Serialize for LabelMap<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        let name = |index: &usize| self.by.get(*index).map_or(OVERFLOW, String::as_str);
+        serializer.collect_map(self.labels.iter().map(|(index, value)| (name(index), value)))
     }
 }
 
@@ -246,7 +257,7 @@ struct StallDocument<'a> {
     worker: Option<Worker<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     ongoing: bool,
-    rows: Vec<StallRow>,
+    rows: Vec<StallRow<'a>>,
 }
 
 /// The label of a worker thread: a number, if the runtime numbers its threads.
@@ -258,27 +269,18 @@ enum Worker<'a> {
 }
 
 #[derive(Serialize)]
-struct StallRow {
-    #[serde(serialize_with = "label_map")]
-    labels: Labels,
+struct StallRow<'a> {
+    labels: LabelMap<'a>,
     calls: u64,
 }
 
-fn label_map<S: serde::Serializer>(labels: &Labels, serializer: S) -> Result<S::Ok, S::Error> {
-    LabelMap(labels).serialize(serializer)
-}
-
 impl<'a> StallDocument<'a> {
-    fn new(stall: &'a Stall, by: &[String]) -> Self {
-        let mut rows: Vec<StallRow> = Vec::new();
-        for (written, calls) in &stall.sites {
-            let Some(labels) = group_labels(written, by, &[]) else { continue };
-            match rows.iter_mut().find(|row| row.labels == labels) {
-                Some(row) => row.calls += calls,
-                None => rows.push(StallRow { labels, calls: *calls }),
-            }
-        }
-        rows.sort_by_key(|row| Reverse(row.calls));
+    fn new(stall: &'a Stall, by: &'a [String], sums: &'a [(GroupLabels, u64)]) -> Self {
+        let row = |(labels, calls): &'a (GroupLabels, u64)| StallRow {
+            labels: LabelMap { by, labels },
+            calls: *calls,
+        };
+        let rows = sums.iter().map(row).collect();
         let worker = stall.worker.as_deref();
         let worker = worker.map(|name| name.parse().map_or(Worker::Name(name), Worker::Number));
         Self {
@@ -290,4 +292,18 @@ impl<'a> StallDocument<'a> {
             rows,
         }
     }
+}
+
+/// Sums the calls of a stall by labels, the most calls first.
+fn sums_of(stall: &Stall, by: &[String]) -> Vec<(GroupLabels, u64)> {
+    let mut sums: Vec<(GroupLabels, u64)> = Vec::new();
+    for (written, calls) in &stall.sites {
+        let Some(labels) = group_labels(written, by, &[]) else { continue };
+        match sums.iter_mut().find(|(other, _)| *other == labels) {
+            Some((_, sum)) => *sum += calls,
+            None => sums.push((labels, *calls)),
+        }
+    }
+    sums.sort_by_key(|(_, calls)| Reverse(*calls));
+    sums
 }

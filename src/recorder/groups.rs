@@ -8,20 +8,17 @@ use super::{
 };
 use crate::{
     labels::{OVERFLOW, read_labels},
-    summary::contains,
+    summary::{GroupCalls, GroupLabels, OVERFLOW_INDEX, contains},
 };
 
 /// How many call sites one step reads: at most about half a millisecond.
 pub const STEP_SITES: u32 = 128;
 
-/// Names and values, in the order of the query; before them that of the overflow series.
-pub type Labels = Vec<(String, String)>;
-
 /// Call sites with the same values of the labels that a query groups by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The labels; absent ones are left out.
-    pub labels: Labels,
+    pub labels: GroupLabels,
     /// The calls in the window.
     pub calls: u64,
     /// The numbers of the call sites.
@@ -34,7 +31,7 @@ pub struct Groups {
     by: Vec<String>,
     filters: Vec<(String, String)>,
     window: Window,
-    sums: HashMap<Labels, (u64, Vec<u32>), DefaultHashBuilder>,
+    sums: HashMap<GroupLabels, (u64, Vec<u32>), DefaultHashBuilder>,
     next: u32,
 }
 
@@ -71,7 +68,7 @@ impl Groups {
 
     /// Returns the calls of each group.
     #[must_use]
-    pub fn into_calls(self) -> std::collections::HashMap<Labels, u64> {
+    pub fn into_calls(self) -> GroupCalls {
         self.sums.into_iter().map(|(labels, (calls, _))| (labels, calls)).collect()
     }
 
@@ -79,20 +76,29 @@ impl Groups {
     /// in a label value.
     #[must_use]
     pub fn into_top(self, limit: usize, search: &str) -> Vec<Group> {
-        let is_found = |(labels, _): &(Labels, _)| {
+        let is_found = |(labels, _): &(GroupLabels, _)| {
             search.is_empty() || labels.iter().any(|(_, value)| contains(value, search))
         };
         let groups = self.sums.into_iter().filter(is_found);
         let mut groups: Vec<Group> =
             groups.map(|(labels, (calls, sites))| Group { labels, calls, sites }).collect();
-        groups.sort_unstable_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.labels.cmp(&b.labels)));
-        groups.truncate(limit);
+        let by_calls =
+            |a: &Group, b: &Group| b.calls.cmp(&a.calls).then_with(|| a.labels.cmp(&b.labels));
+        if groups.len() > limit {
+            groups.select_nth_unstable_by(limit, by_calls);
+            groups.truncate(limit);
+        }
+        groups.sort_unstable_by(by_calls);
         groups
     }
 }
 
 /// Returns the labels to group a call site by; `None` if a filter rejects it.
-pub fn group_labels(written: &[u8], by: &[String], filters: &[(String, String)]) -> Option<Labels> {
+pub fn group_labels(
+    written: &[u8],
+    by: &[String],
+    filters: &[(String, String)],
+) -> Option<GroupLabels> {
     let text = String::from_utf8_lossy(written);
     let labels = read_labels(&text);
     let value = |wanted: &str| {
@@ -101,8 +107,8 @@ pub fn group_labels(written: &[u8], by: &[String], filters: &[(String, String)])
     if filters.iter().any(|(name, wanted)| value(name) != wanted) {
         return None;
     }
-    let overflow = [OVERFLOW];
-    let names = overflow.into_iter().chain(by.iter().map(String::as_str));
-    let present = names.map(|name| (name, value(name))).filter(|(_, value)| !value.is_empty());
-    Some(present.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let by = by.iter().map(|name| value(name)).enumerate();
+    let all = by.chain([(OVERFLOW_INDEX, value(OVERFLOW))]);
+    let present = all.filter(|(_, value)| !value.is_empty());
+    Some(present.map(|(index, value)| (index, value.to_owned())).collect())
 }

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{
     MAX_BYTES,
-    admission::Admission,
+    admission::{ADMISSION_BYTES, Admission},
+    point::{Figures, Point, merge},
     sites::{Site, Sites, share},
     stalls::Stalls,
 };
@@ -22,30 +23,6 @@ const READING_SHARE: f64 = 0.005;
 
 /// The longest step, in seconds.
 const MAX_STEP: u32 = 64;
-
-/// The figures at the end of a step. `None` is not measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// The longest delay of an event loop in the step, in seconds.
-    pub lag: Option<f64>,
-    /// The CPU seconds that were used in the step.
-    pub cpu: Option<f64>,
-    /// The used heap of all threads, in bytes.
-    pub heap: Option<f64>,
-    /// The resident memory, in bytes.
-    pub resident_memory: Option<f64>,
-    /// The number of series.
-    pub series: Option<u32>,
-}
-
-/// One measured step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Point {
-    /// All calls in the step.
-    pub calls: u64,
-    /// The figures.
-    pub figures: Figures,
-}
 
 /// The end of a reading, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +81,7 @@ impl History {
             pending: 0,
             durations: VecDeque::new(),
             reserved: 0,
-            limit: MAX_BYTES,
+            limit: MAX_BYTES - ADMISSION_BYTES,
             pins: 0,
             merged: None,
             stalls: Stalls::default(),
@@ -122,8 +99,8 @@ impl History {
     pub fn add(&mut self, mut called: CalledSite<'_>) {
         self.pending += called.calls;
         let number = self.sites.find(called.site).or_else(|| {
-            let has_room = self.sites.bytes() <= self.limit;
-            (has_room && self.admission.admits(called.site, called.calls)).then(|| {
+            let has_memory = self.sites.bytes() <= self.limit;
+            (has_memory && self.admission.admits(called.site, called.calls)).then(|| {
                 called.hold();
                 self.sites.insert(called.site, called.labels())
             })
@@ -171,13 +148,13 @@ impl History {
         if self.pins > 0 {
             // Queries without a pause must not make the memory grow.
             let is_full = self.sites.bytes() > self.limit + self.limit / 16;
-            return if is_full { self.make_room() } else { Vec::new() };
+            return if is_full { self.free_memory() } else { Vec::new() };
         }
         self.sites.reuse_numbers();
         if self.is_slow() && self.next.is_multiple_of(2) && self.step < MAX_STEP {
             self.double_steps();
         }
-        self.make_room()
+        self.free_memory()
     }
 
     /// Sets the memory that the recorder uses elsewhere.
@@ -289,10 +266,11 @@ impl History {
 
     fn set_limit(&mut self) {
         let points = self.capacity() as usize * size_of::<Option<Point>>();
-        self.limit = MAX_BYTES.saturating_sub(self.reserved + points + self.stalls.bytes());
+        let others = self.reserved + points + self.stalls.bytes() + ADMISSION_BYTES;
+        self.limit = MAX_BYTES.saturating_sub(others);
     }
 
-    fn make_room(&mut self) -> Vec<SiteRef> {
+    fn free_memory(&mut self) -> Vec<SiteRef> {
         let limit = self.limit;
         let mut removed = self.sites.drop_old(self.next, self.oldest());
         if self.sites.bytes() > limit {
@@ -306,28 +284,6 @@ impl History {
         }
         removed
     }
-}
-
-/// Merges two steps.
-fn merge(first: Option<Point>, second: Option<Point>) -> Option<Point> {
-    let (Some(a), Some(b)) = (first, second) else { return first.or(second) };
-    let most = |a: Option<f64>, b: Option<f64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.max(b)),
-        (a, b) => a.or(b),
-    };
-    let sum = |a: Option<f64>, b: Option<f64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a + b),
-        (a, b) => a.or(b),
-    };
-    let (f, g) = (a.figures, b.figures);
-    let figures = Figures {
-        lag: most(f.lag, g.lag),
-        cpu: sum(f.cpu, g.cpu),
-        heap: g.heap.or(f.heap),
-        resident_memory: g.resident_memory.or(f.resident_memory),
-        series: g.series.or(f.series),
-    };
-    Some(Point { calls: a.calls + b.calls, figures })
 }
 
 /// Rounds to a whole number; negative and enormous numbers to the nearest one.

@@ -96,7 +96,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with it: nothing is guessed and nothing passed over.
+    /// If the query is wrong in any way: no part of it is guessed or ignored.
     pub fn parse(query: &str, schema: &Schema) -> Result<Self, QueryError> {
         let names = &schema.names()[..SITE_LABELS];
         let mut parsed = Self::default();

@@ -199,13 +199,13 @@ mod tests {
     #[test]
     fn an_idle_worker_of_a_pool_leaves_no_stall() {
         let mut stalls = Stalls::default();
-        for (worker, count, kept) in [(Some("1"), 0, 0), (Some("1"), 1, 1), (None, 0, 2)] {
+        for (worker, count, stored) in [(Some("1"), 0, 0), (Some("1"), 1, 1), (None, 0, 2)] {
             let id = stalls.begin(0.0, worker.map(str::to_owned));
             stalls.set(id, 1.0, true, &StallCalls::default());
             let shown = stalls.within(0.0, 9.0).filter(|stall| stall.id == id).count();
             assert_eq!(shown, usize::from(worker.is_none()));
             stalls.set(id, 2.0, false, &calls(if count > 0 { &[("a", 1)] } else { &[] }));
-            assert_eq!(stalls.list.len(), kept);
+            assert_eq!(stalls.list.len(), stored);
         }
     }
 

@@ -16,7 +16,7 @@ pub trait Questioner: Send + Sync {
     fn ask(&self) -> bool;
 }
 
-/// What a JavaScript thread says of itself in an answer: figures that cost next to nothing.
+/// The figures of a JavaScript thread in an answer: those that take little time to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The used heap, in bytes.
@@ -170,5 +170,90 @@ impl LoopWatch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Counts the questions; the thread has ended after `left` of them.
+    struct Counted {
+        asked: AtomicU32,
+        left: u32,
+    }
+
+    impl Questioner for Counted {
+        fn ask(&self) -> bool {
+            self.asked.fetch_add(1, Ordering::Relaxed) < self.left
+        }
+    }
+
+    fn watch(left: u32) -> (LoopWatch, Arc<Counted>) {
+        let counted = Arc::new(Counted { asked: AtomicU32::new(0), left });
+        let watch = LoopWatch::default();
+        watch.set_questioner(Arc::clone(&counted) as Arc<dyn Questioner>);
+        (watch, counted)
+    }
+
+    #[test]
+    fn at_most_one_question_is_open() {
+        let (watch, counted) = watch(9);
+        assert_eq!(watch.open_question(), None);
+        watch.ask();
+        let asked = watch.open_question().expect("a question");
+        watch.ask();
+        assert_eq!(watch.open_question(), Some(asked));
+        assert_eq!(counted.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(watch.question(asked), Question::Open);
+        watch.answer(Answer { heap_used: Some(7.0), process: None });
+        let Question::Answered(delay) = watch.question(asked) else { panic!("no answer") };
+        assert_eq!(watch.open_question(), None);
+        assert_eq!(watch.take_longest_delay(), Some(delay));
+        assert_eq!(watch.take_longest_delay(), None);
+        assert_eq!(watch.last_answer().expect("an answer").0.heap_used, Some(7.0));
+        watch.ask();
+        assert_eq!(counted.asked.load(Ordering::Relaxed), 2);
+        assert!(watch.take_longest_delay().is_some(), "that of the open question so far");
+    }
+
+    #[test]
+    fn an_answer_without_a_question_is_dropped() {
+        let (watch, _) = watch(9);
+        watch.answer(Answer { heap_used: Some(7.0), process: None });
+        assert_eq!((watch.last_answer(), watch.take_longest_delay()), (None, None));
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_or_left_has_no_open_question() {
+        let (ended, _) = watch(0);
+        ended.ask();
+        assert_eq!(ended.open_question(), None);
+
+        let (watch, counted) = watch(9);
+        watch.ask();
+        let asked = watch.open_question().expect("a question");
+        watch.leave();
+        assert_eq!((watch.open_question(), watch.question(asked)), (None, Question::Left));
+        assert_eq!(Arc::strong_count(&counted), 1, "the questioner is dropped");
+        watch.set_questioner(Arc::clone(&counted) as Arc<dyn Questioner>);
+        watch.ask();
+        assert_eq!(counted.asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn the_length_of_a_stall_counts_while_it_goes_on() {
+        let (watch, _) = watch(9);
+        watch.ask();
+        let asked = watch.open_question().expect("a question");
+        watch.begin_stall(asked);
+        let first = watch.totals();
+        let later = watch.totals();
+        assert_eq!((first.count, later.count), (1, 1));
+        assert!(later.seconds > first.seconds && first.seconds > 0.0);
+        watch.end_stall(Duration::from_secs(2));
+        assert_eq!(watch.totals(), StallTotals { count: 1, seconds: 2.0 });
     }
 }

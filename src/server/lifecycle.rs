@@ -43,7 +43,7 @@ pub const THREAD_NAME: &str = "hypertrace-http";
 /// The longest wait for a connection that wakes the server thread.
 const WAKE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// The parts of a server.
+/// The components of a server.
 pub struct Setup {
     /// The runtime of the server thread.
     pub runtime: Runtime,
@@ -154,7 +154,7 @@ impl Server {
         Builder::new_current_thread().enable_io().enable_time().build()
     }
 
-    /// Starts a server of these parts. It may have no listener yet.
+    /// Starts a server of these components. It may have no listener yet.
     ///
     /// # Errors
     ///

@@ -1,8 +1,6 @@
 //! The JSON document that `/summary.json` returns, as types. Their documentation is in [`super`]: one
 //! table for the readers of the document. Pure.
 
-use std::collections::HashMap;
-
 use serde::{Serialize, Serializer};
 
 use crate::counter::CounterStats;
@@ -23,40 +21,6 @@ pub struct RuntimeStats {
     pub process: ProcessStats,
     /// Labels that every series has in addition: names and values.
     pub default_labels: Vec<(String, String)>,
-}
-
-/// Calls of the last seconds by group, as the recorder knows them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rates {
-    /// The seconds that were measured, at least 1.
-    pub seconds: u32,
-    /// All calls in them.
-    pub calls: u64,
-    /// The calls of each group that was called; `None` if the query has other labels than those of the call
-    /// site. The labels are those of a [`Row`].
-    pub groups: Option<HashMap<Vec<(String, String)>, u64>>,
-    /// Groups that are not there were not called. Otherwise their calls are not known.
-    pub is_complete: bool,
-}
-
-impl Rates {
-    /// Returns the calls of a group per second, if they are known.
-    #[must_use]
-    pub fn of(&self, labels: &[(String, String)]) -> Option<f64> {
-        let calls = self.groups.as_ref()?.get(labels).copied();
-        calls.or(self.is_complete.then_some(0)).map(|calls| self.per_second(calls))
-    }
-
-    /// Returns all calls per second.
-    #[must_use]
-    pub fn of_all(&self) -> f64 {
-        self.per_second(self.calls)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    fn per_second(&self, calls: u64) -> f64 {
-        calls as f64 / f64::from(self.seconds.max(1))
-    }
 }
 
 /// State of the event loop; with several threads, of the slowest.

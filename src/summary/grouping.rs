@@ -15,8 +15,9 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::{
-    document::{Other, Rates, Row},
+    document::{Other, Row},
     query::{Order, Query},
+    rates::{GroupLabels, OVERFLOW_INDEX, Rates},
 };
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
@@ -63,7 +64,6 @@ pub struct Grouping {
     limit: usize,
     search: String,
     order: Order,
-    rates: Option<Rates>,
     /// The sum over the series that pass the query's filters.
     pub matched: f64,
 }
@@ -80,21 +80,20 @@ struct Column {
     /// The component of a series that has no value in this column, or [`REJECTED`].
     absent: u32,
     /// The labels of each component with [`TEXT`].
-    texts: Vec<Labels>,
-    components: HashMap<Labels, u32>,
+    texts: Vec<GroupLabels>,
+    components: HashMap<GroupLabels, u32>,
+    /// Rates of groups by this column alone.
+    rates: Option<Rates>,
+    /// The rate of each component with [`TEXT`], if there are rates.
+    text_rates: Vec<Option<f64>>,
 }
-
-/// Indexes into [`Query::by`], and values.
-type Labels = Vec<(usize, String)>;
-
-/// The index of the overflow series' label, which no query groups by and which its row has.
-const OVERFLOW_INDEX: usize = usize::MAX;
 
 impl Grouping {
     /// Creates sums without a series, with at most this many groups at a time.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema, rates: Option<Rates>, max_groups: usize) -> Self {
         let names = schema.names();
+        let mut rates = rates.filter(|rates| rates.groups.is_some());
         let mut labels = query.by.clone();
         labels.extend(query.filters.iter().map(|(label, _)| *label));
         let columns = by_column(&labels, schema).into_iter().map(|(index, labels)| {
@@ -104,6 +103,7 @@ impl Grouping {
             let filters = query.filters.iter().filter(|(label, _)| labels.contains(label));
             column.filters =
                 filters.map(|(label, value)| (names[*label].clone(), value.clone())).collect();
+            column.rates = rates.take_if(|_| index == SITE);
             column.absent = column.component("");
             column
         });
@@ -125,7 +125,6 @@ impl Grouping {
             limit: query.limit,
             search: query.search.clone(),
             order: query.order,
-            rates,
             matched: 0.0,
         }
     }
@@ -249,11 +248,10 @@ impl Grouping {
         other.value += rows.iter().map(|row| row.value).sum::<f64>();
         other.value += order.iter().map(|&group| self.sums[group]).sum::<f64>();
         if order.len() > limit {
-            let rates: Vec<f64> = match self.order {
-                Order::Total => Vec::new(),
-                Order::Rate => (0..self.len()).map(|group| self.rate(group)).collect(),
+            let rate = |group: usize| match self.order {
+                Order::Total => 0.0,
+                Order::Rate => self.rate(group).unwrap_or_default(),
             };
-            let rate = |group: usize| rates.get(group).copied().unwrap_or_default();
             let by_order = |&a: &usize, &b: &usize| {
                 let by_sum = || self.sums[b].total_cmp(&self.sums[a]);
                 rate(b).total_cmp(&rate(a)).then_with(by_sum).then(a.cmp(&b))
@@ -276,8 +274,10 @@ impl Grouping {
         (rows, other)
     }
 
-    fn rate(&self, group: usize) -> f64 {
-        self.row(group).rate.unwrap_or_default()
+    /// Returns the rate of a group, if it is known.
+    fn rate(&self, group: usize) -> Option<f64> {
+        let key = &self.keys[group];
+        self.columns.iter().find_map(|column| column.rate(key[column.index]))
     }
 
     /// The groups that have this text in a label value.
@@ -313,8 +313,7 @@ impl Grouping {
         }
         let by = self.names.iter().zip(values);
         labels.extend(by.filter_map(|(name, value)| Some((name.clone(), value?))));
-        let rate = self.rates.as_ref().and_then(|rates| rates.of(&labels));
-        Row { labels, value: self.sums[group], rate }
+        Row { labels, value: self.sums[group], rate: self.rate(group) }
     }
 }
 
@@ -344,7 +343,14 @@ impl Column {
             absent: REJECTED,
             texts: Vec::new(),
             components: HashMap::new(),
+            rates: None,
+            text_rates: Vec::new(),
         }
+    }
+
+    /// Returns the rate of the group with this component, if it is known.
+    fn rate(&self, component: u32) -> Option<f64> {
+        self.text_rates.get((component ^ TEXT) as usize).copied().flatten()
     }
 
     #[inline]
@@ -396,7 +402,7 @@ impl Column {
         if self.by.is_empty() {
             return NOT_GROUPED;
         }
-        let mut found: Labels = self
+        let mut found: GroupLabels = self
             .by
             .iter()
             .filter(|(_, name)| !value(name).is_empty())
@@ -409,6 +415,9 @@ impl Column {
             return component;
         }
         let component = TEXT | u32::try_from(self.texts.len()).unwrap_or(0);
+        if let Some(rates) = &self.rates {
+            self.text_rates.push(rates.of(&found));
+        }
         self.texts.push(found.clone());
         self.components.insert(found, component);
         component
@@ -416,12 +425,12 @@ impl Column {
 
     /// Returns, for each entry of `texts`, true if one of its values has this text.
     fn search(&self, text: &str) -> Vec<bool> {
-        let is_found = |labels: &Labels| labels.iter().any(|(_, value)| contains(value, text));
+        let is_found = |labels: &GroupLabels| labels.iter().any(|(_, value)| contains(value, text));
         self.texts.iter().map(is_found).collect()
     }
 
     /// The labels of a component.
-    fn labels(&self, component: u32) -> Labels {
+    fn labels(&self, component: u32) -> GroupLabels {
         if component < TEXT {
             let by = self.by.iter().map(|(index, _)| (*index, component.to_string()));
             return by.collect();

@@ -77,6 +77,7 @@
 mod document;
 mod grouping;
 pub mod query;
+mod rates;
 #[cfg(test)]
 mod tests;
 mod used_labels;
@@ -90,8 +91,9 @@ use self::{
     used_labels::UsedLabels,
 };
 pub use self::{
-    document::{EventLoopStats, ProcessStats, Rates, Row, RuntimeStats},
+    document::{EventLoopStats, ProcessStats, Row, RuntimeStats},
     query::{DEFAULT_LIMIT, MAX_BY, MAX_LIMIT, Order, Query, QueryError},
+    rates::{GroupCalls, GroupLabels, OVERFLOW_INDEX, Rates},
 };
 use crate::counter::{SlotPin, TraceCounter};
 

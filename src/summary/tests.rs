@@ -329,9 +329,8 @@ proptest! {
 
 /// Returns the rates of groups by class, over 10 seconds.
 fn rates(groups: &[(&str, u64)], is_complete: bool) -> Rates {
-    let label = |class: &str| vec![("object_classname".to_owned(), class.to_owned())];
-    let groups: std::collections::HashMap<_, _> =
-        groups.iter().map(|(class, calls)| (label(class), *calls)).collect();
+    let groups: GroupCalls =
+        groups.iter().map(|(class, calls)| (vec![(0, (*class).to_owned())], *calls)).collect();
     let calls = groups.values().sum();
     Rates { seconds: 10, calls, groups: Some(groups), is_complete }
 }

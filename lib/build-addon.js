@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 'use strict'
 
 // `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
@@ -14,9 +13,7 @@ const ROOT = path.dirname(__dirname)
 const RESULT = path.join(ROOT, 'hypertrace-prometheus.node')
 
 function main () {
-  if (process.argv[2] !== 'build' || process.argv.length > 3) {
-    fail('Usage: npx hypertrace-prometheus build\n\nCompiles the addon for this platform, which needs Rust.')
-  } else if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).error !== undefined) {
+  if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).error !== undefined) {
     fail([
       'hypertrace-prometheus cannot be built: cargo, which comes with Rust, was not found.',
       'Install Rust with https://rustup.rs, open a new terminal and run `npx hypertrace-prometheus build` again.'
@@ -52,8 +49,10 @@ function compile (scratch) {
   const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
   /** @type {NodeJS.ProcessEnv} */
   const env = { CARGO_TARGET_DIR: scratch, ...withRustFlags() }
+  const target = targetTriple()
   // On musl an addon must use the C library of the program that loads it.
-  if (isMusl()) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
+  if (target.includes('musl')) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
+  if (/-windows-gnu(llvm)?$/.test(target)) env.LIBNODE_PATH ??= createLibnode(scratch)
   const { status, stdout } = spawnSync('cargo', args, {
     cwd: ROOT, env, encoding: 'utf8', maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -66,12 +65,29 @@ function compile (scratch) {
 
 /** Returns the name of this platform in Bare, which looks for addons in `prebuilds/<host>/`. */
 function bareHost () {
-  return `${process.platform}-${process.arch}${isMusl() ? '-musl' : ''}`
+  return `${process.platform}-${process.arch}${targetTriple().includes('musl') ? '-musl' : ''}`
 }
 
-function isMusl () {
-  const { status, stdout } = spawnSync('rustc', ['-vV'], { encoding: 'utf8' })
-  return status === 0 && /^host: .*musl/m.test(stdout)
+/** Returns the triple of the platform that cargo builds for; '' if the compiler does not say it. */
+function targetTriple () {
+  const { CARGO_BUILD_TARGET, RUSTC = 'rustc' } = process.env
+  if (CARGO_BUILD_TARGET) return CARGO_BUILD_TARGET
+  const { stdout } = spawnSync(RUSTC, ['-vV'], { encoding: 'utf8' })
+  return /^host: (.*)$/m.exec(stdout ?? '')?.[1] ?? ''
+}
+
+/**
+ * Creates an empty libnode and returns its folder. With the GNU toolchain of Windows the build script of the
+ * crate `napi` fails without one, although the addon finds the functions of Node.js at run time.
+ *
+ * @param {string} scratch
+ */
+function createLibnode (scratch) {
+  const folder = path.join(scratch, 'libnode')
+  fs.mkdirSync(folder)
+  fs.writeFileSync(path.join(folder, 'libnode.dll'), '')
+  fs.writeFileSync(path.join(folder, 'libnode.dll.a'), '!<arch>\n')
+  return folder
 }
 
 /** @param {string} message */
@@ -80,4 +96,4 @@ function fail (message) {
   process.exitCode = 1
 }
 
-main()
+module.exports = { main }

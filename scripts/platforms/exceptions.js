@@ -1,0 +1,89 @@
+'use strict'
+
+// The tests that `npm run platforms` leaves out, and those that may fail on a platform: each with its reason.
+// A reason is a property of the emulator or of the test, never a fault of this package.
+
+/**
+ * @typedef {object} Exception
+ * @property {string} file
+ * @property {RegExp} [test] the names; absent: all tests of the file
+ * @property {string} reason
+ * @property {boolean} [sometimes] whether it passes in some runs
+ */
+
+const NO_BINARY = 'tests no binary'
+const BROWSER = 'tests the live page in a browser; its files are the same in each binary'
+const MACHINE = 'needs the tools and the packages of the build machine; `npm run rehearsal` installs the packages on each platform'
+
+/** @type {Record<string, string>} */
+const OMITTED = {
+  'benchmark.test.js': NO_BINARY,
+  'bundlers.test.js': MACHINE,
+  'dashboard.test.js': NO_BINARY,
+  'licences.test.js': NO_BINARY,
+  'live-charts.test.js': BROWSER,
+  'live-layout.test.js': BROWSER,
+  'live.test.js': BROWSER,
+  'packed.test.js': MACHINE,
+  'platforms.test.js': NO_BINARY,
+  'runtimes.test.js': MACHINE,
+  'setup.test.js': MACHINE,
+  'types.test.js': NO_BINARY,
+  'workflows.test.js': NO_BINARY
+}
+
+const JUNCTION = 'the test creates a junction, which Wine does not support (ENOTSUP)'
+const KEEP_ALIVE = 'in Wine a socket cannot connect if keep-alive was set before; `keep-alive.js` prevents this, but the test does not pass NODE_OPTIONS on'
+const CLOSED_BY_KILL = 'a client in Wine does not always notice that a killed process has gone; clients on Linux of the same server do'
+const OTHER_ADDONS = 'the addons of the test framework (unrs-resolver, rolldown) are installed for the build machine only'
+
+const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
+const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
+
+/** Files that do not run on a platform. @type {Record<string, Record<string, string>>} */
+const OMITTED_ON = {
+  'linux-arm64-gnu': { 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
+  'linux-arm64-musl': { 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
+  'win32-x64-msvc': { 'leaks.test.js': SLOW }
+}
+
+/** @type {Record<string, Exception[]>} */
+const EXCEPTIONS = {
+  'linux-x64-musl': [
+    { file: 'fake-clocks.test.js', test: /of (jest, in its sandbox|vitest)/, reason: OTHER_ADDONS }
+  ],
+  'linux-arm64-musl': [
+    { file: 'fake-clocks.test.js', test: /of (jest, in its sandbox|vitest)/, reason: OTHER_ADDONS }
+  ],
+  'linux-arm64-gnu': [
+    { file: 'fake-clocks.test.js', test: /of (jest, in its sandbox|vitest)/, reason: OTHER_ADDONS }
+  ],
+  'win32-x64-msvc': [
+    { file: 'fake-clocks.test.js', test: /of vitest/, reason: OTHER_ADDONS },
+    { file: 'lifecycle.test.js', test: /^case 40: \w+: the process ends/, reason: CLOSED_BY_KILL, sometimes: true },
+    { file: 'readme-threads.test.js', test: /^readme: (threads|cluster|cluster-register)\.js/, reason: JUNCTION },
+    { file: 'readme.test.js', test: /\.(js|mjs|ts)\b/, reason: JUNCTION },
+    { file: 'reference-suite.test.js', reason: KEEP_ALIVE }
+  ]
+}
+
+/**
+ * Returns the reason why a file does not run on a platform; `undefined` if it runs.
+ *
+ * @param {string} platform
+ * @param {string} file
+ * @returns {string | undefined}
+ */
+function omitted (platform, file) {
+  return OMITTED[file] ?? OMITTED_ON[platform]?.[file]
+}
+
+/**
+ * @param {string} platform
+ * @param {string} file
+ */
+function exceptionsOf (platform, file) {
+  return (EXCEPTIONS[platform] ?? []).filter((exception) => exception.file === file)
+}
+
+module.exports = { EXCEPTIONS, OMITTED, OMITTED_ON, exceptionsOf, omitted }

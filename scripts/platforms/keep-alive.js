@@ -1,0 +1,15 @@
+'use strict'
+
+// Loaded before a program in Wine 8, where a socket cannot connect if keep-alive was set before, as fetch() of
+// Node.js does: sets it when the socket has connected.
+
+const { Socket } = require('node:net')
+
+const { setKeepAlive } = Socket.prototype
+
+/** @param {[enable?: boolean, initialDelay?: number]} args */
+Socket.prototype.setKeepAlive = function (...args) {
+  if (!this.connecting) return setKeepAlive.apply(this, args)
+  this.once('connect', () => setKeepAlive.apply(this, args))
+  return this
+}

@@ -1,0 +1,95 @@
+//! A recording, and the documents that are made of it in steps. Runs on the server thread.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use tokio::task::yield_now;
+
+use crate::{
+    counter::TraceCounter,
+    recorder::{Document, Groups, History, Query, Window},
+    summary::Rates,
+};
+
+/// A recording, shared by the task that writes it and the requests that read it.
+pub struct Recorder(Mutex<History>);
+
+impl Recorder {
+    /// Starts a recording of this many seconds.
+    #[must_use]
+    pub fn new(seconds: u32, counter: &TraceCounter) -> Self {
+        counter.enable_call_readings();
+        Self(Mutex::new(History::new(seconds, now())))
+    }
+
+    /// Writes the document of a query, in steps.
+    pub async fn document(self: Arc<Self>, query: Query, counter: Arc<TraceCounter>) -> Vec<u8> {
+        let pin = HistoryPin::new(self, query.seconds);
+        let mut document = Document::new(query, counter.schema(), pin.window.clone());
+        while document.step(&pin.recorder.history()) {
+            yield_now().await;
+        }
+        document.into_json()
+    }
+
+    /// Sums the calls of the last seconds, in steps; by the groups of a summary's query, if its labels are
+    /// those of a call site. `None` before the first step.
+    pub async fn rates(self: Arc<Self>, seconds: u32, groups: Option<GroupQuery>) -> Option<Rates> {
+        let pin = HistoryPin::new(self, seconds);
+        let (seconds, calls) = pin.recorder.history().measured(&pin.window);
+        let is_complete = pin.recorder.history().is_complete(&pin.window);
+        if seconds == 0 {
+            return None;
+        }
+        let groups = match groups {
+            None => None,
+            Some(GroupQuery { by, filters }) => {
+                let mut groups = Groups::new(by, filters, pin.window.clone());
+                while groups.step(&pin.recorder.history()) {
+                    yield_now().await;
+                }
+                Some(groups.into_calls())
+            }
+        };
+        Some(Rates { seconds, calls, groups, is_complete })
+    }
+
+    /// Locks the recording. Only the server thread does, so that this never waits.
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The labels of a summary's query that are those of a call site: names, and names and values.
+pub struct GroupQuery {
+    /// The labels to group by.
+    pub by: Vec<String>,
+    /// The labels to filter by.
+    pub filters: Vec<(String, String)>,
+}
+
+/// While it exists, the steps and call sites of a history remain.
+struct HistoryPin {
+    recorder: Arc<Recorder>,
+    window: Window,
+}
+
+impl HistoryPin {
+    fn new(recorder: Arc<Recorder>, seconds: u32) -> Self {
+        let window = recorder.history().pin(seconds);
+        Self { recorder, window }
+    }
+}
+
+impl Drop for HistoryPin {
+    fn drop(&mut self) {
+        self.recorder.history().unpin();
+    }
+}
+
+/// Returns the time since the epoch, in seconds.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
