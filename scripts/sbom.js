@@ -100,7 +100,9 @@ function crates (targets) {
  * @returns {Component}
  */
 function npmComponent ({ name, version, licence }) {
-  const { integrity } = require('../package-lock.json').packages[`node_modules/${name}`]
+  /** @type {Record<string, { integrity: string }>} */
+  const packages = JSON.parse(fs.readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')).packages
+  const { integrity } = packages[`node_modules/${name}`]
   const content = Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex')
   return { ...component(npmUrl(name, version), { name, version, license: licence }), scope: 'required', hashes: [{ alg: 'SHA-512', content }] }
 }

@@ -78,7 +78,7 @@ async function main () {
       const resources = await command('resources')
       rounds.push(resources)
       console.log(`round ${round}: exporter ${epoch}, ${total} calls of ${begun}, ${scrapes} scrapes, ${pages.values.size} series, at most ${pages.expired} expired, ${resources.threads} threads so far, ` +
-        `stall ${resources.stallMs.toFixed(0)} ms, ${(resources.rss / 1e6).toFixed(0)} MB, ${resources.fds} descriptors, ${resources.tasks} tasks`)
+        `stall ${resources.stallMs.toFixed(0)} ms, ${(resources.rss / 1e6).toFixed(0)} MB (${(resources.heap / 1e6).toFixed(1)} MB of JavaScript), ${resources.fds} descriptors, ${resources.tasks} tasks`)
       if (round % 2 === 0) await command('restart')
     }
     isOver = true

@@ -102,10 +102,12 @@ const COMMANDS = {
       global.gc?.()
       await sleep(100)
     }
+    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
     return {
       stallMs: delay.max / 1e6,
       threads,
-      rss: process.memoryUsage.rss(),
+      rss,
+      heap: heapUsed + external + arrayBuffers,
       fds: fs.readdirSync('/proc/self/fd').length,
       tasks: fs.readdirSync('/proc/self/task').length
     }
