@@ -5,7 +5,7 @@
  * series of its own, so that none may fall. CLUSTER_KILLS sets the number of kills.
  */
 
-const { test } = require('node:test')
+const { describe, test } = require('node:test')
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 
@@ -26,9 +26,14 @@ const SERVERS = {
   'Prometheus 3 with start timestamps': { program: 'prometheus3', options: ['--enable-feature=created-timestamp-zero-ingestion'] }
 }
 
-const skip = lacks('prometheus') || lacks('prometheus3')
+describe(`${KILLS} kills at random: Prometheus sees what was counted, no series falls, nothing is left`, { concurrency: true }, () => {
+  for (const [server, { program, options }] of Object.entries(SERVERS)) {
+    test(server, { skip: lacks(program), timeout: 120_000 + 3000 * KILLS }, (t) => killAtRandom(t, program, options))
+  }
+})
 
-test(`${KILLS} kills at random: Prometheus sees what was counted, no series falls, nothing is left`, { skip, timeout: 120_000 + 3000 * KILLS }, async (t) => {
+/** Each server has processes of its own: the first page of a second server shows what the first has seen at its value. */
+async function killAtRandom (t, program, options) {
   const seed = Number(process.env.SEED ?? Date.now() % 100_000)
   const random = createRandom(seed)
   t.diagnostic(`SEED=${seed}`)
@@ -41,10 +46,9 @@ test(`${KILLS} kills at random: Prometheus sees what was counted, no series fall
     alive.push(one)
   }
   for (let n = 0; n < PROCESSES; n++) await start()
-  const servers = new Map(await Promise.all(Object.entries(SERVERS).map(async ([name, { program, options }]) =>
-    /** @type {const} */ ([name, await startPrometheus(t, { [JOB]: { target: `127.0.0.1:${cluster.port}` } }, { program, options })]))))
-  const scraped = (since) => Promise.all([...servers].map(([name, prometheus]) => until(async () =>
-    (await scrapesOf(prometheus, JOB)).filter(({ at, ok }) => ok && at > since).length >= 3, `${name} has scraped`)))
+  const prometheus = await startPrometheus(t, { [JOB]: { target: `127.0.0.1:${cluster.port}` } }, { program, options })
+  const scraped = (since) => until(async () =>
+    (await scrapesOf(prometheus, JOB)).filter(({ at, ok }) => ok && at > since).length >= 3, 'it has scraped')
 
   await scraped(0)
   let openers = 0
@@ -52,8 +56,8 @@ test(`${KILLS} kills at random: Prometheus sees what was counted, no series fall
     await sleep(200 + random.below(1000))
     const opener = openerOf(cluster)
     const isOpener = await Promise.all(alive.map(async (one) => await one.number() === opener))
-    const victim = kill % 2 === 0 ? isOpener.indexOf(true) : random.below(alive.length)
-    const [one] = alive.splice(Math.max(victim, 0), 1)
+    const victim = Math.max(kill % 2 === 0 ? isOpener.indexOf(true) : random.below(alive.length), 0)
+    const [one] = alive.splice(victim, 1)
     openers += isOpener[victim] ? 1 : 0
     await one.end()
     await start()
@@ -65,34 +69,30 @@ test(`${KILLS} kills at random: Prometheus sees what was counted, no series fall
   await scraped(Date.now())
 
   const total = all.reduce((sum, one) => sum + one.made(), 0)
-  for (const [server, prometheus] of servers) {
-    await t.test(server, async (t) => {
-      const series = await samplesOf(prometheus, `trace_counter{job="${JOB}"}`)
-      const scrapes = await scrapesOf(prometheus, JOB)
-      const failed = scrapes.filter(({ ok }) => !ok).length
-      const increase = increaseOf(series)
-      t.diagnostic(`${total} calls, increase ${increase}, ${series.length} series, ${scrapes.length} scrapes, ${failed} failed, ${openers} openers killed`)
-      assert.deepEqual(fallsOf(series), [], 'no series falls')
-      assert.ok(increase <= total, 'no call is counted twice')
-      assert.ok(failed <= openers, 'a scrape fails only at the end of an opener')
-      let checked = 0
-      for (const one of all) {
-        const own = series.filter(({ metric }) => metric.id.startsWith(`${one.name} `))
-        const numbers = new Set(own.map(({ metric }) => metric.process))
-        assert.ok(numbers.size <= 1, `the number of ${one.name} has changed: ${[...numbers]}`)
-        const seen = new Set(own.flatMap(({ values }) => values.map(([seconds]) => seconds * 1000)))
-        const pages = scrapes.filter(({ at, ok }) => ok && seen.has(at))
-        if (pages.length < 2) continue
-        // What it had counted at the page before its last one is on the last one, where new series are at 0.
-        const counted = one.isAlive() ? one.made() : one.madeBefore(pages.at(-2).at)
-        assert.ok(increaseOf(own) >= counted, `${one.name}: ${increaseOf(own)} of ${counted}`)
-        checked++
-      }
-      assert.ok(checked >= PROCESSES)
-    })
+  const series = await samplesOf(prometheus, `trace_counter{job="${JOB}"}`)
+  const scrapes = await scrapesOf(prometheus, JOB)
+  const failed = scrapes.filter(({ ok }) => !ok).length
+  const increase = increaseOf(series)
+  t.diagnostic(`${total} calls, increase ${increase}, ${series.length} series, ${scrapes.length} scrapes, ${failed} failed, ${openers} openers killed`)
+  assert.deepEqual(fallsOf(series), [], 'no series falls')
+  assert.ok(increase <= total, 'no call is counted twice')
+  assert.ok(failed <= openers, 'a scrape fails only at the end of an opener')
+  let checked = 0
+  for (const one of all) {
+    const own = series.filter(({ metric }) => metric.id.startsWith(`${one.name} `))
+    const numbers = new Set(own.map(({ metric }) => metric.process))
+    assert.ok(numbers.size <= 1, `the number of ${one.name} has changed: ${[...numbers]}`)
+    const seen = new Set(own.flatMap(({ values }) => values.map(([seconds]) => seconds * 1000)))
+    const pages = scrapes.filter(({ at, ok }) => ok && seen.has(at))
+    if (pages.length < 2) continue
+    // What it had counted at the page before its last one is on the last one, where new series are at 0.
+    const counted = one.isAlive() ? one.made() : one.madeBefore(pages.at(-2).at)
+    assert.ok(increaseOf(own) >= counted, `${one.name}: ${increaseOf(own)} of ${counted}`)
+    checked++
   }
+  assert.ok(checked >= PROCESSES)
   await cluster.stopAll()
-})
+}
 
 /** Starts a process that counts series with its name. */
 async function startCounting (cluster, n) {
