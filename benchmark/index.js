@@ -19,7 +19,7 @@ const { median } = require('./statistics')
 const { PLOTS, toSvg } = require('./plot')
 const { toText, toSummary, toMarkdown } = require('./table')
 
-const ROWS = ['calls', 'real-calls', 'threads', 'scrape', 'formats', 'render', 'memory', 'peak', 'recorder', 'cluster', 'start']
+const ROWS = ['calls', 'real-calls', 'threads', 'scrape', 'formats', 'render', 'memory', 'peak', 'recorder', 'cluster', 'hypercore', 'load', 'start']
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } }
@@ -40,7 +40,7 @@ const README_LINES = [
 const missing = []
 
 /** The number of rounds of each row: more where values vary, fewer where a round takes long. */
-const ROUNDS = { calls: 3, 'real-calls': 5, threads: 3, scrape: 3, formats: 3, render: 3, memory: 3, peak: 1, recorder: 1, cluster: 3, start: 7 }
+const ROUNDS = { calls: 3, 'real-calls': 5, threads: 3, scrape: 3, formats: 3, render: 3, memory: 3, peak: 1, recorder: 1, cluster: 3, hypercore: 3, load: 1, start: 7 }
 
 /**
  * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} the lines of

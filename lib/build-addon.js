@@ -7,6 +7,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { withRustFlags } = require('./rust-flags')
 
 const ROOT = path.dirname(__dirname)
 const RESULT = path.join(ROOT, 'hypertrace-prometheus.node')
@@ -47,7 +48,7 @@ function compile (scratch) {
   // A warning that only a newer compiler has must not be an error here.
   const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
   /** @type {NodeJS.ProcessEnv} */
-  const env = { CARGO_TARGET_DIR: scratch, ...process.env }
+  const env = { CARGO_TARGET_DIR: scratch, ...withRustFlags() }
   const target = targetTriple()
   // On musl an addon must use the C library of the program that loads it.
   if (target.includes('musl')) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()

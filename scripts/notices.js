@@ -95,11 +95,12 @@ function notices (crates = [...linked(), ...libraries()]) {
 /**
  * The crates that are linked into the binary of at least one target, sorted by name.
  *
+ * @param {string[]} [targets]
  * @returns {Crate[]}
  */
-function linked () {
-  const targets = TARGETS.flatMap((target) => ['--target', target])
-  const tree = cargo('tree', '--locked', ...targets, '--edges=normal', '--prefix=none', '--format={p}')
+function linked (targets = TARGETS) {
+  const options = targets.flatMap((target) => ['--target', target])
+  const tree = cargo('tree', '--locked', ...options, '--edges=normal', '--prefix=none', '--format={p}')
   const names = new Set(tree.split('\n').map((line) => line.split(' ').slice(0, 2).join(' ')))
   /** @type {{ packages: { name: string, version: string, source: string | null, license?: string, repository?: string, manifest_path: string }[] }} */
   const { packages } = JSON.parse(cargo('metadata', '--locked', '--format-version=1'))
@@ -299,6 +300,6 @@ function main () {
   process.exitCode = 1
 }
 
-module.exports = { FILE, alternatives, notices }
+module.exports = { FILE, alternatives, libraries, linked, notices }
 
 if (require.main === module) main()

@@ -9,6 +9,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { builtPlatforms, hostOf, prebuildOf } = require('./prebuilds')
+const { writeSbom } = require('./sbom')
 
 const ROOT = path.dirname(__dirname)
 const MB = 1_000_000
@@ -183,6 +184,7 @@ function main () {
   fs.mkdirSync(folder, { recursive: true })
   const tarballs = pack(folder)
   for (const { file, unpackedSize } of [tarballs.main, ...tarballs.platforms]) {
+    writeSbom(file)
     console.log(`${path.basename(file)}: ${fs.statSync(file).size} bytes, ${unpackedSize} unpacked`)
   }
   for (const fault of faults(tarballs)) {

@@ -14,6 +14,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { faults, pack } = require('./pack')
+const { writeSbom } = require('./sbom')
 
 const ROOT = path.dirname(__dirname)
 
@@ -73,6 +74,7 @@ function prepare (artifacts, folder) {
   fs.mkdirSync(folder, { recursive: true })
   const tarballs = pack(path.resolve(folder))
   for (const { file, unpackedSize } of [tarballs.main, ...tarballs.platforms]) {
+    writeSbom(file)
     console.log(`${path.basename(file)}: ${fs.statSync(file).size} bytes, ${unpackedSize} unpacked`)
   }
   const found = faults(tarballs)

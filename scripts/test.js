@@ -3,6 +3,9 @@
 // `npm test`: every check that can run on this machine, each with its name and time. All steps run, also after
 // one has failed; the exit code is then 1. `npm test -- standard tsc` runs only those steps.
 //
+// `npm test -- --long` runs the long steps too, as `.ci/run` does: AddressSanitizer, a minute of each fuzz target and of
+// the soak test.
+//
 // A step whose program is not installed is skipped with a message. If CI_REQUIRE (names separated by commas,
 // or `all`) names the program, the step fails instead.
 
@@ -34,26 +37,36 @@ const STEPS = {
   doc,
   deny: () => checkWith('cargo-deny', 'cargo', ['deny', '--locked', 'check', 'licenses', 'bans', 'sources']),
   rust: rustTests,
+  models,
   js: jsTests
+}
+
+/** @type {Record<string, () => Promise<Result>>} */
+const LONG_STEPS = {
+  asan: () => check(process.execPath, ['scripts/asan.js']),
+  fuzz: () => check(process.execPath, ['scripts/fuzz.js']),
+  soak: () => check(process.execPath, ['scripts/soak.js'])
 }
 
 setUpThen(main)
 
 async function main () {
-  const requested = process.argv.slice(2)
-  const unknown = requested.filter((name) => !(name in STEPS))
+  const all = { ...STEPS, ...LONG_STEPS }
+  const isLong = process.argv.includes('--long')
+  const requested = process.argv.slice(2).filter((name) => name !== '--long')
+  const unknown = requested.filter((name) => !(name in all))
   if (unknown.length > 0) {
-    console.error(`There is no step ${unknown.join(', ')}. The steps are: ${Object.keys(STEPS).join(', ')}.`)
+    console.error(`There is no step ${unknown.join(', ')}. The steps are: ${Object.keys(all).join(', ')}.`)
     process.exitCode = 1
     return
   }
 
   const sum = { passed: 0, failed: 0, skipped: 0 }
   const lines = []
-  for (const name of requested.length > 0 ? requested : Object.keys(STEPS)) {
+  for (const name of requested.length > 0 ? requested : Object.keys(isLong ? all : STEPS)) {
     console.log(`\n── ${name} ──`)
     const start = performance.now()
-    const { problem, skipped, totals } = await STEPS[name]()
+    const { problem, skipped, totals } = await all[name]()
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
     const reason = problem ?? skipped
     const outcome = problem !== undefined ? 'FAILED' : skipped !== undefined ? 'skipped' : 'ok'
@@ -68,9 +81,11 @@ async function main () {
 
 /** @returns {Promise<Result>} */
 async function clippy () {
-  const options = ['--all-targets', '--locked', '--target-dir', path.join(ROOT, 'target')]
-  for (const folder of ['.', 'benchmark/rust']) {
-    const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...options, '--', '-D', 'warnings'])
+  const options = ['--locked', '--target-dir', path.join(ROOT, 'target')]
+  // The unit tests of the modules that `models` compiles are those of the crate.
+  const targets = { '.': ['--all-targets'], 'benchmark/rust': ['--all-targets'], models: ['--lib', '--tests'] }
+  for (const [folder, which] of Object.entries(targets)) {
+    const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...which, ...options, '--', '-D', 'warnings'])
     if (result.problem !== undefined) return result
   }
   return {}
@@ -92,15 +107,30 @@ function doc () {
 }
 
 /** @returns {Promise<Result>} */
-async function rustTests () {
-  const { problem, output } = await run('cargo', ['test', '--locked'], { keepOutput: true })
+function rustTests () {
+  return cargoTest([], floor.rust)
+}
+
+/** @returns {Promise<Result>} */
+function models () {
+  const options = ['--manifest-path', 'models/Cargo.toml', '--target-dir', path.join(ROOT, 'target')]
+  return cargoTest(options, floor.models)
+}
+
+/**
+ * @param {string[]} options
+ * @param {number} least the least number of tests
+ * @returns {Promise<Result>}
+ */
+async function cargoTest (options, least) {
+  const { problem, output } = await run('cargo', ['test', '--locked', ...options], { keepOutput: true })
   const totals = { passed: 0, failed: 0, skipped: 0 }
   for (const [, passed, failed, ignored] of output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
     totals.passed += Number(passed)
     totals.failed += Number(failed)
     totals.skipped += Number(ignored)
   }
-  return { problem: problem ?? tooFew(totals, floor.rust), totals }
+  return { problem: problem ?? tooFew(totals, least), totals }
 }
 
 /** @returns {Promise<Result>} */

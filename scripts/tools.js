@@ -38,6 +38,10 @@ const TOOLS = {
     probe: ['python3', '-c', 'import prometheus_client'],
     get: 'python3 -m pip install prometheus-client, in an active virtual environment'
   },
+  cyclonedx: {
+    probe: ['python3', '-c', 'import cyclonedx.validation.json, jsonschema'],
+    get: "python3 -m pip install 'cyclonedx-python-lib[json-validation]', in an active virtual environment"
+  },
   gzip: { probe: ['gzip', '--version'], get: 'it comes with the system' },
   chromium: { probe: ['chromium', '--version'], get: 'apt-get install chromium' },
   zizmor: { probe: ['zizmor', '--version'], get: 'pipx install zizmor' },

@@ -48,3 +48,4 @@ pub mod recorder;
 pub mod server;
 pub mod shared_server;
 pub mod summary;
+mod sync;

@@ -55,7 +55,7 @@ function createCertificates () {
   function version1 (by, kind = 'ec') {
     const { key, files } = make('client', [], { kind })
     const request = path.join(folder, `${count}.csr`)
-    const run = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const run = (/** @type {string[]} */ ...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
     run('req', '-new', '-config', config, '-key', files.key, '-subj', '/CN=client', '-out', request)
     const issuer = by === undefined ? ['-signkey', files.key] : ['-CA', by.files.cert, '-CAkey', by.files.key, '-CAcreateserial']
     run('x509', '-req', '-in', request, ...issuer, '-days', '2', '-out', files.cert)
@@ -65,11 +65,13 @@ function createCertificates () {
   return {
     folder,
     version1,
-    authority: (name) => make(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'], {}),
+    authority: (/** @type {string} */ name) => make(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'], {}),
+    /** @type {(by?: Pair, kind?: keyof typeof KEYS) => Pair} */
     server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
+    /** @type {(by?: Pair) => Pair} */
     client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),
     /** The same key, encrypted with a password. */
-    encrypted: ({ files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
+    encrypted: (/** @type {Pair} */ { files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
     remove: () => fs.rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -26,6 +26,8 @@
 mod blocks;
 mod connection;
 mod contend;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hub;
 mod link;
 mod member;

@@ -9,11 +9,9 @@
 //! - The lender of a cell block keeps it alive until its shard is closed ([`Shards::close`]), which
 //!   reads the cells for the last time.
 
-use std::{
-    fmt,
-    ptr::NonNull,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{fmt, ptr::NonNull};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of cells, one for each series, of a cell block.
 pub const CELLS: usize = 4096;

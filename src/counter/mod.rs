@@ -34,10 +34,7 @@ mod start;
 mod state;
 mod view;
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use prometheus::core::Desc;
 
@@ -62,7 +59,10 @@ use self::{
     series::SeriesTable,
     state::State,
 };
-use crate::labels::{self, RESERVED, Schema};
+use crate::{
+    labels::{self, RESERVED, Schema},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// The options of a counter.
 #[derive(Clone, Debug)]

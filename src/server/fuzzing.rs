@@ -17,6 +17,8 @@ use super::{
     shutdown::Shutdown,
 };
 
+pub use super::negotiate::format;
+
 /// More bytes than any response of a fuzzed source.
 const PIPE_BYTES: usize = 1 << 20;
 

@@ -4,7 +4,6 @@
 //!   [`Shutdown`].
 //! - After `stop` has returned, the server responds to no new request. Responses under way end within
 //!   the grace. The callbacks run after that, when the ports are free.
-//! - Each callback runs exactly once: on the server thread or, after its end, on the caller's.
 
 use std::{
     future::pending,
@@ -12,9 +11,9 @@ use std::{
     mem::{ManuallyDrop, forget},
     net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     rc::Rc,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::future::LocalBoxFuture;
@@ -30,6 +29,7 @@ use super::{
     accept::{Acceptor, Listeners},
     access::{AccessPolicy, Peer},
     connection,
+    end::End,
     limits::Limits,
     panics,
     service::Service,
@@ -89,26 +89,9 @@ impl ListenerSet {
     }
 }
 
-type Callback = Box<dyn FnOnce() + Send>;
-
-/// The end of the server thread.
-enum End {
-    /// The thread runs, and calls these at its end.
-    Pending(Vec<Callback>),
-    /// The thread has ended.
-    Reached,
-}
-
 struct Shared {
     shutdown: Shutdown,
-    end: Mutex<End>,
-    ended: Condvar,
-}
-
-impl Shared {
-    fn end(&self) -> MutexGuard<'_, End> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    end: End,
 }
 
 /// A running server. Its drop stops it without waiting for the end.
@@ -182,11 +165,7 @@ impl Server {
             let _guard = runtime.enter();
             listeners.into_iter().map(adopt).collect::<Result<_, _>>()?
         };
-        let shared = Arc::new(Shared {
-            shutdown: Shutdown::new(),
-            end: Mutex::new(End::Pending(Vec::new())),
-            ended: Condvar::new(),
-        });
+        let shared = Arc::new(Shared { shutdown: Shutdown::new(), end: End::new() });
         let tls = policy.tls.clone().map(|context| Arc::new(CurrentContext::new(context)));
         let context = tls.clone();
         let own = Arc::clone(&shared);
@@ -194,11 +173,11 @@ impl Server {
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             let _ = panics::log_once_on_this_thread();
             let service = || Service::new(source, limits, policy);
-            // `finish` must run after a panic too, or `stop` would wait for ever.
+            // The end must be reached after a panic too, or `stop` would wait for ever.
             let _ = panics::caught(|| {
                 run(runtime, listeners, service, context, background, &own, phase);
             });
-            finish(&own);
+            own.end.reach();
         })?;
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
     }
@@ -226,14 +205,8 @@ impl Server {
     /// free, calls `on_stopped`: on the server thread, or at once on the caller's if the server has
     /// ended before. May be called any number of times.
     pub fn stop(&self, on_stopped: impl FnOnce() + Send + 'static) {
-        let mut end = self.shared.end();
-        if let End::Pending(callbacks) = &mut *end {
-            callbacks.push(Box::new(on_stopped));
-            drop(end);
+        if self.shared.end.on_reached(on_stopped) {
             self.advance(Phase::Stopping);
-        } else {
-            drop(end);
-            on_stopped();
         }
     }
 
@@ -241,19 +214,11 @@ impl Server {
     /// server has ended. Must not be called from a callback of `stop`.
     pub fn stop_within(&self, limit: Duration) -> bool {
         self.advance(Phase::Cut);
-        let until = Instant::now() + limit;
-        let mut end = self.shared.end();
-        while matches!(*end, End::Pending(_)) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.shared.ended.wait_timeout(end, left);
-            end = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if !self.shared.end.wait(limit) {
+            return false;
         }
-        drop(end);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // After `Reached` the thread returns at once, so that the join is short.
+        // After its end the thread returns at once, so that the join is short.
         thread.is_none_or(|thread| thread.join().is_ok())
     }
 
@@ -265,7 +230,7 @@ impl Server {
             return;
         }
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
-        finish(&self.shared);
+        self.shared.end.reach();
     }
 }
 
@@ -284,25 +249,6 @@ fn connects(address: &SocketAddr) -> bool {
 impl Drop for Server {
     fn drop(&mut self) {
         self.advance(Phase::Stopping);
-    }
-}
-
-/// Runs the callbacks, also those that are added meanwhile, and then sets [`End::Reached`].
-fn finish(shared: &Shared) {
-    loop {
-        let callbacks = match &mut *shared.end() {
-            End::Pending(callbacks) => std::mem::take(callbacks),
-            End::Reached => return,
-        };
-        for callback in callbacks {
-            let _ = panics::caught(callback);
-        }
-        let mut end = shared.end();
-        if matches!(&*end, End::Pending(callbacks) if callbacks.is_empty()) {
-            *end = End::Reached;
-            shared.ended.notify_all();
-            return;
-        }
     }
 }
 

@@ -23,6 +23,7 @@ mod body;
 mod connection;
 mod connections;
 mod encoder;
+mod end;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub(crate) mod gzip;

@@ -1,16 +1,14 @@
 //! Shutdown phases: set by any thread, awaited by the server thread.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::panics;
+use crate::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// A phase of a server's life. Phases only advance.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

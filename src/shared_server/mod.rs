@@ -15,14 +15,7 @@
 //!   before. The server thread never acquires the lock.
 //! - The server requests no sample from a thread that has left. Its counts stay on the page.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error, time::Duration};
 
 pub use crate::cluster::SharedOptions;
 
@@ -34,6 +27,10 @@ use crate::{
         access::{AccessPolicy, Credentials},
         listen::{BindError, Target},
         tls::SecureContext,
+    },
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -65,7 +62,7 @@ pub struct SharedServer {
     closed: AtomicBool,
 }
 
-static OPEN_SERVERS: Mutex<ServerList> = Mutex::new(Vec::new());
+static OPEN_SERVERS: LazyLock<Mutex<ServerList>> = LazyLock::new(Mutex::default);
 
 /// Held while a thread opens or joins a port that processes share, which takes long if an opener is about to
 /// end: no other thread of this process may do the same meanwhile. Acquired before [`OPEN_SERVERS`].
@@ -360,7 +357,7 @@ impl SharedServer {
 }
 
 fn open_servers() -> MutexGuard<'static, ServerList> {
-    OPEN_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
+    LazyLock::force(&OPEN_SERVERS).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

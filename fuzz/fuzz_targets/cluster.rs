@@ -1,0 +1,20 @@
+//! What another process sends is read, or rejected: messages, series and blocks, and the documents of a page.
+
+#![no_main]
+
+use hypertrace_prometheus::cluster::fuzzing::{check, merge, read};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&kind, bytes)) = input.split_first() else { return };
+    match kind {
+        0 => read(bytes),
+        1 => {
+            let mut parts = bytes.splitn(3, |byte| *byte == 0);
+            let mut next = || parts.next().unwrap_or_default();
+            let query = String::from_utf8_lossy(next());
+            merge(&query, next(), next());
+        }
+        cut => check(bytes, usize::from(cut)),
+    }
+});

@@ -1,0 +1,19 @@
+//! Modules of the crate, compiled with the concurrency primitives of `shuttle`, which runs the threads of a
+//! model in many orders. `tests/` has the models.
+//!
+//! The counter, the shared server, the shutdown and the end of a server are the files of
+//! the crate. Around them are short substitutes for what has no concurrency of its own.
+
+#![deny(unsafe_code)]
+
+#[path = "../../src/counter/mod.rs"]
+pub mod counter;
+#[path = "../../src/labels/mod.rs"]
+pub mod labels;
+#[path = "../../src/shared_server/mod.rs"]
+pub mod shared_server;
+
+pub mod cluster;
+pub mod gather;
+pub mod server;
+pub mod sync;

@@ -1,0 +1,61 @@
+'use strict'
+
+/*
+ * `npm run asan`: the Rust tests, and an addon that Node.js loads, with AddressSanitizer, on the stable compiler
+ * (scripts/hardened.js). The runtime of the sanitizer must be in the process before Node.js, so LD_PRELOAD loads it.
+ */
+
+const { execFileSync, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { ASAN, TARGET, cargo, unsupported } = require('./hardened')
+
+const ROOT = path.dirname(__dirname)
+const PLATFORM = `linux-${process.arch}-gnu`
+/** Programs of the tests that have no dependency on speed. The first has every kind of response, and a worker thread. */
+const PROGRAMS = [['__test__/starved/valgrind.js']]
+const TESTS = ['behaviour', 'gzip', 'labels', 'protobuf', 'workers-page', 'values'].map((name) => `__test__/${name}.test.js`)
+
+function main () {
+  const reason = unsupported()
+  if (reason !== undefined) return console.log(`skipped: ${reason}`)
+  const what = process.argv.slice(2)
+  const passed = (what.includes('addon') || rustTests()) && (what.includes('rust') || addon())
+  if (!passed) process.exitCode = 1
+}
+
+function rustTests () {
+  return cargo('asan', ASAN, ['test', '--locked', '--lib', '--tests'])
+}
+
+function addon () {
+  if (!cargo('asan', ASAN, ['build', '--locked', '--lib'])) return false
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'asan-'))
+  try {
+    for (const name of ['__test__', 'index.js', 'lib', 'package.json', 'scripts']) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true })
+    fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'))
+    const library = path.join(ROOT, 'target', 'asan', TARGET, 'debug', 'libhypertrace_prometheus.so')
+    fs.copyFileSync(library, path.join(folder, `hypertrace-prometheus.${PLATFORM}.node`))
+    return [...PROGRAMS, ['--test', ...TESTS]].every((args) => runs(folder, args))
+  } finally {
+    fs.rmSync(folder, { recursive: true })
+  }
+}
+
+/**
+ * @param {string} folder
+ * @param {string[]} args
+ */
+function runs (folder, args) {
+  const runtime = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
+  const env = {
+    ...process.env,
+    LD_PRELOAD: fs.realpathSync(runtime),
+    // V8 leaves memory at its end, and reserves addresses as the sanitizer does.
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=9'
+  }
+  return spawnSync(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+}
+
+main()

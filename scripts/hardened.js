@@ -1,0 +1,45 @@
+'use strict'
+
+// Builds with AddressSanitizer and with coverage for a fuzzer, on the stable compiler: RUSTC_BOOTSTRAP=1 allows it the
+// flags that only a nightly compiler has otherwise. Linux on x64 or arm64, with gcc.
+
+const { spawnSync } = require('node:child_process')
+const path = require('node:path')
+
+const ROOT = path.dirname(__dirname)
+const TARGET = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu`
+
+const ASAN = ['-Zsanitizer=address']
+
+/** Coverage as cargo-fuzz configures it. */
+const COVERAGE = [
+  '--cfg=fuzzing', '-Ccodegen-units=1', '-Cpasses=sancov-module', '-Cllvm-args=-sanitizer-coverage-level=4',
+  '-Cllvm-args=-sanitizer-coverage-inline-8bit-counters', '-Cllvm-args=-sanitizer-coverage-pc-table',
+  '-Cllvm-args=-sanitizer-coverage-trace-compares'
+]
+
+/**
+ * Runs cargo with flags of rustc, in a target folder of their own.
+ *
+ * @param {string} folder of `target/`
+ * @param {string[]} flags
+ * @param {string[]} args
+ * @returns {boolean}
+ */
+function cargo (folder, flags, args) {
+  const env = {
+    ...process.env,
+    RUSTC_BOOTSTRAP: '1',
+    CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
+    CARGO_TARGET_DIR: path.join(ROOT, 'target', folder)
+  }
+  return spawnSync('cargo', [...args, '--target', TARGET], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+}
+
+/** The reason why such a build is not possible here; `undefined` if it is. */
+function unsupported () {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return 'AddressSanitizer needs Linux on x64 or arm64'
+  if (spawnSync('g++', ['--version'], { stdio: 'ignore' }).status !== 0) return 'g++ is not installed: apt-get install g++'
+}
+
+module.exports = { ASAN, COVERAGE, TARGET, cargo, unsupported }
