@@ -116,25 +116,6 @@ describe('the map and the advice of the live page', { skip: lacks('chromium'), t
     await page.getByRole('columnheader', { name: 'Object', exact: true }).waitFor()
   })
 
-  test('with cluster, the page shows the sum over the processes, and each of them', async (t) => {
-    const application = await startHypercore(t, { cluster: true })
-    const other = await startApplication(t, { allowedProps: ['index'], cluster: true, port: application.port })
-    await other.count(1000, call('Second', 'only'))
-    await application.steps(2)
-    const page = await open(t, browser, application.url)
-    await rowCount(page, 4)
-    await until(page, () => document.getElementById('process-facts').innerText.startsWith('2 processes'))
-    await page.getByRole('button', { name: 'Processes' }).click()
-    await rowCount(page, 2)
-    assert.deepEqual((await rowsOf(page)).map(([number,, calls]) => [number, calls]), [['2', '1,000'], ['1', '32']])
-    await page.getByRole('row', { name: /^2 / }).getByRole('button').first().click()
-    await rowCount(page, 1)
-    assert.deepEqual((await rowsOf(page))[0].slice(0, 2), ['Second', 'only'])
-    await other.spin(1000, call('Second', 'only'))
-    await other.spun()
-    await until(page, () => /^Process 2 blocked for .*: Second\.only was called/.test(document.querySelector('#stall-list button')?.innerText ?? ''))
-  })
-
   test('over TLS and with credentials the page works, and so does Save', { skip: lacks('openssl') }, async (t) => {
     const certificates = createCertificates()
     t.after(() => certificates.remove())

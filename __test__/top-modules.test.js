@@ -13,7 +13,7 @@ const { screen, snapshot, tableRows } = require('../lib/top/screen')
 const { resample, spark } = require('../lib/top/spark')
 const { frame } = require('../lib/top/terminal')
 const { cut, printable, toAscii, widthOf, wrap } = require('../lib/top/text')
-const { VIEWS } = require('../lib/top/views')
+const { TREND_ROWS, VIEWS } = require('../lib/top/views')
 const readme = require('./support/readme')
 
 const NOW = 1_760_000_300
@@ -268,7 +268,7 @@ test('top: a row without a trend had no calls; if the list of trends is cut, its
   answer.trends.rows = []
   const trendOf = (trends) => textOf(snapshot(answered(start(), { ...answer, trends }, NOW), 5, NOW)).split('\n').at(-1)
   assert.match(trendOf(answer.trends), /▁/)
-  assert.doesNotMatch(trendOf({ ...answer.trends, rows: Array.from({ length: 100 }, (_, id) => ({ labels: { id: `${id}` }, calls: [] })) }), /▁/)
+  assert.doesNotMatch(trendOf({ ...answer.trends, rows: Array.from({ length: TREND_ROWS }, (_, id) => ({ labels: { id: `${id}` }, calls: [] })) }), /▁/)
   assert.doesNotMatch(trendOf(null), /▁/)
 })
 

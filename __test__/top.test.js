@@ -15,7 +15,6 @@ const { createCertificates } = require('./support/certificates')
 const { payload } = require('./support/payload')
 const { freePort } = require('./support/ports')
 const { startProgram } = require('./support/program')
-const { howToGet, isInstalled, isRequired } = require('../scripts/tools')
 const { lacks } = require('./support/tools')
 const { ALLOWED, TOP, startTop } = require('./top/terminal')
 const { until } = require('./support/until')
@@ -27,8 +26,6 @@ const SIGNALS = os.constants.signals
 const LIMIT = { timeout: 120_000 }
 const noTerminal = process.platform === 'win32' ? 'Windows has no pseudo-terminal for python3' : lacks('python3')
 const noTls = noTerminal || lacks('openssl')
-
-assert.ok(isInstalled('python3') || !isRequired('python3') || noTerminal !== false, howToGet('python3'))
 
 /** Starts an application in a process of its own, which can be blocked. */
 async function startApp (t, options = {}) {

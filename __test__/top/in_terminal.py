@@ -82,6 +82,9 @@ def main():
             continue
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended != 0:
+            # The last output may have been written after the call of select.
+            while master in open_fds and select.select([master], [], [], 0)[0]:
+                say(output=base64.b64encode(os.read(master, 65536)).decode())
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
             number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
             restored = None if slave is None else termios.tcgetattr(slave) == before

@@ -10,7 +10,7 @@ const { until } = require('../support/until')
 const IN_TERMINAL = path.join(__dirname, 'in_terminal.py')
 const TOP = [process.execPath, path.join(__dirname, '..', '..', 'bin', 'hypertrace-prometheus.js'), 'top']
 
-/** What `top` may send to the terminal besides text: its frames, styles, and what sets and restores the screen. */
+/** The sequences that `top` may send to the terminal: those of frames and styles, and those that set and restore the screen. */
 // eslint-disable-next-line no-control-regex
 const ALLOWED = /\x1b\[(\d+;1H|H|K|J|2J|[01247]?m|1;31m|\?1049[hl]|\?25[hl]|\?7[hl])/g
 

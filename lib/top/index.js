@@ -6,7 +6,7 @@
  *
  *   arguments, address         the command line → options                     pure
  *   client, failures, read     the documents of the server
- *   model, keys, views         the state, and what is asked of the server     pure
+ *   model, keys, views         the state, and the questions to the server     pure
  *   screen, table, spark,      the state → lines                              pure
  *   format, text
  *   terminal, session          frames, keys and signals

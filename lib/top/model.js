@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The state of `top`: what is asked, what was answered, and what the keys have changed. Pure: each function returns a
+ * The state of `top`: the question to the server, its last answer, and the choices made by keys. Pure: each function returns a
  * new state.
  */
 
@@ -138,7 +138,7 @@ function withRates (summary, before) {
 }
 
 /**
- * Returns the stalls of the last minutes: those of earlier answers, and the newest knowledge of each. A stall that an
+ * Returns the stalls of the last minutes: those of earlier answers, and the newest description of each. A stall that an
  * answer no longer has as ongoing has ended, also by a restart of the process.
  *
  * @param {import('./format').Stall[]} stalls

@@ -34,7 +34,7 @@ function runSession (client, options) {
     let failures = 0
     let all = true // the next request asks for the stalls of the longest time
     let asks = false // a request is under way
-    let again = false // a key has changed what is asked, since the request was sent
+    let again = false // a key has changed the question since the request was sent
     /** @type {NodeJS.Timeout | undefined} */
     let timer
 
@@ -90,7 +90,7 @@ function runSession (client, options) {
 
     /**
      * Returns whether a failure ends the program. Once there was an answer, the server may be in the middle of a restart
-     * behind a proxy, so that only what a person has to change ends it.
+     * behind a proxy, so that only a fault that a person has to correct ends it.
      *
      * @param {{ status: number }} failure
      */
@@ -118,7 +118,7 @@ function runSession (client, options) {
     function suspend () {
       if (process.platform === 'win32') return
       terminal.leave()
-      process.kill(0, 'SIGTSTP') // the whole job, which npx is part of
+      process.kill(0, 'SIGTSTP') // the whole job, with npx
       // The system ignores the signal where no shell could continue the job.
       setTimeout(resume, 100)
     }

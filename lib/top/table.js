@@ -66,8 +66,8 @@ function columnsOf ({ answer, shown: settings }, width) {
   const byRate = summary.order === 'rate'
   const whole = byRate ? summary.calls.rate : summary.calls.total
   const share = (/** @type {import('./model').Row} */ row) => {
-    const part = byRate ? row.rate : row.value
-    return part === undefined || whole === null || whole === 0 ? percent(null) : percent(Math.min(1, part / whole))
+    const calls = byRate ? row.rate : row.value
+    return calls === undefined || whole === null || whole === 0 ? percent(null) : percent(Math.min(1, calls / whole))
   }
   const trendWidth = width >= 120 ? 30 : width >= 90 ? 20 : 12
   const steps = stepsByRow(trends)

@@ -74,13 +74,13 @@ function cut (text, columns) {
   if (widthOf(text) <= columns) return text
   if (columns < 1) return ''
   let width = 0
-  let kept = ''
+  let shown = ''
   for (const char of text) {
     width += charWidth(char)
     if (width > columns - 1) break
-    kept += char
+    shown += char
   }
-  return kept + '…'
+  return shown + '…'
 }
 
 /**

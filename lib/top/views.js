@@ -11,7 +11,7 @@
  *
  * @typedef {'rate' | 'total'} Order
  *
- * What is asked of the server. A change makes a new object, so that an answer to an earlier question can be dropped.
+ * The question to the server. A change makes a new object, so that an answer to an earlier question can be dropped.
  *
  * @typedef {object} Settings
  * @property {Order} order
@@ -41,7 +41,7 @@ const TREND_SECONDS = 60
 const STALL_SECONDS = 900
 const MAX_ROWS = 1000
 /** The rows of the history: more than a screen has, as they are in another order. */
-const TREND_ROWS = 100
+const TREND_ROWS = 200
 
 /**
  * Returns the view for labels, also for those that no built-in view has.

@@ -10,7 +10,7 @@ const { FOLDER, ROOT, run, say } = require('./folders')
 const { PLATFORMS } = require('./platforms')
 const { toolchain } = require('./toolchain')
 
-const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs', '.ci/zig.txt', 'bin/build.js', 'scripts/platforms/platforms.js']
+const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs', '.ci/zig.txt', 'lib/build-addon.js', 'scripts/platforms/platforms.js']
 
 /**
  * @typedef {object} Built
@@ -58,7 +58,7 @@ function compile (name, env) {
   if (build === 'command') {
     // In a copy, because the command writes beside the sources.
     const checkout = checkOut('command')
-    run(process.execPath, ['bin/build.js', 'build'], { cwd: checkout, env: { ...env, CARGO_BUILD_TARGET: target } })
+    run(process.execPath, ['bin/hypertrace-prometheus.js', 'build'], { cwd: checkout, env: { ...env, CARGO_BUILD_TARGET: target } })
     return path.join(checkout, 'hypertrace-prometheus.node')
   }
   run('cargo-zigbuild', ['zigbuild', '--release', '--lib', '--locked', '--target', target + suffix], { env })

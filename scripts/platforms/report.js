@@ -62,7 +62,7 @@ function shortTable (results) {
     const { date = '', needs = '', tests = undefined } = results[name] ?? {}
     const oldest = /(?:glibc|macOS) [\d.]+$/.exec(needs)?.[0] ?? ''
     const built = date === '' ? 'no' : ['yes', oldest, published === undefined ? '' : `${abi(target)}; published: ${abi(published)}`].filter((part) => part !== '').join(', ')
-    return [title, built, loaded(tests), outcome(tests), date]
+    return [title, built, loaded(name, tests), outcome(tests), date]
   })
   return table([['Platform', 'Built', 'Loaded by', 'JavaScript tests', 'Date'], ...rows])
 }
@@ -72,14 +72,18 @@ function abi (target) {
   return target.split('-').slice(2).join('-')
 }
 
-/** @param {Tests} [tests] */
-function loaded (tests) {
-  return tests === undefined ? 'not here' : `Node.js ${tests.node}${tests.under === '' ? '' : `, ${tests.under}`}`
+/**
+ * @param {string} name
+ * @param {Tests} [tests]
+ */
+function loaded (name, tests) {
+  if (tests === undefined) return PLATFORMS[name].run === undefined ? 'cannot run there' : 'not run'
+  return `Node.js ${tests.node}${tests.under === '' ? '' : `, ${tests.under}`}`
 }
 
 /** @param {Tests} [tests] */
 function outcome (tests) {
-  if (tests === undefined) return 'not here'
+  if (tests === undefined) return ''
   const { passed, excepted, failed } = tests
   return [`${passed} passed`, ...excepted.length > 0 ? [`${excepted.length} excepted`] : [], ...failed > 0 ? [`${failed} failed`] : []].join(', ')
 }
@@ -91,7 +95,7 @@ function outcome (tests) {
  */
 function longTable (results) {
   const rows = Object.entries(results).map(([name, { target, compiler, bytes, needs, tests, commit }]) => [
-    `\`${name}\``, `\`${target}\``, `${compiler}`, `${(bytes / 1e6).toFixed(1)} MB`, needs, loaded(tests),
+    `\`${name}\``, `\`${target}\``, `${compiler}`, `${(bytes / 1e6).toFixed(1)} MB`, needs, loaded(name, tests),
     tests === undefined ? '' : String(tests.skipped), tests?.repeated.map((file) => `\`${file}\``).join(', ') ?? '', `\`${commit}\``
   ])
   return table([['Package', 'Target', 'Compiler', 'Size', 'Needs', 'Loaded by', 'Tests skipped', 'Files that ran twice', 'Commit'], ...rows])

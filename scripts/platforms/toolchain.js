@@ -37,7 +37,7 @@ function toolchain (platform) {
   }
 }
 
-/** Returns a folder with libraries that the linker asks for and that have nothing to link: see bin/build.js. */
+/** Returns a folder with libraries that the linker asks for and that have nothing to link: see lib/build-addon.js. */
 function emptyLibraries () {
   const folder = path.join(FOLDER, 'empty-libraries')
   fs.mkdirSync(folder, { recursive: true })

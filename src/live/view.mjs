@@ -31,8 +31,7 @@ const VIEWS = [
   { id: 'function', name: 'Functions', by: ['object_classname', 'caller_functionname'] },
   { id: 'site', name: 'Call sites', by: ['caller_functionname', 'caller_filename', 'id'] },
   { id: 'object', name: 'Objects', by: ['object_classname', 'object_id'], key: 'object_id' },
-  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] },
-  { id: 'process', name: 'Processes', by: ['process'], key: 'process' }
+  { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
 /** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
