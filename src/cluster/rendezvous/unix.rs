@@ -15,13 +15,13 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{PREFIX, names, new_name};
+use super::{PREFIX, names, new_name, number_of};
 use crate::cluster::connection::BoxSocket;
 
 /// The name of the socket in its folder.
 const SOCKET: &str = "s";
 
-/// A folder without its final name is left by a crash when it is this old.
+/// A folder that is this old is not being made by another process.
 const UNFINISHED: Duration = Duration::from_secs(60);
 
 /// Returns the folders in which processes of this user may meet, the best first. Reads the environment, which
@@ -199,24 +199,37 @@ pub fn find(folders: &[PathBuf], port: u16) -> Vec<Candidate> {
         .collect()
 }
 
-/// Removes the names of openers of a port that have ended.
+/// Removes the names of openers of a port that have ended, and old names of other ports, which crashes
+/// have left.
 pub fn remove_stale(folders: &[PathBuf], port: u16) {
     for candidate in find(folders, port).iter().filter(|candidate| candidate.is_stale()) {
         remove(&candidate.folder);
     }
     let Ok(user) = own_user() else { return };
-    for folder in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten()
-    {
-        let is_unfinished =
-            folder.file_name().to_str().is_some_and(|name| name.starts_with(&format!(".{PREFIX}")));
-        let is_old = || {
-            let modified = folder.metadata().and_then(|metadata| metadata.modified()).ok();
-            modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)
-        };
-        if is_unfinished && is_own(&folder.path(), user) && is_old() {
-            remove(&folder.path());
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    for entry in entries {
+        let folder = entry.path();
+        let is_ours = entry.file_name().to_str().is_some_and(is_name) && is_own(&folder, user);
+        if is_ours && is_old(&entry) {
+            let candidate = Candidate { folder, user, number: 0 };
+            if candidate.is_stale() {
+                remove(&candidate.folder);
+            }
         }
     }
+}
+
+/// Returns whether a name is that of an opener at any port, finished or not.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let port = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
+    port.is_some_and(|port| number_of(name, port).is_some())
+}
+
+/// Returns whether a folder has not changed for so long that it is not being made.
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+    modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)
 }
 
 /// Removes a folder and its socket, and nothing else.
