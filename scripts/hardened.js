@@ -24,11 +24,13 @@ const COVERAGE = [
  * @param {string} folder of `target/`
  * @param {string[]} flags
  * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [more]
  * @returns {boolean}
  */
-function cargo (folder, flags, args) {
+function cargo (folder, flags, args, more = {}) {
   const env = {
     ...process.env,
+    ...more,
     RUSTC_BOOTSTRAP: '1',
     CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
     CARGO_TARGET_DIR: path.join(ROOT, 'target', folder)
