@@ -24,16 +24,19 @@ const COVERAGE = [
  * @param {string} folder of `target/`
  * @param {string[]} flags
  * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [more]
+ * @param {string[]} [program] arguments of the program that cargo runs
  * @returns {boolean}
  */
-function cargo (folder, flags, args) {
+function cargo (folder, flags, args, more = {}, program = []) {
   const env = {
     ...process.env,
+    ...more,
     RUSTC_BOOTSTRAP: '1',
     CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
     CARGO_TARGET_DIR: path.join(ROOT, 'target', folder)
   }
-  return spawnSync('cargo', [...args, '--target', TARGET], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+  return spawnSync('cargo', [...args, '--target', TARGET, ...program.length > 0 ? ['--', ...program] : []], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
 }
 
 /** The reason why such a build is not possible here; `undefined` if it is. */

@@ -2,7 +2,7 @@
 
 use super::{
     blocks::BlockCheck,
-    merge::{self, Part, Query},
+    merge::{self, ProcessDocument, Query},
     protocol::{HEADER, ToMember, ToOpener},
     series_check::SeriesCheck,
 };
@@ -45,8 +45,10 @@ pub fn check(bytes: &[u8], cut: usize) {
 /// Makes the documents of all processes of a query and of what two processes sent.
 pub fn merge(query: &str, first: &[u8], second: &[u8]) {
     let Ok(query) = Query::parse(query) else { return };
-    let parts: Vec<Part> =
-        [(1, first), (2, second)].into_iter().filter_map(|(n, json)| Part::read(n, json)).collect();
-    let _ = merge::summary(&query, &parts, &[3]);
-    let _ = merge::history(&query, &parts);
+    let documents: Vec<ProcessDocument> = [(1, first), (2, second)]
+        .into_iter()
+        .filter_map(|(n, json)| ProcessDocument::read(n, json))
+        .collect();
+    let _ = merge::summary(&query, &documents, &[3]);
+    let _ = merge::history(&query, &documents);
 }
