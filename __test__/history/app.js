@@ -31,7 +31,9 @@ if (isMainThread) {
   const [kind, options] = process.argv.slice(2)
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1', ...JSON.parse(options ?? '{}') })
   const { port } = traceFunction.address()
-  setInterval(() => call(traceFunction, 'Steady', 'tick'), 5)
+  const tick = () => call(traceFunction, 'Steady', 'tick')
+  tick()
+  setInterval(tick, 5)
   const worker = kind === 'worker' ? new Worker(__filename, { workerData: { port } }) : null
   worker?.on('message', writeLine)
   readCommands({
