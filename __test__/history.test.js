@@ -21,6 +21,11 @@ const LIMIT = { timeout: 60_000 }
 async function startApp (t, kind = 'main', options = {}) {
   const app = startProgram(t, APP, [kind, JSON.stringify(options)])
   const port = Number((await app.line(/^port (\d+)$/))[1])
+  // After two turns of its event loop, no question of its start is open, which would be a part of a stall.
+  for (let turn = 0; turn < 2 && kind === 'main'; turn++) {
+    app.say('ping')
+    await app.line(/^pong$/)
+  }
   const ask = (path) => get({ port, host: '127.0.0.1', path })
   const document = async (path) => {
     const { status, body, headers } = await ask(path)

@@ -37,6 +37,7 @@ if (isMainThread) {
   const worker = kind === 'worker' ? new Worker(__filename, { workerData: { port } }) : null
   worker?.on('message', writeLine)
   readCommands({
+    ping () { writeLine('pong') },
     crunch (milliseconds) {
       writeLine('begin')
       writeLine(`end ${crunch(traceFunction, 'Cruncher', Number(milliseconds))}`)
