@@ -22,7 +22,8 @@ async function startApp (t, kind = 'main', options = {}) {
   const app = startProgram(t, APP, [kind, JSON.stringify(options)])
   const port = Number((await app.line(/^port (\d+)$/))[1])
   // After two turns of its event loop, no question of its start is open, which would be a part of a stall.
-  for (let turn = 0; turn < 2 && kind === 'main'; turn++) {
+  const turns = kind === 'main' ? 2 : 0
+  for (let turn = 0; turn < turns; turn++) {
     app.say('ping')
     await app.line(/^pong$/)
   }
