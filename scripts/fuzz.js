@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * `npm run fuzz`: each fuzz target, for a minute, two at a time.
+ * `npm run fuzz`: each fuzz target, for a minute (or FUZZ_SECONDS), two at a time.
  *
  *   npm run fuzz -- [--seconds 3600] [target…]
  *
@@ -24,7 +24,7 @@ const OPTIONS = 'options'
 const AT_A_TIME = 2
 
 async function main () {
-  const { values, positionals } = parseArgs({ options: { seconds: { type: 'string', default: '60' } }, allowPositionals: true })
+  const { values, positionals } = parseArgs({ options: { seconds: { type: 'string', default: process.env.FUZZ_SECONDS ?? '60' } }, allowPositionals: true })
   const targets = positionals.length > 0 ? positionals : [...TARGETS, OPTIONS]
   const reason = unsupported()
   if (reason !== undefined) return console.log(`skipped: ${reason}`)
