@@ -1,4 +1,4 @@
-//! What another process sends is read, or rejected: messages, series and blocks, and the documents of a page.
+//! The input is read as the bytes of another process, or rejected: messages, series and blocks, and the documents of a page.
 
 #![no_main]
 

@@ -181,7 +181,7 @@ impl MemberSeries {
         self.series_left = self.series_left.checked_sub(series)?;
         if self.format == Format::Protobuf {
             let left = self.bytes_left.checked_sub(length)?;
-            // What a member omits at the end must have room for padding.
+            // If a member omits series at the end, padding takes their room.
             self.bytes_left = Some(left).filter(|&left| left == 0 || left >= MIN_PADDING)?;
         }
         Some(())

@@ -44,7 +44,7 @@ pub struct State {
     pub past_calls: f64,
     /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
-    /// What the recorder has read; `None` without a recorder.
+    /// The calls that the recorder has read; `None` without a recorder.
     pub call_readings: Option<CallReadings>,
 }
 

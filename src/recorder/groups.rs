@@ -11,7 +11,7 @@ use crate::{
     summary::{GroupCalls, GroupLabels, OVERFLOW_INDEX, contains},
 };
 
-/// How many call sites one step reads: at most about half a millisecond.
+/// The number of call sites that one step reads, in at most about half a millisecond.
 pub const STEP_SITES: u32 = 128;
 
 /// Call sites with the same values of the labels that a query groups by.

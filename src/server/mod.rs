@@ -112,7 +112,7 @@ pub trait Source: Send + Sync + 'static {
 pub enum HistoryError {
     /// Nothing is recorded.
     Off,
-    /// What is wrong with the query.
+    /// The query is wrong; the sentence says how.
     Query(String),
 }
 
