@@ -1,121 +1,22 @@
 //! The documents of several processes as one: everything is summed, unless the query groups or filters by
 //! process. Pure.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
+mod query;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{
-    gather::PROCESS_LABEL,
-    summary::{
-        MAX_LIMIT,
-        query::{DEFAULT_LIMIT, parameters, short},
-    },
-};
+pub use self::query::Query;
+use self::steps::{Kind, Steps};
+use crate::gather::PROCESS_LABEL;
 
 /// The stalls of a history.
 const MAX_STALLS: usize = 100;
-
-/// A query for the documents of all processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// The only process that is asked for.
-    pub process: Option<u32>,
-    /// The query for each process.
-    pub forwarded: String,
-    /// The labels to group by, if the query has them.
-    by: Option<Vec<String>>,
-    limit: usize,
-    /// The rows have filters or a search, so that the sum over all calls is not that of the rows.
-    is_filtered: bool,
-}
-
-impl Query {
-    /// Splits a query string: into what concerns the processes, and the query for each of them.
-    ///
-    /// # Errors
-    ///
-    /// A sentence on what is wrong with it.
-    pub fn parse(query: &str) -> Result<Self, String> {
-        let mut parsed = Self {
-            process: None,
-            forwarded: String::new(),
-            by: None,
-            limit: DEFAULT_LIMIT,
-            is_filtered: false,
-        };
-        for (name, value) in parameters(query).map_err(|error| error.to_string())? {
-            match &*name {
-                PROCESS_LABEL => {
-                    let number = value.parse().ok().filter(|&number| number > 0);
-                    parsed.process = Some(number.ok_or_else(|| {
-                        format!(
-                            "{PROCESS_LABEL:?} must be the number of a process, not {:?}.",
-                            short(&value)
-                        )
-                    })?);
-                }
-                "by" => {
-                    let mut own: Vec<&str> = value.split(',').collect();
-                    parsed.by = Some(own.iter().map(|&label| label.to_owned()).collect());
-                    if let Some(index) = own.iter().position(|&label| label == PROCESS_LABEL) {
-                        own.remove(index);
-                    }
-                    if !own.is_empty() {
-                        parsed.forward("by", &own.join(","));
-                    }
-                }
-                // Each process reports a wrong value.
-                "limit" => match value.parse() {
-                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
-                    _ => parsed.forward("limit", &value),
-                },
-                name => {
-                    parsed.is_filtered |= !matches!(name, "order" | "window" | "seconds");
-                    parsed.forward(name, &value);
-                }
-            }
-        }
-        if !parsed.forwarded.contains("limit=") {
-            // A group that is first in all processes together is far ahead in at least one of them.
-            let limit =
-                if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
-            parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());
-        }
-        Ok(parsed)
-    }
-
-    fn forward(&mut self, name: &str, value: &str) {
-        if !self.forwarded.is_empty() {
-            self.forwarded.push('&');
-        }
-        encode(name, &mut self.forwarded);
-        self.forwarded.push('=');
-        encode(value, &mut self.forwarded);
-    }
-
-    /// Returns whether the rows are the processes.
-    fn is_by_process_alone(&self) -> bool {
-        self.by.as_ref().is_some_and(|by| matches!(&by[..], [label] if label == PROCESS_LABEL))
-    }
-
-    /// Returns the labels of the groups; those of a document if the query has none.
-    fn by(&self, document: &Value) -> Vec<String> {
-        self.by.clone().unwrap_or_else(|| texts(&document["by"]))
-    }
-}
-
-fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',') {
-            out.push(char::from(byte));
-        } else {
-            // A string takes everything.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-}
 
 /// The document of one process.
 pub struct ProcessDocument {
@@ -376,75 +277,6 @@ fn stalls(documents: &[ProcessDocument]) -> Vec<Value> {
     stalls.split_off(stalls.len().saturating_sub(MAX_STALLS))
 }
 
-/// The combination of the steps of one process that are one step of all.
-#[derive(Clone, Copy)]
-enum Kind {
-    Sum,
-    Most,
-    Last,
-}
-
-/// The steps of a history: those of the process with the longest ones.
-struct Steps {
-    seconds: f64,
-    end: f64,
-    count: usize,
-}
-
-impl Steps {
-    fn new(documents: &[ProcessDocument]) -> Self {
-        let step = |each: &ProcessDocument| each.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
-        let seconds = documents.iter().map(step).fold(1.0, f64::max);
-        let longest = documents.iter().find(|each| step(each) == seconds).or(documents.first());
-        let calls = longest.and_then(|each| each.get(&["points", "calls"]).as_array());
-        let end = documents.first().and_then(|each| each.number(&["endTimeSeconds"]));
-        Self { seconds, end: end.unwrap_or_default(), count: calls.map_or(0, Vec::len) }
-    }
-
-    /// Joins lists of values, each of one process. A step of a process belongs to the step of all in which
-    /// its middle is.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "numbers of steps"
-    )]
-    fn join<'a>(
-        &self,
-        lists: impl Iterator<Item = (&'a ProcessDocument, &'a Value)>,
-        join: fn(f64, f64) -> f64,
-        kind: Kind,
-    ) -> Vec<Option<f64>> {
-        let mut joined: Vec<Option<f64>> = vec![None; self.count];
-        for (each, list) in lists {
-            let step = each.number(&["stepSeconds"]).unwrap_or(1.0).max(1.0);
-            let end = each.number(&["endTimeSeconds"]).unwrap_or_default();
-            let mut own: Vec<Option<f64>> = vec![None; self.count];
-            for (back, value) in list.as_array().into_iter().flatten().rev().enumerate() {
-                // The two ends differ by less than a step: the processes are asked at the same time.
-                let middle = end + (self.seconds - step) / 2.0 - (back as f64) * step;
-                let steps = ((self.end - middle) / self.seconds).round().max(0.0) as usize;
-                let Some(index) = self.count.checked_sub(steps + 1) else { break };
-                let (slot, Some(value)) = (&mut own[index], value.as_f64()) else { continue };
-                *slot = Some(match (*slot, kind) {
-                    (None, _) => value,
-                    (Some(before), Kind::Sum) => before + value,
-                    (Some(before), Kind::Most) => before.max(value),
-                    // The list is read from its end.
-                    (Some(last), Kind::Last) => last,
-                });
-            }
-            for (joined, own) in joined.iter_mut().zip(own) {
-                *joined = match (*joined, own) {
-                    (Some(a), Some(b)) => Some(join(a, b)),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
-        joined
-    }
-}
-
 fn total(documents: &[ProcessDocument], path: &[&str]) -> Option<f64> {
     documents.iter().filter_map(|each| each.number(path)).reduce(|all, one| all + one)
 }
@@ -538,6 +370,3 @@ impl HasLabels for (Labels, Vec<Option<f64>>) {
         &self.0
     }
 }
-
-#[cfg(test)]
-mod tests;

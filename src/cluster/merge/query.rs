@@ -1,0 +1,114 @@
+//! A query for the documents of all processes. Pure.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::texts;
+use crate::{
+    gather::PROCESS_LABEL,
+    summary::{
+        MAX_LIMIT,
+        query::{DEFAULT_LIMIT, parameters, short},
+    },
+};
+
+/// A query for the documents of all processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The only process that is asked for.
+    pub process: Option<u32>,
+    /// The query for each process.
+    pub forwarded: String,
+    /// The labels to group by, if the query has them.
+    pub(super) by: Option<Vec<String>>,
+    pub(super) limit: usize,
+    /// The rows have filters or a search, so that the sum over all calls is not that of the rows.
+    pub(super) is_filtered: bool,
+}
+
+impl Query {
+    /// Splits a query string: into what concerns the processes, and the query for each of them.
+    ///
+    /// # Errors
+    ///
+    /// A sentence on what is wrong with it.
+    pub fn parse(query: &str) -> Result<Self, String> {
+        let mut parsed = Self {
+            process: None,
+            forwarded: String::new(),
+            by: None,
+            limit: DEFAULT_LIMIT,
+            is_filtered: false,
+        };
+        for (name, value) in parameters(query).map_err(|error| error.to_string())? {
+            match &*name {
+                PROCESS_LABEL => {
+                    let number = value.parse().ok().filter(|&number| number > 0);
+                    parsed.process = Some(number.ok_or_else(|| {
+                        format!(
+                            "{PROCESS_LABEL:?} must be the number of a process, not {:?}.",
+                            short(&value)
+                        )
+                    })?);
+                }
+                "by" => {
+                    let mut own: Vec<&str> = value.split(',').collect();
+                    parsed.by = Some(own.iter().map(|&label| label.to_owned()).collect());
+                    if let Some(index) = own.iter().position(|&label| label == PROCESS_LABEL) {
+                        own.remove(index);
+                    }
+                    if !own.is_empty() {
+                        parsed.forward("by", &own.join(","));
+                    }
+                }
+                // Each process reports a wrong value.
+                "limit" => match value.parse() {
+                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
+                    _ => parsed.forward("limit", &value),
+                },
+                name => {
+                    parsed.is_filtered |= !matches!(name, "order" | "window" | "seconds");
+                    parsed.forward(name, &value);
+                }
+            }
+        }
+        if !parsed.forwarded.contains("limit=") {
+            // A group that is first in all processes together is far ahead in at least one of them.
+            let limit =
+                if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
+            parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());
+        }
+        Ok(parsed)
+    }
+
+    fn forward(&mut self, name: &str, value: &str) {
+        if !self.forwarded.is_empty() {
+            self.forwarded.push('&');
+        }
+        encode(name, &mut self.forwarded);
+        self.forwarded.push('=');
+        encode(value, &mut self.forwarded);
+    }
+
+    /// Returns whether the rows are the processes.
+    pub(super) fn is_by_process_alone(&self) -> bool {
+        self.by.as_ref().is_some_and(|by| matches!(&by[..], [label] if label == PROCESS_LABEL))
+    }
+
+    /// Returns the labels of the groups; those of a document if the query has none.
+    pub(super) fn by(&self, document: &Value) -> Vec<String> {
+        self.by.clone().unwrap_or_else(|| texts(&document["by"]))
+    }
+}
+
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',') {
+            out.push(char::from(byte));
+        } else {
+            // A string takes everything.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
