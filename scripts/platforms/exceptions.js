@@ -17,17 +17,23 @@ const MACHINE = 'needs the tools and the packages of the build machine; `npm run
 
 /** @type {Record<string, string>} */
 const OMITTED = {
+  'bare.test.js': MACHINE,
   'benchmark.test.js': NO_BINARY,
   'bundlers.test.js': MACHINE,
   'dashboard.test.js': NO_BINARY,
   'licences.test.js': NO_BINARY,
   'live-charts.test.js': BROWSER,
   'live-layout.test.js': BROWSER,
+  'live-map.test.js': BROWSER,
+  'live-processes.test.js': BROWSER,
+  'live-spans.test.js': BROWSER,
   'live.test.js': BROWSER,
+  'package-managers.test.js': MACHINE,
   'packed.test.js': MACHINE,
   'platforms.test.js': NO_BINARY,
   'runtimes.test.js': MACHINE,
   'setup.test.js': MACHINE,
+  'supply-chain.test.js': MACHINE,
   'types.test.js': NO_BINARY,
   'workflows.test.js': NO_BINARY
 }

@@ -11,6 +11,7 @@
 
 const fs = require('node:fs')
 const { execFileSync } = require('node:child_process')
+const { version } = require('../../package.json')
 const { TESTS } = require('../release')
 const { describe, faults, inspect } = require('./binary')
 const { build } = require('./build')
@@ -34,7 +35,12 @@ async function main () {
   if (wrong.length > 0) throw new Error(`${wrong.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}; the options are --core and --build.`)
   let failed = 0
   for (const name of names.length > 0 ? names : Object.keys(PLATFORMS)) {
-    failed += await runPlatform(name, flags)
+    try {
+      failed += await runPlatform(name, flags)
+    } catch (error) {
+      failed++
+      say(`${name}: ${error.message}`)
+    }
   }
   if (failed > 0) process.exitCode = 1
   say(failed === 0 ? 'no failure' : `${failed} failures`)
@@ -61,9 +67,10 @@ async function runPlatform (name, flags) {
   const isCore = flags.includes('--core')
   const results = await runSuite(name, runtime, built.file, isCore ? CORE : undefined)
   const { passed, skipped, excepted, failures, unneeded, repeated, seconds } = results
+  const failed = failures.map(({ file, name }) => `${file}: ${name}`)
   say(`${name}: ${passed} passed, ${skipped} skipped, ${excepted.length} excepted, ${failures.length} failed, in ${seconds} s`)
   for (const exception of isCore ? [] : unneeded) say(`${name}: this exception was not needed: ${exception}`)
-  if (!isCore) save(name, built, binary, { node: runtime.node, under: runtime.under, passed, skipped, excepted, repeated, failed: failures.length })
+  if (!isCore) save(name, built, binary, { node: runtime.node, under: runtime.under, seconds, passed, skipped, excepted, repeated, failed })
   return found.length + failures.length
 }
 
@@ -75,7 +82,7 @@ async function runPlatform (name, flags) {
  */
 function save (name, built, binary, tests) {
   const date = new Date().toISOString().slice(0, 10)
-  record(name, { date, commit, target: PLATFORMS[name].target, compiler: built.compiler.split(' ').slice(0, 2).join(' '), bytes: built.bytes, needs: describe(binary), tests })
+  record(name, { date, version, commit, target: PLATFORMS[name].target, compiler: built.compiler.split(' ').slice(0, 2).join(' '), bytes: built.bytes, needs: describe(binary), tests })
   writeTables()
 }
 

@@ -14,14 +14,16 @@ const RESULTS = path.join(__dirname, 'results.json')
  * @typedef {object} Tests
  * @property {string} node
  * @property {string} under
+ * @property {number} seconds
  * @property {number} passed
  * @property {number} skipped
  * @property {string[]} excepted
  * @property {string[]} repeated files that ran a second time
- * @property {number} failed
+ * @property {string[]} failed
  *
  * @typedef {object} Result
  * @property {string} date
+ * @property {string} version of the package
  * @property {string} commit
  * @property {string} target
  * @property {string} compiler
@@ -85,7 +87,7 @@ function loaded (name, tests) {
 function outcome (tests) {
   if (tests === undefined) return ''
   const { passed, excepted, failed } = tests
-  return [`${passed} passed`, ...excepted.length > 0 ? [`${excepted.length} excepted`] : [], ...failed > 0 ? [`${failed} failed`] : []].join(', ')
+  return [`${passed} passed`, ...excepted.length > 0 ? [`${excepted.length} excepted`] : [], ...failed.length > 0 ? [`${failed.length} failed`] : []].join(', ')
 }
 
 /**
