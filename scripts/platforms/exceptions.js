@@ -47,7 +47,6 @@ const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
 const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
 
 const FOR_GLIBC = 'sodium-native, which the test needs, has no binary for musl; that for glibc needs ld-linux'
-const TITLE = 'the title of a process is not its default where the loader of musl starts Node.js'
 
 /** Files that do not run on a platform. @type {Record<string, Record<string, string>>} */
 const OMITTED_ON = {
@@ -61,7 +60,6 @@ const OMITTED_ON = {
 const MUSL = [
   { file: 'examples.test.js', test: /^hypercore example/, reason: FOR_GLIBC },
   { file: 'fake-clocks.test.js', test: /of (jest, in its sandbox|vitest)/, reason: OTHER_ADDONS },
-  { file: 'history.test.js', test: /names the process/, reason: TITLE },
   { file: 'prometheus.test.js', test: /scrapes it|the example|Python/, reason: FOR_GLIBC }
 ]
 
