@@ -44,6 +44,7 @@ const CLOSED_BY_KILL = 'a client in Wine does not always notice that a killed pr
 const OTHER_ADDONS = 'the addons of the test framework (unrs-resolver, rolldown) are installed for the build machine only'
 
 const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
+const STARTS = 'starts 24 processes within its limits, each of which takes seconds to start in an emulator; `cluster.test.js` and `cluster-faults.test.js` run'
 const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
 
 const FOR_GLIBC = 'sodium-native, which the test needs, has no binary for musl; that for glibc needs ld-linux'
@@ -51,8 +52,8 @@ const FOR_GLIBC = 'sodium-native, which the test needs, has no binary for musl; 
 /** Files that do not run on a platform. @type {Record<string, Record<string, string>>} */
 const OMITTED_ON = {
   'linux-x64-musl': { 'hypercore.test.js': FOR_GLIBC },
-  'linux-arm64-gnu': { 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
-  'linux-arm64-musl': { 'hypercore.test.js': FOR_GLIBC, 'blocked.test.js': PROCESSOR_TIME, 'leaks.test.js': SLOW },
+  'linux-arm64-gnu': { 'blocked.test.js': PROCESSOR_TIME, 'cluster-rates.test.js': STARTS, 'leaks.test.js': SLOW },
+  'linux-arm64-musl': { 'hypercore.test.js': FOR_GLIBC, 'blocked.test.js': PROCESSOR_TIME, 'cluster-rates.test.js': STARTS, 'leaks.test.js': SLOW },
   'win32-x64-msvc': { 'leaks.test.js': SLOW }
 }
 
@@ -73,7 +74,7 @@ const EXCEPTIONS = {
   ],
   'win32-x64-msvc': [
     { file: 'fake-clocks.test.js', test: /of vitest/, reason: OTHER_ADDONS },
-    { file: 'lifecycle.test.js', test: /^case 40: \w+: the process ends/, reason: CLOSED_BY_KILL, sometimes: true },
+    { file: 'lifecycle.test.js', test: /^case 40: [\w ]+: the process ends/, reason: CLOSED_BY_KILL, sometimes: true },
     { file: 'readme-threads.test.js', test: /^readme: (threads|cluster|cluster-register)\.js/, reason: JUNCTION },
     { file: 'readme.test.js', test: /\.(js|mjs|ts)\b/, reason: JUNCTION },
     { file: 'reference-suite.test.js', reason: KEEP_ALIVE }
