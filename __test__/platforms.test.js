@@ -72,6 +72,10 @@ for (const [platform, expected] of Object.entries({
   })
 }
 
+test('platforms: each needed library is named once, in any case of its letters', () => {
+  assert.equal(describe({ system: 'win32', arch: 'x64', libraries: ['ntdll.dll', 'KERNEL32.dll', 'kernel32.dll'] }), 'kernel32.dll, ntdll.dll')
+})
+
 test('platforms: a newer system, and a library that not every system has, are faults', () => {
   const linux = { system: 'linux', arch: 'x64', libraries: ['libc.so.6'], glibc: '2.17' }
   assert.deepEqual(faults(linux, 'linux-x64-gnu'), [])
