@@ -48,6 +48,7 @@ const KNOWN_FAULT = 'known fault of this package on Windows'
 const TOGETHER = `${KNOWN_FAULT}: of processes that share a port, some do not find the others when they start together, and the files of a killed one stay`
 
 const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
+const MEMORY = '/proc/self/stat of QEMU has no memory'
 const STARTS = 'starts 24 processes within its limits, each of which takes seconds to start in an emulator; `cluster.test.js` and `cluster-faults.test.js` run'
 const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
 
@@ -68,12 +69,18 @@ const MUSL = [
   { file: 'prometheus.test.js', test: /scrapes it|the example|Python/, reason: FOR_GLIBC }
 ]
 
+/** @type {Exception[]} */
+const QEMU = [
+  { file: 'costs.test.js', test: /^a series .*uses less than/, reason: MEMORY },
+  { file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME }
+]
+
 /** @type {Record<string, Exception[]>} */
 const EXCEPTIONS = {
   'linux-x64-musl': MUSL,
-  'linux-arm64-musl': [{ file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME }, ...MUSL],
+  'linux-arm64-musl': [...QEMU, ...MUSL],
   'linux-arm64-gnu': [
-    { file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME },
+    ...QEMU,
     { file: 'fake-clocks.test.js', test: /of (jest, in its sandbox|vitest)/, reason: OTHER_ADDONS }
   ],
   'win32-x64-msvc': [
@@ -108,4 +115,14 @@ function exceptionsOf (platform, file) {
   return (EXCEPTIONS[platform] ?? []).filter((exception) => exception.file === file)
 }
 
-module.exports = { EXCEPTIONS, OMITTED, OMITTED_ON, exceptionsOf, omitted }
+/**
+ * Returns the first of the exceptions of a file that is about a test.
+ *
+ * @param {string} name of the test
+ * @param {Exception[]} exceptions
+ */
+function exceptionFor (name, exceptions) {
+  return exceptions.find(({ test }) => test === undefined || test.test(name))
+}
+
+module.exports = { EXCEPTIONS, OMITTED, OMITTED_ON, exceptionFor, exceptionsOf, omitted }

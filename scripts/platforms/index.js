@@ -8,6 +8,7 @@
 //   npm run platforms -- win32-x64-msvc linux-arm64-gnu   these only
 //   npm run platforms -- --core linux-arm64-gnu           the tests of a release only; writes no results
 //   npm run platforms -- --build                          no tests; writes no results
+//   npm run platforms -- --tables                         the tables, after a change of exceptions.js
 
 const fs = require('node:fs')
 const { execFileSync } = require('node:child_process')
@@ -31,8 +32,12 @@ async function main () {
   const args = process.argv.slice(2)
   const flags = args.filter((arg) => arg.startsWith('--'))
   const names = args.filter((arg) => !arg.startsWith('--'))
-  const wrong = [...flags.filter((flag) => !['--core', '--build'].includes(flag)), ...names.filter((name) => !(name in PLATFORMS))]
-  if (wrong.length > 0) throw new Error(`${wrong.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}; the options are --core and --build.`)
+  const wrong = [...flags.filter((flag) => !['--core', '--build', '--tables'].includes(flag)), ...names.filter((name) => !(name in PLATFORMS))]
+  if (wrong.length > 0) throw new Error(`${wrong.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}; the options are --core, --build and --tables.`)
+  if (flags.includes('--tables')) {
+    record()
+    return writeTables()
+  }
   let failed = 0
   for (const name of names.length > 0 ? names : Object.keys(PLATFORMS)) {
     try {
