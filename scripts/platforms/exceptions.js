@@ -48,6 +48,7 @@ const KNOWN_FAULT = 'known fault of this package on Windows'
 const TOGETHER = `${KNOWN_FAULT}: of processes that share a port, some do not find the others when they start together, and the files of a killed one stay`
 
 const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
+const FEW = 'the example works for a second or less, in which an emulator may do less than the test requires'
 const MEMORY = '/proc/self/stat of QEMU has no memory'
 const STARTS = 'starts 24 processes within its limits, each of which takes seconds to start in an emulator; `cluster.test.js` and `cluster-faults.test.js` run'
 const SLOW = 'its ten thousands of scrapes take minutes in an emulator; `lifecycle.test.js` and `workers-churn.test.js` run'
@@ -71,6 +72,7 @@ const MUSL = [
 
 /** @type {Exception[]} */
 const QEMU = [
+  { file: 'examples.test.js', test: /shows every (trace|job)/, reason: FEW, sometimes: true },
   { file: 'costs.test.js', test: /^a series .*uses less than/, reason: MEMORY },
   { file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME }
 ]
