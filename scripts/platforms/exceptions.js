@@ -74,6 +74,7 @@ const MUSL = [
 const QEMU = [
   { file: 'examples.test.js', test: /shows every (trace|job)/, reason: FEW, sometimes: true },
   { file: 'costs.test.js', test: /^a series .*uses less than/, reason: MEMORY },
+  { file: 'opentelemetry.test.js', test: /collectDefaults adds the default metrics/, reason: PROCESSOR_TIME },
   { file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME }
 ]
 
