@@ -112,10 +112,10 @@ test('top: each fault of the command line is explained, without the value of a c
   const cases = [
     [['--sot', 'rate'], /no option --sot\. Did you mean --sort\?/],
     [['-x'], /no option -x/],
-    [['--sort', 'name'], /--sort is rate or total/],
-    [['--window', '0'], /--window is a whole number from 1 to 900/],
-    [['--rows', '1e3'], /--rows is a whole number from 1 to 1000/],
-    [['--by', ','], /--by has the names of labels/],
+    [['--sort', 'name'], /--sort must be rate or total/],
+    [['--window', '0'], /--window must be a whole number from 1 to 900/],
+    [['--rows', '1e3'], /--rows must be a whole number from 1 to 1000/],
+    [['--by', ','], /--by needs the names of labels/],
     [['--user', 'secret'], /--user must have the form name:password/],
     [['--user', 'a:secret\n'], /without control characters such as a line feed/],
     [['--bearer', 'secret\n'], /--bearer must have visible ASCII characters only/],
@@ -223,7 +223,7 @@ test('top: with `cluster`, a screen has the number of processes, those that did 
   const state = answered(start(), answer, NOW)
   const text = textOf(screen(state, { columns: 100, rows: 30 }, NOW))
   assert.match(text, /app\.js · 2 processes · /)
-  assert.match(text, /NO ANSWER of process 4, 7: in no figure/)
+  assert.match(text, /NO ANSWER of process 4, 7: no figure contains its calls/)
   assert.match(text, /STALL NOW: Process 3: Blocked for[^]*\n +Process 2: Blocked for/)
   assert.deepEqual(pressed(state, '6', {}, 10).state.settings.view.by, ['process'])
 })

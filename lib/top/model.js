@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The state of `top`: the question to the server, its last answer, and the choices made by keys. Pure: each function returns a
- * new state.
+ * The state of `top`: the settings of the requests, the last answer, and the choices made by keys. Pure: each function returns
+ * a new state.
  */
 
 const { STALL_SECONDS } = require('./views')
@@ -111,8 +111,8 @@ function failed (state, message, now) {
 }
 
 /**
- * Adds the rates that the recorder does not have, from the difference of two answers: those of objects and properties,
- * and all of them with `history: 0`.
+ * Adds the rates that the recorder does not have, computed from the difference between two answers. The recorder has no rates
+ * by object or property. With `history: 0` there is no recorder.
  *
  * @param {Summary} summary
  * @param {Summary | null} before
@@ -138,8 +138,8 @@ function withRates (summary, before) {
 }
 
 /**
- * Returns the stalls of the last minutes: those of earlier answers, and the newest description of each. A stall that an
- * answer no longer has as ongoing has ended, also by a restart of the process.
+ * Returns the stalls in all answers so far that ended in the last 15 minutes, each from the newest answer that contains it. A
+ * stall that the last answer does not contain as ongoing has ended, for example by a restart of the process.
  *
  * @param {import('./format').Stall[]} stalls
  * @param {History | null} history

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The lines of a screen, from the state and the size of the terminal. Pure. A style repeats what the text says: without
- * colours nothing is lost.
+ * The lines of a screen, from the state and the size of the terminal. Pure. A style only emphasises what the text
+ * says, so that the screen is complete without colours.
  */
 
 const { UNKNOWN, bytes, clockTime, count, delay, duration, percent, rate, stallSentence } = require('./format')
@@ -135,7 +135,7 @@ function headLines (state, { columns, rows }) {
     line(`${label('Memory')}${memory}   ${figures}`)
   ]
   const absent = (summary.absentProcesses ?? []).map((name) => printable(String(name)))
-  if (absent.length > 0) lines.push(...wrap(`NO ANSWER of process ${absent.join(', ')}: in no figure.`, columns, 2).map((text) => line(text, 'alert')))
+  if (absent.length > 0) lines.push(...wrap(`NO ANSWER of process ${absent.join(', ')}: no figure contains its calls.`, columns, 2).map((text) => line(text, 'alert')))
   if (course === null) {
     const text = 'Nothing is recorded: no stalls, no trends. Start the application without `history: 0` to see them.'
     lines.push(...wrap(text, columns).map((text) => line(text)))

@@ -104,7 +104,7 @@ export function printable (text, maxLength = MAX_LENGTH) {
   return shown === text ? plain : plain + '…'
 }
 
-/** Returns the last segments of a path: the end is what differs between files. */
+/** Returns the last segments of a path, in which the paths of two files differ. */
 export function shortPath (path) {
   const segments = path.split(/[\\/]/)
   return segments.length > 4 ? '…/' + segments.slice(-3).join('/') : path

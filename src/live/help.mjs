@@ -26,6 +26,6 @@ export function setUpHelp () {
   $('help-button').addEventListener('click', () => dialog.showModal())
   $('help-close').addEventListener('click', () => dialog.close())
   dialog.addEventListener('click', ({ target }) => {
-    if (target === dialog) dialog.close() // a click beside the content
+    if (target === dialog) dialog.close() // a click outside the content
   })
 }

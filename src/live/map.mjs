@@ -1,7 +1,7 @@
 /* eslint-env browser */
 /* global dagre */
 // Draws the map as SVG. The layout is computed anew only when nodes or edges change; the rates change in place.
-// A table beside it has the same content.
+// A table below the map has the same content.
 
 import { button, create, setText, svg } from './dom.mjs'
 import { count, printable, rate } from './format.mjs'
@@ -29,8 +29,8 @@ export class ClassMap {
 
   /**
    * @param {HTMLElement} container
-   * @param {HTMLElement} body of the table with the same content
-   * @param {(className: string) => void} onOpen a class is opened
+   * @param {HTMLElement} body the body of the table with the same content
+   * @param {(className: string) => void} onOpen called with the class that the user opens
    */
   constructor (container, body, onOpen) {
     this.#container = container
@@ -84,7 +84,7 @@ export class ClassMap {
   }
 
   #createNode (node, { x, y, width, height }) {
-    const opens = !node.objects && node.className !== ''
+    const opens = !node.isObject && node.className !== ''
     const group = svg('g', { class: opens ? 'node opens' : 'node', transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, role: opens ? 'button' : 'img' })
     group.dataset.id = node.id
     const name = svg('text', { class: 'node-name', x: 12, y: 22 })

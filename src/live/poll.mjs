@@ -18,7 +18,7 @@ export function delayOf (failures, hidden) {
   return hidden ? Math.max(HIDDEN_MS, delay) : delay
 }
 
-/** A response that is no document. `status` is 0 without a response. */
+/** The failure of a request for a document. `status` is 0 without a response. */
 export class Failure extends Error {
   constructor (status, text) {
     super(text)

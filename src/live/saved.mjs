@@ -4,7 +4,7 @@
 import { keyOf } from './recording.mjs'
 import { RECORDED } from './view.mjs'
 
-/** The number of rows that a saved recording has at most. */
+/** The maximum number of rows of a saved recording. */
 export const SAVED_ROWS = 300
 
 /** @typedef {{ savedTimeSeconds: number, host: string, summary: any, history: import('./recording.mjs').History }} Saved */
