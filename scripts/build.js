@@ -1,7 +1,7 @@
 'use strict'
 
-// `npm run build`: the release addon, from the napi CLI. Its arguments are passed on. The same source gives the same
-// binary in each folder and for each user; `npm run reproduce` checks it.
+// `npm run build`: builds the release addon with the napi CLI, which gets the arguments too. The same source gives the
+// same binary in each folder and for each user; `npm run reproduce` checks this.
 //
 // With the program cargo-auditable the binary contains the list of its crates, which scanners for known
 // vulnerabilities read. The release requires it (AUDITABLE=1).

@@ -22,7 +22,7 @@ const BUNDLERS = {
   'electron-forge-plugin-prune-prebuilds': '1.0.1',
   'electron-forge-plugin-universal-prebuilds': '1.0.0',
   esbuild: '0.28.2',
-  localdrive: '2.2.1', // the files of pear-pack
+  localdrive: '2.2.1', // gives pear-pack the files to pack
   next: '16.4.6',
   'node-loader': '2.1.0',
   'pear-pack': '1.1.3',

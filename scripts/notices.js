@@ -1,15 +1,15 @@
 'use strict'
 
 // Writes THIRD-PARTY-LICENSES.txt, which is published beside each binary: the licences, with their copyright
-// lines, of all crates that are linked into it, and of the JavaScript libraries of the live page, which it
-// contains. A test fails if the file is stale.
+// lines, of all crates that are linked into the binary, and of the JavaScript libraries of the live page, which
+// the binary contains too. A test fails if the file is stale.
 //
 // cargo lists the linked crates: the normal dependencies for the targets of package.json, with their features.
 // Procedural macros count, because their output is compiled into the binary. The texts come from the licence
 // files of the crates, and from the head comments of source files that were copied from other projects.
 //
 // cargo-about is not used: it names crates that no target has, writes a text without a copyright line for a
-// crate without a text, and misses some head comments. This script needs cargo alone, so that the test runs it.
+// crate without a text, and misses some head comments. This script needs only cargo, so that a test can run it.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')

@@ -30,7 +30,7 @@ function main () {
 }
 
 /**
- * Copies the files that git has, and gives the crates of this machine's cargo another name.
+ * Copies the files that git has, and links the crates of this machine's cargo into another home of cargo.
  *
  * @param {string} folder
  */

@@ -13,7 +13,7 @@ const { RUNTIMES, findRuntime } = require('./runtimes')
 
 /** The programs that `.ci/run` unpacks. */
 const UNPACKED_BIN = path.join(path.dirname(__dirname), 'target', 'prometheus-sid', 'usr', 'bin')
-/** Prometheus 3 is one of them; PROMETHEUS3_BIN names another folder. */
+/** The folder of Prometheus 3: that of the unpacked programs, or the one that PROMETHEUS3_BIN names. */
 const PROMETHEUS3_BIN = process.env.PROMETHEUS3_BIN ?? UNPACKED_BIN
 const GET_PROMETHEUS3 = 'unpack a release of Prometheus 3 and set PROMETHEUS3_BIN to its folder'
 

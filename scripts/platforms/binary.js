@@ -11,7 +11,7 @@ const path = require('node:path')
  * @property {'linux' | 'win32' | 'darwin'} system
  * @property {string} arch
  * @property {string[]} libraries
- * @property {string} [glibc] the newest version of glibc of which a symbol is needed
+ * @property {string} [glibc] the newest version of glibc that a symbol requires
  * @property {string} [macos] the oldest macOS
  * @property {boolean} [isSigned] whether a Mach-O file has a signature
  */

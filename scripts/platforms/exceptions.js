@@ -8,7 +8,7 @@
  * @property {string} file
  * @property {RegExp} [test] the names; absent: all tests of the file
  * @property {string} reason
- * @property {boolean} [sometimes] whether it passes in some runs
+ * @property {boolean} [sometimes] true: the test passes in some runs
  */
 
 const NO_BINARY = 'tests no binary'

@@ -11,7 +11,7 @@ const { FOLDER, run } = require('./folders')
 const { prepareWine } = require('./wine')
 
 const NODE = RUNTIMES.node20.version
-/** The package of Node.js that PyPI has for musl. */
+/** The version of Node.js for musl that is installed from PyPI. */
 const MUSL_NODE = '24.19.0'
 const MUSL_SUITE = 'trixie' // the musl of Debian 12 ends this Node.js with a signal
 
@@ -20,9 +20,9 @@ const MUSL_SUITE = 'trixie' // the musl of Debian 12 ends this Node.js with a si
  * @property {string} command starts Node.js
  * @property {NodeJS.ProcessEnv} env
  * @property {string} node its version
- * @property {string} under the program that runs it; '' if nothing does
+ * @property {string} under the program that runs it; '' if it runs by itself
  * @property {(file: string) => string} pathOf the path of a file, as that Node.js writes it
- * @property {() => void} [end] ends what programs have left running
+ * @property {() => void} [end] ends processes that programs have left running
  */
 
 /** @type {Record<NonNullable<import('./platforms').Platform['run']>, () => Runtime>} */

@@ -23,7 +23,7 @@ function prepareWine (node) {
   const wine = fileOf(folder, 'usr/lib/wine/wine64')
   const server = fileOf(folder, 'usr/lib/wine/wineserver64')
   if (wine.startsWith(folder)) {
-    // Wine prefers this file, a script with fixed paths.
+    // Wine would start this script, which contains fixed paths.
     fs.rmSync(path.join(path.dirname(wine), 'wineserver'), { force: true })
     fs.symlinkSync('wineserver64', path.join(path.dirname(wine), 'wineserver'))
   }
@@ -36,7 +36,7 @@ function prepareWine (node) {
     WINEDLLPATH: path.dirname(zlib),
     WINEPREFIX: PREFIX,
     WINEDEBUG: '-all',
-    WINEDLLOVERRIDES: 'mscoree,mshtml=', // asks for no download
+    WINEDLLOVERRIDES: 'mscoree,mshtml=', // without this, Wine asks to download them
     NODE_SKIP_PLATFORM_CHECK: '1',
     NODE_OPTIONS: `--require=${JSON.stringify(pathOf(KEEP_ALIVE))}`,
     DISPLAY: ''
