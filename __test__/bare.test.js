@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with the packed package, bundled by bare-pack (with the commands of docs/pear-and-bare.md) and by pear-pack and run in
-// Bare, and packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
+// An application with the packed package in Bare: bundled by bare-pack (with the commands of docs/pear-and-bare.md), bundled by
+// pear-pack, or packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -102,7 +102,7 @@ test('bare: a binary of another version is an error when the package is loaded',
   await assert.rejects(execute(`"${bare}" stays.cjs`, project), /hypertrace-prometheus 9\.9\.9 cannot use a binary of version [^]*ERR_BINARY_VERSION/)
 })
 
-test('bare: the plugins of Electron Forge leave the binary of the host, which the application runs with', { skip, timeout: LIMIT_MS }, async (t) => {
+test('bare: the plugins of Electron Forge leave only the binary of the host, and the application runs with it', { skip, timeout: LIMIT_MS }, async (t) => {
   const copy = elsewhere(t)
   fs.cpSync(project, copy, { recursive: true })
   const prebuilds = path.join(copy, 'node_modules', 'hypertrace-prometheus', 'prebuilds')
@@ -144,8 +144,8 @@ async function runHooks (folder, platform, arch) {
 }
 
 /**
- * Writes the platform packages of every target. Only the binary of this host is loaded here, so that copies of it stand for
- * the others.
+ * Writes the platform packages of every target. Only the binary of this host is loaded here, so the other packages contain
+ * copies of it.
  *
  * @param {string} to
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Processes on one page that node:cluster, PM2 and child_process.fork start, and the examples for the first two.
+ * Processes that are started by node:cluster, PM2 and child_process.fork and share a page, and the examples for the first two.
  */
 
 const { test } = require('node:test')
@@ -70,7 +70,7 @@ test('PM2 example: four processes are on one page, before and after a reload', {
   await pm2('start', path.join(EXAMPLES, 'pm2.config.js'))
   const starts = (page) => page.get('process_start_time_seconds')?.samples.map(({ value }) => value) ?? []
   const before = Math.max(...starts(await counting(cluster, [1, 2, 3, 4])))
-  // A process starts before the one that it replaces ends, so that the numbers may be others.
+  // A new process starts before the one that it replaces ends, so the numbers may differ from those before.
   await pm2('reload', 'jobs')
   await until(async () => {
     const page = await cluster.page().catch(() => new Map())

@@ -136,7 +136,7 @@ describe('the page', () => {
     await late.count(6, 'd')
     assert.deepEqual(await cluster.counts(), { 1: { a: 3 }, 2: { b: 4, c: 5 }, 3: { d: 6 } })
     assert.deepEqual(await scrape(), { 1: { a: 3 }, 2: { b: 4, c: 0 }, 3: { d: 0 } })
-    await cluster.page() // the members know by then that the scraper has received its page
+    await cluster.page() // after this page, the members have received the message that the scraper has its page
     await opener.kill()
     await cluster.processes([2, 3])
     assert.deepEqual(await scrape(), { 2: { b: 4, c: 5 }, 3: { d: 6 } })
@@ -270,7 +270,7 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
-  test('without cluster, or a process without it, is EADDRINUSE, and the message says what helps', async (t) => {
+  test('is EADDRINUSE if this process or the opener is without cluster: true, and the message says what to do', async (t) => {
     const cluster = await createCluster(t)
     await cluster.start()
     const plain = await cluster.startFailing({ cluster: false })
@@ -418,7 +418,7 @@ describe('the end of a process', () => {
       await sleep(50)
       return isDeepStrictEqual(holdings(), first) && first
     }, 'nothing changes')
-    await open() // what is created once
+    await open() // creates what a process creates only once
     let idle = await settled()
     for (let round = 0; round < 5; round++) await open()
     assert.deepEqual(await settled(), idle, 'of an opener')
@@ -430,7 +430,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('the next process removes what a killed one has left', async (t) => {
+  test('the next process removes the folder that a killed one has left', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start()
     await first.kill()
@@ -440,7 +440,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('a process removes what one at another port has left a minute ago', async (t) => {
+  test('a process removes the folder of a killed process of another port, if it is older than a minute', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start({ port: 0 })
     const living = await cluster.start({ port: 0 })
@@ -475,7 +475,7 @@ async function watch (cluster, goesOn) {
   }
 }
 
-/** The series of a page that do not change with time, as sorted lines. */
+/** Returns the series of the counter on a page, as sorted lines. */
 function seriesOf (page) {
   return page.get('trace_counter').samples.map((sample) => `${seriesKey(sample)} ${sample.value}`).sort()
 }

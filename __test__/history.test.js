@@ -17,11 +17,11 @@ const { until } = require('./support/until')
 const APP = path.join(__dirname, 'history', 'app.js')
 const LIMIT = { timeout: 60_000 }
 
-/** Starts the application. Returns functions that ask it. */
+/** Starts the application. Returns functions that request its documents. */
 async function startApp (t, kind = 'main', options = {}) {
   const app = startProgram(t, APP, [kind, JSON.stringify(options)])
   const port = Number((await app.line(/^port (\d+)$/))[1])
-  // After two turns of its event loop, no question of its start is open, which would be a part of a stall.
+  // After two turns of its event loop, each question from its start has an answer. One without an answer would begin a stall.
   const turns = kind === 'main' ? 2 : 0
   for (let turn = 0; turn < turns; turn++) {
     app.say('ping')
@@ -38,7 +38,7 @@ async function startApp (t, kind = 'main', options = {}) {
   return { app, port, ask, history, families, summary: (query = '') => document(`/summary.json?${query}`) }
 }
 
-/** Checks that all lists have the same length, and that the rows and `other` have the sum of the points. */
+/** Checks that all lists have the same length, and that the rows and `other` add up to the points. */
 function checkSums ({ points, rows, other }) {
   const { calls } = points
   for (const list of [...Object.values(points), ...rows.map((row) => row.calls), other.calls]) assert.equal(list.length, calls.length)
@@ -52,7 +52,7 @@ function checkSums ({ points, rows, other }) {
 /** Returns the stall in which this function was called most, if it has ended. */
 const ended = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === undefined && rows[0]?.labels.caller_functionname === name)
 
-/** As `ended`, for a stall that goes on. */
+/** Returns the stall in which this function was called most, if it has not ended. */
 const running = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === true && rows[0]?.labels.caller_functionname === name)
 
 const sum = (list) => list.reduce((all, value) => all + value, 0)
@@ -126,7 +126,7 @@ describe('recorder', LIMIT, () => {
     assert.equal(samples.length, 2)
   })
 
-  test('with all threads, the steps have all calls', LIMIT, async (t) => {
+  test('the steps have the calls of all threads', LIMIT, async (t) => {
     const { app, history, summary } = await startApp(t, 'worker')
     app.say('worker 700')
     app.say('crunch 700')
@@ -198,7 +198,7 @@ describe('recorder', LIMIT, () => {
     assert.ok(port > 0)
   })
 
-  test('threads of one port must have the same history', async (t) => {
+  test('threads of one port must have the same option history', async (t) => {
     const { Worker } = require('node:worker_threads')
     const traceFunction = HypertracePrometheus({ port: 0, history: 60 })
     t.after(() => traceFunction.stop())
@@ -210,7 +210,7 @@ describe('recorder', LIMIT, () => {
   })
 })
 
-test('recorder: a question reads the used heap, and where Rust cannot, the figures of the process; the window of delays continues', () => {
+test('recorder: a question reads the used heap and, where Rust cannot read them, the figures of the process; it does not reset the delays', () => {
   const figures = { cpuUsage: () => ({ user: 2e6, system: 1e6 }), memoryUsage: () => ({ rss: 7, heapUsed: 5 }), uptime: () => 4 }
   let resets = 0
   const histogram = { enable () {}, disable () {}, mean: 1, percentile: () => 1, reset () { resets++ } }
@@ -226,7 +226,7 @@ test('recorder: a question reads the used heap, and where Rust cannot, the figur
   assert.equal(resets, 0)
 })
 
-test('recorder: a process is called by its title if it has set one, else by its script', () => {
+test('recorder: the name of a process is its title if it has set one, else its script', () => {
   const argv = ['/usr/bin/node', '/srv/chat/server.js']
   const execPath = '/usr/bin/node'
   for (const [proc, name] of [

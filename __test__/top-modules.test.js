@@ -81,7 +81,7 @@ test('top: a url may be a host, a port or a whole url, and its credentials are t
   for (const text of ['', 'ftp://host', 'http://', 'a b', 'file:///x', 'http://%ff:x@host', 'host:99999']) assert.equal(parseAddress(text, false), null, text)
 })
 
-test('top: the command line and the environment', () => {
+test('top: settings come from the command line and the environment', () => {
   const { base, settings, authorization, once, color } = parseArguments([], {})
   assert.deepEqual([base, settings, authorization, once, color], ['http://localhost:4343/', { order: 'rate', window: 5, search: '', view: VIEWS[0] }, null, false, true])
   const given = parseArguments(['--once', '--sort=total', '--window', '60', '--by', 'object_classname', '--search', 'get', '--insecure', 'host'], { NO_COLOR: '1' })
@@ -167,7 +167,7 @@ test('top: a printable text has no control character, and its width is in column
   assert.deepEqual(wrap('one two three', 3, 2), ['one', 'two three'])
 })
 
-test('top: a trend has a mark for no calls and none for a step that was not measured', () => {
+test('top: a trend has a character for a step without calls, and a blank for a step that was not measured', () => {
   assert.equal(spark([null, 0, 1, 7, 14], 5), ' ▁▂▅█')
   assert.equal(spark([], 3), '   ')
   assert.equal(spark([null, null], 4), '    ')
@@ -176,7 +176,7 @@ test('top: a trend has a mark for no calls and none for a step that was not meas
   assert.deepEqual(resample([1, 2], 4), [1, 1, 2, 2])
 })
 
-test('top: no screen has more lines or columns than the terminal, and the largest figures stay', () => {
+test('top: no screen has more lines or columns than the terminal', () => {
   const hostile = ['漢字'.repeat(90), '🐙'.repeat(90), '\x1b[2J'.repeat(30), 'x'.repeat(500), 'שלום'.repeat(30)]
   const rows = Array.from({ length: 100 }, (_, index) => [hostile[index % hostile.length], `f${index}`, 10 ** (index % 13)])
   const stalls = Array.from({ length: 9 }, (_, index) => ({ ...STALL, startTimeSeconds: NOW - 100 + index, ongoing: index === 8 || undefined }))
@@ -228,7 +228,7 @@ test('top: with `cluster`, a screen has the number of processes, those that did 
   assert.deepEqual(pressed(state, '6', {}, 10).state.settings.view.by, ['process'])
 })
 
-test('top: the text says what a style says', () => {
+test('top: the screen without styles has the same text', () => {
   const state = answered(start(), answerOf([['A', 'b', 1]], { stalls: [{ ...STALL, ongoing: true }] }), NOW)
   const lines = screen(failed(state, 'Gone.', NOW), { columns: 100, rows: 30 }, NOW)
   // eslint-disable-next-line no-control-regex
@@ -238,7 +238,7 @@ test('top: the text says what a style says', () => {
   assert.equal(plain(colored), frame(lines, { color: false, unicode: true }))
 })
 
-test('top: stalls of earlier answers stay for 15 minutes, and each has ended that the last answer does not have as ongoing', () => {
+test('top: stalls of earlier answers stay for 15 minutes; those that the last answer does not have as ongoing have ended', () => {
   const ongoing = { ...STALL, ongoing: true }
   let state = answered(start(), answerOf([], { stalls: [ongoing] }), NOW)
   assert.deepEqual(state.stalls, [ongoing])
@@ -272,7 +272,7 @@ test('top: a row without a trend had no calls; if the list of trends is cut, its
   assert.doesNotMatch(trendOf(null), /▁/)
 })
 
-test('top: keys', () => {
+test('top: each key changes the state as the help says', () => {
   const state = answered(start(), answerOf(Array.from({ length: 60 }, (_, index) => ['A', `f${index}`, 1])), NOW)
   const press = (from, text, key = {}) => pressed(from, text, key, 10)
   assert.equal(press(state, 'q').effect, 'quit')

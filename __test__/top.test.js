@@ -66,7 +66,7 @@ function checkTerminal (top, end, code) {
 }
 
 describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
-  test('it names the function that blocks the event loop, during the stall and after it', LIMIT, async (t) => {
+  test('the screen names the function that blocks the event loop, during the stall and after it', LIMIT, async (t) => {
     const { app, port } = await startApp(t, { defaultLabels: { app: 'chat' } })
     const top = startTop(t, [`http://127.0.0.1:${port}`])
     const first = await top.shows(/\d\/s \(mean of \d+(\.\d)? s\)[^]*Steady\.tick/)
@@ -133,7 +133,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('Ctrl-C, signals and a terminal that closes end it, and the terminal is restored', LIMIT, async (t) => {
+  test('Ctrl-C, signals and the end of the terminal end the program, and the terminal is restored', LIMIT, async (t) => {
     const { port } = serve(t)
     const ends = [
       [(top) => top.type('\x03'), 0],
@@ -266,7 +266,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
             return '' // the process has ended
           }
         })
-        // That of in_terminal.py has the arguments.
+        // Only the command line of in_terminal.py contains the arguments of `top`.
         assert.deepEqual(lists.filter((text) => /pass(:|%3A)word-1/.test(text) && !text.includes('in_terminal.py')), [])
       }
       top.type('q')
@@ -276,8 +276,8 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
   })
 })
 
-describe('top: faults that a person has to correct', LIMIT, () => {
-  test('each ends it with the exit code 1 and says what to do', { ...LIMIT, skip: noTls }, async (t) => {
+describe('top: faults that the user has to correct', LIMIT, () => {
+  test('each ends the program with the exit code 1 and a message that says what to do', { ...LIMIT, skip: noTls }, async (t) => {
     const certificates = createCertificates()
     t.after(certificates.remove)
     const authority = certificates.authority('authority')
@@ -305,7 +305,7 @@ describe('top: faults that a person has to correct', LIMIT, () => {
       [[`https://127.0.0.1:${secure.port}`], /is not trusted\. Give the certificate of its authority with --ca <file>; --insecure skips the check/],
       [[`http://127.0.0.1:${secure.port}`], /speaks TLS\. Use https:/],
       [[`https://127.0.0.1:${plain.port}`], /does not speak TLS\. Use http:/],
-      [[`https://127.0.0.1:${mutual.port}`, ...ca], /asks for a client certificate\. Give it with --cert <file> and --key <file>/],
+      [[`https://127.0.0.1:${mutual.port}`, ...ca], /asks for a client certificate\. Give a certificate and its key with --cert <file> and --key <file>/],
       [[`http://127.0.0.1:${port}`], /is not a server of hypertrace-prometheus/],
       [[`http://127.0.0.1:${port}/none`], /There is no \/summary\.json at/],
       [[`http://127.0.0.1:${port}/moved`], /redirects to another url.*http:\/\/elsewhere\//],
@@ -320,7 +320,7 @@ describe('top: faults that a person has to correct', LIMIT, () => {
     }
   })
 
-  test('in a terminal, the terminal is restored and the message stays', { ...LIMIT, skip: noTerminal }, async (t) => {
+  test('in a terminal, the terminal is restored and the message is shown after that', { ...LIMIT, skip: noTerminal }, async (t) => {
     const { port } = serve(t, { auth: { bearer: 'right' } })
     const top = startTop(t, [port], { env: { HYPERTRACE_TOP_BEARER: 'wrong' } })
     checkTerminal(top, await top.ended(), 1)
@@ -354,7 +354,7 @@ describe('top: a snapshot', LIMIT, () => {
     }
   })
 
-  test('a reader that ends early is no error', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
+  test('it is no error if the program that reads the output ends early', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
     const { port } = serve(t)
     const child = spawn('sh', ['-c', '"$@" | true; echo done >&2', 'sh', ...TOP, port], { stdio: ['ignore', 'ignore', 'pipe'] })
     const chunks = []

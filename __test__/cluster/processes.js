@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Processes that share a port, each with a folder of the test in which they meet.
+ * Starts processes that share a port. They find each other in a folder of the test.
  */
 
 const assert = require('node:assert/strict')
