@@ -38,7 +38,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(await page.locator('#head .value .unit').innerText(), 'since start')
   })
 
-  test('the page opens full, and neither a reload nor a click on a tab loses anything', async (t) => {
+  test('the chart has the recorded calls when the page opens, after a reload, and after a click on a tab', async (t) => {
     const application = await startHypercore(t)
     await application.count(5000, call('Burst', 'once'))
     await application.steps(2)
@@ -57,7 +57,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.ok(await highest(page) >= 5000, 'after a reload')
   })
 
-  test('a row under the pointer, or with the focus, lights up in the chart', async (t) => {
+  test('the chart emphasises the row that is under the pointer or has the focus', async (t) => {
     const application = await startHypercore(t)
     for (const name of ['A', 'B']) await application.count(1000, call(name, 'f'))
     await application.steps(2)
@@ -71,18 +71,18 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     const plain = await picture()
     await page.getByRole('row', { name: /^A f/ }).hover()
     await frames()
-    const lit = await picture()
-    assert.notEqual(lit, plain)
+    const emphasised = await picture()
+    assert.notEqual(emphasised, plain)
     await page.mouse.move(0, 0)
     await frames()
     assert.equal(await picture(), plain)
     await page.getByRole('row', { name: /^A f/ }).getByRole('button').first().focus()
     await frames()
-    assert.equal(await picture(), lit)
+    assert.equal(await picture(), emphasised)
     assert.equal(new Set(await page.$$eval('#rows .swatch', (marks) => marks.map((mark) => mark.dataset.colour))).size, 5, 'each row has its colour')
   })
 
-  test('the page says which process it is', async (t) => {
+  test('the page shows the name and the facts of the process', async (t) => {
     const application = await startApplication(t, { defaultLabels: { env: 'test', region: '<b>' } })
     await application.count(1, call('A', 'f'))
     const page = await open(t, browser, application.url)
@@ -147,7 +147,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     }
   })
 
-  test('a block of 3 s while nobody was looking is in the list, with the function that was called', async (t) => {
+  test('a block of 3 s while no page was open is in the list, with the function that was called', async (t) => {
     const application = await startHypercore(t)
     await application.steps(1)
     await application.spin(3000, call('Worker', 'crunch'))

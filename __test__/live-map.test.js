@@ -93,7 +93,7 @@ describe('the map and the advice of the live page', { skip: lacks('chromium'), t
     assert.match(growing, /seriesIdleTimeout: 3_600_000/)
   })
 
-  test('near the bound, advice names the class that uses it up', async (t) => {
+  test('near the bound, advice names the class with the most series', async (t) => {
     const application = await startApplication(t, { maxSeries: 150 })
     for (let i = 1; i <= 100; i++) await application.count(1, call('Peer', 'send', { object: { id: i } }))
     await application.steps(2)

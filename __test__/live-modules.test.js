@@ -16,7 +16,7 @@ before(async () => {
 
 const LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id', 'caller_props_index']
 
-test('numbers are formatted briefly', () => {
+test('numbers are formatted with few characters', () => {
   const table = [
     [format.rate(null), '–'], [format.rate(0), '0'], [format.rate(0.042), '0.042'], [format.rate(12.34), '12.3'], [format.rate(123456.7), '123,457'],
     [format.count(225600), '225,600'], [format.count(NaN), '–'],
@@ -99,7 +99,7 @@ test('the URL holds the state', () => {
   assert.equal(view.fromHash('#calls'), null)
 })
 
-test('what the URL has wrong is left out', () => {
+test('a wrong value in the URL is ignored', () => {
   for (const hash of ['#?span=3-2', '#?span=x', '#?span=1', '#?seconds=7', '#?base=1-2', '#?show=picture', '#?span=-1-2']) {
     assert.deepEqual(view.fromHash(hash), view.INITIAL, hash)
   }

@@ -220,7 +220,7 @@ test('a class whose objects only grow is named', () => {
   assert.deepEqual(advice.adviceOn(facts({ objects, growth: [1000, 1060] })), [], 'hardly any growth')
 })
 
-test('near the bound, what uses it up is named; at the bound, the cure', () => {
+test('near the bound, advice names the class with the most series; at the bound, it names the cure', () => {
   const near = { used: 600, limit: 1000, collapsed: 0, overflowed: 0 }
   const objects = rowsOf(500, () => ({ object_classname: 'Peer', object_id: '1' }))
   const [byObjects] = advice.adviceOn(facts({ series: near, objects }))

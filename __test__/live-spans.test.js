@@ -144,7 +144,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     await until(page, () => document.getElementById('calls-title').innerText.includes(', compared with '))
   })
 
-  test('a span that the recording does not have is named as such', async (t) => {
+  test('the page says that the recording does not have a chosen span', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url + '#?span=1000-1005')
     await until(page, () => document.getElementById('span-text').innerText.endsWith('not in the recording'))

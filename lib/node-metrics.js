@@ -14,8 +14,8 @@ const builtin = require('./builtin')
  * @typedef {import('../binding').NodeGcKind} GcKind
  *
  * @typedef {object} Sampler
- * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow` the window of
- *   event-loop delay continues until the next one
+ * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow`, the window of
+ *   event-loop delay is not reset
  * @property {() => Glance} glance reads the figures of an answer to the recorder, which take little time
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
@@ -23,7 +23,7 @@ const builtin = require('./builtin')
  */
 
 /**
- * Reads some figures into the sample. If it throws, they are missing in this one.
+ * Reads some figures into the sample. If it throws, the sample does not have these figures.
  *
  * @typedef {(sample: Sample, keepsWindow: boolean) => void} Reader
  */
@@ -134,8 +134,8 @@ function heapReader (proc, v8) {
 }
 
 /**
- * Returns a reader of the used heap alone. On Linux memoryUsage() opens a file of /proc, so that it is used
- * where there is nothing else.
+ * Returns a function that reads only the used heap. memoryUsage() opens a file of /proc on Linux, so it is called
+ * only in a runtime without getHeapStatistics().
  *
  * @param {any} proc
  * @param {any} v8
@@ -197,8 +197,8 @@ function constructorName (item) {
 }
 
 /**
- * On Linux the addon reads these figures from /proc, also while the JavaScript thread is blocked. Those
- * of the sample are shown where /proc is hidden or no file can be opened.
+ * Returns a reader of the figures of the process. On Linux the addon reads them from /proc, also while the JavaScript
+ * thread is blocked. The figures of the sample are shown if /proc is hidden or no file can be opened.
  *
  * @param {any} proc
  * @returns {Reader | undefined}
@@ -260,7 +260,7 @@ function observeGc ({ PerformanceObserver }, bounds) {
   const observer = new PerformanceObserver((/** @type {any} */ list) => attempt(() => add(list.getEntries())))
   observer.observe({ entryTypes: ['gc'] })
 
-  /** @param {any[]} entries a batch: the collector often runs several times before it is delivered */
+  /** @param {any[]} entries one entry for each run of the collector since the last delivery */
   function add (entries) {
     for (const { detail, duration } of entries) {
       const kind = GC_KINDS.get(detail?.kind)

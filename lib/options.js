@@ -17,7 +17,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel, processLabel 
  * @property {string} host
  * @property {import('../index').Registry | null} register
  * @property {boolean | 'hypertrace'} collectDefaults
- * @property {boolean} cluster other processes share the port
+ * @property {boolean} cluster true: other processes may share the port
  * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
@@ -171,7 +171,7 @@ function readCollectDefaults (value) {
 }
 
 /**
- * Throws where the counter would have the name of another family of the page.
+ * Throws if the counter would have the name of another family of the page.
  *
  * @param {Options} options
  */
@@ -181,7 +181,7 @@ function checkMetricName ({ metricName, prefix, collectDefaults }) {
 }
 
 /**
- * Throws where the processes of a port could not share a page.
+ * Throws if the processes of a port could not share a page.
  *
  * @param {Options} options
  */
@@ -325,7 +325,7 @@ function sharedOptions (options) {
 }
 
 /**
- * Returns the option that prevents a thread from joining another, and what it must be instead.
+ * Returns the option that prevents a thread from joining another, and the text that completes "must be …" for it.
  *
  * @param {Options} options
  * @returns {{ option: keyof Options, expected: string } | null}

@@ -3,8 +3,8 @@
 const RUNTIMES = ['node', 'bun', 'deno', 'bare']
 
 /**
- * Returns the name that people know a process by: its title, if the application has set one, else the file
- * name of its script. On Windows the title is that of the console window, so that it says nothing.
+ * Returns the name of a process: its title, if the application has set one, else the file name of its script. On
+ * Windows the title is that of the console window, so it is not used.
  *
  * @param {any} [proc]
  * @returns {string | undefined}

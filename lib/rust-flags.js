@@ -8,7 +8,7 @@ const os = require('node:os')
 const path = require('node:path')
 
 /**
- * The flags to add to RUSTFLAGS, which is split at spaces: a path with one keeps its name.
+ * Returns the flags to add to RUSTFLAGS. cargo splits RUSTFLAGS at spaces, so a path with a space is not replaced.
  *
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {string[]}
@@ -19,7 +19,7 @@ function rustFlags (env = process.env) {
   const [, commit] = /^commit-hash: (.*)$/m.exec(execFileSync(rustc, ['-vV'], { encoding: 'utf8', env })) ?? []
   const paths = {
     [env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')]: '/cargo',
-    // The name that the standard library's own code has, as if its source were not installed.
+    // The path that code of the standard library has in a binary if its source is not installed.
     [path.join(sysroot, 'lib', 'rustlib', 'src', 'rust')]: `/rustc/${commit}`
   }
   return Object.entries(paths).filter(([from]) => !/\s/.test(from)).map(([from, to]) => `--remap-path-prefix=${from}=${to}`)

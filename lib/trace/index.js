@@ -9,8 +9,8 @@
  *
  * All of this is a cache: it can be dropped at any moment (`dropCache`), and the next call gets the same
  * slot from Rust again. It holds strings and numbers, never an object of the application. Numbers (of
- * call sites, values, property sets) are not used again, so that a call in progress cannot confuse them
- * when the cache is dropped under it.
+ * call sites, values, property sets) are not used again, so that a call during which the cache is dropped
+ * cannot confuse them.
  *
  * Runs on the JavaScript thread. Nothing here throws into the application.
  */
@@ -141,8 +141,9 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number of an id or a value of a property in the cache: a count itself, as ids of
-   * hypertrace are; a negative number for any other value, or `UNKNOWN` if that value is not cached.
+   * Returns the number of an id or a property value in the cache. A whole number of at most 31 bits, such as
+   * an id of hypertrace, is its own number. Any other value has a negative number, or `UNKNOWN` if it is not
+   * cached.
    *
    * @param {unknown} value
    */
@@ -209,8 +210,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Interns a label set by the numbers of what is defined in Rust; -1 if something is not. No code of the
-   * application may run between the look-up of the numbers and this call.
+   * Interns a label set by the numbers of its call site and properties. Returns -1 if one of these cannot be
+   * defined in Rust. No code of the application may run between the look-up of the numbers and this call.
    *
    * @param {Site} site
    * @param {number} objectId
@@ -247,7 +248,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the slot of a call that is not cached, or whose payload must be read with care.
+   * Returns the slot of a call that is not cached, or whose payload must be read field by field.
    *
    * @param {any} payload
    */

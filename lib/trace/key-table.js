@@ -2,7 +2,7 @@
 
 /*
  * A hash table from lists of 32-bit integers to one integer: the cache of property sets. The keys are
- * records of different lengths in one typed array, outside the work of the garbage collector.
+ * records of different lengths in one typed array, which the garbage collector does not traverse.
  */
 
 // Taken at load: an application can replace the global.

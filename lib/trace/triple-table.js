@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * A hash table from three 32-bit integers to one: the cache of label sets. It is one typed array,
- * outside the work of the garbage collector, at most four fifths full. An entry has 16 bytes and never
+ * A hash table from three 32-bit integers to one: the cache of label sets. It is one typed array, which
+ * the garbage collector does not traverse, and is at most four fifths full. An entry has 16 bytes and never
  * spans two lines of the processor's cache.
  */
 
