@@ -48,7 +48,7 @@ test('auth: the right name and password give access to every path', async () => 
   assert.equal((await ask(RIGHT, { path: '/nope' })).status, 404)
 })
 
-test('auth: without credentials every path and method is the same 401 with the challenge', async () => {
+test('auth: without credentials every path and method gets the same 401 with the challenge', async () => {
   const { port } = serve({ auth: BASIC })
   const answers = []
   for (const path of ['/metrics', '/', '/summary.json', '/history.json', '/live/page.css', '/nope', '/metrics?x=1']) {
@@ -192,7 +192,7 @@ test('auth: a real Prometheus gets access by basic_auth and by authorization', {
   })
   await prometheus.up('basic')
   await prometheus.up('bearer')
-  await until(async () => (await prometheus.target('wrong')).health === 'down', 'the wrong one is down')
+  await until(async () => (await prometheus.target('wrong')).health === 'down', 'the target with the wrong token is down')
   assert.match((await prometheus.target('wrong')).lastError, /401 Unauthorized/)
 })
 
@@ -221,7 +221,7 @@ const refused = [
 ]
 
 for (const [auth, named, code, secret] of refused) {
-  test(`auth: ${inspect(auth)} is refused at the call, and not in the error`, () => {
+  test(`auth: ${inspect(auth)} is rejected at the call, and its value is not in the error`, () => {
     assert.throws(() => HypertracePrometheus({ port: 0, auth }), (error) => {
       assert.ok(error instanceof TypeError)
       assert.equal(error.code, code)
@@ -252,7 +252,7 @@ test('allowedHosts: a wildcard and a name that is not ASCII have messages of the
   }
 })
 
-test('auth: the line break at the end of a secret of a file is named', () => {
+test('auth: the error names the line break at the end of a secret that was read from a file', () => {
   for (const auth of [{ username: 'u', password: 'secret-1\n' }, { username: 'u\r\n', password: 'p' }, { bearer: 'secret-1\n' }]) {
     assert.throws(() => HypertracePrometheus({ port: 0, auth }), { message: /without the line break at its end, which trim\(\) removes/ })
   }

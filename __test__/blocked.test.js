@@ -47,7 +47,7 @@ function startScrape (port, headers = {}) {
 
 const scrape = (port, headers) => startScrape(port, headers).answer
 
-/** An application whose event loop is blocked until `unblock` is called. */
+/** Starts an application whose event loop is blocked until `unblock` is called. */
 async function blockedApp (t, kind, manner) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'blocked-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
@@ -75,7 +75,7 @@ async function blockedApp (t, kind, manner) {
   }
 }
 
-/** Scrapes while the loop is blocked, some of them during a count; each has the exact number of calls. */
+/** Scrapes while the event loop is blocked, sometimes during a count. Checks that each page has the exact number of calls. */
 async function scrapeWhileBlocked (t, { port, counted, count }, headers) {
   const scrapes = []
   for (let i = 0; i < SCRAPES; i++) {

@@ -181,7 +181,7 @@ test('scrapes expire idle series, also without default metrics', async (t) => {
   await until(async () => {
     pages++
     return !(await get({ port, host: '127.0.0.1' })).body.includes('object_id="1"')
-  }, 'the idle series leaves')
+  }, 'the idle series expires')
   assert.ok(pages > 1, 'its value was on a page')
 })
 

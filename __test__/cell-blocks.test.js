@@ -56,7 +56,7 @@ test('a cell block beyond the last slot is refused', () => {
   }
 })
 
-test('counts are right where an application has replaced Float64Array', () => {
+test('counts are right if an application has replaced Float64Array', () => {
   const script = `
     const HypertracePrometheus = require(${JSON.stringify(path.join(__dirname, '..'))})
     const { payload } = require(${JSON.stringify(path.join(__dirname, 'support', 'payload'))})

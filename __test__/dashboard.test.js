@@ -114,7 +114,7 @@ test('the dashboard has variables for job, instance and class, and the queries u
   }
 })
 
-// Version 3 where it is installed, which is the one of CI.
+// Prometheus 3 if it is installed, as in CI.
 const PROGRAM = lacks('prometheus3') === false ? 'prometheus3' : 'prometheus'
 
 test('each query of the dashboard and each recording rule returns data from a real Prometheus', { skip: lacks(PROGRAM), timeout: 120_000 }, async (t) => {

@@ -35,7 +35,7 @@ test('hypercore example: the page shows every trace that was made', LIMIT, async
 })
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`hypercore example: ${signal} at work ends it cleanly, the storage is removed`, { ...LIMIT, skip }, async t => {
+  test(`hypercore example: ${signal} while it works ends it cleanly, and removes the storage`, { ...LIMIT, skip }, async t => {
     const example = run(t, 'hypercore.js', ['--port', '0'])
     await example.line(/^Ctrl-C ends it\.$/)
     example.child.kill(signal)
@@ -129,7 +129,7 @@ async function addressOf (example) {
   return url
 }
 
-/** Ends an example as Ctrl-C does: cleanly, where its handler runs. */
+/** Ends an example as Ctrl-C does, and checks that it ends cleanly. On Windows, its handler does not run. */
 async function interrupt (example) {
   example.child.kill('SIGINT')
   const end = await example.ended()

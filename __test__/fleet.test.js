@@ -1,7 +1,7 @@
 'use strict'
 
 // The configurations of docs/fleet.md with real servers: an agent that sends to two receivers, of which one is down for
-// a while; a server that sends the results of rules; a server above it; and the schemas of the Prometheus Operator.
+// a while; a server that sends the results of rules; a server that federates them; and the schemas of the Prometheus Operator.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -79,8 +79,8 @@ test('fleet: rules drop the object ids before their results are sent or federate
   const edge = await startServer(t, configuration('edge.yml', { 'localhost:4343': application.target, 'central.example:9090': receiver.host }), {
     files: { 'recording.rules.yml': RULES }
   })
-  const above = await startServer(t, configuration('global.yml', { 'edge.example:9090': edge.host }))
-  for (const server of [receiver, above]) {
+  const federating = await startServer(t, configuration('global.yml', { 'edge.example:9090': edge.host }))
+  for (const server of [receiver, federating]) {
     await until(async () => await server.value('sum(site:trace_counter:rate5m)') > 0, 'rates of call sites', { limit: 60_000 })
     const [{ metric }] = await server.query('site:trace_counter:rate5m')
     assert.equal(metric.object_classname, 'Thing')
@@ -90,7 +90,7 @@ test('fleet: rules drop the object ids before their results are sent or federate
     assert.deepEqual(await server.query('trace_counter'), [])
   }
   application.stop()
-  for (const server of [edge, receiver, above]) {
+  for (const server of [edge, receiver, federating]) {
     await until(async () => await server.value('hypertrace_calls_total') === application.calls, 'the number of all calls')
   }
   const ids = await edge.value('count(count by (object_id) (trace_counter))')

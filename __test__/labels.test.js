@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The label rules of `trace_counter`, each by payloads made by hand. Dashboards rely on every one of them.
+ * Tests the label rules of `trace_counter` with payloads made by hand. Dashboards rely on each of these rules.
  */
 
 const { test, describe, afterEach } = require('node:test')

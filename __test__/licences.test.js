@@ -1,7 +1,7 @@
 'use strict'
 
-// Each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs cargo
-// alone), and THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
+// Each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs only
+// cargo), and THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
@@ -148,7 +148,7 @@ function isAllowed (expression, allowed) {
 }
 
 /**
- * A crate with these files.
+ * Creates a crate with these files.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} licence

@@ -58,8 +58,8 @@ test('loader: the error of a binary that does not load is in the message', (t) =
   assert.equal(typeof cause, 'string')
 })
 
-/** Binaries of the copy, with the remedy. */
 const [PLATFORM] = builtPlatforms()
+/** The binaries that a test puts into the copy, with the remedy that the error names. */
 const BINARIES = {
   'hypertrace-prometheus.node': 'Build it again: `npx hypertrace-prometheus build`.',
   [`hypertrace-prometheus.${PLATFORM}.node`]: 'Build it again: `npm run build`.',
@@ -88,7 +88,7 @@ for (const [name, remedy] of Object.entries(BINARIES)) {
   })
 }
 
-test('loader: an addon without a version is an older one', () => {
+test('loader: the error for an addon without a version says that it is an older one', () => {
   const script = `
     require('./lib/binding').setAddon({ Exporter: class {} }, 'a.node', ['- Build it again.'])`
   const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
@@ -115,7 +115,7 @@ test('loader: with --allow-addons it loads under the permission model', () => {
   assert.equal(stdout, '"loaded"\n')
 })
 
-test('loader: it reads no file beside modules and asks for no report', () => {
+test('loader: it reads only modules, and requests no report of the process', () => {
   const spy = `
     const fs = require('node:fs')
     const read = []

@@ -26,7 +26,7 @@ function start (t, host) {
   return sampler
 }
 
-/** @returns {number[]} bucket counts and sum of one kind, zeros before the first */
+/** @returns {number[]} the bucket counts and the sum of one kind; zeros if there was no collection of this kind */
 function figuresOf (sample, kind) {
   const found = sample.gc.find((entry) => entry.kind === kind)
   return found ? [...found.buckets, found.sum] : [0, 0, 0, 0, 0, 0, 0, 0]
@@ -34,7 +34,7 @@ function figuresOf (sample, kind) {
 
 const countOf = (sample, kind) => figuresOf(sample, kind).slice(0, 7).reduce((a, b) => a + b)
 
-/** A `perf_hooks` whose collector and clock the test drives. */
+/** Creates a `perf_hooks` whose collector and clock the test controls. */
 function fakePerfHooks () {
   const fake = {
     now: 0,
@@ -238,7 +238,7 @@ test('stop ends both observers and may be called twice', () => {
 })
 
 test('after stop nothing is counted, and no handle or timer remains', async () => {
-  // The report also lists handles that do not keep the loop alive, as the timer of the monitor.
+  // The report also lists handles that do not keep the event loop alive, such as the timer of the monitor.
   process.report.excludeNetwork = true
   const timers = () => process.report.getReport().libuv.filter((h) => h.type === 'timer' && h.is_active).length
   const resources = process.getActiveResourcesInfo().sort()
@@ -260,7 +260,7 @@ test('after stop nothing is counted, and no handle or timer remains', async () =
   assert.ok(timers() <= before + 1, 'the monitors\' timers have stopped')
 })
 
-test('a sample has the figures of the process, on other systems than Linux with its memory', (t) => {
+test('a sample has the figures of the process; its memory only on other systems than Linux', (t) => {
   const cpu = { user: 1_500_000, system: 250_000 }
   const darwin = {
     platform: 'darwin',
@@ -275,7 +275,7 @@ test('a sample has the figures of the process, on other systems than Linux with 
   assert.deepEqual(onLinux, { ...sample.process, residentMemory: undefined })
 })
 
-test('where memoryUsage() fails, the heap figures are those of v8', (t) => {
+test('if memoryUsage() fails, the heap figures are those of v8', (t) => {
   const proc = { memoryUsage () { throw Object.assign(new Error('too many open files'), { code: 'EMFILE' }) } }
   const { heap } = start(t, { process: proc, load: require }).sample()
   const { heapTotal, heapUsed, external } = process.memoryUsage()

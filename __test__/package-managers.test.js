@@ -63,7 +63,7 @@ function createProject (t) {
     name: 'application',
     private: true,
     dependencies: { hypertrace: 'file:./hypertrace.tgz', 'hypertrace-prometheus': 'file:./hypertrace-prometheus.tgz' },
-    resolutions: { [platform]: `file:./${platform}.tgz` } // of Yarn
+    resolutions: { [platform]: `file:./${platform}.tgz` } // for Yarn; pnpm has its overrides in pnpm-workspace.yaml
   }))
   copyApplication(project)
   return project

@@ -1,7 +1,7 @@
 'use strict'
 
-// `npm run platforms`: what it reads from binaries, and the documents that show its results. A run itself takes
-// half an hour.
+// `npm run platforms`: the properties that it reads from binaries, and the documents that show its results. The
+// program itself does not run here, because it takes half an hour.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

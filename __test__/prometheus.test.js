@@ -128,7 +128,7 @@ test('Python\'s prometheus-client parses the same samples as this project\'s par
   const { status, stdout, stderr } = spawnSync('python3', ['-c', PYTHON], { input: body, encoding: 'utf8', maxBuffer: 2 ** 26 })
   assert.equal(status, 0, stderr)
   const theirs = JSON.parse(stdout).map(([name, labels, value]) => [name, labels, Number(value.replace('inf', 'Infinity'))])
-  // It adds the suffix of OpenMetrics to the names of counters.
+  // The Python parser adds the suffix of OpenMetrics to the names of counters.
   const nameIn = (type, name) => type === 'counter' && !name.endsWith('_total') ? name + '_total' : name
   const ours = [...parse(body).values()].flatMap(({ type, samples }) =>
     samples.map(({ name, labels, value }) => [nameIn(type, name), { ...labels }, value]))

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The option `register`, with the real registries of each package that people use.
+ * The option `register`, with the registries of prom-client 14 and 15 and of its successor.
  */
 
 const assert = require('node:assert/strict')
@@ -20,7 +20,7 @@ const clients = ['prom-client-14', 'prom-client']
 if (Number(process.versions.node.split('.')[0]) >= 22) {
   clients.push('@prometheus-io/client')
 } else {
-  // It loads on Node.js 22 and newer only.
+  // This package can be loaded only on Node.js 22 and newer.
   test('@prometheus-io/client: the same, on Node.js 22', { skip: lacks('node22'), timeout: 60_000 }, () => {
     const { status, stdout } = spawnSync(findRuntime('node22'), ['--test', '--test-reporter=tap', __filename],
       { encoding: 'utf8', env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
@@ -78,7 +78,7 @@ for (const name of clients) {
     await traceFunction.stop()
   })
 
-  test(`${name}: setDefaultLabels() adds labels, and the counter's own labels win`, async (t) => {
+  test(`${name}: setDefaultLabels() adds labels, and the counter's own labels take precedence`, async (t) => {
     const register = new client.Registry()
     const traceFunction = HypertracePrometheus({ register, collectDefaults: false })
     t.after(traceFunction.stop)
