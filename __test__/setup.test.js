@@ -45,7 +45,7 @@ const FILES = {
   'src/lib.rs': 'mod server;',
   'src/server/mod.rs': '',
   'src/server/unused.rs': '',
-  // The CLI writes types if the crate depends on one of this name.
+  // The CLI writes types only if the crate depends on a crate of this name.
   'napi-derive/Cargo.toml': '[package]\nname = "napi-derive"\nversion = "0.0.0"\nedition = "2024"\n',
   'napi-derive/src/lib.rs': ''
 }
@@ -165,7 +165,7 @@ function setUp (project, env = {}) {
   })
 }
 
-/** A copy of a project, removed with its test. */
+/** Creates a copy of a project, which is removed after the test. */
 function createProject (t, from) {
   const project = fs.mkdtempSync(path.join(folder, 'project-'))
   t.after(() => fs.rmSync(project, { recursive: true, force: true }))

@@ -49,7 +49,7 @@ const MOUNTS = {
 for (const [name, mount] of Object.entries(MOUNTS)) {
   const under = ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, 'sh']
   const cannotMount = notLinux || (spawnSync(under[0], [...under.slice(1), 'true']).status !== 0 && 'mounts need root')
-  test(`where /proc ${name}, the page has every family of prom-client`, { skip: cannotMount, ...LIMIT }, () => {
+  test(`if /proc ${name}, the page has every family of prom-client`, { skip: cannotMount, ...LIMIT }, () => {
     const { theirs, ours } = run('proc.js', { under })
     assert.ok(theirs.length > 15, theirs.join())
     assert.deepEqual(theirs.filter((family) => !ours.includes(family)), [])

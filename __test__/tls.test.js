@@ -1,6 +1,6 @@
 'use strict'
 
-// The page over TLS, with clients that people use.
+// The page over TLS, with the clients of Node.js, OpenSSL, Python and Prometheus.
 
 const assert = require('node:assert/strict')
 const { spawn, spawnSync } = require('node:child_process')
@@ -29,7 +29,7 @@ afterEach(stopAll)
 const skip = lacks('openssl')
 const LIMIT_MS = 20_000
 
-let certificates, authority, server, other, clients, client, stranger
+let certificates, authority, server, other, clients, client, otherClient
 before(() => {
   if (skip) return
   certificates = createCertificates()
@@ -38,7 +38,7 @@ before(() => {
   other = certificates.server(authority, 'rsa')
   clients = certificates.authority('clients')
   client = certificates.client(clients)
-  stranger = certificates.client(authority)
+  otherClient = certificates.client(authority)
 })
 after(() => certificates?.remove())
 
@@ -85,7 +85,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
 }
 
 for (const kind of ['ec', 'rsa', 'ed25519']) {
-  test(`tls: a key of the kind ${kind} serves`, { skip }, async () => {
+  test(`tls: the server accepts a key of the kind ${kind}`, { skip }, async () => {
     const { cert, key } = certificates.server(authority, kind)
     assert.equal((await serve({ cert, key }).ask()).status, 200)
   })
@@ -138,11 +138,11 @@ test('tls: with ca, only clients with a certificate of that authority have acces
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     assert.equal((await ask({ maxVersion, cert: client.cert, key: client.key })).status, 200)
     await assert.rejects(ask({ maxVersion }), { message: /alert (certificate required|handshake failure)/ })
-    await assert.rejects(ask({ maxVersion, cert: stranger.cert, key: stranger.key }), { message: /alert unknown ca/ })
+    await assert.rejects(ask({ maxVersion, cert: otherClient.cert, key: otherClient.key }), { message: /alert unknown ca/ })
   }
   const both = serve({ ca: authority.cert + clients.cert })
   assert.equal((await both.ask({ cert: client.cert, key: client.key })).status, 200)
-  assert.equal((await both.ask({ cert: stranger.cert, key: stranger.key })).status, 200)
+  assert.equal((await both.ask({ cert: otherClient.cert, key: otherClient.key })).status, 200)
 })
 
 test('tls: credentials are required after the handshake', { skip }, async () => {
@@ -151,7 +151,7 @@ test('tls: credentials are required after the handshake', { skip }, async () => 
   assert.equal((await ask({ headers: { authorization: 'Bearer token' } })).status, 200)
 })
 
-test('tls: openssl s_client verifies it and reads the page', { skip }, async () => {
+test('tls: openssl s_client verifies the certificate and reads the page', { skip }, async () => {
   const { port } = serve({ ca: clients.cert })
   for (const version of ['-tls1_2', '-tls1_3']) {
     const child = spawn('openssl', [
@@ -270,7 +270,7 @@ test('tls: setSecureContext in one thread keeps the ca that another has set', { 
   const worker = new Worker(script, { eval: true, workerData: { port, tls: { cert, key, ca: authority.cert } } })
   await once(worker, 'exit')
   assert.equal((await ask({ cert: client.cert, key: client.key })).status, 200)
-  await assert.rejects(ask({ cert: stranger.cert, key: stranger.key }), { message: /alert unknown ca/ })
+  await assert.rejects(ask({ cert: otherClient.cert, key: otherClient.key }), { message: /alert unknown ca/ })
 })
 
 test('tls: setSecureContext without the option, or without a port, is refused', { skip }, () => {
@@ -280,7 +280,7 @@ test('tls: setSecureContext without the option, or without a port, is refused', 
   }
 })
 
-test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeout: 120_000 }, async (t) => {
+test('tls: scrapes are answered during a flood of unfinished handshakes', { skip, timeout: 120_000 }, async (t) => {
   const { port, ask } = serve()
   const hello = Buffer.from('1603010200010001fc0303', 'hex') // the first bytes of a ClientHello, which never ends
   const flood = []

@@ -24,7 +24,7 @@ afterEach(stopAll)
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 const fail = () => { throw new Error('thrown by the register') }
 
-/** A real registry of prom-client with some properties replaced. A getter replaces the value at each read. */
+/** Creates a real registry of prom-client with some properties replaced. A getter replaces the value at each read. */
 function registryWith (properties) {
   return Object.defineProperties(new Registry(), Object.getOwnPropertyDescriptors(properties))
 }
@@ -79,7 +79,7 @@ for (const [name, properties] of Object.entries(incomplete)) {
   })
 }
 
-test('metrics() of the trace function rejects where the register throws', async () => {
+test('metrics() of the trace function rejects if the register throws', async () => {
   const traceFunction = start({ register: registryWith({ metrics: fail }), collectDefaults: false })
   let result
   assert.doesNotThrow(() => { result = traceFunction.metrics() })

@@ -93,7 +93,7 @@ describe('the metrics of Node.js', () => {
 })
 
 describe('blocked threads', () => {
-  test('delay a page by one deadline at most, and their lag and sample age grow', async (t) => {
+  test('delay a page by one timeout at most, and their lag and sample age grow', async (t) => {
     const traceFunction = start({ port: 0, ...FULL })
     const { port } = traceFunction.address()
     const free = await joined(t, port)
@@ -109,13 +109,13 @@ describe('blocked threads', () => {
 
     const times = []
     let page
-    // With a deadline for each thread every page would take longer.
+    // With a timeout for each thread, every page would take longer.
     await until(async () => {
       const begun = performance.now()
       page = await pageAt(port)
       times.push(performance.now() - begun)
       return times.length >= 3 && Math.min(...times) < blocked.length * 100
-    }, 'a page after one deadline of 100 ms')
+    }, 'a page after one timeout of 100 ms')
     assert.equal(valueById(page, 'a'), 60, 'the counts of blocked threads are on the page')
     const waited = times.slice(1).reduce((all, time) => all + time, 0) / 1000
     for (const { id } of blocked) {

@@ -28,7 +28,7 @@ afterEach(stopAll)
 const PLAIN = { collectDefaults: false }
 const count = (traceFunction, id) => traceFunction(payload({ id, object: { className: 'Counted' } }))
 
-/** The values of the counter by id. */
+/** Returns the values of the counter by id. */
 async function countsAt (port) {
   const { body } = await get({ port })
   return countsOn(body)
@@ -176,7 +176,7 @@ describe('joining', () => {
       const options = { ...PLAIN, port, defaultLabels: { region: 'a' }, [option]: value }
       await assert.rejects(thread.ask('join', options), (error) => {
         assert.equal(error.code, 'ERR_INVALID_ARG_VALUE', option)
-        const theirs = option === 'host' ? 'what it is' : `${JSON.stringify(started[option])}, as`
+        const theirs = option === 'host' ? 'the same as' : `${JSON.stringify(started[option])}, as`
         assert.ok(error.message.startsWith(`The "${option}" option must be ${theirs} in the thread that serves port ${port}. Received `), error.message)
         return true
       })
