@@ -1,7 +1,7 @@
 'use strict'
 
-// An application that blocks its event loop on a command, and counts on further commands meanwhile. While the loop
-// is blocked, the commands are lines of a file: the loop cannot read its input.
+// An application that blocks its event loop on a command, and counts on further commands meanwhile. These commands are
+// lines of a file, because a blocked event loop cannot read the input of the process.
 //
 //   app.js own|register|reference spin|wait
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The resources of a process before an exporter runs, while it runs and after it has stopped.
+// Prints the resources of the process before an exporter runs, while it runs, and after it has stopped.
 
 const perfHooks = require('node:perf_hooks')
 

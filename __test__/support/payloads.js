@@ -25,7 +25,7 @@ const PROP_NAMES = [
 const ORDINARY_PROP_VALUES = [0, 1, 2, 3, '1', 'text', true, null, undefined, '', 'a"b', [1, 2]]
 
 /**
- * A string with its own memory, equal but not identical to another, like the strings that hypertrace extracts from a stack.
+ * Returns a copy of a string with memory of its own, like the strings that hypertrace extracts from a stack.
  * @template T
  * @param {T} value
  * @returns {T}
@@ -182,7 +182,7 @@ function createWorld (random, kind) {
     if (chance(0.03)) payload.parentObject = {}
   }
 
-  /** A payload on which the reference throws, because of a value or of a getter. */
+  /** Returns a payload for which the reference throws, because of a value or of a getter. */
   function nextThrowing () {
     const payload = next()
     payload.object.className = 'Hostile'

@@ -66,7 +66,7 @@ async function startVictoriaMetrics (t) {
      * @returns {Promise<{ metric: Record<string, string>, value: number }[]>}
      */
     async query (expression) {
-      await fetch(`${server.url}/internal/force_flush`) // new series are found some seconds later otherwise
+      await fetch(`${server.url}/internal/force_flush`) // otherwise, new series are found only some seconds later
       const response = await fetch(`${server.url}/api/v1/query?nocache=1&query=${encodeURIComponent(expression)}`)
       const { status, data, error } = await response.json()
       assert.equal(status, 'success', error)

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * One worker after another joins, counts and ends, in alternating ways. Prints the resources of the process five times.
+ * Workers join, count and end one after another, in different ways. Prints the resources of the process five times.
  *
  *   node --expose-gc churn.js <how many>
  */
