@@ -37,7 +37,7 @@ test('hypercore example: the page shows every trace that was made', LIMIT, async
 for (const signal of ['SIGINT', 'SIGTERM']) {
   test(`hypercore example: ${signal} while it works ends it cleanly, and removes the storage`, { ...LIMIT, skip }, async t => {
     const example = run(t, 'hypercore.js', ['--port', '0'])
-    await example.line(/^Ctrl-C ends it\.$/)
+    await example.line(/^Ctrl-C ends this example\.$/)
     example.child.kill(signal)
     assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
   })
@@ -45,7 +45,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 test('hypercore example: a Ctrl-C that the terminal and npm both send counts as one', { ...LIMIT, skip }, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0'])
-  await example.line(/^Ctrl-C ends it\.$/)
+  await example.line(/^Ctrl-C ends this example\.$/)
   example.child.kill('SIGINT')
   example.child.kill('SIGINT')
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
@@ -92,7 +92,7 @@ test('pool example: the page shows every job of every worker after the pool has 
 test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIMIT, async t => {
   const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
   const url = await addressOf(example)
-  await example.line(/^Ctrl-C ends it\.$/)
+  await example.line(/^Ctrl-C ends this example\.$/)
   await until(async () => {
     const page = await (await fetch(`${url}metrics`)).text()
     const workers = [...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id)

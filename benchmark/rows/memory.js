@@ -35,7 +35,7 @@ function resident () {
   return process.memoryUsage.rss()
 }
 
-/** A fixed size of V8's young generation: its growth would be most of the difference. */
+/** Gives V8's young generation a fixed size: otherwise its growth would be most of the difference. */
 const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
 module.exports = { cases, measure, execArgv, unit: 'bytes' }
