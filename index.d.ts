@@ -66,12 +66,12 @@ declare namespace HypertracePrometheus {
     /**
      * A registry of prom-client 14 or 15, of `@prometheus-io/client`, or an object with the same
      * methods. The counter and the default metrics are registered in it. With `port`, the server serves
-     * the page of this registry, and waits for it as long as the scraper does. `stop()` removes what was
-     * registered.
+     * the page of this registry, and waits for it as long as the scraper waits for the response. `stop()`
+     * removes what was registered.
      *
      * A default metric that the registry has already is not replaced. A metric that is registered later, for
      * example by `collectDefaultMetrics()` of prom-client, replaces the metric of this package with the same
-     * name. For this, the registry has another method `registerMetric` until `stop()`.
+     * name. For this, the exporter replaces the method `registerMetric` of the registry until `stop()`.
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` without the methods of {@link Registry}.
@@ -105,8 +105,8 @@ declare namespace HypertracePrometheus {
     collectDefaults?: boolean | 'hypertrace' | null
 
     /**
-     * Shows scrapers each new series at 0 once and at its value from then on, so that Prometheus counts its first
-     * calls in `rate()` and `increase()`. A scraper is a client that sends `X-Prometheus-Scrape-Timeout-Seconds`,
+     * Shows a scraper each new series at 0 once, and then at its value, so that `rate()` and `increase()` of
+     * Prometheus contain the first calls of the series. A scraper is a client that sends `X-Prometheus-Scrape-Timeout-Seconds`,
      * as Prometheus, its agent, Grafana Alloy and vmagent do. Every other client, and `metrics()`, gets exact values.
      *
      * @default true
@@ -147,7 +147,7 @@ declare namespace HypertracePrometheus {
 
     /**
      * A prefix for the names of the `process_*` and `nodejs_*` metrics. The counter and `hypertrace_*`
-     * have no prefix. Letters, digits, `_` and `:`, and no digit at the start.
+     * have no prefix. A prefix has letters, digits, `_` and `:`, and no digit at the start.
      *
      * @default ''
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other text.
@@ -208,8 +208,9 @@ declare namespace HypertracePrometheus {
 
     /**
      * The credentials that each request must carry, on every path: a user name and a password (Basic),
-     * or a token (Bearer). A request without them, or with wrong ones, gets 401. Responses to wrong ones are
-     * delayed, separately for each address. Without `tls`, everybody on the network path can read them.
+     * or a token (Bearer). A request without credentials, or with wrong credentials, gets 401. Responses to
+     * wrong credentials are delayed, separately for each address. Without `tls`, everybody on the network path
+     * can read the credentials.
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if one of a pair is missing, `ERR_INVALID_ARG_VALUE` for an
@@ -371,8 +372,8 @@ declare namespace HypertracePrometheus {
   /** A `MetricProducer` of OpenTelemetry's SDK (`@opentelemetry/sdk-metrics` 2), for `metricProducers` of a metric reader. */
   interface MetricProducer {
     /**
-     * Reads all series. `startAtZero` applies if `timeoutMillis` is passed, as metric readers that push do. Can
-     * be called without `this`.
+     * Reads all series. `startAtZero` has an effect only with `timeoutMillis`, which metric readers that push
+     * pass. Can be called without `this`.
      */
     collect: (options?: { timeoutMillis?: number }) => Promise<CollectedMetrics>
   }

@@ -105,7 +105,7 @@ function open (options, sampler) {
   try {
     opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
-    // A bound function, because a closure of this scope would keep the exporter alive, which keeps the function alive.
+    // A bound function, and no closure of this scope: a closure would keep the exporter alive, and the exporter keeps its functions.
     exporter.onBound(warnOfBound.bind(null, maxSeries))
     const path = createTrace(exporter, {
       ...options,

@@ -103,7 +103,7 @@ for (const [name, value] of wrong) {
   })
 }
 
-test('auth: enormous credentials are refused, and right ones are still accepted', async () => {
+test('auth: enormous credentials are refused, and the right credentials are accepted afterwards', async () => {
   const { ask } = serve({ auth: BASIC })
   for (const length of [15_000, 100_000, 5_000_000]) {
     const { status } = await ask('Basic ' + 'A'.repeat(length)).catch(() => ({ status: 'closed' }))
@@ -128,8 +128,8 @@ test('auth: responses to wrong guesses are delayed; the right credentials are no
   slow.then(() => { answered = true })
   assert.equal((await ask(RIGHT)).status, 200)
   assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200)
-  t.diagnostic(`two right ones meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
-  assert.equal(answered, false, 'the wrong one is still delayed')
+  t.diagnostic(`two requests with the right credentials meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
+  assert.equal(answered, false, 'the response to the wrong guess is still delayed')
   assert.equal((await slow).status, 401)
 })
 
@@ -159,10 +159,10 @@ test('auth: stop() does not wait for delayed responses', async () => {
   const ask = () => get({ port, host: '127.0.0.1', headers: { authorization: 'Basic x' } })
   for (let i = 0; i < 6; i++) await ask()
   const waiting = ask().catch(() => 'cut')
-  // This response arrives after the wrong credentials were sent, so the response to those is delayed by now.
+  // The server has answered this later request. So it has also read the wrong credentials, and delays the response to them.
   assert.equal((await get({ port, host: '127.0.0.1', headers: { authorization: RIGHT } })).status, 200)
   await traceFunction.stop()
-  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'either answered or cut')
+  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'the response is complete, or the connection is cut')
 })
 
 test('auth: the client of Python\'s standard library gets access with the right password only', { skip: lacks('python3') }, () => {

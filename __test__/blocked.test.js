@@ -124,7 +124,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
       assertGrows(scrapes, 'hypertrace_sample_age_seconds')
       const cpu = scrapes.map(({ value }) => value('process_cpu_seconds_total'))
       assert.deepEqual(cpu, [...cpu].sort((a, b) => a - b))
-      // Elsewhere the figures of the process are those of the last sample.
+      // On other systems, the figures of the process are those of the last sample.
       if (manner === 'spin' && process.platform === 'linux') {
         await scrapeUntil(blocked.port, 'processor time grows', ({ value }) => value('process_cpu_seconds_total') > cpu.at(-1))
       }
@@ -149,7 +149,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
     await scrapeUntil(port, 'a scrape that waited for less than 100 ms', ({ took }) => took < 95, { 'X-Prometheus-Scrape-Timeout-Seconds': '0.02' })
   })
 
-  it('with a register the page has the families of Rust, and says that it is incomplete', async (t) => {
+  it('with a register the page has only the families that Rust writes, and says that it is incomplete', async (t) => {
     const blocked = await blockedApp(t, 'register', 'wait')
     const scrapes = await scrapeWhileBlocked(t, blocked, { 'X-Prometheus-Scrape-Timeout-Seconds': '0.4' })
     for (const one of scrapes) {
@@ -158,7 +158,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
       assert.ok(one.value('process_cpu_seconds_total') > 0)
     }
     await blocked.unblock()
-    const after = await scrapeUntil(blocked.port, 'an answer of the register', ({ value }) => value('hypertrace_scrape_incomplete') === 0)
+    const after = await scrapeUntil(blocked.port, 'the register answers', ({ value }) => value('hypertrace_scrape_incomplete') === 0)
     assert.equal(after.count, blocked.counted())
   })
 

@@ -24,7 +24,7 @@ const NOBODY = 65534
 const notRoot = process.getuid?.() !== 0 && 'only root can start a process of another user'
 
 describe('a process that is stopped', { skip: isWindows && 'there is no SIGSTOP' }, () => {
-  test('is not on the page, which names it; when it continues, it is on the page with its number', async (t) => {
+  test('is left out of the page, and the page reports this; when it continues, it is on the page with its number', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(2, 'a')
@@ -91,7 +91,7 @@ describe('a process of the same user that does not speak the protocol', { skip: 
     await cluster.stopAll()
   })
 
-  test('is no opener if it listens as an opener does', async (t) => {
+  test('does not become the opener if it listens as an opener does', async (t) => {
     const cluster = await createCluster(t)
     const folder = path.join(cluster.folder, `hypertrace-${cluster.port}-1-0123456789abcdef`)
     fs.mkdirSync(folder, { mode: 0o700 })
@@ -138,7 +138,7 @@ describe('a process of another user', { skip: notRoot }, () => {
     const program = startProgram(t, HOSTILE, [String(NOBODY), 'plant', shared, String(cluster.port)])
     await program.line(/^planted$/)
     assert.ok(fs.readdirSync(shared).length >= 3)
-    // Other users can write to this folder, unlike to the XDG_RUNTIME_DIR of a login. The processes use it nevertheless.
+    // Unlike the XDG_RUNTIME_DIR of a login, this folder can be written by other users. The processes use it nevertheless.
     cluster.env.XDG_RUNTIME_DIR = shared
     const opener = await cluster.start()
     await opener.count(1, 'a')

@@ -32,7 +32,7 @@ describe(`${KILLS} kills at random: Prometheus has the counted calls, no series 
   }
 })
 
-/** Each server scrapes processes of its own: a second server would see series at their values that it has not seen at 0. */
+/** Each server scrapes other processes. If two servers scraped the same processes, one of them would not see each series at 0 first. */
 async function killAtRandom (t, program, options) {
   const seed = Number(process.env.SEED ?? Date.now() % 100_000)
   const random = createRandom(seed)

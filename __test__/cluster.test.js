@@ -57,7 +57,7 @@ describe('counting', () => {
     await cluster.stopAll()
   })
 
-  test('worker threads of each process count for its lines', async (t) => {
+  test('the calls of worker threads are in the lines of their process', async (t) => {
     const cluster = await createCluster(t, { collectDefaults: true })
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) {
@@ -123,7 +123,7 @@ describe('the page', () => {
     await cluster.stopAll()
   })
 
-  test('shows a scraper each new series of each process at 0 once, also over a take-over', async (t) => {
+  test('shows a scraper each new series of each process at 0 once, also after a take-over', async (t) => {
     const cluster = await createCluster(t)
     const [opener, member] = [await cluster.start(), await cluster.start()]
     await opener.count(3, 'a')
@@ -202,7 +202,7 @@ describe('the documents of the live page', () => {
     await cluster.stopAll()
   })
 
-  test('are without a process that does not respond, and name it', { skip: process.platform === 'win32' && 'there is no SIGSTOP' }, async (t) => {
+  test('do not contain a process that does not respond, and name it', { skip: process.platform === 'win32' && 'there is no SIGSTOP' }, async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(1, 'a')
@@ -296,7 +296,7 @@ describe('joining', () => {
     assert.throws(() => HypertracePrometheus({ port: 0, cluster: 'yes' }), { code: 'ERR_INVALID_ARG_TYPE' })
   })
 
-  test('a second time in one thread is EADDRINUSE, in the opener and in a member', async (t) => {
+  test('for a second time in one thread is EADDRINUSE, in the opener and in a member', async (t) => {
     const cluster = await createCluster(t)
     for (const one of [await cluster.start(), await cluster.start()]) {
       const [, code] = await one.ask('open', /^failed (\S+)/)
@@ -412,7 +412,7 @@ describe('the end of a process', () => {
       await get({ port: cluster.port })
       await own.stop()
     }
-    /** Closed connections of the client need a moment. */
+    /** Waits until the client has released its closed connections. */
     const settled = () => until(async () => {
       const first = holdings()
       await sleep(50)

@@ -25,7 +25,7 @@ const RULES = fs.readFileSync(path.join(__dirname, '..', 'prometheus', 'recordin
 const RECEIVER = ['--web.enable-remote-write-receiver']
 const GLOBAL = 'global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }\n'
 
-/** An application of short-lived objects, each of which is traced three times, until `stop`. */
+/** Starts an application that creates short-lived objects until `stop`. Each object makes three calls. */
 function startApplication (t) {
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1' })
   t.after(traceFunction.stop)

@@ -21,7 +21,8 @@ const LIMIT = { timeout: 60_000 }
 async function startApp (t, kind = 'main', options = {}) {
   const app = startProgram(t, APP, [kind, JSON.stringify(options)])
   const port = Number((await app.line(/^port (\d+)$/))[1])
-  // After two turns of its event loop, each question from its start has an answer. One without an answer would begin a stall.
+  // After two turns of the application's event loop, each question since the start has an answer. A question without an answer
+  // would begin a stall.
   const turns = kind === 'main' ? 2 : 0
   for (let turn = 0; turn < turns; turn++) {
     app.say('ping')

@@ -46,7 +46,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await rowCount(page, 4)
     assert.ok(await highest(page) >= 5000, 'the burst was before the page was opened')
     const drawn = () => page.$eval('#rows tr .spark .line', (line) => line.getAttribute('d'))
-    assert.match(await drawn(), /L/, 'the trend of the row has it too')
+    assert.match(await drawn(), /L/, 'the trend of the row has the burst too')
     for (const view of ['Objects', 'Functions']) {
       await page.getByRole('button', { name: view }).click()
       await page.getByRole('columnheader', { name: view === 'Objects' ? 'Object' : 'Function', exact: true }).waitFor()
@@ -121,7 +121,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(await page.locator('#banner').isVisible(), false)
     assert.equal(await text(page, 'total'), '3')
     await until(page, () => document.getElementById('rate-now').innerText === '0')
-    assert.ok(await highest(page) > 5, 'the recording of the process before is still drawn')
+    assert.ok(await highest(page) > 5, 'the recording of the earlier process is still drawn')
     assert.deepEqual(await page.evaluate(() => window.negative), [])
   })
 
@@ -139,7 +139,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
       assert.match(await text(one, 'banner-time'), /^Blocked for [\d.]+ m?s$/)
       assert.match(await one.title(), /^Blocked [\d.]+ m?s · /)
     }
-    assert.deepEqual(await positions(), before, 'the message moves nothing')
+    assert.deepEqual(await positions(), before, 'the message does not move the rest of the page')
     await application.spun()
     for (const one of [page, late]) {
       await state(one, 'live')

@@ -134,7 +134,7 @@ test('objects and properties are not recorded: the chart then shows functions', 
   assert.equal(summary.caller_props_index, '1')
 })
 
-test('a span asks for the recording from its begin, or from that of the span before', () => {
+test('a span requests the recording from its begin, or from the begin of the earlier span', () => {
   const by = ['object_classname', 'caller_functionname']
   assert.equal(requestsOf({ span: { from: 900.5, to: 905 } }, by).span.seconds, '102')
   assert.equal(requestsOf({ span: { from: 900.5, to: 905 }, base: { from: 800, to: 805 } }, by).span.seconds, '202')
@@ -160,7 +160,7 @@ test('filters that are not recorded apply to the map, and leave the chart as it 
   assert.equal(requests.isMatching({ filters: [], search: '' }, ['id']), false)
 })
 
-test('the delay is a second while visible, longer while hidden or failing', () => {
+test('the delay between requests is a second while the page is visible, and longer while it is hidden or requests fail', () => {
   const table = [[0, false, 1000], [0, true, 10_000], [1, false, 1000], [2, false, 2000], [3, false, 4000], [9, false, 10_000], [9, true, 10_000]]
   for (const [failures, hidden, wait] of table) assert.equal(poll.delayOf(failures, hidden), wait, `${failures} ${hidden}`)
 })

@@ -42,7 +42,7 @@ test('each step has the time of its end', () => {
 
 test('a rate is a mean that does not cover a step that was not measured', () => {
   assert.deepEqual(recording.ratesOf([null, 10, 20, 30, null, 40, 50], 1, 2), [null, 10, 15, 25, null, 40, 45])
-  assert.deepEqual(recording.ratesOf([10, 20], 2, 1), [5, 10], 'a step is the least that a mean covers')
+  assert.deepEqual(recording.ratesOf([10, 20], 2, 1), [5, 10], 'a mean covers at least one step')
   assert.equal(recording.coveredBy([null, 1, 1, null], 1, 5), 2)
   assert.equal(recording.coveredBy([1, 1, 1], 2, 4), 4)
   assert.equal(recording.lastOf([1, 2, null]), 2)

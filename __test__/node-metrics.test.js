@@ -124,7 +124,7 @@ test('a running request counts as a request', async (t) => {
 
 test('a handle without a usable constructor counts in the total only', (t) => {
   class Known {}
-  const hostile = { get constructor () { throw new Error('not this one') } }
+  const hostile = { get constructor () { throw new Error('no constructor') } }
   const _getActiveHandles = () => [new Known(), new Known(), Object.create(null), hostile, null]
   const { handles } = start(t, { process: { _getActiveHandles }, load () {} }).sample()
   assert.deepEqual(handles, { types: ['Known'], counts: [2], total: 5 })
@@ -133,10 +133,10 @@ test('a handle without a usable constructor counts in the total only', (t) => {
 test('event-loop delay shows a block of the loop, in seconds', async (t) => {
   const sampler = start(t)
   assert.deepEqual(plain(sampler.sample().eventLoopDelay), {})
-  await until(() => sampler.sample().eventLoopDelay.mean > 0, 'something was recorded')
+  await until(() => sampler.sample().eventLoopDelay.mean > 0, 'the monitor has recorded a delay')
   const end = performance.now() + 60
   while (performance.now() < end);
-  await until(() => sampler.sample().eventLoopDelay.max >= 0.06, 'the block shows')
+  await until(() => sampler.sample().eventLoopDelay.max >= 0.06, 'the maximum delay shows the block')
 
   const { min, max, mean, stddev, p50, p90, p99 } = sampler.sample().eventLoopDelay
   assert.ok(min > 0.005 && max < 10, `${min} to ${max} s`)

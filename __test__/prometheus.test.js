@@ -27,7 +27,7 @@ async function startExample (t, seconds) {
   return { example, port: Number(port) }
 }
 
-test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_000 }, async (t) => {
+test('a real Prometheus scrapes the example', { skip: lacks('prometheus'), timeout: 90_000 }, async (t) => {
   const { example, port } = await startExample(t, 4)
   const app = startProgram(t, APP)
   const [, appPort] = await app.line(/^port (\d+)$/)

@@ -142,7 +142,7 @@ async function check (t, { job, app, pattern, options, restarts, falls, alike, o
   assert.equal(await prometheus.value(`hypertrace_calls_total{job="${job}"}`), made)
   const expired = await prometheus.value(`hypertrace_expired_total{job="${job}"}`)
   assert.equal(expired > 0, options?.seriesIdleTimeout > 0, `${expired} series have expired`)
-  // Two calls make a series in this pattern, and each is there or has expired once.
+  // In this pattern, each series has two calls. Each series is on the page, or has expired once.
   if (pattern === 'many') assert.equal(expired + await prometheus.value(`hypertrace_series{job="${job}"}`), made / 2)
 
   const { readsStarts } = SERVERS[server]

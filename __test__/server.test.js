@@ -122,7 +122,7 @@ test('many requests share one connection of the Node.js client, whatever their p
     if (method === 'HEAD') assert.equal(body, '', what)
     if (method === 'GET') assert.notEqual(body, '', what)
     if (status === 405) assert.equal(response.headers.allow, 'GET, HEAD')
-    assert.equal(request.reusedSocket, requests++ > 0, `${what} uses the connection of the requests before`)
+    assert.equal(request.reusedSocket, requests++ > 0, `${what} uses the connection of the earlier requests`)
   }
 })
 
@@ -278,7 +278,7 @@ test('case 38: a scrape whose client does not read is cut, with an error for the
   await assert.rejects(bodyOf(response), { code: 'ECONNRESET' })
 })
 
-test('case 38: simultaneous and repeated calls of stop() are one stop', LIMIT, async (t) => {
+test('case 38: simultaneous and repeated calls of stop() stop the server once', LIMIT, async (t) => {
   const traceFunction = start(t)
   const { port } = traceFunction.address()
   const first = traceFunction.stop()

@@ -189,7 +189,7 @@ function write (file, text) {
   fs.writeFileSync(file, text)
 }
 
-/** Makes a file newer than every output of the build before. */
+/** Makes a file newer than every output of the earlier build. */
 function touch (file) {
   const now = new Date()
   fs.utimesSync(file, now, now)

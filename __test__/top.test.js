@@ -192,7 +192,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('with `history: 0` it says that nothing is recorded, and has rates of its own', LIMIT, async (t) => {
+  test('with `history: 0` it says that nothing is recorded, and computes the rates', LIMIT, async (t) => {
     const { port, call } = serve(t, { history: 0 })
     call('Store', 'get', 7)
     const timer = setInterval(() => call('Store', 'get'), 5)

@@ -65,7 +65,7 @@ const incomplete = {
 }
 
 for (const [name, properties] of Object.entries(incomplete)) {
-  test(`a register whose metrics() ${name} gives the page of Rust, marked incomplete`, async () => {
+  test(`a register whose metrics() ${name} gives a page with only the families that Rust writes, marked incomplete`, async () => {
     const traceFunction = start({ port: 0, host: '127.0.0.1', register: registryWith(properties), collectDefaults: false })
     traceFunction(payload())
     const { port } = traceFunction.address()

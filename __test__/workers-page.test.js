@@ -37,7 +37,7 @@ const workersOf = (family) => new Set(family.samples.map(({ labels }) => labels.
 const valueById = (page, id) => page.get('trace_counter').samples.find(({ labels }) => labels.id === id)?.value
 
 describe('the metrics of Node.js', () => {
-  test('are on the page for each joined thread, those of the process once', async (t) => {
+  test('are on the page for each joined thread, and the metrics of the process are on it once', async (t) => {
     const { port } = start({ port: 0, ...FULL }).address()
     const alone = await pageAt(port)
     const threads = [await joined(t, port), await joined(t, port)]
@@ -55,7 +55,7 @@ describe('the metrics of Node.js', () => {
     }
     for (const { id } of threads) {
       const heap = valueOf(page, 'nodejs_heap_size_used_bytes', { worker: id })
-      assert.ok(heap > 0 && heap !== valueOf(page, 'nodejs_heap_size_used_bytes'), 'its own heap')
+      assert.ok(heap > 0 && heap !== valueOf(page, 'nodejs_heap_size_used_bytes'), 'each thread has its own heap')
     }
   })
 
@@ -109,7 +109,7 @@ describe('blocked threads', () => {
 
     const times = []
     let page
-    // With a timeout for each thread, every page would take longer.
+    // If the page waited for one blocked thread after another, every page would take longer.
     await until(async () => {
       const begun = performance.now()
       page = await pageAt(port)
@@ -119,7 +119,7 @@ describe('blocked threads', () => {
     assert.equal(valueById(page, 'a'), 60, 'the counts of blocked threads are on the page')
     const waited = times.slice(1).reduce((all, time) => all + time, 0) / 1000
     for (const { id } of blocked) {
-      assert.ok(valueOf(page, 'nodejs_eventloop_lag_seconds', { worker: id }) >= waited, 'since the first unanswered request')
+      assert.ok(valueOf(page, 'nodejs_eventloop_lag_seconds', { worker: id }) >= waited, 'the lag is the time since the first unanswered request')
       assert.ok(valueOf(page, 'hypertrace_sample_age_seconds', { worker: id }) >= waited)
     }
     await until(async () => {

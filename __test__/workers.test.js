@@ -110,7 +110,7 @@ describe('counting', () => {
     'an uncaught error': ['fail', undefined, 1]
   }
   for (const [name, [command, argument, expected]] of Object.entries(ends)) {
-    test(`after ${name} of a worker its counts stay, and continue`, async (t) => {
+    test(`after ${name} of a worker its counts stay, and other threads add to them`, async (t) => {
       const traceFunction = start({ port: 0 })
       const { port } = traceFunction.address()
       const thread = await joined(t, port)
@@ -156,7 +156,7 @@ describe('joining', () => {
     prefix: 'my_',
     host: '127.0.0.1'
   }
-  // The values of the thread that serves the port.
+  // These are the options of the thread that serves the port.
   const started = {
     metricName: 'trace_counter',
     allowedProps: [],
@@ -198,7 +198,7 @@ describe('joining', () => {
     assert.equal((await thread.ask('address')).port, port)
   })
 
-  test('a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
+  test('for a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
     const { port } = start({ port: 0 }).address()
     const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Another program, or another exporter of this thread, ` +
       `has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Processes of one application share a port if each sets cluster: true. Port 0 selects a free one`

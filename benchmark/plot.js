@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Draws results as SVG: one line for each implementation, on two logarithmic axes. Pure functions.
+ * Draws results as SVG: one line for each implementation, on two logarithmic axes. The functions are pure.
  */
 
 /** @typedef {{ title: string, unit: string }} Plot */

@@ -36,7 +36,7 @@ function primary () {
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, end)
   cluster.on('exit', ({ process: { pid } }, code) => {
     console.log(`Process ${pid} has ended.`)
-    // A process that cannot start would not start the next time either.
+    // The code 1 means that the process could not start. A new process could not start either.
     if (!isEnding && code !== 1) cluster.fork()
   })
   cluster.on('message', (_, { pid }) => console.log(`Process ${pid} counts.`))

@@ -88,7 +88,7 @@ function readToken (bearer) {
 function readUsername (value) {
   const username = readSecret('auth.username', value)
   if (username.includes(':')) {
-    throw invalidSecret('auth.username', 'without a colon, which ends it', username, 'ERR_INVALID_ARG_VALUE')
+    throw invalidSecret('auth.username', 'without a colon, which would end the username', username, 'ERR_INVALID_ARG_VALUE')
   }
   return username
 }

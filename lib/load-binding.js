@@ -62,8 +62,8 @@ function isAddon (binding, name, tried) {
 
 /**
  * Returns the names of the binaries to try. The C library of a Linux is not looked up: `process.report`
- * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
- * musl never loads with glibc, but a binary for glibc may load with musl. So musl is tried first.
+ * has it, but first looks up the names of all hosts that the process is connected to, which can take minutes.
+ * A binary for musl never loads with glibc, but a binary for glibc may load with musl. So musl is tried first.
  *
  * @param {string} platform
  * @param {string} arch

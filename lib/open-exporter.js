@@ -136,7 +136,7 @@ function listen (options, port, sampler, path) {
     try {
       exporter?.answer(sampler === null ? Object.create(null) : sampler.glance())
     } catch {
-      // An application may have changed what the sampler reads. The event loop has answered all the same.
+      // An application may have changed what the sampler reads. An answer without figures also shows that the event loop turns.
       exporter?.answer(Object.create(null))
     }
   }

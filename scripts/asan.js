@@ -14,7 +14,7 @@ const { ASAN, TARGET, cargo, unsupported } = require('./hardened')
 
 const ROOT = path.dirname(__dirname)
 const PLATFORM = `linux-${process.arch}-gnu`
-/** Programs of the tests that do not depend on speed. This one causes every kind of response, and has a worker thread. */
+/** Programs of the tests that do not depend on speed. This program causes every kind of response, and has a worker thread. */
 const PROGRAMS = [['__test__/starved/valgrind.js']]
 const TESTS = ['behaviour', 'gzip', 'labels', 'protobuf', 'workers-page', 'values'].map((name) => `__test__/${name}.test.js`)
 
@@ -57,7 +57,7 @@ function runs (folder, args) {
   const runtime = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
   const env = {
     ...process.env,
-    // The copy has no `target/`, where some tests find programs. These are skipped: the sanitizer is not in the programs.
+    // The copy has no `target/`, where some tests find programs. These tests are skipped: the programs have no sanitizer.
     CI_REQUIRE: '',
     LD_PRELOAD: fs.realpathSync(runtime),
     // V8 does not free all of its memory at its end, so leaks are not detected.

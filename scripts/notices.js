@@ -29,7 +29,8 @@ const LICENCES = {
   'Unicode-3.0': /UNICODE LICENSE V3/i,
   'Apache-2.0': /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION .* Submission of Contributions/i
 }
-// Names of licence files and of source files; the head comment of a source file, its comment marks, its terms.
+// Patterns for the names of licence files and of source files, for the head comment of a source file, and for the comment
+// marks and the terms in this comment.
 const NAMES = /^((un)?licen[cs]e|copying|copyright|notice)s?([-_.].*)?(?<!\.rs)$/i
 const SOURCES = /^(?!(tests|benches|examples)\/).*\.(rs|c|h|inl|S|asm|pl)$/
 const COMMENT = /^(#!.*\n)?\s*(\/\*[^]*?\*\/|([^\S\n]*(\/\/|#(?=\s)|;).*\n)+)/

@@ -4,7 +4,7 @@
 // `scripts/pack.js` writes them, and the release attaches them to the version on GitHub.
 //
 // The bill of a platform's package lists the crates and the libraries of the live page that its binary contains, with the
-// digests of the lock files. The bill of the main package, which contains the source, lists those of all platforms.
+// digests of the lock files. The bill of the main package, which contains the source, lists the crates of all platforms.
 // cargo-cyclonedx is not used: it does not list the crates of one target as they are linked, and does not describe packages
 // of npm.
 
@@ -55,8 +55,8 @@ function sbom (manifest, tarball, targets) {
 }
 
 /**
- * Returns the crates that are linked into the binaries of targets, and the edges between them: by the reference of a crate, those of
- * the crates that it depends on. The addon has the reference ''.
+ * Returns the crates that are linked into the binaries of targets, and the edges between them: for the reference of
+ * each crate, the references of the crates that it depends on. The addon has the reference ''.
  *
  * @param {string[]} targets
  */

@@ -44,7 +44,7 @@ async function plant () {
     fs.chmodSync(path.join(name, 's'), 0o777)
     fs.chmodSync(name, mode)
   }
-  // A link to one of these folders.
+  // This link leads to one of these folders.
   fs.symlinkSync(path.join(folder, `hypertrace-${port}-1-0123456789abcde0`), path.join(folder, `hypertrace-${port}-9-0123456789abcdef`))
   readCommands({ connections: () => writeLine(`connections ${connections}`) })
   writeLine('planted')

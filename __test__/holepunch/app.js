@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with hyper-instrument and this package, for Node.js and Bare. The variable FIRST names the one that is
-// created first. The application closes everything at SIGTERM.
+// An application with hyper-instrument and this package, for Node.js and Bare. The variable FIRST says which of
+// the two is created first. The application closes everything at SIGTERM.
 
 const HyperInstrument = require('hyper-instrument') // creates `process` in Bare
 const { register } = require('bare-prom-client')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Tests an application that was bundled or installed. It is made in a project with the packed package, and runs in a folder outside
+ * Tests an application that was bundled or installed in a project with the packed package. The application runs in a folder outside
  * the repository.
  */
 

@@ -70,7 +70,7 @@ function createCertificates () {
     server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
     /** @type {(by?: Pair) => Pair} */
     client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),
-    /** The same key, encrypted with a password. */
+    /** Returns the key of a pair, encrypted with a password. */
     encrypted: (/** @type {Pair} */ { files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
     remove: () => fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -40,8 +40,8 @@ function createProject (t) {
  *
  * @param {import('node:test').TestContext} t
  * @param {string} name
- * @param {{ replace?: [string, string][], env?: NodeJS.ProcessEnv }} [more] replace: texts of the program, each of
- *   which it has once
+ * @param {{ replace?: [string, string][], env?: NodeJS.ProcessEnv }} [more] replace: pairs of a
+ *   text, which the program contains once, and the text that replaces it
  */
 function startDocumented (t, name, { replace = [], env } = {}) {
   let source = readme.marked(`run ${name}`)

@@ -4,8 +4,8 @@
  * The load that a server can serve, and its effect on the application.
  *
  * The application has a small HTTP server, whose requests trace calls of the newest 2 % of the series. A client times its requests
- * to this server, first alone, then while 100 scrapers scrape once a second each. Then four connections scrape without a pause. At
- * last, many connections are open without a request. The scrapers run in another process than the application, and the client runs
+ * to this server, first alone, then while 100 scrapers scrape once a second each. Then four connections scrape without a pause. Then
+ * many connections are open without a request. The scrapers run in another process than the application, and the client runs
  * in a thread of that process.
  */
 

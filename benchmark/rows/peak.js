@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first one.
+ * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first scrape.
  * Another process scrapes, first without compression and then with gzip. Memory that the first scrapes do not release is in both values.
  *
  * Only Linux can reset the peak, so the row exists only there.

@@ -90,7 +90,7 @@ function parseArguments (argv, env) {
   const insecure = values.insecure === true
   const secure = insecure || Object.values(files).some((file) => file !== undefined)
   const address = parseAddress(positionals[0] ?? DEFAULT_URL.replace(/^http/, secure ? 'https' : 'http'), secure)
-  if (address === null) throw new UsageError(`This is no url of a server. Example: ${DEFAULT_URL}`)
+  if (address === null) throw new UsageError(`This is not the url of a server. Example: ${DEFAULT_URL}`)
   if (secure && address.base.startsWith('http:')) throw new UsageError('--ca, --cert, --key and --insecure need a url with https://')
 
   return {

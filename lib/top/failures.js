@@ -93,7 +93,7 @@ function failureOfStatus ({ status, text, location, scheme = '' }, { base, autho
 
 /** @param {Request} request */
 function failureOfContent ({ base }) {
-  return new Failure(`${base} is not a server of hypertrace-prometheus, or of a version that this program cannot read. Give another url.`, { final: true })
+  return new Failure(`${base} is not a server of hypertrace-prometheus, or it has a version that this program cannot read. Give another url.`, { final: true })
 }
 
 module.exports = { Failure, failureOfConnection, failureOfContent, failureOfStatus }

@@ -71,7 +71,7 @@ function runSession (client, options) {
         const answer = await readAnswer(client, settings, { rows: state.offset + terminal.size().rows, all })
         failures = 0
         all = false
-        // The rows of an answer to a request with earlier settings do not belong to the headings.
+        // If the settings have changed since the request, the rows of the answer do not belong to the headings on the screen.
         if (settings === state.settings) state = answered(state, answer, secondsNow())
       } catch (error) {
         if (over) return

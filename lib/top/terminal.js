@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The terminal: its alternate screen, keys and size. Everything that is set is set back by `leave()`, which may be
- * called at any time and more than once.
+ * The terminal: its alternate screen, keys and size. `leave()` restores all settings of the terminal. It may be called at
+ * any time and more than once.
  */
 
 const readline = require('node:readline')

@@ -29,7 +29,7 @@ function installPackage (name, registry, runtime) {
   fs.mkdirSync(folder, { recursive: true })
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "application", "private": true }\n')
   const pathOf = runtime?.pathOf ?? ((/** @type {string} */ file) => file)
-  // npm reads the name of the C library from /usr/bin/ldd, which is that of Debian here.
+  // npm reads the name of the C library from /usr/bin/ldd. Here this is the file of Debian, so npm would install for glibc.
   const libc = runtime !== undefined && name.endsWith('-musl') ? ['--libc=musl'] : []
   const args = ['install', 'hypertrace-prometheus', 'hypertrace', `--registry=${registry}`, `--cache=${pathOf(path.join(FOLDER, 'cache', name))}`, '--no-audit', '--no-fund', ...libc]
   npm(folder, runtime === undefined ? [...args, ...platformOptions(name)] : args, runtime)

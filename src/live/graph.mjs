@@ -55,7 +55,7 @@ export function graphOf (rows) {
   return largest([...nodes.values()], [...edges.values()])
 }
 
-/** Leaves out the nodes with the fewest calls, and their edges. The calls on its edges count for a parent too. */
+/** Leaves out the nodes with the fewest calls, and their edges. The calls of a parent include those on its edges. */
 function largest (nodes, edges) {
   const size = new Map(nodes.map(({ id, value }) => [id, value]))
   for (const { from, value } of edges) size.set(from, size.get(from) + value)

@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id)
 
-/** The terms of labels; a label of a property has none of its own. */
+/** The terms that explain labels. All labels of properties have one term, `props`. */
 const TERMS = {
   object_classname: 'class',
   caller_functionname: 'function',
