@@ -19,8 +19,9 @@ const { commandOf } = require('../__test__/support/tools')
 
 const STEP_S = 15
 const STEPS = 3600 / STEP_S
-/** The number of objects that live as long as the process, and of objects that each step creates and that live for two steps. */
+/** The number of objects that live as long as the process. */
 const LONG_LIVED = 20
+/** The number of objects that each step creates. They live for two steps. */
 const NEW_IN_A_STEP = 5
 const CALL_SITES = ['append', 'get', 'send', 'close']
 

@@ -23,7 +23,7 @@ const builtin = require('./builtin')
  */
 
 /**
- * Reads some figures into the sample. If it throws, the sample does not have these figures.
+ * Reads some figures into the sample. If a reader throws, the sample does not have these figures.
  *
  * @typedef {(sample: Sample, keepsWindow: boolean) => void} Reader
  */
@@ -33,7 +33,7 @@ const GC_KINDS = new Map([[1, 'minor'], [2, 'minor'], [4, 'major'], [8, 'increme
 
 const DELAY_RESOLUTION_MS = 10
 
-// A sample restarts the delay histogram, as in prom-client, but at most this often: the second of two
+// A sample restarts the delay histogram, as in prom-client, but at most once in this time: the second of two
 // scrapes at about the same time must not find an empty window.
 const DELAY_WINDOW_MS = 1000
 

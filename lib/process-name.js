@@ -18,7 +18,7 @@ function processName (proc = /** @type {any} */ (globalThis).process ?? /** @typ
 }
 
 /**
- * Returns whether a title is that of a process which has not set one: the command line, or its first word.
+ * Returns whether nobody has set this title: then it is the command line, or the first word of the command line.
  *
  * @param {string} title
  * @param {unknown} execPath
