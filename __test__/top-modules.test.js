@@ -1,6 +1,6 @@
 'use strict'
 
-// The pure modules of `top`: the command line, the state, and the lines of a screen of any size.
+// Tests the pure modules of `top`: the command line, the state, and the lines of a screen of any size.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -125,7 +125,7 @@ test('top: each fault of the command line is explained, without the value of a c
     [['--cert', 'file'], /--cert and --key belong together/],
     [['--ca', 'file', 'http://host'], /need a url with https/],
     [['a', 'b'], /one url only/],
-    [['ftp://secret'], /no url of a server/]
+    [['ftp://secret'], /not the url of a server/]
   ]
   for (const [argv, message] of cases) {
     assert.throws(() => parseArguments(argv, {}), (error) => message.test(error.message) && !error.message.includes('secret'), argv.join(' '))
@@ -238,7 +238,7 @@ test('top: the screen without styles has the same text', () => {
   assert.equal(plain(colored), frame(lines, { color: false, unicode: true }))
 })
 
-test('top: stalls of earlier answers stay for 15 minutes; those that the last answer does not have as ongoing have ended', () => {
+test('top: stalls of earlier answers stay for 15 minutes; a stall that the last answer does not contain as ongoing has ended', () => {
   const ongoing = { ...STALL, ongoing: true }
   let state = answered(start(), answerOf([], { stalls: [ongoing] }), NOW)
   assert.deepEqual(state.stalls, [ongoing])
@@ -251,7 +251,7 @@ test('top: stalls of earlier answers stay for 15 minutes; those that the last an
   assert.equal(answered(state, later, NOW).stalls.length, 1)
 })
 
-test('top: rates that the recorder does not have are differences of two answers', () => {
+test('top: rates that the recorder does not have are computed from the difference between two answers', () => {
   const without = (value, uptimeSeconds, more = {}) => answerOf([['A', 'b', value]], { rate: null, windowSeconds: null, uptimeSeconds, ...more })
   const first = answered(start(), without(10, 60), NOW)
   assert.equal(first.answer.summary.rows[0].rate, undefined)
@@ -263,7 +263,7 @@ test('top: rates that the recorder does not have are differences of two answers'
   assert.equal(answered(second, restarted, NOW).answer.summary.rows[0].rate, undefined)
 })
 
-test('top: a row without a trend had no calls; if the list of trends is cut, its calls are unknown', () => {
+test('top: a row without a trend had no calls; if the list of trends is cut, the calls of the row are unknown', () => {
   const answer = answerOf([['A', 'b', 1]])
   answer.trends.rows = []
   const trendOf = (trends) => textOf(snapshot(answered(start(), { ...answer, trends }, NOW), 5, NOW)).split('\n').at(-1)

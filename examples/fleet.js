@@ -5,7 +5,7 @@
 //
 //   node examples/fleet.js [--prometheus prometheus] [--central 9090] [--agent 9095] [--for seconds]
 //
-// Open http://localhost:9090/query and query `sum by (instance) (rate(trace_counter[1m]))`. Ctrl-C ends it.
+// Open http://localhost:9090/query and query `sum by (instance) (rate(trace_counter[1m]))`. Ctrl-C ends this example.
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')

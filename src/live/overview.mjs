@@ -58,7 +58,7 @@ export class Overview {
     const { points, stepSeconds, endTimeSeconds: to } = history
     const mean = meanFor(history, seconds)
     const times = timesOf(history)
-    // A mean is drawn in the middle of the time that it covers, as a mark of a stall is drawn at its time.
+    // A mean is drawn in the middle of the time that it covers, so that a change of the rate is drawn at the time of the change.
     const middles = this.#times = times.map((time) => time - mean / 2)
     const range = [startOf(history, seconds), to]
     const layers = layersOf(history, mean)
