@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with the packed package in Bare: bundled by bare-pack (with the commands of docs/pear-and-bare.md), bundled by
-// pear-pack, or packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
+// Runs an application with the packed package in Bare. bare-pack (with the commands of docs/pear-and-bare.md) or pear-pack bundles
+// the application, or the plugins of Electron Forge that Pear uses pack it. Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with the packed package, bundled by real bundlers with the commands and configurations of
-// docs/bundlers.md. Each bundle runs in another folder.
+// Bundles an application and the packed package with real bundlers, by the commands and configurations of docs/bundlers.md.
+// Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -41,7 +41,7 @@ const CASES = {
 
 /** @type {ReturnType<typeof packThisPlatform>} */
 let packed
-/** The folder of the application, inside that of the bundlers, so that configurations find the bundlers. */
+/** The folder of the application. It is inside the folder of the bundlers, so that configurations find the bundlers. */
 let project = ''
 
 before(() => {

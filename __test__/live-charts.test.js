@@ -44,7 +44,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await application.steps(2)
     const page = await open(t, browser, application.url)
     await rowCount(page, 4)
-    assert.ok(await highest(page) >= 5000, 'the burst was before the page was opened')
+    assert.ok(await highest(page) >= 5000, 'the chart has the burst, which was before the page was opened')
     const drawn = () => page.$eval('#rows tr .spark .line', (line) => line.getAttribute('d'))
     assert.match(await drawn(), /L/, 'the trend of the row has the burst too')
     for (const view of ['Objects', 'Functions']) {

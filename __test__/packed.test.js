@@ -1,7 +1,7 @@
 'use strict'
 
-// The package as it is published: its files, the results of tools that check packages and types, the build
-// from source, and the committed platform packages, which the napi CLI generates.
+// Checks the package as it is published: its files, its types, the build from source, and the committed packages of the
+// platforms, which the napi CLI generates.
 
 const assert = require('node:assert/strict')
 const { execFileSync, spawnSync } = require('node:child_process')
