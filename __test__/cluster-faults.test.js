@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that hang or are hostile, and processes of other users. In the tests of `src/cluster`, members send
- * wrong bytes after they have joined.
+ * Tests with processes that hang or are hostile, and with processes of other users. The Rust tests of `src/cluster` cover
+ * members that send wrong bytes after they have joined.
  */
 
 const { test, describe } = require('node:test')

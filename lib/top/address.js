@@ -14,8 +14,8 @@ const DEFAULT_PORT = 4343
 
 /**
  * Returns the address in a text: a url, a host with or without a port, or a port. Returns `null` for any other text. Without
- * a scheme, the default port is 4343. A path is a prefix under which a proxy serves the server; the path of a document at its
- * end is removed.
+ * a scheme, the default port is 4343. A path is the prefix of a server behind a proxy. If the path ends in the name of a
+ * document, this name is removed.
  *
  * @param {string} text
  * @param {boolean} secure true: a text without a scheme gets https

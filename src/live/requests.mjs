@@ -11,13 +11,13 @@ const INSTANCES = ['parent_object_classname', 'parent_object_id', 'object_classn
 /** The recorder has at most this many seconds. */
 export const MAX_SECONDS = 900
 
-const MAX_VALUES = 30_000 // in one answer; there is one each second
+const MAX_VALUES = 30_000 // in one answer, which has a value for each second of each row
 const TREND_ROWS = 100
 /** The server returns at most this many rows. */
 export const MAX_ROWS = 1000
 const MAX_INSTANCES = 200
 
-/** Returns whether the map shows objects: one class is chosen, and no span, because the recorder has no objects. */
+/** Returns whether the map shows objects. It does while one class and no span is chosen: the recorder has no objects. */
 export function showsObjects ({ map, filters, span }, labels) {
   return map && span === null && labels.includes('object_id') && filters.some(([label]) => label === 'object_classname')
 }

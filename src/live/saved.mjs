@@ -1,5 +1,4 @@
-// A recording that was saved in a file: answers the requests of the page from the documents in it, as the
-// server does. Pure.
+// Answers the requests of a saved page from the documents in its file, as the server does. Pure.
 
 import { keyOf } from './recording.mjs'
 import { RECORDED } from './view.mjs'
