@@ -12,7 +12,7 @@ const { until } = require('./support/until')
 const CLASSES = ['Core', 'Store', 'Swarm']
 const FUNCTIONS = ['get', 'append']
 
-/** Returns a payload with label set number `n`; each number has a different one. */
+/** Returns a payload with label set number `n`. Each number has a different label set. */
 function payload (n) {
   return {
     id: n % 5 === 0 ? 'five' : null,
@@ -43,7 +43,7 @@ test('at the maximum, the total and the sums by class, function and id stay exac
   const page = await families(traceFunction)
   const { samples } = page.get('trace_counter')
   assert.ok(samples.length <= 1000)
-  assert.ok(samples.length > 900, 'all series below the reserve are used')
+  assert.ok(samples.length > 900, 'all series are used except the last tenth')
   assert.equal(sum(samples), calls * 1.1)
   const made = [...Array(calls).keys(), ...Array.from({ length: calls / 10 }, (_, n) => n * 10)].map(payload)
   for (const className of CLASSES) {
@@ -62,7 +62,7 @@ test('at the maximum, the total and the sums by class, function and id stay exac
   assert.equal(page.get('hypertrace_overflowed_total').samples[0].value, 0)
 })
 
-test('a series from before the maximum keeps its labels and count', async (t) => {
+test('a series that existed before the maximum was reached keeps its labels and count', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 10, collectDefaults: false })
   traceFunction(payload(1))
   for (let n = 2; n < 100; n++) traceFunction(payload(n))

@@ -5,7 +5,7 @@
  * records of different lengths in one typed array, which the garbage collector does not traverse.
  */
 
-// Taken at load: an application can replace the global.
+// Read when this module is loaded, because an application can replace the global.
 const { Int32Array } = globalThis
 
 const MIN_BUCKETS = 64

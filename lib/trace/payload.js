@@ -16,7 +16,7 @@ function isCount (id) {
 }
 
 /**
- * Combines line and column into one 32-bit number; an arbitrary one if a payload has no line or column.
+ * Combines line and column into one 32-bit number. The number is arbitrary if a payload has no line or column.
  *
  * @param {number} line
  * @param {number} column

@@ -6,7 +6,7 @@
  * spans two lines of the processor's cache.
  */
 
-// Taken at load: an application can replace the global.
+// Read when this module is loaded, because an application can replace the global.
 const { Int32Array } = globalThis
 
 const STRIDE = 4

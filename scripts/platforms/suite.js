@@ -25,7 +25,7 @@ const REPORT = 'target/report.json' // relative, so that each system finds it
  * @param {string} platform
  * @param {Runtime} runtime
  * @param {string} binary
- * @param {string[]} [only] the test files to run; all without it
+ * @param {string[]} [only] the test files to run; absent: all files
  * @returns {Promise<Results>}
  */
 async function runSuite (platform, runtime, binary, only) {
@@ -54,7 +54,7 @@ async function runSuite (platform, runtime, binary, only) {
 }
 
 /**
- * The files that run on a platform.
+ * Returns the test files that run on a platform.
  *
  * @param {string} platform
  * @param {string[]} [only]

@@ -15,10 +15,10 @@ const HALF_LABEL = 28
 
 /**
  * @typedef {{ name: string, colour: string, values: (number | null)[], sums: (number | null)[], key: string }} Layer
- *   the lowest first; `colour`: a name in the palette
+ *   `colour`: a name in the palette
  * @typedef {object} Drawing
  * @property {number[]} times
- * @property {Layer[]} layers
+ * @property {Layer[]} layers the lowest first
  * @property {[number, number]} range the times at the edges
  * @property {import('./recording.mjs').Stall[]} stalls
  * @property {number[]} restarts
