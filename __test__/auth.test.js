@@ -1,6 +1,6 @@
 'use strict'
 
-// Access control: credentials, the host names that browsers may use, and the responses to everyone else.
+// Tests access control: credentials, the host names that browsers may use, and the responses to everyone else.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

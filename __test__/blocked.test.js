@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Case 39: the page while the event loop is blocked. This process sends commands to applications in processes of their
- * own, which block and unblock their event loops, and scrapes their pages.
+ * Tests case 39: the page while the event loop is blocked. The applications run in processes of their own. This process
+ * sends them the commands to block and to unblock their event loops, and scrapes their pages.
  */
 
 const assert = require('node:assert/strict')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Cell blocks: memory that JavaScript counts in and Rust reads. Rust creates them, so that no code of an application decides on
+ * Tests cell blocks: memory in which JavaScript counts and which Rust reads. Rust creates them, so that no code of an application decides on
  * their size and kind.
  */
 

@@ -1,7 +1,8 @@
 'use strict'
 
 /*
- * Processes that are started by node:cluster, PM2 and child_process.fork and share a page, and the examples for the first two.
+ * Tests processes that share a page and that node:cluster, PM2 or child_process.fork has started. Two tests run the examples for
+ * node:cluster and PM2.
  */
 
 const { test } = require('node:test')

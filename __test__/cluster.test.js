@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that share a port: joining, counting, the page, take-over. `cluster-faults.test.js` tests hostile and
- * hanging processes, `cluster-managers.test.js` those of node:cluster, PM2 and fork, `cluster-rates.test.js` a real Prometheus.
+ * Tests processes that share a port: joining, counting, the page, take-over. `cluster-faults.test.js` tests hostile and hanging
+ * processes, `cluster-managers.test.js` tests node:cluster, PM2 and fork, and `cluster-rates.test.js` tests a real Prometheus.
  */
 
 const { test, describe } = require('node:test')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The costs of a call, a series and a scrape in numbers of calls and bytes. These are the same on any machine, as no
- * test reads a clock. Each measurement runs in a process of its own, because nothing else may use its heap.
+ * Measures the costs of a call, a series and a scrape in numbers of calls and bytes. These are the same on any machine, as no
+ * test reads a clock. Each measurement runs in a process of its own, because nothing else may use the heap.
  */
 
 const assert = require('node:assert/strict')

@@ -1,7 +1,8 @@
 'use strict'
 
-// The configurations of docs/fleet.md with real servers: an agent that sends to two receivers, of which one is down for
-// a while; a server that sends the results of rules; a server that federates them; and the schemas of the Prometheus Operator.
+// Tests the configurations of docs/fleet.md with real servers: an agent that sends to two receivers, of which one is down for
+// a while; a server that sends the results of rules; and a server that federates these results. Checks the manifests with the
+// schemas of the Prometheus Operator.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -73,7 +74,7 @@ test('fleet: an agent sends exact counts, also after the receiver was down', { s
   await until(async () => (await other.query('sum(trace_counter)'))[0]?.value === application.calls, 'all counts in VictoriaMetrics')
 })
 
-test('fleet: rules drop the object ids before their results are sent or federated', { skip: lacks('prometheus3'), timeout: 120_000 }, async (t) => {
+test('fleet: rules drop the object ids before the results of the rules are sent or federated', { skip: lacks('prometheus3'), timeout: 120_000 }, async (t) => {
   const application = startApplication(t)
   const receiver = await startServer(t, GLOBAL, { options: RECEIVER })
   const edge = await startServer(t, configuration('edge.yml', { 'localhost:4343': application.target, 'central.example:9090': receiver.host }), {

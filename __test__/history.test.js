@@ -1,6 +1,6 @@
 'use strict'
 
-// The recorder: /history.json, stalls, and the rates of /summary.json. Applications run in processes of their own.
+// Tests the recorder: /history.json, stalls, and the rates of /summary.json. Applications run in processes of their own.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -60,9 +60,9 @@ const sum = (list) => list.reduce((all, value) => all + value, 0)
 const measured = (list) => list.filter((value) => value !== null)
 
 describe('recorder', LIMIT, () => {
-  test('an event loop that was blocked for 3 s while nobody looked: the history names the function afterwards', LIMIT, async (t) => {
+  test('after a block of 3 s without a request, the history names the function that was called', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
-    // The first request comes after the block, so that the recorder alone can have seen it.
+    // The first request comes after the block, so only the recorder can have measured the block.
     const begin = Date.now() / 1000
     app.say('crunch 3000')
     const calls = Number((await app.line(/^end (\d+)$/))[1])
@@ -104,9 +104,9 @@ describe('recorder', LIMIT, () => {
       const { stalls } = await history('seconds=10')
       const later = stalls.find(({ startTimeSeconds }) => startTimeSeconds === first.startTimeSeconds)
       return later.seconds > first.seconds && later.calls > first.calls
-    }, 'growth')
+    }, 'the stall grows')
     await app.line(/^end/)
-    await until(async () => ended(await history(), 'crunch'), 'the end')
+    await until(async () => ended(await history(), 'crunch'), 'the end of the stall')
   })
 
   test('the stall of a worker thread has its number and its own calls only', LIMIT, async (t) => {
@@ -170,7 +170,7 @@ describe('recorder', LIMIT, () => {
     }
   })
 
-  test('a summary has rates, an order by them, and names the process', LIMIT, async (t) => {
+  test('a summary has rates, can be sorted by them, and names the process', LIMIT, async (t) => {
     const { app, port, summary } = await startApp(t, 'main', { defaultLabels: { app: 'a "b"' } })
     app.say('crunch 600')
     await app.line(/^end/)
@@ -179,7 +179,7 @@ describe('recorder', LIMIT, () => {
       return document.rows.length === 2 && document.rows.every(({ rate }) => rate > 0) && document
     }, 'rates')
     assert.deepEqual([byTotal.order, byTotal.rows[0].labels.object_classname], ['total', 'Cruncher'])
-    // Later only the other function is called.
+    // After the block, only the other function is called.
     const byRate = await until(async () => {
       const document = await summary('order=rate&window=1')
       return document.rows[0].labels.object_classname === 'Steady' && document
@@ -211,7 +211,7 @@ describe('recorder', LIMIT, () => {
   })
 })
 
-test('recorder: a question reads the used heap and, where Rust cannot read them, the figures of the process; it does not reset the delays', () => {
+test('recorder: an answer has the used heap and, where Rust cannot read them, the figures of the process; it does not reset the delays', () => {
   const figures = { cpuUsage: () => ({ user: 2e6, system: 1e6 }), memoryUsage: () => ({ rss: 7, heapUsed: 5 }), uptime: () => 4 }
   let resets = 0
   const histogram = { enable () {}, disable () {}, mean: 1, percentile: () => 1, reset () { resets++ } }

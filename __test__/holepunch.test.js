@@ -1,6 +1,6 @@
 'use strict'
 
-// The packages of Holepunch with this one, over a real DHT on the loopback interface, on Node.js and on Bare.
+// Tests the packages of Holepunch with this package, over a real DHT on the loopback interface, on Node.js and on Bare.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')

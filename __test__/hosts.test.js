@@ -1,6 +1,6 @@
 'use strict'
 
-// The host names that requests may use, with a real browser, a real fetch and other clients.
+// Tests the host names that requests may use, with a real browser, a real fetch and other clients.
 
 const assert = require('node:assert/strict')
 const os = require('node:os')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Nothing remains after stop(), and nothing grows. Each case runs in a process of its own, because memory and
+ * Tests that nothing remains after stop(), and that nothing grows. Each case runs in a process of its own, because memory and
  * handles belong to the whole process.
  *
  * LEAK_CYCLES and LEAK_SCRAPES in the environment make the runs longer, for example 10000 and 100000.

@@ -1,7 +1,7 @@
 'use strict'
 
-// Each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs only
-// cargo), and THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
+// Checks that each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs only cargo),
+// and that THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
+ * Tests case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
  * an exporter, and that run gives the expected end.
  *
  * LIFECYCLE_RUNS is the number of runs of each program. The duration of an end is printed. It must be less than the

@@ -1,6 +1,6 @@
 'use strict'
 
-// The errors of the loader, in a copy of the package without a binary, or with the binary that was built here.
+// Tests the errors of the loader, in a copy of the package without a binary, or with the binary that was built here.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The metric producer with the real SDK of OpenTelemetry: its metric readers, its Prometheus exporter, and its OTLP
+// Tests the metric producer with the real SDK of OpenTelemetry: with its metric readers, its Prometheus exporter, and its OTLP
 // exporter, which pushes into real servers.
 
 const assert = require('node:assert/strict')

@@ -1,6 +1,6 @@
 'use strict'
 
-// `npm run platforms`: the properties that it reads from binaries, and the documents that show its results. The
+// Tests how `npm run platforms` reads the properties of binaries, and checks the documents that show its results. The
 // program itself does not run here, because it takes half an hour.
 
 const assert = require('node:assert/strict')

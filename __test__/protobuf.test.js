@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The page in the protobuf format, read by an independent decoder, is the page in the text format.
+ * Tests that the protobuf format and the text format show the same page. An independent decoder reads the protobuf format.
  */
 
 const assert = require('node:assert/strict')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs of docs/push.md and the example, with a real Pushgateway and a real Prometheus.
+// Runs the programs of docs/push.md and the example with a real Pushgateway and a real Prometheus.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')

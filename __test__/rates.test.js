@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The increases that real Prometheus servers see for applications with real tracers, and the calls that the applications made.
+ * Compares the increases that real Prometheus servers see with the calls that applications with real tracers have made.
  * Each server scrapes each application, at an exporter of its own except where the test is about two servers at one page. All run
  * at the same time.
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The option `register`, with the registries of prom-client 14 and 15 and of its successor.
+ * Tests the option `register`, with the registries of prom-client 14 and 15 and of its successor.
  */
 
 const assert = require('node:assert/strict')

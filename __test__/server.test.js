@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Start, errors and end of the server, through the public API. The protocol is tested on raw sockets,
- * in tests/.
+ * Tests the start, the errors and the end of the server through the public API. The Rust tests in tests/ test the protocol
+ * on raw sockets.
  */
 
 const assert = require('node:assert/strict')

@@ -1,7 +1,7 @@
 'use strict'
 
-// scripts/setup.js with the real npm, napi CLI and cargo, in a small project that has this project's build
-// script and an almost empty crate: a build takes a second, and its outputs are those of the real build.
+// Tests scripts/setup.js with the real npm, napi CLI and cargo. A small project has this project's build script and an
+// almost empty crate, so a build takes a second. It writes the same output files as the real build.
 
 const assert = require('node:assert/strict')
 const { execFile, execFileSync } = require('node:child_process')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that lack a resource: file descriptors, threads, a free thread of libuv's pool, /proc. The page and metrics() still have
- * every family that prom-client has in such a process.
+ * Tests processes that lack a resource: file descriptors, threads, a free thread of libuv's pool, /proc. The page and metrics()
+ * still have every family that prom-client has in such a process.
  */
 
 const assert = require('node:assert/strict')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The page over TLS, with the clients of Node.js, OpenSSL, Python and Prometheus.
+// Tests the page over TLS, with the clients of Node.js, OpenSSL, Python and Prometheus.
 
 const assert = require('node:assert/strict')
 const { spawn, spawnSync } = require('node:child_process')

@@ -1,6 +1,6 @@
 'use strict'
 
-// `npx hypertrace-prometheus top` in a real pseudo-terminal, and as a snapshot, with servers of traced processes.
+// Tests `npx hypertrace-prometheus top` in a real pseudo-terminal, and as a snapshot, with servers of traced processes.
 
 const assert = require('node:assert/strict')
 const { execFile, spawn } = require('node:child_process')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The trace path without Rust: a counter of Maps records its calls. Some tests use a counter that does not store
- * definitions.
+ * Tests the trace path without Rust: a counter that consists of Maps records the calls. Some tests use a counter that does
+ * not store definitions.
  */
 
 const assert = require('node:assert/strict')

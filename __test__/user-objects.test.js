@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Objects of the user (register, options, certificates, prototypes) that throw, change or have other types. None of them ends
- * the process: an unhandled rejection or an uncaught exception fails the test that runs.
+ * Tests objects of the user (register, options, certificates, prototypes) that throw, change or have other types. None of them
+ * ends the process: an unhandled rejection or an uncaught exception fails the test that runs.
  */
 
 const assert = require('node:assert/strict')
@@ -86,7 +86,7 @@ test('metrics() of the trace function rejects if the register throws', async () 
   await assert.rejects(result, /thrown by the register/)
 })
 
-test('contentType is the one that the register has when it is read', async () => {
+test('each read of contentType returns the present content type of the register', async () => {
   const register = new Registry()
   const traceFunction = start({ register, collectDefaults: false })
   assert.equal(traceFunction.contentType, register.contentType)
@@ -95,7 +95,7 @@ test('contentType is the one that the register has when it is read', async () =>
   assert.ok(Object.keys(traceFunction).includes('contentType'))
 })
 
-test('stop() ends the server of a register that cannot remove metrics', async () => {
+test('stop() ends the server also if the register cannot remove metrics', async () => {
   const register = registryWith({ removeSingleMetric: fail })
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1', register })
   const { port } = traceFunction.address()

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * No value of any type in any field of a payload throws into the application, loses a count or breaks the page.
+ * Tests that no value, of any type and in any field of a payload, throws into the application, loses a count or breaks the page.
  */
 
 const { test, describe } = require('node:test')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Many worker threads, one after another, leave no resource behind. WORKERS in the environment is their number; a thousand take a
- * minute.
+ * Tests that many worker threads, one after another, leave no resource behind. The environment variable WORKERS is their number. A
+ * thousand worker threads take a minute.
  */
 
 const { test } = require('node:test')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Worker threads on one page: the default metrics of each thread, blocked threads, registers, expiry.
+ * Tests worker threads on one page: the default metrics of each thread, blocked threads, registers, expiry.
  */
 
 const { test, describe, afterEach } = require('node:test')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Worker threads on one page: joining, counting, the end of threads. `workers-page.test.js` tests the default metrics,
- * `workers-churn.test.js` many threads one after another.
+ * Tests worker threads on one page: joining, counting, the end of threads. `workers-page.test.js` tests the default metrics, and
+ * `workers-churn.test.js` tests many threads one after another.
  */
 
 const { test, describe, afterEach } = require('node:test')

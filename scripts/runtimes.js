@@ -36,7 +36,7 @@ function node (version) {
 }
 
 /**
- * The program of a runtime, or `undefined` if it is not installed. The Node.js that runs this script
+ * Returns the program of a runtime, or `undefined` if the runtime is not installed. The Node.js that runs this script
  * is used for its own major version.
  *
  * @param {string} name
