@@ -151,7 +151,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     assert.match(await text(page, 'rest'), /does not have this time/)
   })
 
-  test('a saved recording opens without a server, sends no request, and shows the same', async (t) => {
+  test('a saved recording opens without a server, sends no request, and shows the same rows', async (t) => {
     const hostile = '</script><script>window.ran = true</script><img src=x onerror="window.ran = true">'
     const { application, page } = await withBursts(t, { silence: NO_ANSWER })
     await application.count(3, call(hostile, hostile, { object: { id: 1 } }))

@@ -65,7 +65,7 @@ test('metrics() and scrapes do not wait for libuv\'s pool', { skip: notLinux, ..
   assert.deepEqual(run('pool.js', { args: [fifo], env: { UV_THREADPOOL_SIZE: '2' } }), [true, true, true])
 })
 
-test('without a thread a server is a system error at the call, and metrics() resolves', {
+test('if no thread can be started, opening a server throws a system error at the call, and metrics() resolves', {
   skip: notLinux || (!isRoot && 'it changes the user, which needs root'), ...LIMIT
 }, () => {
   const { error, counted } = run('threads.js', { under: ['prlimit', '--nproc=1'] })

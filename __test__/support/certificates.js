@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Certificates for one test, created by openssl and never stored, so that none expires. A test that uses them is
+ * Creates certificates for one test with openssl. They are never stored, so none expires. A test that uses them is
  * skipped if `lacks('openssl')` of tools.js says so.
  */
 

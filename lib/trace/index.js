@@ -3,9 +3,9 @@
 /*
  * The trace path: one call of `tracer.trace()` becomes one increment of a cell that Rust reads.
  *
- * A label set that is cached is found here, without Node-API, allocation or lock: the call site by line
- * and column, then verified string by string; objects by their numbers. A label set that is not cached
- * is interned in Rust, which holds the series.
+ * A cached label set is found here, without Node-API, allocation or lock. The call site is looked up by line
+ * and column, and verified string by string. Objects are looked up by their numbers. A label set that is not
+ * cached is interned in Rust, which holds the series.
  *
  * All of this is a cache: it can be dropped at any moment (`dropCache`), and the next call gets the same
  * slot from Rust again. It holds strings and numbers, never an object of the application. Numbers (of
@@ -82,7 +82,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   let spareKey = new Key(keyLength)
   let weight = 0
   let hasCache = true
-  /** Rust accepts definitions from this thread. */
+  /** True while Rust accepts definitions from this thread. */
   let canDefine = true
   let lastNumber = 0
   let lost = 0
@@ -327,7 +327,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number of a property set, which is defined in Rust.
+   * Returns the number of a property set. A new property set is also defined in Rust.
    *
    * @param {InstanceType<typeof Key>} key
    * @param {string} labels

@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// Polls: once a second while the page is visible, every ten seconds while it is hidden, and with growing
+// Polls the server: once a second while the page is visible, every ten seconds while it is hidden, and with growing
 // delays while requests fail.
 
 const VISIBLE_MS = 1000
