@@ -1,7 +1,8 @@
 'use strict'
 
-// Runs an application with the packed package in Bare. bare-pack (with the commands of docs/pear-and-bare.md) or pear-pack bundles
-// the application, or the plugins of Electron Forge that Pear uses pack it. Each bundle runs in another folder.
+// Runs an application with the packed package in Bare. The application is bundled by bare-pack (with the commands of
+// docs/pear-and-bare.md), bundled by pear-pack, or packed by the plugins of Electron Forge that Pear uses. Each bundle runs in
+// another folder.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -23,12 +24,12 @@ const bare = /** @type {string} */ (findRuntime('bare'))
 
 let folder = ''
 let project = ''
-/** The package as the project has it. */
+/** The folder of the installed package in the project. */
 let installed = ''
 
 before(() => {
   if (skip !== false) return
-  // Outside the repository: Bare looks for `prebuilds` in each parent folder too.
+  // The folder is outside the repository, because Bare looks for `prebuilds` in each parent folder too.
   folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'bare-')))
   project = path.join(folder, 'app')
   const { main } = pack(folder, stageEveryPlatform(path.join(folder, 'npm')))
@@ -112,7 +113,7 @@ test('bare: the plugins of Electron Forge leave only the binary of the host, and
   await testApplication(t, bare, ['app.cjs'], copy)
 })
 
-test('bare: on macOS the plugins of Electron Forge make the prebuild of an architecture the universal one', { skip, timeout: LIMIT_MS }, async (t) => {
+test('bare: on macOS the plugins of Electron Forge turn the prebuild of an architecture into the universal prebuild', { skip, timeout: LIMIT_MS }, async (t) => {
   const copy = elsewhere(t)
   fs.cpSync(installed, path.join(copy, 'node_modules', 'hypertrace-prometheus'), { recursive: true })
   await runHooks(copy, 'darwin', 'arm64')

@@ -138,8 +138,9 @@ function withRates (summary, before) {
 }
 
 /**
- * Returns the stalls in all answers so far that ended in the last 15 minutes, each from the newest answer that contains it. A
- * stall that the last answer does not contain as ongoing has ended, for example by a restart of the process.
+ * Merges the stalls of the answers so far. If several answers contain a stall, the newest of these answers counts. Stalls that
+ * ended more than 15 minutes ago are left out. A stall that the last answer does not contain as ongoing has ended, for example
+ * by a restart of the process.
  *
  * @param {import('./format').Stall[]} stalls
  * @param {History | null} history
