@@ -133,7 +133,7 @@ test('auth: responses to wrong guesses are delayed; the right credentials are no
   assert.equal((await slow).status, 401)
 })
 
-test('auth: many simultaneous guesses are not checked; a connection that had access before keeps it', async () => {
+test('auth: many simultaneous guesses are not checked; a connection that had access before keeps its access', async () => {
   const { ask } = serve({ auth: BASIC })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   try {

@@ -162,7 +162,7 @@ function stageEveryPlatform (to) {
   return to
 }
 
-/** Copies bare-process, which has the standard streams of Bare, and what it depends on, into the project. */
+/** Copies bare-process and its dependencies into the project. bare-process has the standard streams of Bare. */
 function copyBareProcess () {
   const modules = path.dirname(path.dirname(/** @type {string} */ (findRuntime('bare-process'))))
   const copied = new Set()

@@ -71,7 +71,7 @@ test('PM2 example: four processes are on one page, before and after a reload', {
   await pm2('start', path.join(EXAMPLES, 'pm2.config.js'))
   const starts = (page) => page.get('process_start_time_seconds')?.samples.map(({ value }) => value) ?? []
   const before = Math.max(...starts(await counting(cluster, [1, 2, 3, 4])))
-  // A new process starts before the one that it replaces ends, so the numbers may differ from those before.
+  // A new process starts before the one that it replaces ends, so the numbers of the processes may differ from the numbers before.
   await pm2('reload', 'jobs')
   await until(async () => {
     const page = await cluster.page().catch(() => new Map())

@@ -120,7 +120,7 @@ async function startCounting (cluster, n) {
     async end () {
       isAlive = false
       const { signal, stderr } = await one.kill()
-      assert.deepEqual([signal, stderr], ['SIGKILL', ''], 'it lived until it was killed')
+      assert.deepEqual([signal, stderr], ['SIGKILL', ''], 'the process lived until it was killed')
     }
   }
 }

@@ -227,7 +227,7 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
-  test('a process that joins later gets the smallest number that no living one has', async (t) => {
+  test('a process that joins later gets the smallest number that no living process has', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
     await processes[1].kill()
@@ -430,7 +430,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('the next process removes the folder that a killed one has left', async (t) => {
+  test('the next process removes the folder that a killed process has left', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start()
     await first.kill()

@@ -92,7 +92,7 @@ describe('recorder', LIMIT, () => {
     assert.ok(value(page, 'stall_seconds') >= stall.seconds - 1e-6)
   })
 
-  test('a stall that goes on has its length and its calls so far', LIMIT, async (t) => {
+  test('an ongoing stall has its length and its calls so far', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
     app.say('crunch 4000')
     await app.line(/^begin$/)
@@ -109,7 +109,7 @@ describe('recorder', LIMIT, () => {
     await until(async () => ended(await history(), 'crunch'), 'the end of the stall')
   })
 
-  test('the stall of a worker thread has its number and its own calls only', LIMIT, async (t) => {
+  test('the stall of a worker thread has the number of the thread, and only the calls of this thread', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t, 'worker')
     const worker = Number((await app.line(/^worker (\d+)$/))[1])
     app.say('worker 1500')
@@ -139,7 +139,7 @@ describe('recorder', LIMIT, () => {
       const exact = (name) => sum(document.rows.find(({ labels }) => labels.object_classname === name)?.calls ?? []) ===
         rows.find(({ labels }) => labels.object_classname === name)?.value
       return exact('InWorker') && exact('Cruncher') && document
-    }, 'the same sums as those of the counter')
+    }, 'the sums of the steps are the values of the counter')
     assert.equal(rows.length, 3)
     const edges = await history('by=parent_object_classname,object_classname&parent_object_classname=Main')
     assert.deepEqual(edges.rows.map(({ labels }) => labels.parent_object_classname), ['Main', 'Main'])

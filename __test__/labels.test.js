@@ -79,7 +79,7 @@ describe('a payload', () => {
     assert.equal(await props(Object.create({ x: 'inherited' })), 'inherited')
   })
 
-  test('has values as String() writes them; values that are written alike are one series', async () => {
+  test('has values as String() writes them; values with the same text are one series', async () => {
     const traceFunction = start({ allowedProps: ['x'] })
     for (const x of [1, '1', 1n, [1], { toString: () => 1 }, 1.0]) traceFunction(payload({ caller: { props: { x } } }))
     for (const x of [{}, '[object Object]', null, 'null']) traceFunction(payload({ caller: { props: { x } } }))

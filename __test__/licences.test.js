@@ -31,7 +31,7 @@ test('licences: each crate has an allowed licence', () => {
   }
 })
 
-test('licences: an expression is allowed if one of its alternatives is', () => {
+test('licences: an expression is allowed if one of its alternatives is allowed', () => {
   const allowed = new Set(['MIT', 'Unicode-3.0'])
   for (const licence of ['MIT', 'GPL-3.0 OR MIT', 'GPL-3.0/MIT', '(MIT OR GPL-3.0) AND Unicode-3.0', 'Apache-2.0 WITH LLVM-exception OR MIT']) {
     assert.ok(isAllowed(licence, allowed), licence)
@@ -50,7 +50,7 @@ test('licences: the published file has the text of each linked crate, and no oth
   assert.ok(committed === text, 'a text has changed: run node scripts/notices.js')
 })
 
-test('licences: the crates of every platform are listed, those of tests and the build are not', () => {
+test('licences: the crates of every platform are listed, and the crates of tests and of the build are not', () => {
   const names = listed(made.text).map((line) => line.replace(/ \d.*|:.*/, ''))
   for (const name of ['napi', 'ring', 'rustix', 'windows-link', "Rust's standard library"]) assert.ok(names.includes(name), name)
   for (const name of ['hypertrace-prometheus', 'proptest', 'rcgen', 'napi-build', 'cc']) assert.ok(!names.includes(name), name)

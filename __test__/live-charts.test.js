@@ -24,7 +24,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await application.repeat(call('A', 'f'))
     const page = await open(t, browser, application.url)
     await until(page, () => parseFloat(document.getElementById('rate-now').innerText) > 30)
-    // One evaluation reads all of them, so that no answer arrives in between.
+    // One evaluation reads all figures, so that no answer arrives in between.
     const shown = await page.evaluate(() => [
       document.getElementById('rate-now').innerText,
       document.querySelector('#rows .rate').innerText,

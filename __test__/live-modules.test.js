@@ -66,7 +66,7 @@ test('drilling down adds filters until no label is left', () => {
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
   const withoutObjects = LABELS.filter((label) => label !== 'object_id')
-  assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'no view of objects without their ids')
+  assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'without the ids of objects there is no view of objects')
   assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, LABELS), null)
   assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, LABELS), null)
 })
@@ -141,7 +141,7 @@ test('a span requests the recording from its begin, or from the begin of the ear
   assert.equal(requestsOf({ span: { from: 1, to: 2 } }, by).span.seconds, '900')
 })
 
-test('the map asks for edges, and with one class for its objects', () => {
+test('the map requests edges, and with one chosen class it requests the objects of the class', () => {
   const by = ['object_classname', 'caller_functionname']
   assert.equal(requestsOf({ map: true }, by).map.by, 'parent_object_classname,object_classname')
   const one = requestsOf({ map: true, filters: [['object_classname', 'A']] }, by)
@@ -198,7 +198,7 @@ test('a line of a row is interrupted at gaps, and a single point is a dot', () =
   assert.equal(spark.sampled(Array(900).fill(1)).length, 113)
 })
 
-test('a row as PromQL escapes its names', () => {
+test('the PromQL of a row has escaped names', () => {
   const query = promql.promql('trace_counter', [['env', 'a "b"'], ['object_classname', 'C:\\x\ny'], ['id', '']])
   assert.equal(query, 'sum(rate(trace_counter{env="a \\"b\\"",object_classname="C:\\\\x\\ny",id=""}[1m]))')
 })

@@ -86,7 +86,7 @@ test('after a restart the recording of the process before fills the steps before
   assert.deepEqual(recording.joined(earlier, { ...later, endTimeSeconds: 500 }).points.calls, later.points.calls)
 })
 
-test('the calls that match are those of the rows', () => {
+test('the matching calls are the calls of the rows', () => {
   const found = recording.matching(history(10, { A: [null, 2], B: [null, 3] }, { other: [null, 100] }))
   assert.deepEqual(found.points.calls, [null, 5])
   assert.deepEqual(found.other.calls, [null, 0])

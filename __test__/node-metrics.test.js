@@ -144,7 +144,7 @@ test('event-loop delay shows a block of the loop, in seconds', async (t) => {
   assert.ok(min <= p50 && p50 <= p90 && p90 <= p99 && p99 <= max)
 })
 
-test('a sample within a second has the same delay window as the one before, a later one has a new window', (t) => {
+test('a sample within a second has the same delay window as the sample before, and a later sample has a new window', (t) => {
   const { fake, host } = fakePerfHooks()
   const sampler = start(t, host)
   const figures = { min: 0.01, max: 0.04, mean: 0.02, stddev: 0.005, p50: 0.05, p90: 0.09, p99: 0.099 }
@@ -260,7 +260,7 @@ test('after stop nothing is counted, and no handle or timer remains', async () =
   assert.ok(timers() <= before + 1, 'the monitors\' timers have stopped')
 })
 
-test('a sample has the figures of the process; its memory only on other systems than Linux', (t) => {
+test('a sample has the figures of the process, but on Linux not its memory', (t) => {
   const cpu = { user: 1_500_000, system: 250_000 }
   const darwin = {
     platform: 'darwin',

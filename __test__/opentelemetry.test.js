@@ -144,7 +144,7 @@ test('opentelemetry: without calls there is no metric, and after stop() the coun
   assert.deepEqual((await collect()).get('trace_counter').dataPoints.map(shown), [['1', 3]])
 })
 
-test('opentelemetry: a series that is reset starts anew', async (t) => {
+test('opentelemetry: a series that is reset begins again', async (t) => {
   const register = new Registry()
   const { traceFunction, collect } = setUp(t, { register })
   count(traceFunction, 1, 2)
@@ -350,8 +350,8 @@ test('opentelemetry: OTLP into VictoriaMetrics has the counts of the page', { sk
   assert.equal((await server.query('hypertrace_calls_total'))[0].value, calls)
 })
 
-// The Prometheus of Debian is built without the OTLP receiver. There, vmagent receives OTLP and sends it on by
-// remote write, with the times of its points.
+// The Prometheus of Debian is built without the OTLP receiver. There, vmagent receives OTLP and sends
+// the points, with their times, by remote write.
 const HAS_OTLP = lacks('prometheus3') === false && spawnSync(commandOf('prometheus3'), ['--help']).output.join('').includes('web.enable-otlp-receiver')
 
 test(`opentelemetry: OTLP into Prometheus 3, ${HAS_OTLP ? 'by its own receiver' : 'through vmagent'}, has the counts of the page and the right increase`, { skip: lacks('ecosystem') || lacks('prometheus3') || (!HAS_OTLP && lacks('vmagent')), timeout: 60_000 }, async (t) => {

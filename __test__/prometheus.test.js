@@ -60,7 +60,7 @@ test('a real Prometheus scrapes the example', { skip: lacks('prometheus'), timeo
     }
   }
 
-  await t.test('case 39: it stays UP while the event loop is blocked for five seconds', async (t) => {
+  await t.test('case 39: the application stays UP while the event loop is blocked for five seconds', async (t) => {
     app.say(`block ${BLOCK_MS}`)
     await app.line(/^blocked$/)
     const [, counted] = await app.line(/^unblocked (\d+)$/)

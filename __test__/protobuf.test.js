@@ -232,7 +232,7 @@ for (const [name, program, feature] of [
     const seriesOf = async (prometheus) => {
       for (const job of ['page', 'empty']) await prometheus.up(job)
       const series = await prometheus.query('{job="page", __name__=~"trace_counter|hypertrace_.*|process_.*|nodejs_.*"}')
-      // Prometheus 2 stores the bounds of the text format unchanged, and those of the protobuf format with a decimal point.
+      // Prometheus 2 stores the bounds of the text format unchanged, and the bounds of the protobuf format with a decimal point.
       return series.map(({ metric: { le, ...labels } }) => seriesKey({ name: labels.__name__, labels: { ...labels, ...le && { le: String(Number(le)) } } })).sort()
     }
     await until(async () => JSON.stringify(await seriesOf(protobuf)) === JSON.stringify(await seriesOf(text)), 'the same series')

@@ -2,8 +2,8 @@
 
 /*
  * Compares the increases that real Prometheus servers see with the calls that applications with real tracers have made.
- * Each server scrapes each application, at an exporter of its own except where the test is about two servers at one page. All run
- * at the same time.
+ * Each server scrapes each application, and has an exporter of its own in each application. Only in the cases of two servers at one
+ * page do two servers scrape the same exporter. All cases run at the same time.
  */
 
 const assert = require('node:assert/strict')

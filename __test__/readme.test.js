@@ -168,7 +168,7 @@ test('readme: the table of methods has every method', async () => {
   await traceFunction.stop()
 })
 
-test('readme: the table of errors has every code that an option can throw, and index.d.ts has it too', () => {
+test('readme: the table of errors has every code that an option can throw, and index.d.ts has each of these codes', () => {
   const source = ['errors.js', 'options.js'].map(name => readme.read(`lib/${name}`)).join()
   const codes = new Set(source.match(/\bERR_[A-Z_]+/g))
   assert.ok(codes.size >= 4)

@@ -152,7 +152,7 @@ async function assertReady (project) {
   assert.deepEqual(await setUp(project, WITHOUT_PROGRAMS), { code: 0, output: '', steps: [] })
 }
 
-/** Runs setup.js in a project; `steps` are those that it started. */
+/** Runs setup.js in a project. `steps` are the steps that setup.js has started. */
 function setUp (project, env = {}) {
   return new Promise((resolve) => {
     // A target folder that is shared with other projects would have their artefacts of the same name.
@@ -173,7 +173,7 @@ function createProject (t, from) {
   return project
 }
 
-/** Copies a project with all modification times; `cpSync` preserves those of files only. */
+/** Copies a project with all modification times; `cpSync` preserves only the times of files. */
 function copy (from, to) {
   fs.cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
   const folders = fs.readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory())

@@ -108,7 +108,7 @@ test('tls: versions before minVersion are refused, and version 1.1 always', { sk
   await assert.rejects(connect(serve().port, old), { message: /alert (protocol version|handshake failure)/ })
 })
 
-test('tls: a client that does not trust the authority disconnects, and one without TLS gets a 400', { skip }, async () => {
+test('tls: a client that does not trust the authority disconnects, and a client without TLS gets a 400', { skip }, async () => {
   const { port, ask } = serve()
   await assert.rejects(ask({ ca: clients.cert }), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
   const { status, body } = await get({ port, host: '127.0.0.1' })
@@ -257,7 +257,7 @@ test('tls: setSecureContext keeps ca and minVersion unless they are given', { sk
   assert.equal((await ask()).status, 200)
 })
 
-test('tls: setSecureContext in one thread keeps the ca that another has set', { skip }, async () => {
+test('tls: setSecureContext in one thread keeps the ca that another thread has set', { skip }, async () => {
   const { traceFunction, port, ask } = serve({ ca: authority.cert })
   traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: clients.cert })
   const { cert, key } = server
@@ -302,7 +302,7 @@ test('tls: scrapes are answered during a flood of unfinished handshakes', { skip
     times.push(performance.now() - begin)
   }
   times.sort((a, b) => a - b)
-  t.diagnostic(`a scrape with its handshake during it, ms: median ${times[25].toFixed(1)}, slowest ${times[49].toFixed(1)}`)
+  t.diagnostic(`a scrape and its handshake during the flood, ms: median ${times[25].toFixed(1)}, slowest ${times[49].toFixed(1)}`)
   await until(() => ended >= 1500, 'unfinished handshakes are ended')
 })
 

@@ -13,7 +13,7 @@ const { startProgram } = require('./support/program')
 const WORKERS = Number(process.env.WORKERS ?? 200)
 const LIMIT_MS = 30_000 + WORKERS * 500
 
-/** The variation of Node.js' own memory. The heap of each thread, if it stayed, would be a hundred times as much. */
+/** The variation of Node.js' own memory. If the heap of each thread remained, memory would grow by a hundred times as much. */
 const VARIATION_BYTES = 24 * 1024 * 1024
 
 test(`${WORKERS} workers, one after another, leave their counts and no resource`, { skip: process.platform !== 'linux' && 'reads /proc', timeout: LIMIT_MS }, async (t) => {

@@ -196,7 +196,7 @@ describe('a register', () => {
     assert.equal(valueById(await pageAt(port), 'a'), 3)
   })
 
-  test('ends with its thread: the page then says that it is incomplete', async (t) => {
+  test('ends with its thread, and then the page says that it is incomplete', async (t) => {
     const opener = await joined(t, 0, { ...FULL, withRegister: true })
     const { port } = await opener.ask('address')
     const thread = await joined(t, port)

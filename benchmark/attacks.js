@@ -2,7 +2,7 @@
 
 /*
  * `npm run bench:attacks`: scrapes while other clients attack the server. The server and the attackers run in processes of their
- * own on the same machine and from the same address; the number of attackers is fixed, and they end with the measurement.
+ * own, on the same machine and with the same address. The number of attackers is fixed. They end with the measurement.
  *
  *   node benchmark/attacks.js [--series=100000] [--coding=gzip] [--only=silent,summaries,slow,idle]
  */

@@ -168,7 +168,7 @@ function readTls (tls) {
 }
 
 /**
- * Reads a certificate and the options beside it; those that are left out are `undefined`.
+ * Reads a certificate and the options beside it. Options that are left out are `undefined`.
  *
  * @param {unknown} tls
  */

@@ -78,7 +78,7 @@ function targetTriple () {
 
 /**
  * Creates an empty libnode and returns its folder. With the GNU toolchain of Windows the build script of the
- * crate `napi` fails without one, although the addon finds the functions of Node.js at run time.
+ * crate `napi` fails without a libnode, although the addon finds the functions of Node.js at run time.
  *
  * @param {string} scratch
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Loads the addon in Node.js, Bun and Deno: the binary that was built here, or else that of the platform's
+ * Loads the addon in Node.js, Bun and Deno: the binary that was built here, or else the binary of the platform's
  * package. The loader of the napi CLI is not used: its errors name no remedy, and its look-up of the C library
  * can take minutes. Each name is a literal inside a `try`, so that bundlers find the binary, and do not fail if it
  * is missing.

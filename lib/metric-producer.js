@@ -50,7 +50,7 @@ const RESOURCE = Object.freeze({ attributes: Object.freeze({}), merge: (/** @typ
 let lastNumber = 0
 
 /**
- * Returns a producer of the counter that is also a function: it returns producers with options.
+ * Returns a producer of the counter. The producer is also a function, which returns producers with options.
  *
  * @param {Source} source
  * @returns {import('../index').TraceFunction['metricProducer']}
@@ -101,7 +101,7 @@ function producerOf (source, { collectDefaults, startAtZero }) {
 
   return {
     async collect (options) {
-      // Only a reader that pushes passes a time-out. On a page, such as that of the SDK's Prometheus
+      // Only a reader that pushes passes a time-out. On a page, such as the page of the SDK's Prometheus
       // exporter, a series can have only one point.
       const isPush = options?.timeoutMillis !== undefined
       source.sweep()
@@ -249,7 +249,7 @@ function histogramPoints ({ name, samples }, startTime, endTime) {
     if (sample.name === `${name}_bucket`) {
       if (le !== '+Inf') buckets.boundaries.push(Number(le))
       buckets.counts.push(sample.value - count)
-      point.value.count = sample.value // of the lines so far, because the count of a line includes those of the lines before
+      point.value.count = sample.value // of all lines so far: the count of a line includes the counts of the lines before
     } else if (sample.name === `${name}_sum`) {
       point.value.sum = sample.value
     }

@@ -186,8 +186,8 @@ function tallyReader (proc, method, field, typeOf) {
 }
 
 /**
- * Returns the name of a handle's class. A handle can be any object of the application; one without a
- * name counts in the total only.
+ * Returns the name of a handle's class. A handle can be any object of the application. A handle without
+ * a name counts in the total only.
  *
  * @param {any} item
  */

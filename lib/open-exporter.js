@@ -157,7 +157,7 @@ function listen (options, port, sampler, path) {
  * Renders a register. The application can change the register at any time, so its results are checked each time.
  *
  * @param {import('../index').Registry | null} register
- * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not return a page; then the server
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if the register does not return a page; then the server
  *   responds with the families that Rust has. Does not reject.
  */
 async function renderRegister (register) {
@@ -170,7 +170,7 @@ async function renderRegister (register) {
 }
 
 /**
- * Returns the content type of a register; the one of this package if the register has none.
+ * Returns the content type of a register, or the content type of this package if the register has none.
  *
  * @param {import('../index').Registry | null} register
  * @returns {string}

@@ -17,7 +17,7 @@ const ARGS = ['build', '--platform', '--release', '--no-js', '--dts', 'binding.d
 function main (more) {
   const env = withRustFlags()
   if (env.AUDITABLE === '1') {
-    // As `cargo auditable` sets them for the cargo that it starts; here the napi CLI starts it.
+    // `cargo auditable` sets these variables for the cargo that it starts. Here the napi CLI starts cargo.
     env.RUSTC_WORKSPACE_WRAPPER = 'cargo-auditable'
     env.CARGO_AUDITABLE_ORIG_ARGS = JSON.stringify({ offline: false, locked: true, frozen: false, config: [] })
   }

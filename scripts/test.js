@@ -87,7 +87,7 @@ async function main () {
 /** @returns {Promise<Result>} */
 async function clippy () {
   const options = ['--locked', '--target-dir', path.join(ROOT, 'target')]
-  // The unit tests of the modules that `models` compiles are those of the crate.
+  // The unit tests of the modules that `models` compiles are also unit tests of the crate.
   const targets = { '.': ['--all-targets'], 'benchmark/rust': ['--all-targets'], models: ['--lib', '--tests'] }
   for (const [folder, which] of Object.entries(targets)) {
     const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...which, ...options, '--', '-D', 'warnings'])

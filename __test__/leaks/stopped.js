@@ -33,7 +33,7 @@ function count (prototype, name, counted) {
   }
 }
 
-/** Starts an exporter, uses all of it and stops it; returns weak references to it. */
+/** Starts an exporter, uses all its functions and stops it. Returns weak references to its objects. */
 async function use (whileRunning) {
   const register = kind === 'register' ? new Registry() : null
   const traceFunction = HypertracePrometheus({ port: 0, register, seriesIdleTimeout: 60_000 })

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Every allowed difference between our counter and that of the reference. All functions are pure. Apart from these rules both
+ * Every allowed difference between our counter and the counter of the reference. All functions are pure. Apart from these rules both
  * must be equal: the same label sets with the same counts.
  */
 

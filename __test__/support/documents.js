@@ -13,7 +13,7 @@ const { startProgram } = require('./program')
 const readme = require('./readme')
 
 /**
- * Creates a folder in which programs find `hypertrace`, this package, those of scripts/ecosystem.js and
+ * Creates a folder in which programs find `hypertrace`, this package, the packages of scripts/ecosystem.js and
  * `some-module.js`.
  *
  * @param {import('node:test').TestContext} t

@@ -165,7 +165,7 @@ function labelsOf (text) {
 }
 
 /**
- * Returns the header for the credentials: those of the arguments, else those of the url, else those of the environment.
+ * Returns the header for the credentials. They are taken from the arguments, else from the url, else from the environment.
  *
  * @param {string | undefined} user
  * @param {string | undefined} bearer

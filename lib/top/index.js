@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * `npx hypertrace-prometheus top`: what a process calls, in a terminal or as a snapshot in plain text. It reads the
+ * `npx hypertrace-prometheus top` shows what a process calls, in a terminal or as a snapshot in plain text. It reads the
  * documents of a server and does not load the addon, so it runs on any machine with Node.js.
  *
  *   arguments, address         the command line → options                     pure

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * `top` on a terminal: requests, keys, signals and frames, until it ends.
+ * A session of `top` on a terminal: its requests, keys, signals and frames.
  */
 
 const os = require('node:os')

@@ -48,7 +48,7 @@ function tableLines (state, width, room, isTrimmed = false) {
 function titleOfTable ({ shown: settings, answer }, range) {
   const order = answer?.summary.order === 'rate' ? 'calls/s' : 'calls'
   // The server sorts by rate only if its recorder has the labels of the rows.
-  const note = order === 'calls' && settings.order === 'rate' ? ' (no rates are recorded for these)' : ''
+  const note = order === 'calls' && settings.order === 'rate' ? ' (no rates are recorded for these rows)' : ''
   const search = settings.search === '' ? '' : ` · search "${printable(settings.search)}"`
   return `${printable(settings.view.name)} by ${order}${note}${search} · ${range}`
 }

@@ -5,9 +5,9 @@
  * files can have calls at one position. A call in a base class has a call site for each combination of
  * subclass, parent class and id.
  *
- * The call sites of one position are a chain. A chain that grows too long becomes an index: a map by
- * the field that distinguishes its call sites best, whose values are shorter chains, or indexes in turn.
- * So a look-up takes about the same time however many call sites a position has.
+ * The call sites of one position are a chain. A chain that grows too long becomes an index. An
+ * index is a map by the field that distinguishes the call sites best. Its values are shorter chains or other
+ * indexes. So a look-up takes about the same time however many call sites a position has.
  */
 
 /** The longest chain that is compared call site by call site. */

@@ -54,7 +54,7 @@ class KeyTable {
   clear () {
     this.size = 0
     this._mask = MIN_BUCKETS - 1
-    // The start of a record, + 1; 0 for a free bucket. At most half of them are used.
+    // The start of a record, + 1; 0 for a free bucket. At most half of the buckets are used.
     this._buckets = new Int32Array(MIN_BUCKETS)
     // Hash, value, length, then the integers.
     this._records = new Int32Array(MIN_RECORDS)

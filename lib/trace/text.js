@@ -66,7 +66,7 @@ function objectText (value, max) {
 }
 
 /**
- * Recognises Buffers of Node.js and of similar runtimes (that of Bare is no global).
+ * Recognises Buffers of Node.js and of similar runtimes. The Buffer of Bare is not a global.
  *
  * @param {unknown} value
  * @returns {value is Buffer}

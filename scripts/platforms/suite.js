@@ -38,7 +38,7 @@ async function runSuite (platform, runtime, binary, only) {
     const exceptions = exceptionsOf(platform, file)
     let outcomes = await runFile(runtime, checkout, file)
     if (runtime.under !== '' && failuresOf(outcomes, exceptions).length > 0) {
-      // An emulator is slow, and has faults of its own.
+      // An emulator is slow, and has faults of its own. So a file with failures runs a second time.
       results.repeated.push(file)
       say(`${platform}: ${file}: a second run, after ${list(failuresOf(outcomes, exceptions))}`)
       outcomes = await runFile(runtime, checkout, file)

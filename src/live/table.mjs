@@ -3,7 +3,7 @@
 // selection and scroll position stay. An application chooses the names: they are set as text, never as markup.
 //
 // On a narrow screen the style sheet lays rows out as grids. Elements have explicit roles, because a
-// browser drops the implicit ones with `display: grid`.
+// browser drops the implicit roles with `display: grid`.
 
 import { button, copy, create, setText, swatch } from './dom.mjs'
 import { UNKNOWN, count, heading, percent, printable, rate } from './format.mjs'

@@ -34,7 +34,7 @@ const VIEWS = [
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
-/** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
+/** The labels of a call site. The recorder has only these labels and, with `cluster`, the label of the process. */
 export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'process']
 
 /** The label of the processes that share a port. Each process has a recording of its own, so the label can be a filter. */
