@@ -112,7 +112,7 @@ function packOne (from, to) {
 }
 
 /**
- * The faults of the tarballs; empty if there are none.
+ * Returns the faults of the tarballs.
  *
  * @param {Tarballs} tarballs
  * @returns {string[]}
@@ -166,7 +166,7 @@ function platformFaults ({ file, files, unpackedSize }, mainBytes) {
 }
 
 /**
- * Copies the platform package of this machine, with its binary, to a folder, as the release lays it out.
+ * Copies the platform package of this machine and its binary to a folder, which then has the layout of a release.
  *
  * @param {string} folder
  */

@@ -43,7 +43,7 @@ class Pages {
   }
 
   /**
-   * Returns the number of calls that the page has.
+   * Checks a page, and returns the number of calls on the page.
    *
    * @param {string} page
    */
@@ -63,8 +63,8 @@ class Pages {
 }
 
 /**
- * Connects, sends an unfinished request, garbage, or requests whose responses it does not read, and disconnects; repeats this until
- * `isOver` returns true.
+ * Connects and disconnects repeatedly until `isOver` returns true. On each connection, sends an unfinished request, garbage, or
+ * requests whose responses it does not read.
  *
  * @param {() => number} portOf
  * @param {() => boolean} isOver

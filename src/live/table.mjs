@@ -54,7 +54,7 @@ export class Table {
     for (const event of ['pointerleave', 'focusout']) body.addEventListener(event, () => callbacks.onHover(null))
   }
 
-  /** Sets the order of the rows. If the table does not have the column, the order is that by total. */
+  /** Sets the order of the rows. If the table does not have the column, the rows are sorted by total. */
   sortBy (sort) {
     this.#sort = sort
     this.#showSort()
