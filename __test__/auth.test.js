@@ -75,7 +75,7 @@ test('auth: the right bearer token gives access, and the challenge says when a t
   assert.equal(wrong.headers['www-authenticate'], 'Bearer realm="hypertrace-prometheus", error="invalid_token"')
 })
 
-// Each is sent to a new server, so that the login throttle does not delay it.
+// Each of these values is sent to a new server, so that the login throttle does not delay it.
 const wrong = [
   ['another password', basic('prometheus', 'nope')],
   ['another name', basic('Prometheus', PASSWORD)],

@@ -3,7 +3,7 @@
 /*
  * `npm run asan`: runs the Rust tests, and some JavaScript tests with an addon, under AddressSanitizer, with the stable
  * compiler (scripts/hardened.js). The runtime of the sanitizer must be loaded before Node.js, so LD_PRELOAD names it.
- * `npm run asan -- rust` and `npm run asan -- addon` run one of the two.
+ * `npm run asan -- rust` runs only the Rust tests, and `npm run asan -- addon` only the JavaScript tests.
  */
 
 const { execFileSync, spawnSync } = require('node:child_process')

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Runs a program of a document that needs packages of scripts/ecosystem.js.
+ * Runs programs of the documents. These programs need the packages of scripts/ecosystem.js.
  */
 
 const fs = require('node:fs')
