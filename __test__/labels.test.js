@@ -63,7 +63,7 @@ describe('a payload', () => {
     assert.deepEqual(await labels({ className: 'P', id: '5' }), ['P', '5'])
   })
 
-  test('has a prop if it is not undefined, also null', async () => {
+  test('has a prop with any value except undefined; null is also a value', async () => {
     const props = async (props) => {
       const labels = await labelsOf({ allowedProps: ['x'] }, payload({ caller: { props } }))
       return labels.caller_props_x
@@ -165,7 +165,7 @@ describe('a payload', () => {
     ])
   })
 
-  test('differs from another whose concatenated values are the same', async () => {
+  test('differs from another payload with the same concatenated values', async () => {
     const pairs = [
       [{ object: { className: 'Foo', id: '12' } }, { object: { className: 'Foo1', id: '2' } }],
       [{ id: 'x,object_classname:Thing' }, { id: 'x' }],

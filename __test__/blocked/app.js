@@ -42,7 +42,7 @@ async function start () {
 
 let counted = 0
 
-/** Traces cached label sets, and objects that are new. */
+/** Makes calls, with cached label sets and with new objects. */
 function count (traceFunction) {
   for (let i = 0; i < 300; i++) {
     traceFunction(payload({ object: { id: i % 200 + 1 + Math.floor(counted / 300) } }))

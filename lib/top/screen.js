@@ -20,7 +20,7 @@ const { STALL_SECONDS, TREND_SECONDS } = require('./views')
  */
 
 const LABEL_WIDTH = 12
-/** The lines of a table above its rows. */
+/** The number of lines of a table above its rows. */
 const HEADINGS = 2
 
 /**
@@ -31,7 +31,7 @@ const HEADINGS = 2
 const line = (text, style = 'plain') => ({ text, style })
 
 /**
- * Returns the lines of a screen: at most `rows`, none longer than `columns`.
+ * Returns the lines of a screen: `rows` lines, none wider than `columns`.
  *
  * @param {State} state
  * @param {Size} size
@@ -172,7 +172,7 @@ function lastCpu (course) {
 }
 
 /**
- * Returns the ongoing stalls, then the last ones that have ended, the newest first.
+ * Returns lines for the ongoing stalls, then for the last stalls that have ended, the newest first.
  *
  * @param {State} state
  * @param {Size} size

@@ -56,7 +56,7 @@ class KeyTable {
     this._mask = MIN_BUCKETS - 1
     // The start of a record, + 1; 0 for a free bucket. At most half of the buckets are used.
     this._buckets = new Int32Array(MIN_BUCKETS)
-    // Hash, value, length, then the integers.
+    // A record has a hash, a value and a length, and then its integers.
     this._records = new Int32Array(MIN_RECORDS)
     this._end = 0
   }
