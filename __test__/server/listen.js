@@ -9,7 +9,7 @@ const { holdings } = require('../support/left-behind')
 const { occupy } = require('../support/ports')
 
 const [host, port, ...addresses] = process.argv.slice(2)
-// The warning of an open page is tested elsewhere; here stderr is for failures only.
+// auth.test.js tests the warning of an open page. Here, stderr is for failures only.
 process.removeAllListeners('warning')
 const NOBODY = 65_534
 

@@ -32,7 +32,7 @@ const VIEWS = [
 
 const WINDOWS = [1, 5, 30, 60, 300, 900]
 
-/** The labels that the recorder has; `process` with `cluster`. */
+/** The labels that the recorder has. It has `process` only with `cluster`. */
 const RECORDED = ['process', 'object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
 
 /** The seconds of the trends. */

@@ -41,7 +41,7 @@ export class Chart {
 
   /**
    * @param {HTMLElement} container
-   * @param {string} name the text for screen readers
+   * @param {string} name the name of the chart for screen readers
    * @param {(value: number | null) => string} format
    * @param {number} [layers] the maximum number of layers; a chart with more than one has axes
    */
