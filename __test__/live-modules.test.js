@@ -116,7 +116,7 @@ function requestsOf (state, by, labels = LABELS) {
   return Object.fromEntries(Object.entries(found).map(([name, [path, query]]) => [name, { path, ...Object.fromEntries(new URLSearchParams(query)) }]))
 }
 
-test('the table and the chart ask for the same rows, in the order of the table', () => {
+test('the table and the chart request the same rows, in the order of the table', () => {
   const by = ['object_classname', 'caller_functionname']
   const found = requestsOf({ search: 'get', sort: { column: 'rate', descending: true }, filters: [['id', 'x']] }, by)
   const both = { by: by.join(), search: 'get', id: 'x' }
@@ -125,7 +125,7 @@ test('the table and the chart ask for the same rows, in the order of the table',
     history: { path: 'history.json', ...both, seconds: '300', limit: '100' },
     overview: { path: 'history.json', seconds: '300', limit: '1' }
   })
-  assert.deepEqual(Object.keys(requestsOf({}, by)), ['summary', 'history'], 'the stalls have the default labels already')
+  assert.deepEqual(Object.keys(requestsOf({}, by)), ['summary', 'history'], 'the overview is not requested, because the history has the default labels')
 })
 
 test('objects and properties are not recorded: the chart then shows functions', () => {

@@ -1,7 +1,7 @@
 'use strict'
 
 // `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
-// without a prebuilt binary. An installation never runs it. It needs Rust and a linker, no npm package.
+// without a prebuilt binary. An installation never runs it. It needs Rust and a linker, but no npm package.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')

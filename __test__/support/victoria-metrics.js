@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The programs of VictoriaMetrics on the loopback interface, each with a temporary folder, for one test. A test
+ * Starts programs of VictoriaMetrics on the loopback interface, each with a temporary folder, for one test. A test
  * that uses them is skipped if `lacks('victoria-metrics')` or `lacks('vmagent')` of tools.js says so.
  */
 
