@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Tests cell blocks: memory in which JavaScript counts and which Rust reads. Rust creates them, so that no code of an application decides on
- * their size and kind.
+ * Tests cell blocks: memory in which JavaScript counts and which Rust reads. Rust creates the cell blocks, so that no code of an
+ * application decides on their size and kind.
  */
 
 const assert = require('node:assert/strict')

@@ -158,7 +158,7 @@ function listen (options, port, sampler, path) {
  *
  * @param {import('../index').Registry | null} register
  * @returns {Promise<import('../binding').JsPage | null>} `null` if the register does not return a page; then the server
- *   responds with the families that Rust has. Does not reject.
+ *   responds with only the families that Rust writes. Does not reject.
  */
 async function renderRegister (register) {
   try {
