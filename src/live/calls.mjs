@@ -70,7 +70,7 @@ export class Calls {
     return sums
   }
 
-  /** Returns the rates of a row that the answer of the recorder does not have; `null` for the steps before the row appeared. */
+  /** Returns the trend of a row that is not in the recording. The steps before the row appeared on this page are `null`. */
   #trendSinceOpened (key, { history, summary }, { seconds, filters }) {
     const trend = this.#rates.trendOf(key)
     if (history === null || !isRecorded(summary.by, filters)) return trend

@@ -125,7 +125,7 @@ export function pathOf (points) {
   return path
 }
 
-/** Returns the width of an edge's line, which grows with the number of its calls relative to the highest one. */
+/** Returns the width of an edge's line. The width grows with the number of the edge's calls, relative to the highest number. */
 export function widthOf (value, highest) {
   return highest > 0 ? 1 + 5 * Math.sqrt(value / highest) : 1
 }
