@@ -85,7 +85,7 @@ async function killAtRandom (t, program, options) {
     const seen = new Set(own.flatMap(({ values }) => values.map(([seconds]) => seconds * 1000)))
     const pages = scrapes.filter(({ at, ok }) => ok && seen.has(at))
     if (pages.length < 2) continue
-    // New series are at 0 on a page, so the last page of a process shows the calls up to the page before it.
+    // A page shows new series at 0. So the last page of a process may lack calls after the page before.
     const counted = one.isAlive() ? one.made() : one.madeBefore(pages.at(-2).at)
     assert.ok(increaseOf(own) >= counted, `${one.name}: ${increaseOf(own)} of ${counted}`)
     checked++

@@ -15,7 +15,7 @@
 
 /** A shared library for musl must use the C library of the program that loads it. */
 const MUSL = { RUSTFLAGS: '-C target-feature=-crt-static' }
-/** The oldest macOS that Node.js 20 supports. rust-objcopy, which removes symbols, is not in Debian's package. */
+/** The oldest macOS that Node.js 20 supports. rust-objcopy, which removes symbols, is not in Debian's package, so symbols stay. */
 const MACOS = { MACOSX_DEPLOYMENT_TARGET: '11.0', CARGO_PROFILE_RELEASE_STRIP: 'none' }
 
 /** @type {Record<string, Platform>} */

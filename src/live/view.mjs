@@ -70,8 +70,8 @@ export function isRecorded (by, filters) {
 }
 
 /**
- * Returns the state that filters by a row's labels; `null` if no view has other labels, or if the values are
- * too long for a request.
+ * Returns the state that filters by a row's labels. Returns `null` if no view is left, or if the values are too long for
+ * a request.
  *
  * @param {State} state
  * @param {string[]} by
