@@ -105,7 +105,7 @@ function open (options, sampler) {
   try {
     opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
-    // A bound function, and no closure of this scope: a closure would keep the exporter alive, and the exporter keeps its functions.
+    // This function is bound and is not a closure. The exporter keeps it alive, and a closure would keep the exporter alive.
     exporter.onBound(warnOfBound.bind(null, maxSeries))
     const path = createTrace(exporter, {
       ...options,

@@ -36,7 +36,7 @@ const BUNDLERS = {
   'webpack-cli': '6.0.1'
 }
 
-/** Version 3, which the plugins of Electron Forge ask for, has a dependency that is not on npm. */
+/** The plugins of Electron Forge require version 3 of this package, which has a dependency that is not on npm. */
 const OVERRIDES = { '@electron/rebuild': '4.2.1' }
 
 /** Returns whether every bundler is installed at its version. */
