@@ -5,7 +5,7 @@
  * an exporter, and that run gives the expected end.
  *
  * LIFECYCLE_RUNS is the number of runs of each program. The duration of an end is printed. It must be less than the
- * shortest timeout of the server, which is the grace of stop(): this shows that an end waits for no client.
+ * shortest timeout of the server, which is the time that stop() gives to responses. So an end waits for no client.
  */
 
 const assert = require('node:assert/strict')

@@ -94,7 +94,7 @@ function notices (crates = [...linked(), ...libraries()]) {
 }
 
 /**
- * The crates that are linked into the binary of at least one target, sorted by name.
+ * Returns the crates that are linked into the binary of at least one target, sorted by name.
  *
  * @param {string[]} [targets]
  * @returns {Crate[]}
@@ -128,7 +128,7 @@ function cargo (...args) {
 }
 
 /**
- * The licence files of a crate, including those of code that it has copied from other projects.
+ * Returns the licence files of a crate, and of code that the crate has copied from other projects.
  *
  * @param {Crate} crate
  * @returns {Text[]}
@@ -147,7 +147,7 @@ function textsOf ({ folder, repository }) {
 }
 
 /**
- * The licence terms in the head comments of source files. Equal terms occur once, below all their copyright lines.
+ * Returns the licence terms in the head comments of source files. Equal terms occur once, below all their copyright lines.
  *
  * @param {Crate} crate
  */
@@ -236,7 +236,7 @@ function choose (expression, texts) {
 }
 
 /**
- * The alternatives of an SPDX expression; `A AND (B OR C)` is `[[A, B], [A, C]]`.
+ * Returns the alternatives of an SPDX expression. For `A AND (B OR C)` it returns `[[A, B], [A, C]]`.
  *
  * @param {string} expression
  * @returns {string[][]}
