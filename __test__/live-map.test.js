@@ -75,7 +75,7 @@ describe('the map and the advice of the live page', { skip: lacks('chromium'), t
     assert.doesNotMatch(await addressOf(page), /caller_functionname/, 'the row was not opened')
   })
 
-  test('advice names an id that changes and a class whose objects only grow, with the cure', async (t) => {
+  test('advice names an id that changes and a class whose number of objects only grows, with the remedy', async (t) => {
     const application = await startApplication(t)
     await application.count(1, call('Worker', 'run'))
     await application.steps(1)

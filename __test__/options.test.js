@@ -147,7 +147,7 @@ const names = [
 
 for (const [options, family] of names) {
   test(`metricName: ${JSON.stringify(options)} collides with ${family} and is refused`, () => {
-    const message = new RegExp(`^The "metricName" option must be a name that no other family of the page has \\(it has ${family}\\)`)
+    const message = new RegExp(`^The "metricName" option must be a name that no other family of the page has \\(the page has ${family}\\)`)
     assert.throws(() => HypertracePrometheus(options), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message })
   })
 }

@@ -149,7 +149,7 @@ function readRegister (register) {
 }
 
 /**
- * Returns the first method that an object lacks to be a registry.
+ * Returns the first method of a registry that an object does not have.
  *
  * @param {unknown} object
  */
@@ -177,7 +177,7 @@ function readCollectDefaults (value) {
  */
 function checkMetricName ({ metricName, prefix, collectDefaults }) {
   const family = Exporter.collidingFamily(metricName, collectDefaults === true ? prefix : null)
-  if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (it has ${family})`, metricName)
+  if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (the page has ${family})`, metricName)
 }
 
 /**
@@ -187,7 +187,7 @@ function checkMetricName ({ metricName, prefix, collectDefaults }) {
  */
 function checkCluster ({ cluster, register, defaultLabels }) {
   if (!cluster) return
-  // A registry writes its page on the JavaScript thread, which a scrape of all processes must not wait for.
+  // A registry writes its page on the JavaScript thread. A scrape of all processes must not wait for that thread.
   if (register !== null) throw invalidValue('register', 'left out with cluster: true', register)
   if (defaultLabels.some(([name]) => name === processLabel)) {
     throw invalidValue('defaultLabels', `without "${processLabel}", the label of processes, with cluster: true`, processLabel)

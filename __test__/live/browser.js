@@ -111,7 +111,7 @@ async function open (t, browser, url, { silence, ...options } = {}) {
 }
 
 /**
- * Returns the address of the page as the page has it: a change of the fragment reaches `page.url()` later.
+ * Returns `location.href` of the page. `page.url()` gets a change of the fragment later.
  *
  * @returns {Promise<string>}
  */

@@ -85,7 +85,7 @@ function createTls (pems) {
     require('node:tls').createSecureContext(pems)
   } catch (error) {
     // The message of OpenSSL contains nothing of a key.
-    throw new UsageError(`--ca, --cert and --key must be PEM files, and the key must be that of the certificate and not encrypted: ${error.code ?? error.message}.`)
+    throw new UsageError(`--ca, --cert and --key must be PEM files, and the key must belong to the certificate and must not be encrypted: ${error.code ?? error.message}.`)
   }
   return pems
 }

@@ -18,7 +18,7 @@ const MAX_STALLS = 100
  * @property {string} version
  * @property {number} startTimeSeconds
  * @property {number} uptimeSeconds
- * @property {string[]} labels those that the server can group by
+ * @property {string[]} labels the labels that the server can group by
  * @property {Record<string, string>} defaultLabels
  * @property {{ used: number, limit: number }} series
  * @property {{ total: number, matched: number, rate: number | null }} calls
@@ -30,7 +30,7 @@ const MAX_STALLS = 100
  * @property {{ answering: boolean, lagSeconds: number | null }} eventLoop
  * @property {Record<string, any>} process
  * @property {unknown[]} [processes] with `cluster`
- * @property {(number | string)[]} [absentProcesses] with `cluster`: those that did not respond
+ * @property {(number | string)[]} [absentProcesses] with `cluster`: the processes that did not respond
  *
  * The response of `/history.json`.
  *

@@ -89,8 +89,8 @@ function runSession (client, options) {
     }
 
     /**
-     * Returns whether a failure ends the program. After a first answer, most failures can be a restart of the server behind
-     * a proxy. So only a failure that the user has to correct ends the program.
+     * Returns whether a failure ends the program. After a first answer, most failures can come from a restart of the server
+     * behind a proxy. So only a failure that the user has to correct ends the program.
      *
      * @param {{ status: number }} failure
      */

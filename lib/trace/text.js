@@ -78,8 +78,8 @@ function isBuffer (value) {
 }
 
 /**
- * Converts a Buffer with text to that text, and any other (a key, a hash) to hex. Decoded as text, many
- * different keys would become the same replacement characters, and so one series.
+ * Converts a Buffer with text to that text, and any other Buffer (a key, a hash) to hex. If keys were decoded
+ * as text, many different keys would become the same replacement characters, and so one series.
  *
  * @param {Buffer} buffer
  * @param {number} max
