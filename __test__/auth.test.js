@@ -93,7 +93,7 @@ const wrong = [
 ]
 
 for (const [name, value] of wrong) {
-  test(`auth: ${name} is 401`, async () => {
+  test(`auth: ${name} gets a 401`, async () => {
     const { port } = serve({ auth: BASIC })
     // The headers are an array: from an object, the client of Node.js sends only the first of two Authorization lines.
     const lines = [value].flat().flatMap((line) => ['Authorization', line])
@@ -112,7 +112,7 @@ test('auth: enormous credentials are refused, and the right credentials are acce
   }
 })
 
-test('auth: responses to wrong guesses are delayed; the right credentials are not, from the same address or another', async (t) => {
+test('auth: responses to wrong credentials are delayed; responses to the right ones are not, from the same address or another', async (t) => {
   const { ask } = serve({ auth: BASIC })
   const times = []
   for (let i = 0; i < 6; i++) {

@@ -121,7 +121,7 @@ test('omitted labels are not on the page, and counts are summed', async (t) => {
   }
 })
 
-test('each reserved label can be omitted, and all together', async (t) => {
+test('each reserved label can be omitted, and so can all of them together', async (t) => {
   const reserved = ['object_classname', 'object_id', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'parent_object_id']
   for (const omitLabels of [...reserved.map((label) => [label]), reserved]) {
     const traceFunction = exporter(t, { omitLabels, allowedProps: ['p'], collectDefaults: false })

@@ -129,7 +129,7 @@ describe('a process of another user', { skip: notRoot }, () => {
     await cluster.stopAll()
   })
 
-  test('cannot take the place of the opener, or block it, with names of its own', async (t) => {
+  test('cannot take the place of the opener, or block the opener, with entries of its own in a shared folder', async (t) => {
     const cluster = await createCluster(t)
     // A folder like /tmp: each user can create entries, and rename only their own.
     const shared = fs.mkdtempSync(path.join(os.tmpdir(), 'shared-'))

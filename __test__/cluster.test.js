@@ -251,7 +251,7 @@ describe('joining', () => {
     startAtZero: [true, false],
     prefix: ['', 'my_']
   }
-  test('with another value of an option is an error that names both values', async (t) => {
+  test('with another value of an option fails with an error that names both values', async (t) => {
     const cluster = await createCluster(t)
     await cluster.start()
     for (const [option, [theirs, ours, given]] of Object.entries(options)) {
@@ -270,7 +270,7 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
-  test('is EADDRINUSE if this process or the opener is without cluster: true, and the message says what to do', async (t) => {
+  test('fails with EADDRINUSE if this process or the opener is without cluster: true, and the message says what to do', async (t) => {
     const cluster = await createCluster(t)
     await cluster.start()
     const plain = await cluster.startFailing({ cluster: false })
@@ -296,7 +296,7 @@ describe('joining', () => {
     assert.throws(() => HypertracePrometheus({ port: 0, cluster: 'yes' }), { code: 'ERR_INVALID_ARG_TYPE' })
   })
 
-  test('for a second time in one thread is EADDRINUSE, in the opener and in a member', async (t) => {
+  test('for a second time in one thread fails with EADDRINUSE, in the opener and in a member', async (t) => {
     const cluster = await createCluster(t)
     for (const one of [await cluster.start(), await cluster.start()]) {
       const [, code] = await one.ask('open', /^failed (\S+)/)
@@ -430,7 +430,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('the next process removes the folder that a killed process has left', async (t) => {
+  test('the next process removes what a killed process has left', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start()
     await first.kill()
@@ -440,7 +440,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('a process removes the folder of a killed process of another port, if it is older than a minute', async (t) => {
+  test('a process removes what a killed process of another port has left more than a minute ago', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start({ port: 0 })
     const living = await cluster.start({ port: 0 })

@@ -35,7 +35,7 @@ test('hypercore example: the page shows every trace that was made', LIMIT, async
 })
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`hypercore example: ${signal} while it works ends it cleanly, and removes the storage`, { ...LIMIT, skip }, async t => {
+  test(`hypercore example: ${signal} during the work ends the example cleanly, and removes the storage`, { ...LIMIT, skip }, async t => {
     const example = run(t, 'hypercore.js', ['--port', '0'])
     await example.line(/^Ctrl-C ends this example\.$/)
     example.child.kill(signal)
@@ -51,7 +51,7 @@ test('hypercore example: a Ctrl-C that the terminal and npm both send counts as 
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
 
-test('hypercore example: ends by itself after the time given', LIMIT, async t => {
+test('hypercore example: the example ends by itself after the given time', LIMIT, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0', '--for', '0.2'])
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
@@ -89,7 +89,7 @@ test('pool example: the page shows every job of every worker after the pool has 
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
 
-test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIMIT, async t => {
+test('pool example: the page shows each worker, and SIGINT ends the example cleanly', LIMIT, async t => {
   const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
   const url = await addressOf(example)
   await example.line(/^Ctrl-C ends this example\.$/)

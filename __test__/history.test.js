@@ -146,7 +146,7 @@ describe('recorder', LIMIT, () => {
     checkSums(edges)
   })
 
-  test('with history: 0 nothing is recorded and no question is asked', LIMIT, async (t) => {
+  test('with history: 0 nothing is recorded, and no stall is counted', LIMIT, async (t) => {
     const { ask, families, summary } = await startApp(t, 'main', { history: 0 })
     const { status, body } = await ask('/history.json')
     assert.deepEqual([status, body], [404, 'Nothing is recorded: the option history is 0.\n'])
@@ -211,7 +211,7 @@ describe('recorder', LIMIT, () => {
   })
 })
 
-test('recorder: an answer has the used heap and, where Rust cannot read them, the figures of the process; it does not reset the delays', () => {
+test('recorder: an answer has the used heap, and on systems other than Linux also the figures of the process; an answer resets no delays', () => {
   const figures = { cpuUsage: () => ({ user: 2e6, system: 1e6 }), memoryUsage: () => ({ rss: 7, heapUsed: 5 }), uptime: () => 4 }
   let resets = 0
   const histogram = { enable () {}, disable () {}, mean: 1, percentile: () => 1, reset () { resets++ } }
@@ -227,7 +227,7 @@ test('recorder: an answer has the used heap and, where Rust cannot read them, th
   assert.equal(resets, 0)
 })
 
-test('recorder: the name of a process is its title if it has set one, else its script', () => {
+test('recorder: the name of a process is the title that the process has set, or its script if it has set none', () => {
   const argv = ['/usr/bin/node', '/srv/chat/server.js']
   const execPath = '/usr/bin/node'
   for (const [proc, name] of [

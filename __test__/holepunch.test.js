@@ -151,7 +151,7 @@ test('holepunch: hypertele-server makes the port of the exporter reachable over 
   assert.equal(compressed.headers['content-encoding'], 'gzip')
 })
 
-test('holepunch: the commands of the guide are those that the test runs', () => {
+test('holepunch: the test runs the commands of the guide', () => {
   const guide = readme.read('docs/holepunch.md')
   for (const command of ['hypertele-server -l 4343 --seed $SEED --private', 'hypertele -p 4444 -s $SEED --private']) assert.ok(guide.includes(command), command)
 })

@@ -203,7 +203,7 @@ test('the PromQL of a row has escaped names', () => {
   assert.equal(query, 'sum(rate(trace_counter{env="a \\"b\\"",object_classname="C:\\\\x\\ny",id=""}[1m]))')
 })
 
-test('the sentence on a stall says how long, when and what', () => {
+test('the sentence on a stall has its length, its time and the function that was called', () => {
   const stall = { startTimeSeconds: 0, seconds: 3.14, calls: 70_100, rows: [{ labels: { object_classname: 'Worker', caller_functionname: 'crunch' }, calls: 70_000 }] }
   assert.match(sentence.stallSentence(stall), /^Blocked for 3\.1 s at \d\d:\d\d:00: Worker\.crunch was called 70,000 times$/)
   assert.match(sentence.stallSentence({ ...stall, worker: 2, ongoing: true }), /^Worker thread 2 blocked for 3\.1 s since \d\d:\d\d:00: Worker/)

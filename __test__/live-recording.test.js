@@ -197,7 +197,7 @@ test('without a cause there is no advice', () => {
   assert.deepEqual(ids(), [])
 })
 
-test('an id with a part that changes is named, with a cure', () => {
+test('an id with a part that changes is named, with a remedy', () => {
   const one = (id) => ({ ids: rowsOf(30, (i) => ({ object_classname: 'Worker', caller_functionname: 'run', id: id(i) })) })
   const [found] = advice.adviceOn(facts(one((i) => `job-${i}`)))
   assert.equal(found.title, 'The id of Worker.run has a part that changes')
@@ -220,7 +220,7 @@ test('a class whose objects only grow is named', () => {
   assert.deepEqual(advice.adviceOn(facts({ objects, growth: [1000, 1060] })), [], 'hardly any growth')
 })
 
-test('near the bound, advice names the class with the most series; at the bound, it names the cure', () => {
+test('near the bound, advice names the class with the most series; at the bound, it names the remedy', () => {
   const near = { used: 600, limit: 1000, collapsed: 0, overflowed: 0 }
   const objects = rowsOf(500, () => ({ object_classname: 'Peer', object_id: '1' }))
   const [byObjects] = advice.adviceOn(facts({ series: near, objects }))

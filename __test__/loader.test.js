@@ -35,7 +35,7 @@ test('loader: without a binary the error names the platform, what was tried and 
   ])
 })
 
-test('loader: on Linux it tries both C libraries, musl first', () => {
+test('loader: on Linux the loader tries the binaries for both C libraries, musl first', () => {
   const { target, message } = failure({ platform: 'linux', arch: 'arm64' })
   assert.equal(target, 'linux-arm64')
   assert.match(message, /linux-arm64-musl: not found\n.*linux-arm64-gnu: not found/)
@@ -109,13 +109,13 @@ for (const flags of [[PERMISSION, '--allow-fs-read=*'], ['--no-addons']]) {
   })
 }
 
-test('loader: with --allow-addons it loads under the permission model', () => {
+test('loader: with --allow-addons the addon loads under the permission model', () => {
   const { status, stdout, stderr } = load(ROOT, [PERMISSION, '--allow-fs-read=*', '--allow-addons'])
   assert.equal(status, 0, stderr)
   assert.equal(stdout, '"loaded"\n')
 })
 
-test('loader: it reads only modules, and requests no report of the process', () => {
+test('loader: the loader reads only modules, and requests no report of the process', () => {
   const spy = `
     const fs = require('node:fs')
     const read = []

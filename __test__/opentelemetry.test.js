@@ -227,7 +227,7 @@ test('opentelemetry: collectDefaults adds the default metrics with the types and
   assert.ok(value.count > 0 && value.sum > 0)
 })
 
-test('opentelemetry: default metrics that cannot be read are an error of the collection, which still has the counter', async () => {
+test('opentelemetry: default metrics that cannot be read add an error to the collection, which still has the counter', async () => {
   const failure = new Error('no figures')
   const read = (visit) => ({
     step: () => { visit({ start: [1, 0], labels: { id: 'a' } }, 7); return false },
@@ -377,7 +377,7 @@ test(`opentelemetry: OTLP into Prometheus 3, ${HAS_OTLP ? 'by its own receiver' 
   }
 })
 
-test('opentelemetry: push.js of the guide and the example push their counts, the last ones at their end', { skip: lacks('ecosystem') || lacks('victoria-metrics'), timeout: 60_000 }, async (t) => {
+test('opentelemetry: push.js of the guide and the example push their counts, and the last counts at their end', { skip: lacks('ecosystem') || lacks('victoria-metrics'), timeout: 60_000 }, async (t) => {
   const server = await startVictoriaMetrics(t)
   const env = { ...environment, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${server.url}/opentelemetry/v1/metrics` }
   const sum = async (service) => (await server.query(`sum(trace_counter{"service.name"="${service}"})`))[0]?.value

@@ -87,7 +87,7 @@ test('a real Prometheus scrapes the example', { skip: lacks('prometheus'), timeo
   })
 })
 
-test('Prometheus 3 scrapes it too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
+test('Prometheus 3 scrapes the example too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
   const app = startProgram(t, APP)
   const [, port] = await app.line(/^port (\d+)$/)
   const prometheus = await startPrometheus(t, { app: { target: `127.0.0.1:${port}` } }, { program: 'prometheus3' })

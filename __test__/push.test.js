@@ -40,7 +40,7 @@ test('push: the job with fetch pushes at its end, and its next run replaces the 
   assert.match(page, /^process_cpu_seconds_total\{app="backup",instance="",job="backup"\} /m)
 })
 
-test('push: a job fails if its gateway does not listen', { timeout: 60_000 }, async (t) => {
+test('push: a job whose gateway is not there fails', { timeout: 60_000 }, async (t) => {
   const closed = `http://127.0.0.1:${await freePort()}`
   const { code, stderr } = await startDocumented(t, 'job.js', { replace: [[GATEWAY, closed]] }).ended()
   assert.equal(code, 1)

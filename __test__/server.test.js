@@ -215,7 +215,7 @@ test('case 37: :: answers on both families', { skip: !hasIPv6 && 'this machine h
   for (const host of ['127.0.0.1', '::1']) assert.equal((await get({ port, host })).status, 200, host)
 })
 
-test('case 37: 0.0.0.0 answers on IPv4, 127.0.0.1 on nothing else', LIMIT, async (t) => {
+test('case 37: with the hosts 0.0.0.0 and 127.0.0.1 the server answers on IPv4 only', LIMIT, async (t) => {
   for (const host of ['0.0.0.0', '127.0.0.1']) {
     const { port, address, family } = start(t, { host }).address()
     assert.deepEqual([address, family], [host, 'IPv4'])

@@ -101,7 +101,7 @@ test('tls: a page of many chunks is complete', { skip }, async () => {
   assert.equal(body.match(/^trace_counter\{/gm).length, count)
 })
 
-test('tls: versions before minVersion are refused, and version 1.1 always', { skip }, async () => {
+test('tls: versions before minVersion are refused, and version 1.1 is always refused', { skip }, async () => {
   const { port } = serve({ minVersion: 'TLSv1.3' })
   await assert.rejects(connect(port, { maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }
@@ -116,7 +116,7 @@ test('tls: a client that does not trust the authority disconnects, and a client 
   assert.equal((await ask()).status, 200)
 })
 
-test('tls: a client certificate that is its own authority, or of version 1, is accepted as Node.js accepts it', { skip }, async () => {
+test('tls: a client certificate that is its own authority is accepted as in Node.js, and so is a certificate of version 1', { skip }, async () => {
   const own = certificates.authority('scraper')
   const namesake = certificates.authority('clients')
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
@@ -273,7 +273,7 @@ test('tls: setSecureContext in one thread keeps the ca that another thread has s
   await assert.rejects(ask({ cert: otherClient.cert, key: otherClient.key }), { message: /alert unknown ca/ })
 })
 
-test('tls: setSecureContext without the option, or without a port, is refused', { skip }, () => {
+test('tls: setSecureContext without the option tls, or without a port, is refused', { skip }, () => {
   const { cert, key } = server
   for (const options of [{ port: 0 }, { tls: { cert, key } }, {}]) {
     assert.throws(() => start(options).setSecureContext({ cert, key }), { name: 'Error', code: 'ERR_INVALID_STATE' })
@@ -337,7 +337,7 @@ const refused = {
   'an encrypted key': [() => ({ ...server, key: certificates.encrypted(server) }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the key of another certificate': [() => ({ ...server, key: other.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the key of another certificate of the same kind': [() => ({ ...server, key: client.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
-  'the two exchanged': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
+  'a key as cert and a cert as key': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a path': [() => ({ ...server, cert: '/etc/cert.pem' }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a cert of version 1': [() => certificates.version1(), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'an unreadable ca': [() => ({ ...server, ca: 'nonsense' }), 'tls.ca', 'ERR_INVALID_ARG_VALUE']
@@ -360,7 +360,7 @@ for (const [name, [make, named, code]] of Object.entries(refused)) {
   })
 }
 
-test('tls: no key is printed, and a page that requires client certificates gives no warning', { skip }, async (t) => {
+test('tls: no key is printed, and a server that requires client certificates gives no warning', { skip }, async (t) => {
   const { cert, key } = server
   const options = { tls: { cert, key, ca: clients.cert }, auth: { username: 'u', password: anything } }
   const list = [options, { host: '0.0.0.0', ...options, auth: undefined }]
@@ -392,7 +392,7 @@ test('tls: a worker thread that joins has the same certificate or none', { skip 
   assert.match(result, /^ERR_INVALID_ARG_VALUE .*"tls"/)
   assert.doesNotMatch(result, /BEGIN/)
   traceFunction.setSecureContext(pair(other))
-  assert.equal(await join(pair(other)), 'joined', 'the newest')
-  assert.equal(await join(pair(server)), 'joined', 'the first')
+  assert.equal(await join(pair(other)), 'joined', 'with the newest certificate')
+  assert.equal(await join(pair(server)), 'joined', 'with the first certificate')
   assert.equal((await ask()).status, 200)
 })

@@ -177,7 +177,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     assert.equal((await top.ended()).code, 0)
   })
 
-  test('it waits for a server, says when the server is gone, and continues with the next one', LIMIT, async (t) => {
+  test('the program waits for a server, says when the server is gone, and continues with the next one', LIMIT, async (t) => {
     const port = await freePort()
     const top = startTop(t, [String(port)])
     await top.shows(/NO ANSWER since \d\d:\d\d:\d\d\. Trying again\.\nNothing listens at http:\/\/localhost:\d+\/\. Start the application/)
@@ -192,7 +192,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('with `history: 0` it says that nothing is recorded, and computes the rates', LIMIT, async (t) => {
+  test('with `history: 0` the program says that nothing is recorded, and computes the rates', LIMIT, async (t) => {
     const { port, call } = serve(t, { history: 0 })
     call('Store', 'get', 7)
     const timer = setInterval(() => call('Store', 'get'), 5)
@@ -225,7 +225,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('NO_COLOR and --no-color: no colours and styles', LIMIT, async (t) => {
+  test('NO_COLOR and --no-color switch off colours and styles', LIMIT, async (t) => {
     const { port } = serve(t)
     for (const [args, env] of [[[port], { NO_COLOR: '1' }], [[port, '--no-color'], {}]]) {
       const top = startTop(t, args, { env })
@@ -240,7 +240,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     assert.ok(colored.raw().includes('\x1b[1m'))
   })
 
-  test('over TLS with a client certificate and a password, which is never shown', { ...LIMIT, skip: noTls }, async (t) => {
+  test('the program works over TLS with a client certificate and a password, and never shows the password', { ...LIMIT, skip: noTls }, async (t) => {
     const certificates = createCertificates()
     t.after(certificates.remove)
     const authority = certificates.authority('authority')
@@ -329,7 +329,7 @@ describe('top: faults that the user has to correct', LIMIT, () => {
 })
 
 describe('top: a snapshot', LIMIT, () => {
-  test('without a terminal, with --once and on a dumb terminal it prints plain text and ends', LIMIT, async (t) => {
+  test('without a terminal, with --once and on a dumb terminal the program prints plain text and ends', LIMIT, async (t) => {
     const { app, port } = await startApp(t)
     app.say('crunch 1000')
     await app.line(/^end/)
@@ -354,7 +354,7 @@ describe('top: a snapshot', LIMIT, () => {
     }
   })
 
-  test('it is no error if the program that reads the output ends early', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
+  test('the program that reads the output may end early', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
     const { port } = serve(t)
     const child = spawn('sh', ['-c', '"$@" | true; echo done >&2', 'sh', ...TOP, port], { stdio: ['ignore', 'ignore', 'pipe'] })
     const chunks = []
@@ -363,7 +363,7 @@ describe('top: a snapshot', LIMIT, () => {
     assert.equal(Buffer.concat(chunks).toString(), 'done\n')
   })
 
-  test('it works in a package without any binary', LIMIT, async (t) => {
+  test('the program works in a package without any binary', LIMIT, async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'top-'))
     t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
     for (const name of ['package.json', 'bin', 'lib']) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true })

@@ -16,7 +16,7 @@ const builtin = require('./builtin')
  * @typedef {object} Sampler
  * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow`, the window of
  *   event-loop delay is not reset
- * @property {() => Glance} glance reads the figures of an answer to the recorder, which take little time
+ * @property {() => Glance} glance reads the few figures of an answer to the recorder, in little time
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
  * @typedef {{ process?: any, load?: (name: string) => any }} Host
