@@ -28,7 +28,7 @@ declare function HypertracePrometheus (options?: HypertracePrometheus.Options): 
 declare namespace HypertracePrometheus {
   /**
    * The options. `null` has the same effect as an absent option. Unknown options are ignored. The process
-   * emits a warning if the name of one differs from that of an option only by case or by one letter.
+   * emits a warning if the name of an unknown option differs from the name of an option only by case or by one letter.
    */
   interface Options {
     /**
@@ -59,7 +59,7 @@ declare namespace HypertracePrometheus {
      * @default 'localhost'
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a host with a scheme, a port, brackets or spaces.
      * @throws {Error} `ENOTFOUND` or `EAI_AGAIN` for a name that does not resolve, `EADDRNOTAVAIL` for an
-     * address that this machine does not have, `EINVAL` for one that the system cannot listen on.
+     * address that this machine does not have, `EINVAL` for an address on which the system cannot listen.
      */
     host?: string | null
 
@@ -167,8 +167,8 @@ declare namespace HypertracePrometheus {
     /**
      * The maximum number of series of the counter, 1 to 100,000,000. No count is lost at the maximum: in
      * the last tenth of the maximum, a new label set is counted without `object_id`, `parent_object_id` and
-     * properties; at the maximum, in one series with `hypertrace_overflow="true"`. A number, or a string of
-     * digits, as for every number here.
+     * properties; at the maximum, in one series with `hypertrace_overflow="true"`. Each number of the
+     * options can also be a string of digits.
      *
      * @default 50000
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -213,8 +213,9 @@ declare namespace HypertracePrometheus {
      * can read the credentials.
      *
      * @default null
-     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if one of a pair is missing, `ERR_INVALID_ARG_VALUE` for an
-     * empty password or one that a request cannot carry. The message does not contain the value.
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if the user name or the password is missing,
+     * `ERR_INVALID_ARG_VALUE` for a text that is empty or that a request cannot carry. The message does not
+     * contain the value.
      */
     auth?: BasicAuth | BearerAuth | null
 
@@ -275,7 +276,7 @@ declare namespace HypertracePrometheus {
     minVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   }
 
-  /** The labels of the counter, without those of properties. */
+  /** The labels of the counter, without the labels of properties. */
   type Label =
     | 'object_classname'
     | 'object_id'
@@ -445,7 +446,7 @@ declare namespace HypertracePrometheus {
      * connections stay open. `ca` and `minVersion` stay as they are if they are left out; with `ca: null`,
      * the server no longer asks for client certificates.
      *
-     * @throws {TypeError} as the option `tls`; then nothing has changed.
+     * @throws {TypeError} as the option `tls` does. Nothing changes then.
      * @throws {Error} `ERR_INVALID_STATE` without a `port` or without the option `tls`.
      */
     setSecureContext (context: SecureContext): void

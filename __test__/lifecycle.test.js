@@ -4,8 +4,9 @@
  * Tests case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
  * an exporter, and that run gives the expected end.
  *
- * LIFECYCLE_RUNS is the number of runs of each program. The duration of an end is printed. It must be less than the
- * shortest timeout of the server, which is the time that stop() gives to responses. So an end waits for no client.
+ * LIFECYCLE_RUNS is the number of runs of each program. The duration of an end is printed. It must be less than
+ * the time that stop() gives to responses, which is the shortest timeout of the server. An end that is shorter has waited
+ * for no client.
  */
 
 const assert = require('node:assert/strict')

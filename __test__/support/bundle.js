@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Tests an application that was bundled or installed in a project with the packed package. The application runs in a folder outside
- * the repository.
+ * Tests an application that uses the packed package. The package is in the application's bundle, or is installed in its project. The
+ * application runs in a folder outside the repository.
  */
 
 const assert = require('node:assert/strict')

@@ -3,7 +3,7 @@
 /*
  * The throughput that real hypercores in memory lose. A batch has three phases: appends, a replication and reads. The batches run in
  * turn without a trace function, with a trace function that does nothing, and with the trace function of the exporter. Each batch
- * creates its own cores, as hypertrace creates tracers only while a trace function is set. The lines `to the exporter alone` compare
+ * creates its own cores, because hypertrace creates tracers only while a trace function is set. The lines `to the exporter alone` compare
  * with the trace function that does nothing, so they do not contain the work of hypertrace itself.
  */
 
@@ -75,8 +75,8 @@ class Memory extends RandomAccessStorage {
 }
 
 /**
- * Runs one batch, and returns the microseconds of CPU time of each phase. This is a measure of throughput, as a phase waits for nothing
- * but its own work.
+ * Runs one batch, and returns the microseconds of CPU time of each phase. The CPU time is a measure of the throughput, because a phase
+ * waits for nothing but its own work.
  */
 async function batch (blocks) {
   const writer = new Hypercore(() => new Memory())
@@ -122,7 +122,7 @@ async function measure ({ blocks, batches }, create) {
   const lost = { none: PHASES.map(() => []), nothing: PHASES.map(() => []) }
   for (let n = 0; n < batches; n++) {
     const times = {}
-    // Each mode is the first one in turn.
+    // In each batch another mode runs first.
     for (let turn = 0; turn < modes.length; turn++) {
       const mode = modes[(n + turn) % modes.length]
       times[mode] = await run(mode)

@@ -8,7 +8,7 @@
 const { Application, SITES, PROPS, batches } = require('../workload')
 
 const cases = ({ quick }) => {
-  // With fewer series, the reserve of the heap would be most of the difference.
+  // With fewer series, most of the difference would be memory that the heap has reserved.
   const sizes = quick ? [50_000] : [50_000, 100_000, 150_000]
   const most = quick ? 50_000 : 100_000
   return [

@@ -79,7 +79,7 @@ function measure ({ classes, ids, objects, props, quick }, create) {
   const times = { ours: [], base: [] }
   for (let batch = 0; batch < (quick ? 150 : 500); batch++) {
     const order = shuffled()
-    // Each trace function is the first one in turn, as the second one finds the processor's caches filled.
+    // The trace functions take turns to run first, because the second one finds the processor's caches filled.
     const pair = batch % 2 === 0 ? ['ours', 'base'] : ['base', 'ours']
     for (const one of pair) times[one].push(timeOf(one === 'ours' ? trace : store, order))
   }

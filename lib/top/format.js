@@ -36,7 +36,7 @@ function count (value) {
 }
 
 /**
- * Formats calls per second with few digits, as the value changes each second.
+ * Formats calls per second with few digits, because the value changes each second.
  *
  * @param {Figure} value
  */
