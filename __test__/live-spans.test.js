@@ -125,7 +125,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
 
   test('a comparison shows what rose, fell, appeared and ended', async (t) => {
     const { page } = await withBursts(t)
-    // The chart begins at least 10 s before now: the second burst is in its last third, the first one before it.
+    // The chart begins at least 10 s before now. The second burst is in the last third of the chart, the first burst is earlier.
     await drag(page, 0.68, 1)
     await chosen(page)
     await page.getByRole('button', { name: 'Compare with another span' }).click()

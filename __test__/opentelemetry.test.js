@@ -31,7 +31,7 @@ const { startVictoriaMetrics, startVmagent } = require('./support/victoria-metri
 const PUSH = { timeoutMillis: 10_000 }
 const PULL = {}
 
-/** A metric reader of the SDK that collects when a test does. */
+/** A metric reader of the SDK that collects only when a test calls `collect()`. */
 class TestReader extends MetricReader {
   async onForceFlush () {}
   async onShutdown () {}
@@ -303,7 +303,7 @@ test('opentelemetry: the page of the SDK\'s Prometheus exporter has the metrics 
 })
 
 /**
- * Pushes the counts of an application of short-lived objects by OTLP, until it has made some hundred calls.
+ * Pushes the counts of an application of short-lived objects by OTLP, until the application has made 300 calls.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} url

@@ -312,7 +312,7 @@ function execute (command, args, cwd) {
   })
 }
 
-/** Reads a default of index.d.ts. The code keeps an object of options as a list of pairs. */
+/** Reads a default of index.d.ts. The code stores the value of an option that is an object as a list of pairs. */
 function evaluate (value, actual) {
   if (value === '{}' && Array.isArray(actual)) return []
   return value.startsWith("'") ? value.slice(1, -1) : JSON.parse(value)

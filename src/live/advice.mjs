@@ -18,7 +18,7 @@ import { titleOf } from './sentence.mjs'
 
 const OMIT = "omitLabels: ['object_id', 'parent_object_id']"
 
-// If a function has fewer ids than this, each is taken to be a name in the source code.
+// If a function has fewer ids than this number, the ids are assumed to be names in the source code.
 const MIN_IDS = 20
 const MIN_OBJECTS = 50
 const NEAR = 0.5

@@ -9,7 +9,7 @@ import { printable } from './format.mjs'
  * @typedef {{ from: string, to: string, rate: number, value: number }} Edge
  */
 
-/** The maximum number of nodes of the map: those with the most calls. */
+/** The maximum number of nodes of the map. The map has the nodes with the most calls. */
 export const MAX_NODES = 40
 
 const NODE = { width: 168, height: 52 }
