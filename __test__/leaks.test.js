@@ -57,7 +57,7 @@ for (const kind of ['own', 'register']) {
 }
 
 // Growth is measured after a warm-up. A limit has a constant for the memory that allocators do not return, and an amount for each
-// cycle. This amount is smaller than each allocation of a cycle: a cell block has 32 kB, the buffers of a connection more. The
+// cycle. This amount is smaller than each allocation of a cycle: a cell block has 32 kB, and the buffers of a connection have more. The
 // default runs find only leaks of this size. In a longer run the constant is less important, so that smaller leaks are found too.
 const ALLOCATOR_BYTES = (process.platform === 'linux' ? 4 : 8) * 2 ** 20
 
@@ -69,7 +69,7 @@ test(`${CYCLES} starts and stops leave memory, threads and descriptors as they w
   assert.ok(rss < ALLOCATOR_BYTES + 1024 * CYCLES, `resident memory: ${megabytes(rss)} MB`)
 })
 
-// The scraper runs in this process, so that the growth is that of the exporter.
+// The scraper runs in this process, so that only the exporter can grow in the measured process.
 test(`${SCRAPES} scrapes leave memory, threads and descriptors as they were`, options, async (t) => {
   const program = start(t, 'scrapes')
   const [, port] = await program.line(/^port (\d+)$/)

@@ -1,8 +1,8 @@
 'use strict'
 
-// The bundlers and package managers that an application with this package is bundled or installed with, each at a fixed
-// version, so that every run tests the same versions. `node scripts/bundlers.js` installs them (about 550 MB) into
-// target/bundlers, where the tests look for them.
+// The bundlers and package managers that the tests use with this package. Each has a fixed version, so that every run tests
+// the same versions. `node scripts/bundlers.js` installs them (about 550 MB) into target/bundlers, where the tests look for
+// them.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
