@@ -57,8 +57,8 @@ for (const kind of ['own', 'register']) {
 }
 
 // Growth is measured after a warm-up. A limit has a constant for the memory that allocators do not return, and an amount for each
-// cycle. This amount is smaller than each allocation of a cycle: a cell block has 32 kB, and the buffers of a connection have more. The
-// default runs find only leaks of this size. In a longer run the constant is less important, so that smaller leaks are found too.
+// cycle. This amount is smaller than each allocation of a cycle: a cell block has 32 kB, and the buffers of a connection have more.
+// The default runs find only leaks of this size. In a longer run the constant is less important, so that smaller leaks are found too.
 const ALLOCATOR_BYTES = (process.platform === 'linux' ? 4 : 8) * 2 ** 20
 
 test(`${CYCLES} starts and stops leave memory, threads and descriptors as they were`, options, async (t) => {

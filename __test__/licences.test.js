@@ -102,7 +102,7 @@ test('licences: a crate without its licence text is found', (t) => {
   assert.deepEqual(notices([crateWith(t, '', { LICENSE: MIT })]).missing, ['some-crate 1.2.3'])
 })
 
-test('licences: if a crate offers a choice, one licence is used; notices, and all texts of a crate without a choice, are included', (t) => {
+test('licences: of a choice of licences one is used; without a choice all texts are included; notices are always included', (t) => {
   const files = { 'LICENSE-MIT': MIT, 'LICENSE-APACHE': APACHE, NOTICE: 'By A.', 'third_party/LICENSE': ISC }
   const used = (licence, have = files) => {
     const { text, missing } = notices([crateWith(t, licence, have)])

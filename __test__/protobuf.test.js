@@ -56,7 +56,7 @@ function valuesOf (families) {
   }]))
 }
 
-/** Asserts that both formats show the same, and returns the families of the protobuf page. */
+/** Asserts that both formats show the same families, and returns the families of the protobuf page. */
 async function assertSame (port) {
   const families = await protobufFamilies(port)
   const text = await textFamilies(port)
@@ -245,7 +245,7 @@ for (const [name, program, feature] of [
   })
 }
 
-test('the format is that of the Accept header', async (t) => {
+test('the Accept header selects the format', async (t) => {
   const { port } = start(t)
   for (const [accept, expected] of [[ACCEPT, CONTENT_TYPE], ['*/*', 'text/plain; version=0.0.4; charset=utf-8'], ['', 'text/plain; version=0.0.4; charset=utf-8']]) {
     const { headers } = await getProtobuf(port, { headers: { accept } })
