@@ -1,7 +1,7 @@
 'use strict'
 
-// Node.js of each platform, and the programs that run it here: an emulator of the processor (QEMU), of Windows
-// (Wine), or the loader of musl.
+// The Node.js of each platform, and the programs that run this Node.js here: an emulator of the processor (QEMU) or of
+// Windows (Wine), or the loader of musl.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -13,7 +13,7 @@ const { prepareWine } = require('./wine')
 const NODE = RUNTIMES.node20.version
 /** The version of Node.js for musl that is installed from PyPI. */
 const MUSL_NODE = '24.19.0'
-const MUSL_SUITE = 'trixie' // the musl of Debian 12 ends this Node.js with a signal
+const MUSL_SUITE = 'trixie' // with the musl of Debian 12, a signal ends this Node.js
 
 /**
  * @typedef {object} Runtime
@@ -43,8 +43,8 @@ function prepare (kind) {
 }
 
 /**
- * A Node.js that another program starts. A script starts both, and `process.execPath` is that script, so that the
- * children of a test are started in the same way.
+ * Returns a Node.js that another program runs. A script starts the program with this Node.js. `process.execPath` is the
+ * script, so that the children of a test are started in the same way.
  *
  * @param {string} name
  * @param {string[]} under
