@@ -3,7 +3,7 @@
 /*
  * Workers join, count and end one after another, in different ways. Prints the resources of the process five times.
  *
- *   node --expose-gc churn.js <how many>
+ *   node --expose-gc churn.js <number of workers>
  */
 
 const { once } = require('node:events')

@@ -5,8 +5,8 @@
  *
  * The application has a small HTTP server, whose requests trace calls of the newest 2 % of the series. A client times its requests
  * to this server, first alone, then while 100 scrapers scrape once a second each. Then four connections scrape without a pause. Then
- * many connections are open without a request. The scrapers run in another process than the application, and the client runs
- * in a thread of that process.
+ * many connections are open without a request. The application runs in one process. The scrapers and the client run in
+ * another process, the client in a thread of its own.
  */
 
 const http = require('node:http')
@@ -71,7 +71,7 @@ async function observe ({ seconds }, { send, receive }) {
     }
     agent.destroy()
   })
-  await sleep(1000) // until each has begun
+  await sleep(1000) // until each scraper has begun
   scrapes = 0
   const start = performance.now()
   const loaded = await latencies(applicationPort, seconds)

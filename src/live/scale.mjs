@@ -2,7 +2,7 @@
 
 import { ratesOf, keyOf } from './recording.mjs'
 
-/** The number of rows that have a colour of their own; all others share one. */
+/** The number of rows that have a colour of their own. All other rows share one colour. */
 export const COLOURS = 7
 
 /** Returns the end of a scale for values up to `max`: a round number whose half is round too. */
@@ -40,7 +40,7 @@ export function coloursOf (before, keys) {
 
 /**
  * Returns the layers of the stacked chart: one for each of the busiest rows, then one for all other rows. A layer has
- * its rates, and the sums of these with the layers below.
+ * its rates, and at each step the sum of its rate and the rates of the layers below.
  *
  * @param {import('./recording.mjs').History} history
  * @param {number} meanSeconds
