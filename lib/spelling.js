@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Finds the existing name for a misspelt one. Pure.
+ * Finds the existing name for a misspelt name. Pure.
  */
 
 /**

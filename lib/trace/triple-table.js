@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * A hash table from three 32-bit integers to one: the cache of label sets. It is one typed array, which
- * the garbage collector does not traverse, and is at most four fifths full. An entry has 16 bytes and never
- * spans two lines of the processor's cache.
+ * A hash table from three 32-bit integers to one: the cache of label sets. The table is one typed array,
+ * which the garbage collector does not traverse. At most four fifths of the table are used. An entry has
+ * 16 bytes and never spans two lines of the processor's cache.
  */
 
 // Read when this module is loaded, because an application can replace the global.
