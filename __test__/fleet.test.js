@@ -40,7 +40,7 @@ function startApplication (t) {
   return application
 }
 
-/** Returns a configuration of the guide with other addresses, that scrapes each second. */
+/** Returns a configuration of the guide with other addresses, and with a scrape interval of one second. */
 function configuration (name, addresses) {
   let text = readme.marked(`file ${name}`)
   for (const [address, by] of Object.entries(addresses)) {

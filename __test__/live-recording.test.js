@@ -58,7 +58,7 @@ test('a process that has just started has a shorter chart and a shorter mean', (
   assert.equal(recording.startOf(history(1000, { A: Array(300).fill(null) }), 300), 990)
 })
 
-test('the calls of a span are those of its steps', () => {
+test('the calls of a span are the calls of its steps', () => {
   const past = history(10, { A: [1, 2, 3, 4], B: [0, 0, 9, 0] }, { other: [5, 0, 1, 0] })
   const sums = recording.sumsOver(past, { from: 7, to: 9 })
   assert.deepEqual(sums, { seconds: 2, total: 15, rows: [{ labels: labelsOf('B'), value: 9 }, { labels: labelsOf('A'), value: 5 }], other: 1 })
@@ -69,7 +69,7 @@ test('the calls of a span are those of its steps', () => {
   assert.deepEqual(recording.snapped(past, { from: 9.9, to: 9.95 }), { from: 9, to: 10 })
 })
 
-test('stalls of a span are those that overlap it', () => {
+test('a span has the stalls that overlap the span', () => {
   const stalls = [{ startTimeSeconds: 1, seconds: 2 }, { startTimeSeconds: 5, seconds: 1 }, { startTimeSeconds: 9, seconds: 3 }]
   assert.deepEqual(recording.stallsIn(stalls, { from: 2, to: 9 }), stalls.slice(0, 2))
 })

@@ -126,7 +126,7 @@ function heapReader (proc, v8) {
     if (usage !== undefined) {
       sample.heap = { total: usage.heapTotal, used: usage.heapUsed, external: usage.external }
     } else {
-      // On Linux memoryUsage() opens a file of /proc, which may be hidden, for the resident memory.
+      // To read the resident memory, memoryUsage() opens a file of /proc on Linux. /proc may be hidden.
       const heap = v8.getHeapStatistics()
       sample.heap = { total: heap.total_heap_size, used: heap.used_heap_size, external: heap.external_memory }
     }
