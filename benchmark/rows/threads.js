@@ -5,8 +5,8 @@
  * threads.
  *
  * The result of a thread is its median batch. A batch is far shorter than the scheduler's time slice, so only a few batches contain
- * a wait for a processor. Only this package is measured: no other implementation shows several threads on
- * one page.
+ * a wait for a processor. Only this package is measured: no other implementation shows several
+ * threads on one page.
  */
 
 const { once } = require('node:events')

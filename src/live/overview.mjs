@@ -36,7 +36,7 @@ export class Overview {
     this.#selector = new Selector($('chart-calls'), this.#calls, { onSpan, onClick, describe: (time) => this.#describe(time) })
   }
 
-  /** Returns the colour of a row, `undefined` if it has none of its own. */
+  /** Returns the colour of a row, `undefined` if the row has no colour of its own. */
   colourOf (key) {
     const colour = this.#colours.get(key)
     return colour === undefined ? undefined : `c${colour}`
