@@ -178,7 +178,7 @@ fn case_30_clients_that_never_read_are_cut_and_do_not_delay_others() {
 }
 
 #[test]
-fn case_31_a_slow_reader_survives_the_stall_limit_and_is_cut_at_the_deadline() {
+fn case_31_a_slow_reader_is_cut_at_the_deadline_and_not_at_the_stall_limit() {
     let _alone = alone();
     let limits = Limits {
         stall: Duration::from_millis(600),

@@ -221,7 +221,8 @@ fn case_15_a_request_names_one_host() {
     }
 }
 
-/// Asserts one of these statuses without a body, or no byte if `statuses` is empty, and the close.
+/// Asserts that the server responds with one of these statuses and no body, or with no byte if `statuses` is
+/// empty, and closes the connection.
 fn assert_refused(request: impl AsRef<[u8]>, statuses: &[u16]) {
     let running = start(small(), short_limits());
     let mut client = running.connect();
@@ -420,7 +421,7 @@ fn case_28_a_client_that_half_closes_during_a_scrape_gets_the_page() {
 
 #[test]
 fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
-    let (sender, stopped) = mpsc::channel();
+    let (sender, timeouts) = mpsc::channel();
     let source = FnSource(move |js_timeout| -> ScrapeFuture {
         sender.send(js_timeout).unwrap();
         Box::pin(async { scrape(lines(SMALL)) })
@@ -435,7 +436,7 @@ fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     ] {
         client.send(get_with(header));
         client.response().assert_page(SMALL);
-        let js_timeout = stopped.recv_timeout(TIMEOUT).unwrap();
+        let js_timeout = timeouts.recv_timeout(TIMEOUT).unwrap();
         assert_eq!(js_timeout, Duration::from_millis(milliseconds), "{header}");
     }
 }

@@ -1,4 +1,4 @@
-//! A substitute for the port of several processes, which no model opens.
+//! A substitute for `src/cluster`. No model opens a port that several processes share.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub struct ClusterOptions {
     pub port: u16,
     /// Options that all processes share.
     pub shared: SharedOptions,
-    /// The bound of the series.
+    /// The maximum number of series.
     pub max_series: u32,
-    /// Folders of sockets.
+    /// The folders that can contain the socket.
     pub folders: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Values that both languages need: defined in Rust, read by JavaScript once, when it loads.
+//! Values that both languages need. They are defined in Rust, and JavaScript reads them once, when it loads.
 
 use napi_derive::napi;
 
@@ -33,7 +33,7 @@ pub struct Constants {
     pub props_prefixes: Vec<&'static str>,
     /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
-    /// The label of the lines of a process that shares its port.
+    /// The label of the samples of a process that shares its port.
     pub process_label: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,

@@ -110,8 +110,8 @@ impl Exporter {
         Ok(cells)
     }
 
-    /// Starts a reading of all series. `reader` is the number of a metric producer of this thread, whose
-    /// last reading counts when series expire.
+    /// Starts a reading of all series. `reader` is the number of a metric producer of this thread: no series
+    /// expires before this producer has read its last value.
     #[napi(catch_unwind)]
     pub fn read_series(&self, reader: Option<u32>) -> SeriesReading {
         let Inner { gatherer, thread, .. } = &*self.inner;

@@ -13,7 +13,7 @@ pub type SampleCallback<'a> = Callback<'a, bool>;
 /// A function that renders the register's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
 
-/// Answers a question of the recorder.
+/// A function that answers a question of the recorder.
 pub type QuestionCallback<'a> = Callback<'a, ()>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.
@@ -32,11 +32,11 @@ impl SampleRequester for SampleRequests {
     }
 }
 
-/// Asks by a JavaScript function for a sign of life. Does not keep the process alive.
+/// Sends questions of the recorder by a JavaScript function. Does not keep the process alive.
 pub struct Questions(ThreadCall<()>);
 
 impl Questions {
-    /// Asks by this function.
+    /// Creates a questioner that calls this function.
     pub fn new(function: &QuestionCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }

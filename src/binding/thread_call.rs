@@ -119,8 +119,8 @@ impl Shared {
 }
 
 impl<A: Argument> ThreadCall<A> {
-    /// Makes a function callable from any thread. With `keeps_alive` the process does not end before
-    /// this is dropped.
+    /// Makes a function callable from any thread. With `keeps_alive` the process does not end before this value
+    /// is dropped.
     ///
     /// # Errors
     ///
@@ -129,8 +129,7 @@ impl<A: Argument> ThreadCall<A> {
         function: &Callback<'_, V>,
         keeps_alive: bool,
     ) -> Result<Self> {
-        // From here on another thread runs this library's code, maybe for longer than the environment
-        // lives.
+        // From here on another thread runs this library's code, perhaps for longer than the environment exists.
         retain_current_module_for_unload_safety();
         let value = function.value();
         let shared = Arc::new(Shared(Mutex::new(None)));
@@ -188,8 +187,8 @@ impl<A: Argument> ThreadCall<A> {
         }
     }
 
-    /// Queues a call of the function and returns at once. `false`: the environment is ending, and the
-    /// function will not be called.
+    /// Queues a call of the function and returns at once. Returns `false` if the environment is ending, so that
+    /// the function will not be called.
     pub fn call(&self, argument: A) -> bool {
         let mut guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return false };
@@ -235,7 +234,7 @@ extern "C" fn finalize(_: sys::napi_env, pointer: *mut c_void, _: *mut c_void) {
     shared.raw().take();
 }
 
-/// Runs on the JavaScript thread, for each call; without an environment when that is ending.
+/// Runs on the JavaScript thread, for each call. `env` is null if the environment is ending.
 extern "C" fn call<A: Argument>(
     env: sys::napi_env,
     function: sys::napi_value,
@@ -261,8 +260,8 @@ extern "C" fn call<A: Argument>(
         let status =
             sys::napi_call_function(env, this, function, 1, &raw const value, ptr::null_mut());
         if status == sys::Status::napi_pending_exception {
-            // The functions catch what user code throws. What is left (a full stack, a worker that is
-            // being terminated) must not become an uncaught exception of the application.
+            // The functions catch the exceptions of user code. Other exceptions (a full stack, a worker
+            // that is being terminated) must not become an uncaught exception of the application.
             let mut exception = ptr::null_mut();
             sys::napi_get_and_clear_last_exception(env, &raw mut exception);
         }

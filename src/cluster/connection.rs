@@ -28,12 +28,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { reader, buffer: Vec::new(), limit }
     }
 
-    /// Reads frames after bytes that were read before.
+    /// Reads frames. The first bytes are in `buffer`, because they were read before.
     pub fn resume(reader: R, buffer: Vec<u8>, limit: usize) -> Self {
         Self { reader, buffer, limit }
     }
 
-    /// Sets the length of the longest frame.
+    /// Sets the maximum length of a frame.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
@@ -67,7 +67,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// Returns the reader, and the bytes that were read and belong to no frame yet.
+    /// Returns the reader, and the bytes after the last frame that was returned.
     pub fn into_parts(self) -> (R, Vec<u8>) {
         (self.reader, self.buffer)
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::server::listen::Target;
 
-/// Options that all who share a port must have in common: names, and values in a canonical form.
+/// Options that must be equal in all threads and processes that share a port: their names, and their values
+/// in a canonical form.
 pub type SharedOptions = Vec<(String, String)>;
 
 /// Returns the first of our options whose value is not theirs, and our value.
@@ -23,10 +24,10 @@ pub struct ClusterOptions {
     pub target: Target,
     /// The port. With 0 the system chooses one, which other processes can join.
     pub port: u16,
-    /// Options that all processes must share.
+    /// The options that must be equal in all processes.
     pub shared: SharedOptions,
-    /// The largest number of series of a process.
+    /// The maximum number of series of a process.
     pub max_series: u32,
-    /// The folders in which processes of a user may meet.
+    /// The folders in which processes of a user can find each other.
     pub folders: Vec<PathBuf>,
 }

@@ -13,7 +13,7 @@ pub enum Detail {
 }
 
 /// Decides the detail of a label set that has no series yet. `series` of at most `limit` are in use;
-/// `overflowing`: the overflow series is one of them.
+/// `overflowing`: `true` if the overflow series is one of them.
 ///
 /// The last tenth of the limit is reserved for shortened label sets, and the last series of all for
 /// the overflow, so that the total is right at any number of label sets.

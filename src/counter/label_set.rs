@@ -1,4 +1,4 @@
-//! Conversion of a label set from JavaScript, values in the schema's order, to parts.
+//! Converts a label set from JavaScript, which is a list of values in the schema's order, to parts.
 
 use super::series::{NUMBERS_END, PARTS, Part, Parts, SITE};
 use crate::labels::{self, RESERVED, SITE_LABELS, Schema};

@@ -14,8 +14,8 @@
 //! - The sum over all series is the number of calls, at the bound too. Calls that were counted before a
 //!   reset, or by series that have expired, are not in it.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
-//! - A new label set holds the lock for one interning, and a page for one chunk at a time. Only rare
-//!   operations hold it for all series: a sweep and a reset.
+//! - The lock is held for the interning of one label set, or for one chunk of a page. Only rare operations
+//!   hold it for all series: a sweep, a reset, and a new common label.
 
 mod bound;
 mod calls;
@@ -154,8 +154,8 @@ impl TraceCounter {
         &self.options.default_labels
     }
 
-    /// Adds a label to all series, in place of the one that an earlier call added. No page may be under
-    /// way.
+    /// Adds a label to all series. It replaces the label that an earlier call added. The caller ensures that
+    /// no page is being rendered.
     pub fn set_common_label(&self, name: &str, value: &str) {
         let constant = constant_labels(&self.options.default_labels, Some((name, value)));
         self.state().series.set_constant(constant);

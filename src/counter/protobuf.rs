@@ -16,10 +16,10 @@ use crate::labels::protobuf::{self, NumberLabel};
 /// The number of fragments in [`EncodedLabels`].
 const FRAGMENTS: usize = 256;
 
-/// Labels that a page used last, encoded: many series share them.
+/// A cache of encoded labels for one page. Many series have the same labels.
 #[derive(Debug)]
 pub struct EncodedLabels {
-    /// By fragment number modulo the length: the number and the labels.
+    /// The numbers of fragments and their encoded labels. The index is the number modulo the length.
     fragments: Box<[(u32, Vec<u8>); FRAGMENTS]>,
     /// The object's id, where it is a number.
     pub object: NumberLabel<9>,

@@ -1,5 +1,5 @@
 //! Laws of pages in the protobuf format whose counter changes between their steps, and of the cache of
-//! ranges. The decoder is that of `prost`, with messages of its own.
+//! ranges. `prost` decodes the pages, with message types that only these tests use.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -76,10 +76,10 @@ fn decode(mut page: &[u8]) -> Result<Family, TestCaseError> {
     Ok(family)
 }
 
-/// The most series of a counter here: three ranges, of which the last is not full.
+/// The maximum number of series in these tests: three ranges, of which the last is not full.
 const SERIES: u32 = 2 * RANGE + 100;
 
-/// Series whose text makes one range longer than a chunk.
+/// The file of each series. It is so long that the text of a range is longer than a chunk.
 const FILE: &str = concat!(
     "/a/path/that/is/long/enough/for/more/than/one/step/in/each/range/of/series/a/path/that/is/long/",
     "enough/for/more/than/one/step/in/each/range/of/series/a/path/that/is/long/enough/for/more/than/",
@@ -115,7 +115,7 @@ struct Open {
     page: Page,
     format: Format,
     is_for_scraper: bool,
-    /// Uses the cache of its format.
+    /// `true` if the page uses the cache of its format.
     cached: bool,
     bytes: Vec<u8>,
     /// The bytes of a range that is not complete.
@@ -161,7 +161,7 @@ impl World {
     }
 
     fn apply(&mut self, event: &Event) -> Result<(), TestCaseError> {
-        // Each event happens at a time of its own.
+        // No two events happen at the same time.
         let now = pass(&self.counter, Duration::from_secs(1));
         match event {
             Event::Count(ids) => ids.clone().for_each(|id| self.count(id, now)),
@@ -258,7 +258,7 @@ impl World {
             };
             prop_assert_eq!(label("caller_filename"), Some(FILE));
             let id = label("object_id").and_then(|id| id.parse().ok()).expect("an id");
-            prop_assert!(ids.insert(id), "{} is there once", id);
+            prop_assert!(ids.insert(id), "the series {} occurs twice", id);
 
             let value = metric.counter.value;
             let (least, most) = page.bounds.get(&id).copied().unwrap_or_default();

@@ -37,7 +37,7 @@ impl Asset {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // The build has written it: it is a gzip member.
+        // Cannot fail: `build.rs` has written a valid gzip member.
         let _ = GzDecoder::new(self.gzip).read_to_string(&mut text);
         text
     }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_have_at_most_150_kilobytes_as_they_are_sent() {
+    fn the_compressed_files_have_at_most_150_kilobytes() {
         let bytes: usize = ASSETS.iter().map(|asset| asset.gzip.len()).sum();
         assert!(bytes <= 150_000, "{bytes}");
     }

@@ -219,7 +219,7 @@ proptest! {
         }
     }
 
-    /// Also where series expire between two readings, a slot is used again, or a thread ends.
+    /// This also holds if series expire between two readings, slots are used again, or threads end.
     #[test]
     fn readings_have_all_calls_of_each_class(
         steps in prop::collection::vec(step(), 0..300),

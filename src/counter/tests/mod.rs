@@ -1,4 +1,4 @@
-//! The counter's behaviour.
+//! Tests of the counter as a whole.
 
 use std::{
     fmt::Write,
@@ -17,7 +17,7 @@ mod laws;
 mod reading;
 mod scrapers;
 
-/// The side of a JavaScript thread: cell blocks of its own, and counts by slot.
+/// A thread that counts as a JavaScript thread does, in cell blocks of its own.
 pub(crate) struct Thread {
     shard: ShardId,
     blocks: Vec<Box<[f64]>>,
@@ -64,7 +64,7 @@ pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCoun
     .expect("a valid counter")
 }
 
-/// Lets time pass for the starts of series. Returns the time in milliseconds.
+/// Advances the clock that issues the starts of series. Returns its time in milliseconds.
 pub(crate) fn pass(counter: &TraceCounter, time: Duration) -> u64 {
     let starts = &mut counter.state().starts;
     starts.pass(time);
@@ -83,7 +83,7 @@ fn page(counter: &TraceCounter) -> String {
         let mut text = Vec::new();
         series.write_labels(&mut text);
         let labels = std::str::from_utf8(&text).expect("UTF-8");
-        writeln!(lines, "{labels} {}", series.value).expect("a string takes it");
+        writeln!(lines, "{labels} {}", series.value).expect("writing to a string never fails");
         ControlFlow::Continue(())
     });
     lines
@@ -103,7 +103,7 @@ fn values_with_the_same_concatenation_are_two_series() {
 }
 
 #[test]
-fn trailing_absent_values_change_no_slot() {
+fn missing_values_at_the_end_do_not_change_the_slot() {
     let counter = counter_with(&["a"], 100);
     let full = counter.intern(["A", "f", "f.js", "", "", "1", "", "x", "", ""]);
     assert_eq!(counter.intern(["A", "f", "f.js", "", "", "1", "", "x"]), full);
@@ -148,7 +148,7 @@ fn a_definition_is_valid_for_one_thread_until_this_thread_clears_it() {
     );
     counter.close_shard(shard);
     counter.define_site(shard, 1, ["B", "f", "f.js"]);
-    assert_eq!(counter.intern_defined(shard, &label_set), None, "its thread has left");
+    assert_eq!(counter.intern_defined(shard, &label_set), None, "the shard is closed");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn label_text_is_stored_while_a_series_or_a_definition_uses_it() {
     counter.clear_definitions(shard);
     assert_eq!(texts(), 3);
     counter.close_shard(other);
-    assert_eq!(texts(), 2, "those of the series");
+    assert_eq!(texts(), 2, "the texts of the series");
     counter.state().series.remove(slot);
     assert_eq!(texts(), 0);
 }
@@ -225,7 +225,7 @@ fn near_the_bound_a_new_label_set_keeps_its_call_site() {
 }
 
 #[test]
-fn the_reserve_takes_shortened_label_sets() {
+fn shortened_label_sets_get_the_reserved_series() {
     let counter = counter_with(&[], 100);
     for id in 0..90 {
         counter.intern(site("A", "f", &id.to_string()));

@@ -1,10 +1,9 @@
 //! One sample: the figures of V8 and libuv that the JavaScript thread read at one moment.
 //!
-//! Plain data without napi. `None` is a figure that the runtime does not have; its families are left
-//! out.
+//! Plain data without napi. A figure is `None` if the runtime does not have it; then its families are omitted.
 
-/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf. The
-/// JavaScript side sorts by the same list.
+/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf. JavaScript counts by
+/// the same bounds.
 pub const GC_BOUNDS: [f64; 6] = [0.001, 0.01, 0.1, 1.0, 2.0, 5.0];
 
 /// The figures of one JavaScript thread, in seconds and bytes.
@@ -46,7 +45,7 @@ pub struct Space {
 pub struct Tally {
     /// Type and number.
     pub by_type: Vec<(String, f64)>,
-    /// The number of all objects, with those that have no type.
+    /// The number of all objects, including those without a type.
     pub total: f64,
 }
 

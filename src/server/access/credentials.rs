@@ -36,7 +36,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials of a username, which has no colon, and a password (RFC 7617).
+    /// Creates credentials from a username, which has no colon, and a password (RFC 7617).
     #[must_use]
     pub fn basic(username: &str, password: &str) -> Self {
         let pair = format!("{username}:{password}");
@@ -47,7 +47,7 @@ impl Credentials {
         }
     }
 
-    /// Credentials of a token (RFC 6750).
+    /// Creates credentials from a token (RFC 6750).
     #[must_use]
     pub fn bearer(token: &str) -> Self {
         Self { scheme: Scheme::Bearer, digest: sha256(token.as_bytes()) }
@@ -75,7 +75,7 @@ impl Credentials {
         self.scheme == other.scheme && self.digest.ct_eq(&other.digest).into()
     }
 
-    /// Returns the value of `WWW-Authenticate`. `failed`: the request carried wrong credentials.
+    /// Returns the value of `WWW-Authenticate`. `failed`: `true` if the request carried wrong credentials.
     pub(crate) fn challenge(&self, failed: bool) -> HeaderValue {
         let parameters = match self.scheme {
             Scheme::Basic => ", charset=\"UTF-8\"",
