@@ -150,7 +150,7 @@ fn the_counts_of_threads_that_have_left_stay_on_the_page() {
             let calls = Arc::clone(&calls);
             thread::spawn(move || {
                 let Participant { server, thread, started } =
-                    open_port(Some(1)).expect("it is open");
+                    open_port(Some(1)).expect("the port is open");
                 assert!(!started);
                 let mut js =
                     Thread::new(server.gatherer.counter(), &calls, thread.shard, Cache::Dropped);

@@ -11,7 +11,7 @@ pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
-/// A local socket of any system.
+/// A local socket of any operating system, as one type.
 pub type BoxSocket = Box<dyn Socket>;
 
 /// Reads frames. A frame that is not complete yet stays in the buffer, so that a call of

@@ -21,9 +21,9 @@
 //! # Files
 //!
 //! `merge`, `numbers`, `options`, `protocol` and `series_check` are pure. `blocks` compresses and checks
-//! series. By `rendezvous`, processes find each other. `contend` opens or joins a port; `role` is the role of
-//! a process after that. `hub`, `link`, `member_series`, `page` and `source` belong to the opener, `member` to
-//! a member.
+//! series. `rendezvous` lets processes find each other. `contend` opens or joins a port; `role` runs a process
+//! in its role after that. `hub`, `link`, `member_series`, `page` and `source` belong to the opener, `member`
+//! to a member.
 
 mod blocks;
 mod connection;

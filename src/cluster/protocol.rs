@@ -1,8 +1,9 @@
 //! The messages between the opener of a port and its members, and their form in bytes. Pure.
 //!
-//! A frame is the length of its rest (4 bytes, little-endian), a byte for the kind of the message, and the
-//! fields of the message. The first message of each side ([`Hello`] and the response to it) begins in the
-//! same way in every version of this package, so that two versions can name their difference.
+//! A frame has a length (4 bytes, little-endian), a byte for the kind of the message, and the fields of the
+//! message. The length is that of the bytes after it. The first message of each side ([`Hello`] and the
+//! response to it) begins in the same way in every version of this package, so that processes of different
+//! versions can report this difference.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub const HEADER: usize = 4;
 /// Distinguishes a member from another program that connects.
 const MAGIC: u32 = u32::from_le_bytes(*b"htpc");
 
-/// The bytes of a frame are no message.
+/// The bytes of a frame are not a message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 

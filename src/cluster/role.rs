@@ -128,7 +128,8 @@ impl Process {
     }
 }
 
-/// When it is dropped before the members have left, the name of the opener stays for the next opener.
+/// Holds the rendezvous of an opener. If this value is dropped before the members have left, the opener's name
+/// stays, so that the next opener finds it.
 struct Guard<'a> {
     hub: &'a Hub,
     rendezvous: Option<Rendezvous>,

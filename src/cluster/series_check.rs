@@ -9,7 +9,7 @@ use crate::exposition::Format;
 /// The maximum length of a series, in bytes. A label value has at most 65,535 UTF-16 code units.
 const MAX_SERIES: usize = 8 * 1024 * 1024;
 
-/// The bytes are no series.
+/// The bytes are not series of the member.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid;
 
@@ -58,7 +58,7 @@ impl SeriesCheck {
         self.rest.is_empty()
     }
 
-    /// Returns a number of next bytes that belong to the series in `rest`.
+    /// Returns the number of these bytes to append to `rest`: not more than to the end of its series.
     fn missing(&self, bytes: &[u8]) -> usize {
         match self.format {
             Format::Text => memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1),
@@ -177,7 +177,8 @@ pub fn is_label_name(name: &[u8]) -> bool {
         && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
-/// Returns the position of the quote that ends a value, whose escapes are those of the text format.
+/// Returns the position of the quote that ends a value; `None` if there is no such quote, or before it an
+/// escape that the text format does not have.
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut start = 0;
     loop {
@@ -217,7 +218,7 @@ fn read_field(bytes: &[u8], tag: u8) -> Field<'_> {
         Some(_) => {}
     }
     let mut length = 0;
-    // Four bytes are enough for the longest series.
+    // The length of the longest series has four bytes.
     for (index, byte) in bytes[1..].iter().take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {

@@ -212,7 +212,7 @@ mod tests {
         f.scrape(Some(A), 7, 1);
         assert_eq!(f.threshold(B, 2), at(7));
         f.scrape(Some(A), 9, 3);
-        assert_eq!(f.threshold(B, 4), at(7), "from then on its own pages decide");
+        assert_eq!(f.threshold(B, 4), at(7), "after its first page, only its own pages count");
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Start {
         self.0 / 1_000_000
     }
 
-    /// Returns seconds since the Unix epoch, and the nanoseconds of the last one.
+    /// Returns the whole seconds since the Unix epoch, and the remaining nanoseconds.
     #[must_use]
     pub fn seconds(self) -> (u64, u64) {
         (self.0 / 1_000_000_000, self.0 % 1_000_000_000)
@@ -49,7 +49,7 @@ impl StartClock {
         self.last
     }
 
-    /// Advances the clock: the last start becomes this much later, rounded up to a whole millisecond.
+    /// Advances the clock by at least this time, to a whole millisecond.
     #[cfg(test)]
     pub fn pass(&mut self, time: std::time::Duration) {
         let now = self.next().0 + u64::try_from(time.as_nanos()).expect("fewer than 500 years");

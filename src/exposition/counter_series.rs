@@ -97,7 +97,7 @@ impl CounterSeries {
         more
     }
 
-    /// Returns the length of all series in the protobuf format, when they have been measured.
+    /// Returns the length in the protobuf format of all series that have been measured.
     #[must_use]
     pub fn protobuf_length(&self) -> u64 {
         match self.writer {
@@ -106,8 +106,8 @@ impl CounterSeries {
         }
     }
 
-    /// Appends the start of the counter's family. In the protobuf format it has the length of all series,
-    /// and of `more` bytes of other series that the caller adds.
+    /// Appends the start of the counter's family. In the protobuf format, this start contains the length of the
+    /// family, which includes all series and `more` bytes of other series that the caller adds.
     pub fn write_header(&self, out: &mut Vec<u8>, more: u64) {
         let counter = self.reader.counter();
         match &self.writer {

@@ -19,8 +19,8 @@ pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
     pair
 }
 
-/// Adds `prefix` to the name of each family, and to each sample the default labels that it does not
-/// have itself: a sample's own label has precedence, as in prom-client.
+/// Adds `prefix` to the name of each family. Adds the default labels to each sample, except those whose names
+/// the sample has already: a sample's own label has precedence, as in prom-client.
 #[must_use]
 pub fn apply_options(
     mut families: Vec<MetricFamily>,
@@ -49,8 +49,8 @@ fn add_missing(labels: &mut Vec<LabelPair>, defaults: &[(String, String)], reser
     }
 }
 
-/// Returns the label that the encoder adds to samples of this type. A default label of that name would
-/// occur twice on one line, which fails the whole scrape.
+/// Returns the label that the encoder adds to samples of this type. With a default label of the same name, a
+/// line would have the label twice, and the whole scrape would fail.
 fn reserved_label(kind: MetricType) -> &'static str {
     match kind {
         MetricType::HISTOGRAM => "le",

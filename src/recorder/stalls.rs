@@ -98,8 +98,8 @@ impl Stalls {
         id
     }
 
-    /// Sets the length and the calls of a stall that goes on or ends. If a stall of a worker thread without
-    /// calls ends, it is dropped, because thread pools block the event loops of idle workers.
+    /// Sets the length and the calls of a stall that goes on or ends. When it ends, a stall of a worker thread
+    /// without calls is dropped: an idle worker of a thread pool may block its event loop while it waits for work.
     pub fn set(&mut self, id: u64, seconds: f64, ongoing: bool, calls: &StallCalls) {
         let Some(stall) = self.list.iter_mut().find(|stall| stall.id == id) else { return };
         stall.seconds = seconds;

@@ -2,8 +2,8 @@
 //!
 //! A series is stored as six numbers, which this module calls its columns. A label's text is read
 //! once for each fragment and not for each series: [`Column::values`] maps the number of a fragment to
-//! its component of the group's key, or to [`REJECTED`] if a filter rejects it. All series of a group
-//! have the same key, also where their fragments differ.
+//! a component of the group's key, or to [`REJECTED`] if a filter rejects the fragment. All series of a
+//! group have the same key, even if their fragments differ.
 //!
 //! The number of groups is bounded. Beyond the bound, the groups whose keys have the greater hashes are left to
 //! further passes over the series. Each pass adds those of its groups that are first in the query's order.

@@ -210,7 +210,7 @@ pub fn eventually(condition: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Serialises the tests of one file that measure their whole process.
+/// Returns a lock, so that tests of one file which measure the whole process run one after another.
 pub fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

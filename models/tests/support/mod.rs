@@ -46,7 +46,7 @@ pub fn counter() -> Arc<TraceCounter> {
     Arc::new(TraceCounter::new(options).expect("a good name"))
 }
 
-/// The cells of a block, at a multiple of their length.
+/// The cells of a block. Their address is a multiple of their length in bytes.
 #[derive(Debug)]
 #[repr(align(32768))]
 struct Memory([AtomicU64; CELLS]);
@@ -58,7 +58,7 @@ impl Memory {
     }
 }
 
-/// The calls that have begun and the calls that have ended, by class. Its lock is not simulated.
+/// The calls that have begun and the calls that have ended, by class. The lock of this map is not simulated.
 #[derive(Debug, Default)]
 pub struct Calls(Mutex<HashMap<&'static str, (f64, f64)>>);
 
@@ -175,7 +175,7 @@ impl Scraper {
             series.write_labels(&mut labels);
             let labels = String::from_utf8(labels).expect("labels are UTF-8");
             let class =
-                labels.split('"').nth(1).expect("a count in a wrong slot: it is free").to_owned();
+                labels.split('"').nth(1).expect("a count in a wrong slot: the slot is free").to_owned();
             let value = (series.start(), series.value);
             assert!(page.insert(class, value).is_none(), "a page has a series twice");
             ControlFlow::Continue(())

@@ -20,7 +20,7 @@ pub struct Query {
     pub process: Option<u32>,
     /// The query string that each process receives.
     pub forwarded: String,
-    /// The labels to group by, if the query has them.
+    /// The labels to group by, if the query has the parameter `by`.
     pub(super) by: Option<Vec<String>>,
     pub(super) limit: usize,
     /// `true` if the query has filters or a search, so that the rows may not have all calls.
@@ -74,7 +74,8 @@ impl Query {
             }
         }
         if !parsed.forwarded.contains("limit=") {
-            // A group with many calls in all processes together has many calls in at least one of them.
+            // Each process returns more rows than the limit, because a group that is among the first in all
+            // processes together need not be among the first in each of them.
             let limit =
                 if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
             parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());

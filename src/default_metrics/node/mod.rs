@@ -1,7 +1,7 @@
 //! The `nodejs_*` families: the figures of V8 and libuv, which only the JavaScript thread can read.
 //!
 //! A scrape requests a sample from the JavaScript thread and waits for the response, at most until its
-//! timeout: then the page has the last sample, with its age. The time for which a request is pending
+//! timeout. After the timeout, the page has the last sample, with its age. The time for which a request is pending
 //! *is* the lag of the event loop, so that a page shows a growing lag while the event loop is blocked.
 //!
 //! # Invariants
@@ -83,9 +83,9 @@ impl NodeMetrics {
         }
     }
 
-    /// Requests a sample, unless a request is pending, and waits for one that is newer than this call,
-    /// for at most `js_timeout`. Returns whether the JavaScript thread has responded; otherwise the
-    /// last sample remains, with its age.
+    /// Requests a sample, unless a request is pending. Waits for a response that comes after this call, for at
+    /// most `js_timeout`. Returns whether the JavaScript thread has responded; otherwise the last sample
+    /// remains, with its age.
     pub async fn refresh(&self, js_timeout: Duration) -> bool {
         self.request_within(DelayWindow::Restart, js_timeout).await
     }

@@ -17,10 +17,11 @@ pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
 /// The maximum length of the text between two full flushes: the window of 64 KiB minus the look-ahead of the
-/// compressor. With more text, the compressor moves its hash tables, which takes as long as compressing 40 KiB.
+/// compressor. With more text, the compressor moves its hash tables, which takes as long as the compression of
+/// 40 KiB.
 const WINDOW: usize = 65_000;
 
-/// Deflate, no flags, no time, fast compression, unknown system.
+/// The header of a member: deflate, no flags, no time, fast compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
 /// A member that is being written.
