@@ -278,7 +278,7 @@ fn a_scraper_is_shown_0_until_it_has_completed_a_page() {
     client.send(get("1.1", ANNOUNCED).replace("GET", "HEAD"));
     client.response_to_head();
     assert_eq!(scrape(ANNOUNCED), 0);
-    // The client may have the last byte before the server has recorded that.
+    // The client may have the last byte before the server has recorded the completion.
     eventually("the page is completed", || scrape(ANNOUNCED) == 3);
     assert_eq!(scrape(ANNOUNCED), 3);
     let other = format!("{ANNOUNCED}User-Agent: other\r\n");

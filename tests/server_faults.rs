@@ -42,7 +42,7 @@ fn resident() -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Returns the time until the server closes the connection, without having sent a byte.
+/// Returns the time until the server closes the connection. Asserts that it sends no byte before.
 #[track_caller]
 fn closed_after(mut client: Client) -> Duration {
     let begin = Instant::now();

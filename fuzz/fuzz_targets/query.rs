@@ -1,4 +1,5 @@
-//! A query string of `/summary.json` or `/history.json` is rejected with a short message, or the summary is valid JSON.
+//! An invalid query string of `/summary.json` or `/history.json` is rejected with a short message. The summary of
+//! a valid one is valid JSON.
 
 #![no_main]
 

@@ -22,7 +22,7 @@ pub struct ClusterOptions {
     pub target: Target,
     /// The port.
     pub port: u16,
-    /// Options that all processes share.
+    /// The options that must be equal in all processes.
     pub shared: SharedOptions,
     /// The maximum number of series.
     pub max_series: u32,
@@ -37,7 +37,7 @@ pub struct Role;
 pub enum EnterError {
     /// The port is in use.
     Bind(BindError),
-    /// There is no folder.
+    /// There is no folder for the socket.
     Folder(std::io::Error),
     /// An option differs.
     Differs(String, String),

@@ -21,7 +21,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Constants {
     /// The content type of the page.
     pub content_type: &'static str,
-    /// A cell block has 2 to this power cells.
+    /// The binary logarithm of the number of cells of a cell block.
     pub cell_bits: u32,
     /// The help text of the trace counter.
     pub counter_help: &'static str,

@@ -222,8 +222,8 @@ impl Exporter {
         }
     }
 
-    /// Returns for each allowed property the column of its label among those of its owner. Properties
-    /// that become the same label name have the same column.
+    /// Returns the column of each allowed property: the index of its label among the labels of its owner.
+    /// Properties that become the same label name have the same column.
     #[napi(getter)]
     pub fn prop_columns(&self) -> Vec<u32> {
         self.inner.gatherer.counter().schema().columns().to_vec()
@@ -238,7 +238,7 @@ impl Exporter {
         vec![seconds, opened.subsec_nanos().into()]
     }
 
-    /// Returns the TLS option that cannot be used.
+    /// Returns the TLS option that cannot be used; `null` if all can be used.
     #[napi(catch_unwind)]
     pub fn check_tls(options: TlsOptions) -> Option<UnusableTls> {
         SecureContext::try_from(&options).err().map(Into::into)

@@ -1,4 +1,4 @@
-//! Listening: its options, its result, and its errors in the form of Node.js' own servers.
+//! The options, the result and the errors of listening. The errors have the form of those of Node.js' servers.
 
 use std::{io, net::SocketAddr};
 
@@ -72,7 +72,7 @@ impl ListenOptions {
 pub struct Listening {
     /// The exporter, which serves the port or has joined the thread that serves it.
     pub exporter: Option<Exporter>,
-    /// `true` if another thread serves the port.
+    /// `true` if another thread serves the port, and the exporter has joined it.
     pub joined: bool,
     /// The TLS option that cannot be used.
     pub unusable_tls: Option<UnusableTls>,

@@ -176,7 +176,7 @@ fn gc_kind(NodeGcKind { kind, buckets, sum }: NodeGcKind) -> Option<GcKind> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "JavaScript counts up from 0 by one; a cast saturates where it does not"
+        reason = "JavaScript counts up from 0 by one; a cast of any other number saturates"
     )]
     let whole = |count: f64| count as u64;
     let buckets: [f64; 7] = buckets.try_into().ok()?;

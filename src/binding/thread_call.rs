@@ -3,8 +3,9 @@
 //! napi's own `ThreadsafeFunction` and `JsDeferred` crash on Bare, which passes the finalizer of a
 //! threadsafe function its two pointers in the other order. Here both pointers are the same one.
 //!
-//! Invariant: the raw function is alive as long as `Shared` contains it. Its users hold the lock; the
-//! finalizer, which runs on the JavaScript thread before the memory is freed, removes it.
+//! Invariant: the raw function is alive as long as `Shared` contains it. Code that uses the raw function holds
+//! the lock of `Shared`. The finalizer, which runs on the JavaScript thread before the memory is freed, removes
+//! the function from `Shared`.
 
 use std::{
     ffi::c_void,
@@ -26,8 +27,9 @@ use napi::{
 /// A JavaScript function with one argument, whose result is ignored.
 pub type Callback<'a, A> = Function<'a, A, UnknownReturnValue>;
 
-/// The argument of a call. It crosses the threads as the data pointer of a threadsafe function: a number
-/// in place of a pointer, so that a call allocates nothing, or the memory of a larger value.
+/// The argument of a call. It crosses the threads as the data pointer of a threadsafe function. A small value
+/// is a number in place of the pointer, so that a call allocates nothing. The pointer of a larger value is the
+/// address of its memory.
 pub trait Argument: Sized {
     /// Converts the argument into the data of one call.
     fn into_data(self) -> *mut c_void;
@@ -36,7 +38,7 @@ pub trait Argument: Sized {
     ///
     /// # Safety
     ///
-    /// `data` must be a result of `into_data`, and must be converted once.
+    /// `data` must be a result of `into_data`, and must be converted only once.
     #[expect(unsafe_code, reason = "the data may be memory")]
     unsafe fn from_data(data: *mut c_void) -> Self;
 

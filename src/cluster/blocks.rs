@@ -2,9 +2,9 @@
 //! opener passes the bytes on. So a scrape in gzip compresses only what has changed, and all processes
 //! compress at the same time.
 //!
-//! A block begins and ends at a full flush, and has whole series. Before it are the number of its range and
-//! its length, 4 bytes each. The opener inflates a block to check it ([`SeriesCheck`]), unless it is equal to
-//! the last block of its range.
+//! A block begins and ends at a full flush, and contains whole series. The number of its range and its length,
+//! 4 bytes each, precede it. The opener inflates a block to check it ([`SeriesCheck`]), unless the block is
+//! equal to the last block of its range.
 
 use std::{
     collections::HashMap,
@@ -162,7 +162,7 @@ impl BlockCheck {
     ///
     /// # Errors
     ///
-    /// If the bytes are no blocks, or their text is no series of the member.
+    /// If the bytes are not blocks, or their text is not series of the member.
     pub fn check(
         &mut self,
         mut chunk: &[u8],

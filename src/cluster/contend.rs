@@ -43,7 +43,7 @@ pub enum Role {
     Member(Membership),
 }
 
-/// A port that this process has opened.
+/// The state of a process that has opened the port.
 pub struct Opener {
     /// The listeners.
     pub listeners: Vec<net::TcpListener>,
@@ -59,7 +59,7 @@ pub struct Opener {
 pub struct Membership {
     /// The connection.
     pub socket: BoxSocket,
-    /// Bytes that were read from it.
+    /// Bytes that were read from the connection and belong to the next frames.
     pub read: Vec<u8>,
     /// The number of this process.
     pub number: u32,

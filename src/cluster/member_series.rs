@@ -48,7 +48,7 @@ pub struct MemberSeries {
 pub enum Piece {
     /// Series in the format of the page.
     Text(Vec<u8>),
-    /// The same, deflated.
+    /// Deflated series in the format of the page.
     Block(Block),
 }
 
@@ -152,7 +152,7 @@ impl MemberSeries {
         matches!(self.progress, Progress::Finished | Progress::Failed)
     }
 
-    /// Returns whether the member has failed to send all its series. Defined when no more chunks will come.
+    /// Returns whether the member has failed to send all its series. Valid only if no more chunks will come.
     pub fn has_failed(&self) -> bool {
         self.progress == Progress::Failed || self.protobuf_length() > 0
     }

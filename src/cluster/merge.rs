@@ -42,7 +42,7 @@ impl ProcessDocument {
         self.get(path).as_f64()
     }
 
-    /// Returns the labels of a row in the order of `by`, including the process if `by` has its label.
+    /// Returns the labels of a row in the order of `by`, with the number of the process for [`PROCESS_LABEL`].
     fn labels(&self, row: &Value, by: &[String]) -> Labels {
         let value = |label: &String| {
             if label == PROCESS_LABEL {

@@ -8,7 +8,7 @@ use crate::server::listen::Target;
 /// in a canonical form.
 pub type SharedOptions = Vec<(String, String)>;
 
-/// Returns the first of our options whose value is not theirs, and our value.
+/// Returns the first option of `ours` whose value differs in `theirs`, with its value in `ours`.
 #[must_use]
 pub fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<(String, String)> {
     let differs = |(name, value): &&(String, String)| {
@@ -22,7 +22,7 @@ pub fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<(String
 pub struct ClusterOptions {
     /// The address to listen on.
     pub target: Target,
-    /// The port. With 0 the system chooses one, which other processes can join.
+    /// The port. With 0 the system chooses a free port, which other processes can join.
     pub port: u16,
     /// The options that must be equal in all processes.
     pub shared: SharedOptions,

@@ -26,7 +26,7 @@ use crate::exposition::{
 /// The tag of a field with number 15 and variable length, which `MetricFamily` does not define.
 const PADDING: u8 = 0x7a;
 
-/// The shortest padding: its tag and a length of five bytes.
+/// The minimum length of padding: its tag and a length of five bytes.
 pub const MIN_PADDING: u64 = 6;
 
 /// Ends a page for its members when it is dropped. If the page is complete, each member records what the
@@ -176,8 +176,8 @@ impl ClusterPage {
         Step::Text { more: true }
     }
 
-    /// Begins an unknown field that has the length of the missing series, as the header of the family has
-    /// the length of all series.
+    /// Begins an unknown field in place of the missing series. It has their length, because the length of the
+    /// family in its header includes them.
     fn begin_padding(&mut self, length: u64, out: &mut Vec<u8>) {
         if length > 0 {
             out.extend_from_slice(&[PADDING, 0x80, 0x80, 0x80, 0x80, 0]);

@@ -38,7 +38,7 @@ pub struct ClusterSource {
 }
 
 impl ClusterSource {
-    /// Serves the pages of this gatherer and of the members.
+    /// Creates a source of the pages of this gatherer and of the members.
     #[must_use]
     pub fn new(gatherer: Arc<Gatherer>, hub: Arc<Hub>) -> Self {
         Self { gatherer, hub }

@@ -167,7 +167,7 @@ impl Fake {
         ToMember::decode(&frame).expect("a message")
     }
 
-    /// Waits for the request of a page.
+    /// Waits for the request for a page, and returns the number of the page.
     async fn page(&mut self) -> u64 {
         loop {
             if let ToMember::Start(request) = self.next().await {

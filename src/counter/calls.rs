@@ -26,7 +26,7 @@ pub const MAX_READ_SLOTS: u32 = 1 << 20;
 /// values of all slots have changed.
 const STEP_RANGES: u32 = 16;
 
-/// The number of call sites in [`CallReadings`]' map of set-back values that one step reads.
+/// The number of call sites whose values were set back that one step reads.
 const STEP_SITES: usize = 1024;
 
 /// The calls of one call site, as one step of a reading has found them. A call site can be found

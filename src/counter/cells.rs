@@ -1,5 +1,5 @@
-//! Cell blocks: memory that JavaScript threads count in and this crate reads. The only `unsafe` code of
-//! the crate's core.
+//! Cell blocks: memory that JavaScript threads count in and this crate reads. This file has the only `unsafe`
+//! code of the crate's core.
 //!
 //! # Invariants
 //!
@@ -18,8 +18,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub const CELLS: usize = 4096;
 
 /// The number of slots of a range, whose text has one version and is cached as a whole. A range lies
-/// within a cell block. 256 slots are about 64 KiB of text. In gzip, ranges of 128 slots take 16 %
-/// more bytes and of 512 slots 8 % fewer, and one count invalidates a whole range.
+/// within a cell block. 256 slots are about 64 KiB of text. In gzip, ranges of 128 slots take 16 % more bytes,
+/// and ranges of 512 slots 8 % fewer. But one count invalidates a whole range.
 pub const RANGE: u32 = 256;
 
 /// The version of a range's values. A value only grows, or is set back to 0; so a range that has
@@ -33,7 +33,7 @@ pub struct RangeVersion {
 }
 
 impl RangeVersion {
-    /// The version of no range.
+    /// A version that no range has.
     pub const NONE: Self = Self { set_back: u64::MAX, sum: 0.0 };
 
     /// Returns the version of these slots together with the slots that follow.

@@ -92,7 +92,7 @@ impl Fragments {
             number
         } else {
             self.entries.push(fragment);
-            u32::try_from(self.entries.len() - 1).expect("fewer fragments than series can hold")
+            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 fragments")
         };
         let entries = &self.entries;
         self.numbers.insert_unique(hash, number, |&n| entries[n as usize].hash);

@@ -5,11 +5,11 @@
 //!
 //! `prometheus::CounterVec` is not used: it finds children by a hash of their label values without
 //! separators, so that ("Foo", "12") and ("Foo1", "2") become one series, and it prints an absent
-//! label as `x=""`. This type implements [`prometheus::core::Collector`] instead.
+//! label as `x=""`. [`TraceCounter`] implements [`prometheus::core::Collector`] instead.
 //!
 //! # Invariants
 //!
-//! - Two different label sets are never one series below the bound; one label set is never two.
+//! - Two different label sets are never one series below the bound; one label set is never two series.
 //! - A series keeps its slot until it expires.
 //! - The sum over all series is the number of calls, at the bound too. Calls that were counted before a
 //!   reset, or by series that have expired, are not in it.
@@ -77,7 +77,7 @@ pub struct CounterOptions {
     pub default_labels: Vec<(String, String)>,
     /// The maximum number of series at a time, at least 1.
     pub max_series: u32,
-    /// Shows each new series at 0 once, to each scraper.
+    /// `true` if each new series is shown at 0 once, to each scraper.
     pub start_at_zero: bool,
     /// The time after which an idle series expires; `None` if series do not expire.
     pub idle_timeout: Option<Duration>,
@@ -316,7 +316,7 @@ impl TraceCounter {
     }
 }
 
-/// Returns labels in the text format.
+/// Returns labels, and a last one, in the text format.
 fn constant_labels(labels: &[(String, String)], last: Option<(&str, &str)>) -> Vec<u8> {
     let mut text = Vec::new();
     let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));

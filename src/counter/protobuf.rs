@@ -1,8 +1,8 @@
 //! Parts of a series' `Metric` message in the protobuf format: the labels of fragments, and the
 //! `Counter` message at its end. Pure.
 //!
-//! The length of the `Counter` message is always the same, so that the length of a whole family is known before its values
-//! are read: numbers that vary in length are padded, which every decoder accepts.
+//! The length of the `Counter` message is always the same, so that the length of a whole family is known
+//! before its values are read. Numbers that vary in length are padded, which every decoder accepts.
 //!
 //! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 

@@ -149,8 +149,7 @@ impl Walk<'_> {
     }
 }
 
-/// Prevents that slots and the label texts of their series are freed while it exists, so that series can be
-/// read in steps.
+/// While a pin exists, no slot and no label text of a series is freed. So series can be read in steps.
 #[derive(Debug)]
 pub struct SlotPin(Arc<TraceCounter>);
 

@@ -1,4 +1,4 @@
-//! The table of series: label sets to slots and back.
+//! The table of series. It finds the slot of a label set, and the label set of a slot.
 //!
 //! A series has six parts: the call site's labels as one fragment, the ids of object and parent, and
 //! one fragment for the properties of each owner. Long text is shared between series, so a series
@@ -108,7 +108,7 @@ impl Key {
 const ABSENT: u32 = u32::MAX;
 const FRAGMENT: u32 = 1 << 31;
 
-/// The end of the ids that are stored as numbers. Greater ids are stored as fragments.
+/// Ids below this number are stored as numbers, all others as fragments.
 pub const NUMBERS_END: u32 = FRAGMENT;
 
 /// All series, by slot. Slots are numbered from 0. A new series gets a free slot or, if there is none, the

@@ -109,8 +109,8 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Returns the slot beyond the reserve: that of the call site's series if there is one, or else that of the
-    /// overflow series.
+    /// Returns the slot of a label set that gets no new series: the slot of the call site's series if there is
+    /// one, or else the slot of the overflow series.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;

@@ -165,7 +165,7 @@ pub static GC: Descriptor = Descriptor {
     kind: Kind::Histogram,
 };
 
-/// The first of the metrics that describe this exporter.
+/// Seconds. This family and the families below describe this exporter.
 pub static SAMPLE_AGE: Descriptor = aggregated(
     "hypertrace_sample_age_seconds",
     "Seconds since the JavaScript thread last delivered the nodejs_ figures.",

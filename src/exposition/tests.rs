@@ -286,7 +286,7 @@ impl World {
         }
         // The page has every series that was counted before the page and was not reset during it.
         for (id, &(least, _)) in &page.bounds {
-            prop_assert!(least == 0.0 || ids.contains(id), "{} is on the page", id);
+            prop_assert!(least == 0.0 || ids.contains(id), "{} is not on the page", id);
         }
         Ok(())
     }
@@ -342,7 +342,7 @@ fn a_range_is_not_cached_with_the_starts_before_a_reset() {
     let events =
         [Event::Count(0..9), START, Event::Reset, Event::Count(0..9), FINISH, START, FINISH];
     for event in events {
-        world.apply(&event).expect("pages of the right starts");
+        world.apply(&event).expect("each start is right");
     }
     assert!(!world.caches[1].is_empty());
 }

@@ -1,5 +1,5 @@
-//! A recording, and the documents that are made from it. Runs on the server thread. A long query is done a
-//! bounded amount of work at a time, so that other work of the thread can run in between.
+//! A recording, and the documents that are made from it. Runs on the server thread. A long query is divided
+//! into short units of work, so that other work of the thread can run in between.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -31,8 +31,8 @@ const SUSPECT_AFTER: Duration = Duration::from_millis(30);
 /// wake this task when it answers, because waking fails if the application has closed descriptors.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The time between two checks is the time for which a question has been open, divided by this number. An
-/// idle worker of a thread pool may not answer for hours.
+/// The time between two checks is the time for which a question has been open, divided by this number. So an
+/// idle worker of a thread pool, which may not answer for hours, is checked rarely.
 const CHECKS: u32 = 32;
 
 /// The maximum memory of the last counts of threads that do not answer, in bytes. Beyond it, the calls of

@@ -1,9 +1,10 @@
 //! The files of the live page at `/`, embedded in the binary as gzip members. Pure.
 //!
-//! The page draws the documents of `/history.json` and `/summary.json` ([`crate::summary`]) and sends no other request.
-//! Script and style are separate files, so that the content security policy is `'self'`: inline text
-//! would need a hash that matches it, or a nonce for each response. The paths in the page are relative, so
-//! that it also works behind a proxy that adds a path prefix.
+//! The page draws the documents of `/history.json` and `/summary.json` ([`crate::summary`]). While it is open,
+//! it requests no other document; to save a copy, it also requests its own files. Script and style are separate
+//! files, so that the content security policy is `'self'`: inline text would need a hash that matches it, or a
+//! nonce for each response. The paths in the page are relative, so that it also works behind a proxy that adds
+//! a path prefix.
 //!
 //! `build.rs` makes one script of the modules in this folder. The files in `vendor/` are those of the
 //! libraries uPlot (charts) and dagre (layout of the map), unchanged; a test compares them with the packages.

@@ -24,7 +24,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Returns whether a call site that is not recorded is accepted now. If not, counts its calls. If not, counts its calls.
+    /// Returns whether a call site that is not recorded is accepted now. If not, counts its calls.
     #[inline]
     pub fn admits(&mut self, site: SiteRef, calls: u64) -> bool {
         self.is_open() || self.check_candidate(site, calls)

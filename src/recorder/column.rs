@@ -26,7 +26,7 @@ impl Column {
             self.last = step;
         }
         if self.bytes.capacity() - self.bytes.len() < MAX_ENTRY {
-            // Grows by a quarter, and not by half of the new capacity, because there are many columns.
+            // Grows by a quarter of the length and not to double the capacity, because there are many columns.
             self.bytes.reserve_exact(MAX_ENTRY + self.bytes.len() / 4);
         }
         self.write((step - self.last).into());

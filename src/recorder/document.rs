@@ -1,4 +1,4 @@
-//! Writes the document of `/history.json`, a bounded amount of work at a time. Pure.
+//! Writes the document of `/history.json` in short units of work. Pure.
 
 use std::cmp::Reverse;
 
@@ -62,7 +62,7 @@ impl Document {
         Self { query, by, window, json: Vec::new(), state, other: Vec::new() }
     }
 
-    /// Does the next work, at most about half a millisecond, and returns whether more is left.
+    /// Does the next unit of work, of at most about half a millisecond, and returns whether more is left.
     pub fn advance(&mut self, history: &History) -> bool {
         match &mut self.state {
             State::Grouping(groups) => {

@@ -15,8 +15,8 @@ use crate::counter::{CalledSite, SiteRef};
 /// stopped, and the steps of this time count as not measured.
 const MAX_COVERED: u32 = 10;
 
-/// The step doubles when this number of readings in turn have all taken too long. A single one may only
-/// have been interrupted.
+/// The step doubles when this number of consecutive readings have all taken too long. A single reading may
+/// only have been interrupted.
 const SLOW_READINGS: usize = 8;
 
 /// The fraction of a step that a reading may take: 0.5 %.
@@ -210,7 +210,8 @@ impl History {
         points.fold((0, 0), |(seconds, calls), point| (seconds + window.step, calls + point.calls))
     }
 
-    /// Returns whether a window lacks no call site. One may be missing if the memory was full.
+    /// Returns whether all call sites that were called in a window are recorded. Some may be missing if the
+    /// memory was full.
     #[must_use]
     pub fn is_complete(&self, window: &Window) -> bool {
         self.admission.is_open() && self.last_removal.is_none_or(|step| step < window.steps.start)

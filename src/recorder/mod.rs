@@ -12,7 +12,7 @@
 //!   rates are removed. Their calls are then in `other`.
 //! - In each measured step, the calls of all rows and of `other` add up to `points.calls`.
 //! - A step that was not measured is `null`, never 0.
-//! - When several readings in turn have each taken more than 0.5 % of a step, the step doubles.
+//! - When several consecutive readings have each taken more than 0.5 % of a step, the step doubles.
 //!
 //! All modules except [`LoopWatch`]'s are pure. `gather` supplies the time, reads the counter and sends the
 //! questions.

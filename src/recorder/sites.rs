@@ -92,8 +92,8 @@ impl Sites {
         }
     }
 
-    /// Drops the steps before `oldest` of some call sites; a cycle of [`DROP_TURNS`] turns has all call sites.
-    /// Removes and returns the call sites that have no calls any more.
+    /// Drops the steps before `oldest` of some call sites. After [`DROP_TURNS`] turns, all call sites have been
+    /// visited. Removes and returns the call sites that have no calls any more.
     pub fn drop_old(&mut self, turn: u32, oldest: u32) -> Vec<SiteRef> {
         let first = turn as usize % DROP_TURNS;
         let numbers = (first..self.list.len()).step_by(DROP_TURNS);
@@ -170,7 +170,7 @@ impl Sites {
     }
 }
 
-/// Divides `calls` evenly among `count` steps, and returns the calls of one of these steps.
+/// Divides `calls` evenly among `count` steps, and returns the calls of the step with the index `step`.
 pub fn share(calls: u64, step: u32, count: u32) -> u64 {
     let upto = |step: u64| u128::from(calls) * u128::from(step) / u128::from(count.max(1));
     u64::try_from(upto(u64::from(step) + 1) - upto(step.into())).unwrap_or_default()

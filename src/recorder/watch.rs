@@ -1,6 +1,7 @@
 //! The questions to one event loop, and its answers.
 //!
-//! The server thread asks; the JavaScript thread answers. At most one question is open. Any thread may read the totals.
+//! The server thread asks; the JavaScript thread answers. At most one question is open. Any thread may read
+//! the totals.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

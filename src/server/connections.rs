@@ -114,7 +114,7 @@ impl Connection {
         self.progress.silent_since()
     }
 
-    /// Returns the time since which the client has not read, if that is long.
+    /// Returns the time since which the client has not read, if this is at least [`MIN_STALL`] ago.
     fn stalled_since(&self) -> Option<Instant> {
         self.progress.stalled_since().filter(|since| since.elapsed() >= MIN_STALL)
     }

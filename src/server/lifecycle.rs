@@ -272,8 +272,8 @@ fn run(
     let listeners = Rc::new(Listeners::new(listeners));
     let tasks = LocalSet::new();
     let work = Box::pin(serve(Rc::clone(&listeners), service, tls, background, shared, phase));
-    // tokio panics if the application has closed its descriptors. The panic must not drop the work, which
-    // would wake tasks, and so panic again: that aborts the process.
+    // tokio panics if the application has closed the descriptors of tokio. The panic must not drop `work`: the
+    // drop would wake tasks and panic again, and a second panic aborts the process.
     let mut work = ManuallyDrop::new(work);
     if panics::caught(|| tasks.block_on(&runtime, work.as_mut())).is_ok() {
         drop((ManuallyDrop::into_inner(work), tasks, runtime));

@@ -17,8 +17,8 @@ type Weight = u16;
 /// Chooses a coding from the values of a request's `Accept-Encoding` headers (RFC 9110, 12.5.3).
 ///
 /// gzip is chosen if the request accepts it, by name or by `*`, with a weight that is not less than the weight
-/// of `identity`. It is also chosen if the request has no weight for it and rejects `identity`. A request that
-/// rejects both gets identity: an unexpected coding is easier to diagnose than a 406.
+/// of `identity`. gzip is also chosen if the request rejects `identity` and names neither gzip nor `*`. A request
+/// that rejects both gets identity: an unexpected coding is easier to diagnose than a 406.
 #[must_use]
 pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
     let (mut gzip, mut identity, mut any) = (None, None, None);

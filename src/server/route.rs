@@ -83,8 +83,8 @@ impl Route {
     }
 }
 
-/// Returns the route of a request from its request line and the number of its `Host` headers: hyper
-/// accepts requests without one and with two.
+/// Returns the route of a request from its request line and the number of its `Host` headers. hyper does not
+/// check this number.
 #[must_use]
 pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Route {
     if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {

@@ -213,7 +213,7 @@ fn enter<E: Into<Box<dyn Error + Send + Sync>>>(
 /// The shared options whose values are not shown.
 const SECRET: [&str; 3] = ["auth", "tls", NETWORK];
 
-/// Returns the options that must be equal in all processes of a port. Each of them may become the opener.
+/// Returns the options that must be equal in all processes of a port. Each process may become the opener.
 fn process_options(config: &ListenConfig) -> SharedOptions {
     let mut options = config.shared_options.clone();
     let mut add = |name: &str, value: String| options.push((name.to_owned(), value));
@@ -225,7 +225,7 @@ fn process_options(config: &ListenConfig) -> SharedOptions {
     );
     // Certificates are not compared, because a process that starts later may have a newer one.
     add("tls", format!("{:?}", config.access.tls.as_ref().map(SecureContext::requirements)));
-    // Two containers may share a folder and not the port.
+    // Two containers may share a folder but not the port.
     let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
     add(NETWORK, network.to_string_lossy().into_owned());
     options

@@ -51,7 +51,7 @@ pub struct ProcessStats {
     /// The start of the process, in seconds since the epoch.
     #[serde(serialize_with = "number_or_null")]
     pub start_time_seconds: Option<f64>,
-    /// The CPU time it has used.
+    /// The CPU time that the process has used.
     #[serde(serialize_with = "number_or_null")]
     pub cpu_seconds: Option<f64>,
     /// Its memory in RAM.

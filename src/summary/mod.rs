@@ -104,7 +104,7 @@ const STEP_SERIES: u32 = 4096;
 
 /// A summary, computed in steps.
 pub struct Summary {
-    /// Prevents that slots and fragments are reused between two steps. Series that a summary visits do not
+    /// Prevents the reuse of slots and fragments between two steps. Series that a summary visits do not
     /// count as shown on a page.
     pin: SlotPin,
     query: Query,
@@ -117,7 +117,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Creates a summary that has no series yet. If there are no rates of its groups, it is ordered by sums.
+    /// Creates a summary that has no series yet. If `rates` has no groups, the rows are ordered by their sums.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, mut query: Query, rates: Option<Rates>) -> Self {
         if rates.as_ref().is_none_or(|rates| rates.groups.is_none()) {

@@ -32,8 +32,7 @@ fn counts(n: usize) -> u64 {
     1 + n as u64 % 1000
 }
 
-/// Creates a counter with all series. Its cells are leaked memory, because it reads them until it is
-/// dropped.
+/// Creates a counter with all series. The counter may read its cells at any time, so they are leaked memory.
 fn counter() -> Arc<TraceCounter> {
     let options = CounterOptions {
         name: "trace_counter".into(),
@@ -80,7 +79,7 @@ fn registry() -> Registry {
         counters.with_label_values(&values(n)).inc_by(counts(n));
     }
     let registry = Registry::new();
-    registry.register(Box::new(counters)).expect("the only one");
+    registry.register(Box::new(counters)).expect("the registry is empty");
     registry
 }
 

@@ -49,8 +49,8 @@ impl Steps {
             let end = each.number(&["endTimeSeconds"]).unwrap_or_default();
             let mut own: Vec<Option<f64>> = vec![None; self.count];
             for (back, value) in list.as_array().into_iter().flatten().rev().enumerate() {
-                // The ends of the two histories differ by less than a step, because the processes are asked at
-                // the same time.
+                // This history ends less than a step before or after the merged one, because the processes are
+                // asked at the same time.
                 let middle = end + (self.seconds - step) / 2.0 - (back as f64) * step;
                 let steps = ((self.end - middle) / self.seconds).round().max(0.0) as usize;
                 let Some(index) = self.count.checked_sub(steps + 1) else { break };

@@ -24,8 +24,9 @@ const SOCKET: &str = "s";
 /// A folder that has not changed for this time is not being made by another process.
 const UNFINISHED: Duration = Duration::from_secs(60);
 
-/// Returns the folders in which processes of this user can find each other, in the order of preference. Must
-/// be called on the JavaScript thread, which may change the environment, and in the context of a runtime.
+/// Returns the folders in which processes of this user can find each other, in the order of preference. Reads
+/// environment variables, which only the JavaScript thread changes, so it must be called on this thread. Must
+/// be called in the context of a runtime.
 pub fn folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     folders.extend(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
@@ -57,7 +58,7 @@ fn user_of(stream: &UnixStream) -> io::Result<u32> {
     stream.peer_cred().map(|credentials| credentials.uid())
 }
 
-/// Returns whether only root and this user can rename a folder of this user that is in this folder.
+/// Returns whether other users, except root, cannot rename the folders of this user in a folder.
 fn is_safe(folder: &Path, user: u32) -> bool {
     fs::metadata(folder).is_ok_and(|metadata: Metadata| {
         let mode = metadata.mode();
@@ -90,7 +91,7 @@ impl Rendezvous {
     ///
     /// # Errors
     ///
-    /// If none of the folders can hold one.
+    /// If none of the folders can contain a socket.
     pub fn publish(folders: &[PathBuf], port: u16, number: u32) -> io::Result<Self> {
         let user = own_user()?;
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no safe folder"));

@@ -34,7 +34,7 @@ impl Thread {
         while self.blocks.len() <= slot / CELLS {
             let mut block = vec![0.0; CELLS].into_boxed_slice();
             let cells = NonNull::new(block.as_mut_ptr()).expect("a box's memory");
-            // SAFETY: a box's memory does not move; `leave` closes the shard before it is freed.
+            // SAFETY: a box's memory does not move; `leave` closes the shard before the box is freed.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(counter.lend_cells(self.shard, self.blocks.len(), lent));
             self.blocks.push(block);
@@ -115,7 +115,7 @@ fn defined(object: Option<u32>, parent: Option<u32>, props: Option<u32>) -> Defi
 }
 
 #[test]
-fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
+fn a_label_set_has_the_same_slot_by_its_values_and_by_numbers() {
     let counter = counter_with(&["p"], 100);
     let shard = counter.open_shard();
     counter.define_site(shard, 1, ["A", "f", "f.js", "i", "P"]);
@@ -208,7 +208,7 @@ fn properties_of_each_owner_are_labels_of_their_own() {
 }
 
 #[test]
-fn near_the_bound_a_new_label_set_keeps_its_call_site() {
+fn the_last_series_of_the_limit_is_the_overflow_series() {
     let counter = counter_with(&["p"], 10);
     for id in 0..9 {
         let id = id.to_string();

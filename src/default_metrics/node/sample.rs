@@ -65,7 +65,7 @@ pub struct GcKind {
     pub kind: String,
     /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
     pub buckets: [u64; GC_BOUNDS.len() + 1],
-    /// Seconds spent.
+    /// The time of all collections, in seconds.
     pub sum: f64,
 }
 
@@ -76,8 +76,8 @@ pub struct ProcessSample {
     pub cpu_user: f64,
     /// System CPU seconds.
     pub cpu_system: f64,
-    /// Bytes.
+    /// Resident memory, in bytes.
     pub resident_memory: Option<f64>,
-    /// Seconds since the epoch.
+    /// The start time, in seconds since the epoch.
     pub start_time: f64,
 }

@@ -41,7 +41,7 @@ fn requests(js: &Js) -> usize {
     js.requests.load(SeqCst)
 }
 
-/// Starts a refresh, which waits for its sample when this returns.
+/// Starts a refresh. When this function returns, the refresh waits for its sample.
 async fn waiting(metrics: &Arc<NodeMetrics>, js_timeout: Duration) -> JoinHandle<bool> {
     let metrics = Arc::clone(metrics);
     let task = tokio::spawn(async move { metrics.refresh(js_timeout).await });

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_name_if_it_is_one() {
+    fn an_error_has_the_host_name_if_it_is_valid() {
         let long = "a".repeat(254);
         let table: [(&[u8], Option<&str>); 8] = [
             (b"Evil.Example:4343", Some("evil.example")),

@@ -44,7 +44,7 @@ use super::{
 pub struct AccessPolicy {
     /// The credentials that each request must carry.
     pub credentials: Option<Credentials>,
-    /// Host names of this server besides those of every server.
+    /// Host names of this server, in addition to the names that every server has.
     pub allowed_hosts: Vec<String>,
     /// The first certificate of the server; `None` for a server without TLS.
     pub tls: Option<SecureContext>,

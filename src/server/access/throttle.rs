@@ -2,7 +2,7 @@
 //!
 //! - Failures are counted by network: an IPv4 address, or an IPv6 /64, all of whose addresses may belong to
 //!   one host.
-//! - The first few failures have no delay, because people mistype. From then on the delay doubles.
+//! - The first few failures have no delay, because people make typing errors. From then on the delay doubles.
 //! - The number of delayed responses to one network is bounded. At the bound, further credentials from this
 //!   network are not checked. So the rate of guesses is bounded, even if a client guesses in parallel or does
 //!   not wait for the responses.
@@ -92,8 +92,8 @@ impl LoginThrottle {
         }
     }
 
-    /// Evicts the network that failed least recently and has no delayed response. One exists:
-    /// the capacity is at least the connection limit.
+    /// Evicts the network that failed least recently and has no delayed response. There is such a network,
+    /// because the capacity is at least the connection limit.
     fn evict(&mut self) {
         let idle = self.records.iter().filter(|(_, record)| record.delayed == 0);
         let oldest = idle.min_by_key(|(_, record)| record.last).map(|(network, _)| *network);

@@ -167,8 +167,8 @@ fn never_resolves(host: &str) -> bool {
         || host.contains(['\0', ' ', '/', '['])
 }
 
-/// Opens a listening socket. It sets `SO_REUSEADDR`, so that a port is free as soon as its server has
-/// ended, but not `SO_REUSEPORT`, so that two processes never share a port by accident.
+/// Opens a listening socket with `SO_REUSEADDR`, so that a port is free as soon as its server has ended.
+/// Does not set `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option would let this server bind a port that another process has bound.

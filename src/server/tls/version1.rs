@@ -1,8 +1,8 @@
 //! X.509 certificates of version 1, which have no extensions. Pure.
 //!
-//! `openssl x509 -req` makes them without `-extfile`. webpki reads only version 3. Except for the field of the
-//! version, a certificate of version 1 is the same as one of version 3 without extensions. Only the signature
-//! must be verified on the original certificate.
+//! `openssl x509 -req` without `-extfile` makes such certificates. webpki reads only version 3. Except for the
+//! field of the version, a certificate of version 1 is the same as a certificate of version 3 without extensions.
+//! Only the signature must be verified on the original certificate.
 
 use std::borrow::Cow;
 

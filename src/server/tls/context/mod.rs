@@ -72,7 +72,7 @@ pub enum Authorities<'a> {
 pub struct Unusable {
     /// `cert`, `key` or `ca`.
     pub option: &'static str,
-    /// Completes "must be …".
+    /// The end of a sentence that begins with "must be".
     pub expected: &'static str,
 }
 
