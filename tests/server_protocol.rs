@@ -10,7 +10,7 @@ use hypertrace_prometheus::server::Limits;
 use support::*;
 
 const SMALL: usize = 20;
-/// The lines of a page of about ten chunks.
+/// The number of lines of a page of about ten chunks.
 const LARGE: usize = 10_000;
 
 /// A new server, a connection to it, and the response to one request.
@@ -179,7 +179,7 @@ fn case_11_http_1_0_with_keep_alive_is_reused() {
 }
 
 #[test]
-fn case_12_thousand_gets_on_one_connection() {
+fn case_12_a_thousand_gets_on_one_connection() {
     let running = start(small(), short_limits());
     let mut client = running.connect();
     for _ in 0..1000 {

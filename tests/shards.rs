@@ -69,7 +69,7 @@ impl<'c> Thread<'c> {
         let block = self.blocks.entry(slot / CELLS).or_insert_with(|| {
             let block: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
             let cells = NonNull::from(&*block).cast();
-            // SAFETY: the address of shared memory does not change, and `drop` closes the shard before it
+            // SAFETY: the address of shared memory does not change, and `drop` closes the shard before the memory
             // is freed.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(self.counter.lend_cells(self.shard, slot / CELLS, lent));

@@ -7,7 +7,7 @@
     clippy::needless_pass_by_value,
     clippy::trivially_copy_pass_by_ref,
     clippy::struct_field_names,
-    reason = "napi passes arguments by value and getters an object; the names of fields are those of Node.js"
+    reason = "napi requires arguments by value and an object for getters; the field names are those of Node.js"
 )]
 
 mod access;

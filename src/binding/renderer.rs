@@ -20,7 +20,8 @@ use crate::exposition::Page;
 
 const THREAD_NAME: &str = "hypertrace-page";
 
-/// Renders the pages of one exporter one after the other, on a thread that exists while there are any.
+/// Renders the pages of one exporter one after the other, on a thread that exists while there are pages to
+/// render.
 #[derive(Clone, Default)]
 pub struct Renderer(Arc<Mutex<Queue>>);
 

@@ -246,7 +246,10 @@ impl fmt::Display for EnterError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Differs(option, value) => {
-                write!(f, "the process that serves it has {option} {value}, and this one does not")
+                write!(
+                    f,
+                    "the process that serves the port has {option} {value}, and this process does not"
+                )
             }
             Self::Folder(error) => write!(f, "no folder for the socket of the port: {error}"),
         }

@@ -152,8 +152,8 @@ impl Acceptor {
                 tasks.spawn_local(self.clone().serve(socket));
             }
         }
-        // Members that look for the next opener must not connect to this one. Its name stays until they have
-        // left.
+        // Members that look for the next opener must not connect to this one. The name of this opener stays until
+        // its members have left.
         if let Some(rendezvous) = rendezvous {
             rendezvous.close();
         }

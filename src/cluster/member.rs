@@ -86,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// Responds to the opener until it ends or the connection ends.
+    /// Responds to the opener until the opener or the connection ends.
     pub async fn serve(&mut self) -> End {
         loop {
             match self.turn().await {

@@ -1,6 +1,6 @@
 //! The bound on the number of series. Near the bound, the series of a new label set has fewer labels. Pure.
 
-/// The detail of a series: the labels that it has of its label set.
+/// The labels of a label set that its series has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.

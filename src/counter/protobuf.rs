@@ -57,7 +57,7 @@ impl EncodedLabels {
     }
 }
 
-/// The bytes that [`write_counter`] appends.
+/// The number of bytes that [`write_counter`] appends.
 pub const COUNTER_LENGTH: usize = 2 + MESSAGE_LENGTH as usize;
 
 const MESSAGE_LENGTH: u8 = 9 + 2 + TIMESTAMP_LENGTH;

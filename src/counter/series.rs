@@ -56,8 +56,8 @@ pub enum Stored {
     Fragment(u32),
 }
 
-/// A reference to the call site of a series, which is compared as a number. It stands for this call site
-/// while a series has the call site or while it is held.
+/// A reference to the call site of a series, which is compared as a number. The reference is valid while a
+/// series has the call site, or while the reference is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SiteRef(u32);
 

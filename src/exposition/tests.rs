@@ -274,7 +274,11 @@ impl World {
             let Timestamp { seconds, nanos } = metric.counter.start;
             let start = u64::try_from(seconds).expect("after 1970") * 1000;
             let start = start + u64::from(nanos.unsigned_abs()) / 1_000_000;
-            prop_assert!(start >= page.last_reset && start <= page.started, "the start of {}", id);
+            prop_assert!(
+                start >= page.last_reset && start <= page.started,
+                "the start of {} is wrong",
+                id
+            );
             let current = self.series.get(&id).map_or(0, |&(_, start)| start);
             prop_assert!(
                 start == current || current > page.started,
@@ -351,7 +355,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn a_page_in_protobuf_is_what_it_announces_whatever_changes_meanwhile(
+    fn a_protobuf_page_has_the_right_lengths_and_values_if_the_counter_changes_meanwhile(
         events in prop::collection::vec(event(), 0..60),
     ) {
         let mut world = World::new();

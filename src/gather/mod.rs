@@ -72,7 +72,7 @@ pub struct ProcessIdentity {
 }
 
 impl Gatherer {
-    /// Creates a gatherer of this counter and, with options for them, of the default metrics.
+    /// Creates a gatherer of this counter, and of the default metrics if their options are given.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, default_metrics: Option<DefaultMetricsOptions>) -> Self {
         let start = (SystemTime::now(), Instant::now());
@@ -213,7 +213,7 @@ impl Gatherer {
         }
     }
 
-    /// Requests a sample of each JavaScript thread if a page needs them, and waits for at most `js_timeout`.
+    /// Requests a sample of each JavaScript thread if a page needs samples, and waits for at most `js_timeout`.
     pub async fn refresh(&self, js_timeout: Duration) {
         if self.needs_samples() {
             self.threads.refresh(js_timeout).await;

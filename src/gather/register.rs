@@ -53,8 +53,8 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// The number of renderings of one registry that may run at a time, so that a scraper need not wait for the
-/// end of a slow one.
+/// The number of renderings of one registry that may run at a time. With two, a scraper need not wait for the
+/// end of a slow rendering.
 const MAX_RENDERINGS: usize = 2;
 
 /// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
@@ -64,7 +64,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// After this time, a rendering for which no scrape waits does not count as running any more.
 const ABANDONED: Duration = Duration::from_secs(8);
 
-/// The requests for pages. Scrapes that wait share a rendering that begins after them.
+/// The requests for pages. All scrapes that wait share the next rendering.
 #[derive(Default)]
 pub struct RenderRequests {
     state: Mutex<State>,
@@ -198,7 +198,7 @@ impl Source for RegisterSource {
                 return page.scrape();
             }
             // The registry's pages are text and show each series at its value, so this page does too. A
-            // series at 0 would be a fall of the counter.
+            // series at 0 would look like a fall of the counter.
             let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
             gatherer.scrape(&request, &[incomplete(1.0)])
         })
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(fixture.requester.take(), [2]);
         fixture.respond(1, "first 1");
         assert!(fixture.requests.begin(2));
-        assert!(!fixture.requests.begin(2), "it has begun");
+        assert!(!fixture.requests.begin(2), "the rendering has already begun");
         fixture.respond(2, "second 1");
         for (responses, text) in [(first, "first 1"), (second, "second 1")] {
             assert!(responses.into_iter().all(|page| received(page).as_deref() == Some(text)));

@@ -110,7 +110,7 @@ impl JsThreads {
     }
 
     /// Returns whether every thread responds within `js_timeout`. Unlike [`JsThreads::refresh`], starts no new
-    /// windows of their statistics.
+    /// window of a thread's statistics.
     pub async fn peek(&self, js_timeout: Duration) -> bool {
         let threads = self.all();
         let responses = join_all(threads.iter().map(|thread| thread.node.peek(js_timeout))).await;

@@ -9,7 +9,8 @@ use crate::counter::SiteRef;
 /// tables, which may be half empty, and of the overhead of the allocator.
 const SITE_BYTES: usize = 240;
 
-/// At the end of a step, one in this many call sites drops its steps that are older than the recording.
+/// The number of turns in which all call sites drop the steps that are older than the recording. Each end of
+/// a step is one turn.
 const DROP_TURNS: usize = 16;
 
 /// All call sites. The number of a call site does not change. When the call site is removed, its number is

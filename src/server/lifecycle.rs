@@ -154,7 +154,7 @@ impl Server {
         Builder::new_current_thread().enable_io().enable_time().build()
     }
 
-    /// Starts a server of these components. It may have no listener yet.
+    /// Starts a server of these components. The server may have no listener yet.
     ///
     /// # Errors
     ///
@@ -337,7 +337,7 @@ async fn serve(
                 let _guard = guard;
                 connection::accept(stream, accepted, service, stopping, phase, tls).await;
             }));
-            // While many connections arrive, this lets those that were ended close their sockets.
+            // Lets ended connections close their sockets, also while many connections arrive.
             tokio::task::yield_now().await;
         }
     };

@@ -69,7 +69,8 @@ pub(crate) async fn reached(receiver: &mut watch::Receiver<Phase>, phase: Phase)
     let _ = receiver.wait_for(|now| *now >= phase).await;
 }
 
-/// Awaits `work` for at most `limit`, until `phase` is reached. Returns `None` if `work` was cancelled.
+/// Awaits `work` for at most `limit`, and only until `phase` is reached. Returns `None` if `work` was
+/// cancelled.
 pub(crate) async fn until<T>(
     receiver: &mut watch::Receiver<Phase>,
     phase: Phase,

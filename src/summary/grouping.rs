@@ -89,7 +89,7 @@ struct Column {
 }
 
 impl Grouping {
-    /// Creates sums without a series, with at most this many groups at a time.
+    /// Creates sums that have no series yet, with at most `max_groups` groups in one pass.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema, rates: Option<Rates>, max_groups: usize) -> Self {
         let names = schema.names();

@@ -55,8 +55,8 @@
 //!   since the start, by a monotonic clock. A rate is a difference of values divided by a difference
 //!   of `uptimeSeconds`.
 //! - `labels`: the labels that `by` and filters accept. `hypertrace_overflow` is not one of them: only
-//!   the row of the overflow series has it. `usedLabels`: those that at least one series has. Beyond
-//!   1,000 property sets of an owner, all its labels are among them.
+//!   the row of the overflow series has it. `usedLabels`: those that at least one series has. If an owner
+//!   has more than 1,000 property sets, all labels of its properties count as used.
 //! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
 //!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
 //!   that were removed because they were idle. Of all values, only `calls.total` contains the calls of expired
@@ -64,8 +64,8 @@
 //! - `calls`: `total`: the number of calls since `startTimeSeconds`, which never falls; `matched`: the
 //!   sum over the series that pass the filters. Whole numbers, exact below 2⁵³.
 //! - `calls.rate`, and `rate` of a row: calls per second over `windowSeconds`. They come from the recorder;
-//!   without it, `calls.rate` and `windowSeconds` are `null`. Rows have a `rate` only if `by` and filters have
-//!   labels of the call site only, and only where the recorder has the calls. If no row can have a rate, `order`
+//!   without it, `calls.rate` and `windowSeconds` are `null`. A row has a `rate` only if the recorder has its
+//!   calls, and if `by` and the filters have labels of the call site only. If no row can have a rate, `order`
 //!   is `total`. Soon after the start, `windowSeconds` may be less than `window`.
 //! - `rows`: the groups that are first in `order`; with `total`, in descending order of `value`. A label
 //!   that no series of the group has is absent. `other`: the groups that `search` finds and `limit` excludes.

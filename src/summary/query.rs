@@ -50,7 +50,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Returns its name in a query.
+    /// Returns the name of the order in a query.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ const SEED: u64 = 21;
 /// Runs a model in `orders` random orders, and in the same number of orders with few thread switches.
 pub fn check(orders: usize, model: impl Fn() + Send + Sync + Clone + 'static) {
     let mut config = Config::default();
-    // The default is too small for a poll of a channel of `tokio`.
+    // The default stack is too small for a poll of a channel of `tokio`.
     config.stack_size = 256 * 1024;
     config.silence_warnings = true;
     config.failure_persistence = shuttle::FailurePersistence::None;

@@ -18,7 +18,7 @@ pub use self::windows::{Candidate, Rendezvous, find, folders, remove_stale};
 /// The start of the name of each opener.
 const PREFIX: &str = "hypertrace-";
 
-/// Returns a new name for the opener of a port with this number. It cannot be predicted.
+/// Returns a new name, which cannot be predicted, for the opener of a port. `number` is that of the opener.
 fn new_name(port: u16, number: u32) -> std::io::Result<String> {
     let mut random = [0; 8];
     SystemRandom::new()

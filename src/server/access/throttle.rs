@@ -6,7 +6,7 @@
 //! - The number of delayed responses to one network is bounded. At the bound, further credentials from this
 //!   network are not checked. So the rate of guesses is bounded, even if a client guesses in parallel or does
 //!   not wait for the responses.
-//! - The table is bounded. A new network replaces the one whose last failure is the oldest.
+//! - The table is bounded. A new network replaces the network that failed least recently.
 //!
 //! A successful login does not reset the count: its client may be another host behind the same address.
 

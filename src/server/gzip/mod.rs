@@ -1,7 +1,7 @@
 //! One gzip member, assembled from ranges of text that are compressed independently.
 //!
 //! A compressed range begins and ends at a full flush: it refers to no text before it and closes its
-//! last block at a whole byte, so that its bytes are valid in any member and at any position. They are
+//! last block at a whole byte, so that its bytes are valid in any member and at any position. The bytes are
 //! used again ([`DeflateCache`]) as long as the range has the same version. The CRC-32 of the member
 //! is combined from those of the ranges.
 //!
