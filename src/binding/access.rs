@@ -115,7 +115,7 @@ pub struct UnusableTls {
     /// `cert`, `key` or `ca`.
     #[napi(ts_type = "'cert' | 'key' | 'ca'")]
     pub option: &'static str,
-    /// Completes "must be …".
+    /// The end of a sentence that begins with "must be".
     pub expected: &'static str,
 }
 

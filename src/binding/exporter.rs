@@ -120,10 +120,10 @@ impl Exporter {
     /// Creates an exporter that serves a port, or counts for the page of the thread of this process that
     /// serves the port.
     ///
-    /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. Its argument is
-    /// true if the window of event-loop delay must not end. `request_page`, which only a register needs,
-    /// receives a number and responds with `deliverPage`. `answer_question`, which only the recorder needs,
-    /// responds with `answer`.
+    /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. The argument of
+    /// `request_sample` is true if the window of event-loop delay must not end. `request_page`, which
+    /// only a registry needs, receives a number and responds with `deliverPage`. `answer_question`, which
+    /// only the recorder needs, responds with `answer`.
     ///
     /// # Errors
     ///
@@ -301,14 +301,14 @@ impl Exporter {
         self.inner.thread.watch.answer(figures.into());
     }
 
-    /// Begins to render the page of the register for a request. Returns `false` if no scrape waits for it any
+    /// Begins to render the page of the registry for a request. Returns `false` if no scrape waits for it any
     /// more.
     #[napi(catch_unwind)]
     pub fn begin_page(&self, request: u32) -> bool {
         self.inner.render_requests.begin(request)
     }
 
-    /// Answers a request for the page of the register; `null` if it could not be rendered.
+    /// Answers a request for the page of the registry; `null` if it could not be rendered.
     #[napi(catch_unwind)]
     pub fn deliver_page(&self, request: u32, page: Option<JsPage>) {
         let page = page.map(|JsPage { text, content_type }| RegisterPage { text, content_type });
@@ -367,12 +367,12 @@ impl Exporter {
     }
 }
 
-/// A page as a register rendered it.
+/// A page as a registry rendered it.
 #[napi(object, object_to_js = false)]
 pub struct JsPage {
     /// The page.
     pub text: String,
-    /// The content type of the register.
+    /// The content type of the registry.
     pub content_type: String,
 }
 

@@ -1,4 +1,4 @@
-//! Readings of all series, for the user's register and for metric producers. Runs on the JavaScript
+//! Readings of all series, for the user's registry and for metric producers. Runs on the JavaScript
 //! thread.
 
 use napi::{Env, Result, bindgen_prelude::Float64ArraySlice};

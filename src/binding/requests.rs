@@ -10,7 +10,7 @@ use crate::{
 /// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
-/// A function that renders the register's page. Its argument is the number of the request.
+/// A function that renders the registry's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
 
 /// A function that answers a question of the recorder.
@@ -48,7 +48,7 @@ impl Questioner for Questions {
     }
 }
 
-/// Requests pages of a register by a JavaScript function. Does not keep the process alive.
+/// Requests pages of a registry by a JavaScript function. Does not keep the process alive.
 pub struct PageRequests(ThreadCall<u32>);
 
 impl PageRequests {

@@ -113,7 +113,7 @@ pub struct NodeGcKind {
     pub kind: String,
     /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
     pub buckets: Vec<f64>,
-    /// The time spent.
+    /// The time of all collections.
     pub sum: f64,
 }
 

@@ -1,4 +1,4 @@
-//! The opener's end of the connection to one member.
+//! The opener's side of the connection to one member.
 
 use std::{
     collections::HashMap,
@@ -65,8 +65,8 @@ impl Link {
         (link, queue)
     }
 
-    /// Sends a request, which `message` makes from its number. Returns `None` if the member has not responded
-    /// to many others, or the request cannot be sent.
+    /// Sends a request, which `message` makes from its number. Returns `None` if the member is late and has
+    /// [`MAX_UNANSWERED`] unanswered requests, or if the request cannot be sent.
     pub fn request(&self, message: impl FnOnce(u64) -> ToMember) -> Option<Responses> {
         if self.unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED && self.is_late() {
             return None;

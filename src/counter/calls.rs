@@ -26,7 +26,7 @@ pub const MAX_READ_SLOTS: u32 = 1 << 20;
 /// values of all slots have changed.
 const STEP_RANGES: u32 = 16;
 
-/// The number of call sites whose values were set back that one step reads.
+/// One step reads the calls of at most this many call sites whose values were set back.
 const STEP_SITES: usize = 1024;
 
 /// The calls of one call site, as one step of a reading has found them. A call site can be found

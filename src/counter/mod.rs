@@ -11,8 +11,8 @@
 //!
 //! - Two different label sets are never one series below the bound; one label set is never two series.
 //! - A series keeps its slot until it expires.
-//! - The sum over all series is the number of calls, at the bound too. Calls that were counted before a
-//!   reset, or by series that have expired, are not in it.
+//! - The sum over all series is the number of calls, at the bound too. This sum does not contain calls that
+//!   were counted before a reset or by series that have expired.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
 //! - The lock is held for the interning of one label set, or for one chunk of a page. Only rare operations
 //!   hold it for all series: a sweep, a reset, and a new common label.

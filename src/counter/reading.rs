@@ -1,5 +1,5 @@
 //! Readings of all series, for code that needs each series as an object and not as a line of a page: a
-//! register or a metric producer.
+//! registry or a metric producer.
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
@@ -20,7 +20,7 @@ pub struct Reading {
 /// One series of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReadSeries {
-    /// The value; 0 if the series is not on the page.
+    /// The value; 0 for a free slot, and for a series that was interned after the start of the reading.
     pub value: f64,
     /// The time at which the series was interned or reset; [`Start::NEVER`] for a free slot.
     pub start: Start,

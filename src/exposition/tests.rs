@@ -1,5 +1,5 @@
-//! Laws of pages in the protobuf format whose counter changes between their steps, and of the cache of
-//! ranges. `prost` decodes the pages, with message types that only these tests use.
+//! Laws of the cache of ranges, and of pages in the protobuf format that are written while the counter
+//! changes. `prost` decodes the pages, with message types that only these tests use.
 
 use std::{
     collections::{HashMap, HashSet},

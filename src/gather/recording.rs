@@ -1,5 +1,5 @@
-//! The task that records what the process does: reads the counter once a second, and asks each event loop a
-//! question four times a second.
+//! The task that records what the process does: reads the counter at the end of each step, and asks each event
+//! loop a question four times a second.
 //!
 //! Runs on the server thread, from its start to its end, also while every event loop is blocked. The
 //! counter is read some ranges at a time, so that other work of the thread can run in between.

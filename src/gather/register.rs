@@ -191,7 +191,7 @@ impl Source for RegisterSource {
         Box::pin(async move {
             // The page waits until shortly before the scraper's timeout, because Prometheus treats a series that
             // is missing on one page as ended. The samples are requested too, for the lag and for a page without
-            // the register.
+            // the registry.
             let page = requests.page(&requester, request.register_timeout);
             let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
             if let Some(page) = page {

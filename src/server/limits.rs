@@ -103,7 +103,7 @@ pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
-/// Returns the time for which a page may wait for the register of the user: the scraper's timeout minus a
+/// Returns the time for which a page may wait for the registry of the user: the scraper's timeout minus a
 /// margin for writing and sending the page; 8 s for a client that sends no timeout.
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_register_has_the_timeout_of_the_scraper_minus_a_margin() {
+    fn a_registry_has_the_timeout_of_the_scraper_minus_a_margin() {
         let table: [(Option<&str>, u64); 9] = [
             (None, 8000),
             (Some("10"), 9000),

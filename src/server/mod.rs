@@ -55,7 +55,7 @@ pub use self::{
 pub struct ScrapeRequest {
     /// The time for which the page may wait for the samples of the JavaScript threads.
     pub js_timeout: Duration,
-    /// The time for which the page may wait for the register of the user.
+    /// The time for which the page may wait for the registry of the user.
     pub register_timeout: Duration,
     /// The time for which the page may wait for another process.
     pub process_timeout: Duration,

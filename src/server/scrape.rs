@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// The response without a recorder.
 const NO_HISTORY: &str = "Nothing is recorded: the option history is 0.";
 
-/// The time before the deadline at which a page no longer waits for a register.
+/// The time before the deadline at which a page no longer waits for a registry.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Service {
@@ -63,7 +63,7 @@ impl Service {
         let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
         let scraper = timeout.is_some().then(|| scraper_id(&connection.peer, headers));
-        // The whole response must be sent before the deadline, so the register must respond earlier.
+        // The whole response must be sent before the deadline, so the registry must respond earlier.
         let left = deadline.saturating_duration_since(Instant::now());
         let register_timeout = register_timeout(timeout).min(left.saturating_sub(DEADLINE_MARGIN));
         let request = ScrapeRequest {

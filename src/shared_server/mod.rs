@@ -9,11 +9,12 @@
 //! - A port is opened and joined under the lock of the list: of two threads that open a port at the
 //!   same time, one starts the server and the other joins it.
 //! - The thread that started a server closes it with `stop`; otherwise the last thread to leave does.
-//! - A port that is closed by the end of a thread is free when the lock is released, so that the next
-//!   thread gets it, unless the server thread takes longer than the limit of [`SharedServer::end`].
+//! - If the end of a thread closes a port, the port is free when the lock is released, so that the next
+//!   thread can open it. The only exception is a server thread that ends after the limit of
+//!   [`SharedServer::end`].
 //! - No slow operation runs under the lock, because a thread that ends waits for the lock. Host names are
 //!   resolved before. The server thread never acquires the lock.
-//! - The server requests no sample from a thread that has left. Its counts stay on the page.
+//! - The server requests no sample from a thread that has left. The counts of this thread stay on the page.
 
 use std::{error::Error, time::Duration};
 

@@ -1,5 +1,5 @@
 //! Measures the rendering of a page of 100,000 series, with labels like those of hypercore: by this crate,
-//! by other crates, and as the lower limit a copy of the page's bytes. Run it with
+//! and by other crates. The lower limit of the time is a plain copy of the page's bytes. Run it with
 //! `cargo bench --manifest-path benchmark/rust/Cargo.toml`.
 
 use std::{hint::black_box, ptr::NonNull, sync::Arc, time::Duration};

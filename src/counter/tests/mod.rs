@@ -300,7 +300,7 @@ fn an_idle_series_expires_and_its_slot_is_used_again() {
     let slot = counter.intern(site("A", "f", "1")).slot;
     thread.count(&counter, slot);
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
-    assert!(!counter.sweep(thread.shard, later(100)), "not shown yet");
+    assert!(!counter.sweep(thread.shard, later(100)), "the value has not been shown yet");
     assert!(shown(&counter).contains("object_id=\"1\"} 1\n"));
     assert!(counter.sweep(thread.shard, later(200)), "the cache may contain the slot");
     for _ in 0..3 {

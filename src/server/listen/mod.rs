@@ -157,7 +157,7 @@ fn look_up(host: &str, port: u16) -> Result<SocketAddr, BindError> {
 }
 
 /// Returns whether a name can never resolve: it is empty, ends in a number or in `.invalid` (RFC 6761).
-/// These are not sent to a resolver, so that a machine without one reports the same error.
+/// Such names are not sent to a resolver, so that a machine without a resolver reports the same error.
 fn never_resolves(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
