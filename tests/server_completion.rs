@@ -1,5 +1,5 @@
-//! A page counts as completed when the socket has accepted its last byte, and only then: a scraper that
-//! completed a page is shown the values of the series on it from then on.
+//! A page counts as completed when the socket has accepted its last byte, and only then. After a scraper has
+//! completed a page, it is shown the values of the series on this page.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -23,8 +23,9 @@ impl SeriesReading {
 #[napi]
 impl SeriesReading {
     /// Returns three numbers for each of the next slots: the value of its series, and the start in seconds and
-    /// nanoseconds. The value is 0 if the series is not on the page. All three are 0 for a free slot. Returns
-    /// `null` at the end. The array has memory of V8, because Electron accepts no other memory.
+    /// nanoseconds. The value is 0 if the series was interned after the start of the reading. All three are 0
+    /// for a free slot. Returns `null` at the end. The array has memory of V8, because Electron accepts no
+    /// other memory.
     #[napi(catch_unwind, ts_return_type = "Float64Array | null")]
     pub fn step<'env>(&mut self, env: &'env Env) -> Result<Option<Float64ArraySlice<'env>>> {
         let Some(step) = self.reading.as_mut().and_then(Reading::step) else { return Ok(None) };

@@ -6,7 +6,7 @@
 //! - No page shows a series at 0 to a scraper that may have seen it at a higher value: Prometheus would
 //!   treat the 0 as a restart and count all calls of the series twice. In doubt the page shows the value;
 //!   then Prometheus misses the first increase.
-//! - Two scrapers with the same id count as one. The last page of this one is the later of their pages.
+//! - Two scrapers with the same id count as one scraper, whose last page is the later of their pages.
 //! - The table is bounded. The scraper whose last page is the oldest is evicted; a scraper that is
 //!   not in the table is shown 0 only for series that no scraper has seen.
 

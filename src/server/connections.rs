@@ -30,7 +30,7 @@ use super::{
     limits::Limits,
 };
 
-/// A client that has accepted no byte for this time does not read as fast as it could.
+/// A client that has accepted no byte for this time counts as a client that does not read.
 const MIN_STALL: Duration = Duration::from_millis(100);
 
 /// A number of connections, handshakes or responses.

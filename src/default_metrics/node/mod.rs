@@ -8,7 +8,7 @@
 //!
 //! - At most one request is pending; scrapes that start meanwhile wait for the same response.
 //! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
-//! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
+//! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is stored.
 //!
 //! Runs on any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
 
