@@ -208,7 +208,7 @@ test('an id with a part that changes is named, with a remedy', () => {
   assert.equal(advice.adviceOn(facts(one(uuid)))[0].code, 'trace("get", { n })')
 })
 
-test('a class whose objects only grow is named', () => {
+test('a class whose number of objects only grows is named', () => {
   const objects = rowsOf(200, (i) => ({ object_classname: 'Session', object_id: String(i) }))
   const growth = [null, 100, 150, 220]
   const [found] = advice.adviceOn(facts({ objects, growth }))

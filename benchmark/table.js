@@ -57,7 +57,7 @@ function toSummary (lines, columns) {
  * Returns the text of results.md.
  *
  * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the target, which is the
- *   maximum of the ratio of ours to 1.0.0
+ *   maximum of the ratio of this package to 1.0.0
  * @param {string[]} columns
  * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */

@@ -2,7 +2,7 @@
 
 /*
  * A scrape over HTTP in each format, in turn from one process, so that the values can be compared. Also measures the longest stall
- * of the event loop during a scrape in protobuf. Only ours is measured: the other implementations have no protobuf format.
+ * of the event loop during a scrape in protobuf. Only this package is measured: the other implementations have no protobuf format.
  */
 
 const { measure, firstScrape } = require('./scrape')
