@@ -418,7 +418,7 @@ describe('the end of a process', () => {
       await sleep(50)
       return isDeepStrictEqual(holdings(), first) && first
     }, 'nothing changes')
-    await open() // creates what a process creates only once
+    await open() // creates the resources that a process creates only once
     let idle = await settled()
     for (let round = 0; round < 5; round++) await open()
     assert.deepEqual(await settled(), idle, 'of an opener')

@@ -6,7 +6,7 @@
  * @typedef {object} Platform
  * @property {string} title
  * @property {string} target the triple that is built here
- * @property {string} [published] the triple of the published binary, where it is another one
+ * @property {string} [published] the triple of the published binary, if it differs from `target`
  * @property {string} [suffix] of the target, for zig: the oldest version of glibc
  * @property {'zig' | 'command'} build `zig`: cargo-zigbuild. `command`: `npx hypertrace-prometheus build` and a GNU linker
  * @property {'node' | 'musl' | 'qemu' | 'qemu-musl' | 'wine'} [run] the way to run Node.js of this platform; absent: it cannot be run here
