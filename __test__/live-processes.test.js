@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict')
 const { after, before, describe, test } = require('node:test')
 
-const { call, open, rowsOf, startApplication, startBrowser, text, until } = require('./live/browser')
+const { addressOf, call, open, rowsOf, startApplication, startBrowser, text, until } = require('./live/browser')
 const { lacks } = require('./support/tools')
 
 describe('the live page of processes that share a port', { skip: lacks('chromium'), timeout: 120_000 }, () => {
@@ -34,7 +34,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
     await total(page, 3)
     assert.deepEqual(await rows(), ['Server respond 3'])
     assert.match(await text(page, 'process-facts'), /pid \d+/)
-    assert.match(page.url(), /process=1/)
+    assert.match(await addressOf(page), /process=1/)
     await choice.selectOption('Process 2')
     await total(page, 9)
     await page.reload()
@@ -44,7 +44,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
 
     await member.end()
     await total(page, 3)
-    assert.doesNotMatch(page.url(), /process=/)
+    assert.doesNotMatch(await addressOf(page), /process=/)
     await until(page, () => document.getElementById('process-choice').hidden)
   })
 

@@ -65,11 +65,11 @@ async function main () {
 
   const client = new Client(pool)
   let jobs = 0
-  while (!end.aborted) {
+  do {
     const batch = Array.from({ length: 2 * pool.threads.length }, (_, n) => client.ask(1000 * (n + 1)))
     jobs += (await Promise.all(batch)).length
     await sleep(PAUSE_MS, undefined, { signal: end }).catch(() => {})
-  }
+  } while (!end.aborted)
   console.log(`Jobs done: ${jobs}`)
   await pool.destroy()
 

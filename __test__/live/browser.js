@@ -9,6 +9,7 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { chromium } = require('playwright-core')
+const { cleanUp } = require('../support/clean-up')
 const { get } = require('../support/http')
 const { startProgram } = require('../support/program')
 const { until: eventually } = require('../support/until')
@@ -101,13 +102,20 @@ async function open (t, browser, url, { silence, ...options } = {}) {
   page.on('request', (request) => {
     if (!request.url().startsWith(new URL(url).origin + '/')) faults.push(`a request to ${request.url()}`)
   })
-  t.after(async () => {
+  cleanUp(t, async () => {
     await context.close()
     assert.deepEqual(faults, [])
   })
   await page.goto(url)
   return page
 }
+
+/**
+ * Returns the address of the page as the page has it: a change of the fragment reaches `page.url()` later.
+ *
+ * @returns {Promise<string>}
+ */
+const addressOf = (page) => page.evaluate(() => location.href)
 
 /** Returns the text of the table's cells, row by row, without the trend and the arrow. */
 function rowsOf (page) {
@@ -150,5 +158,5 @@ const isDimmed = (page) => page.evaluate(() => {
 })
 
 module.exports = {
-  HYPERCORE, NO_ANSWER, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until
+  HYPERCORE, NO_ANSWER, addressOf, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until
 }
