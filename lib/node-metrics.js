@@ -10,7 +10,7 @@ const builtin = require('./builtin')
 
 /**
  * @typedef {import('../binding').NodeSample} Sample
- * @typedef {import('../binding').NodeGlance} Glance
+ * @typedef {import('../binding').NodeAnswer} Glance
  * @typedef {import('../binding').NodeGcKind} GcKind
  *
  * @typedef {object} Sampler
