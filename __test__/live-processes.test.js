@@ -17,7 +17,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
 
   const total = (page, number) => until(page, (n) => document.getElementById('total').innerText === n, String(number))
 
-  test('shows all together, each alone, and all again when the chosen process has ended', async (t) => {
+  test('shows all processes together, one alone, and all again when the chosen process has ended', async (t) => {
     const opener = await startApplication(t, { cluster: true })
     const member = await startApplication(t, { cluster: true, port: opener.port })
     await opener.count(3, call('Server', 'respond'))
@@ -48,7 +48,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
     await until(page, () => document.getElementById('process-choice').hidden)
   })
 
-  test('a process alone has no choice', async (t) => {
+  test('without other processes, there is no list of processes', async (t) => {
     const application = await startApplication(t)
     await application.count(1, call('A', 'f'))
     const page = await open(t, browser, application.url)

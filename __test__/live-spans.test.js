@@ -125,7 +125,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
 
   test('a comparison shows what rose, fell, appeared and ended', async (t) => {
     const { page } = await withBursts(t)
-    // The chart begins at least 10 s before now: the second burst is in its last third, the first one before it.
+    // The chart begins at least 10 s before now. The second burst is in the last third of the chart, the first burst is earlier.
     await drag(page, 0.68, 1)
     await chosen(page)
     await page.getByRole('button', { name: 'Compare with another span' }).click()
@@ -144,14 +144,14 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     await until(page, () => document.getElementById('calls-title').innerText.includes(', compared with '))
   })
 
-  test('a span that the recording does not have is named as such', async (t) => {
+  test('the page says that the recording does not have a chosen span', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url + '#?span=1000-1005')
     await until(page, () => document.getElementById('span-text').innerText.endsWith('not in the recording'))
     assert.match(await text(page, 'rest'), /does not have this time/)
   })
 
-  test('a saved recording opens without a server, sends no request, and shows the same', async (t) => {
+  test('a saved recording opens without a server, sends no request, and shows the same rows', async (t) => {
     const hostile = '</script><script>window.ran = true</script><img src=x onerror="window.ran = true">'
     const { application, page } = await withBursts(t, { silence: NO_ANSWER })
     await application.count(3, call(hostile, hostile, { object: { id: 1 } }))

@@ -93,7 +93,7 @@ describe('the table of the live page', { skip: lacks('chromium'), timeout: 240_0
     await rowCount(page, 3)
   })
 
-  test('the search finds rows among 5,000, and the order by rate too', async (t) => {
+  test('among 5,000 rows, the search and the order by rate find a row', async (t) => {
     const application = await startApplication(t)
     await application.functions(5000)
     const page = await open(t, browser, application.url)

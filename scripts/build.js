@@ -1,7 +1,7 @@
 'use strict'
 
-// `npm run build`: the release addon, from the napi CLI. Its arguments are passed on. The same source gives the same
-// binary in each folder and for each user; `npm run reproduce` checks it.
+// `npm run build`: builds the release addon with the napi CLI, which gets the arguments too. The same source gives the
+// same binary in each folder and for each user; `npm run reproduce` checks this.
 //
 // With the program cargo-auditable the binary contains the list of its crates, which scanners for known
 // vulnerabilities read. The release requires it (AUDITABLE=1).
@@ -17,7 +17,7 @@ const ARGS = ['build', '--platform', '--release', '--no-js', '--dts', 'binding.d
 function main (more) {
   const env = withRustFlags()
   if (env.AUDITABLE === '1') {
-    // As `cargo auditable` sets them for the cargo that it starts; here the napi CLI starts it.
+    // `cargo auditable` sets these variables for the cargo that it starts. Here the napi CLI starts cargo.
     env.RUSTC_WORKSPACE_WRAPPER = 'cargo-auditable'
     env.CARGO_AUDITABLE_ORIG_ARGS = JSON.stringify({ offline: false, locked: true, frozen: false, config: [] })
   }

@@ -20,7 +20,7 @@ const LIMIT_MS = 15_000
 const NO_ANSWER = /net::ERR_|Failed to load resource/
 
 /**
- * Starts Chromium. One is enough for all tests of a file.
+ * Starts Chromium. One browser is enough for all tests of a file.
  *
  * @param {...string} args more arguments of the command line
  */
@@ -57,7 +57,7 @@ async function startApplication (t, options = {}) {
     /** Resolves when the event loop is blocked; `unblocked` resolves at the end of the block. */
     block: (milliseconds) => run(`block ${milliseconds}`, /^blocked$/),
     unblocked: () => application.line(/^unblocked$/),
-    /** Resolves when the event loop is blocked by calls; `spun` resolves at the end to their number. */
+    /** Resolves when calls block the event loop. `spun` resolves at the end of the block, to the number of these calls. */
     spin: (milliseconds, fields) => run(`spin ${milliseconds} ${encoded(fields)}`, /^spinning$/),
     spun: async () => Number((await application.line(/^spun (\d+)$/))[1]),
     /** Resolves when the recorder has measured this number of further steps. */
@@ -111,7 +111,7 @@ async function open (t, browser, url, { silence, ...options } = {}) {
 }
 
 /**
- * Returns the address of the page as the page has it: a change of the fragment reaches `page.url()` later.
+ * Returns `location.href` of the page. `page.url()` gets a change of the fragment later.
  *
  * @returns {Promise<string>}
  */

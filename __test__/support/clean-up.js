@@ -4,8 +4,9 @@
 const pending = new WeakMap()
 
 /**
- * Calls a function at the end of a test. The function of the last call runs first: what a test has started last
- * uses what it has started before. `t.after` runs functions in the order of their calls.
+ * Calls a function at the end of a test. The function of the last call runs first, because a later part of a test
+ * uses the earlier parts: a browser, for example, uses a server. `t.after` would run the functions in the order
+ * of the calls.
  *
  * @param {import('node:test').TestContext} t
  * @param {() => unknown} fn
