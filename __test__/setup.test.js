@@ -1,7 +1,7 @@
 'use strict'
 
-// scripts/setup.js with the real npm and cargo, in a small project that has this project's build
-// script and an almost empty crate: a build takes a second, and its outputs are those of the real build.
+// Tests scripts/setup.js with the real npm and cargo. A small project has this project's build script and an
+// almost empty crate, so a build takes a second. It writes the same output files as the real build.
 
 const assert = require('node:assert/strict')
 const { execFile, execFileSync } = require('node:child_process')
@@ -145,7 +145,7 @@ async function assertReady (project) {
   assert.deepEqual(await setUp(project, WITHOUT_PROGRAMS), { code: 0, output: '', steps: [] })
 }
 
-/** Runs setup.js in a project; `steps` are those that it started. */
+/** Runs setup.js in a project. `steps` are the steps that setup.js has started. */
 function setUp (project, env = {}) {
   return new Promise((resolve) => {
     // A target folder that is shared with other projects would have their artefacts of the same name.
@@ -158,7 +158,7 @@ function setUp (project, env = {}) {
   })
 }
 
-/** A copy of a project, removed with its test. */
+/** Creates a copy of a project, which is removed after the test. */
 function createProject (t, from) {
   const project = fs.mkdtempSync(path.join(folder, 'project-'))
   t.after(() => fs.rmSync(project, { recursive: true, force: true }))
@@ -166,7 +166,7 @@ function createProject (t, from) {
   return project
 }
 
-/** Copies a project with all modification times; `cpSync` preserves those of files only. */
+/** Copies a project with all modification times; `cpSync` preserves only the times of files. */
 function copy (from, to) {
   fs.cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
   const folders = fs.readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory())
@@ -182,7 +182,7 @@ function write (file, text) {
   fs.writeFileSync(file, text)
 }
 
-/** Makes a file newer than every output of the build before. */
+/** Makes a file newer than every output of the earlier build. */
 function touch (file) {
   const now = new Date()
   fs.utimesSync(file, now, now)

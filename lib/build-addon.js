@@ -1,7 +1,7 @@
 'use strict'
 
 // `npx hypertrace-prometheus build`: compiles the addon in the installed package, for platforms
-// without a prebuilt binary. An installation never runs it. It needs Rust and a linker, no npm package.
+// without a prebuilt binary. An installation never runs this command. The command needs Rust and a linker, but no npm package.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -59,7 +59,7 @@ function bareHost () {
 
 /**
  * Creates an empty libnode and returns its folder. With the GNU toolchain of Windows the build script of the
- * crate `napi` fails without one, although the addon finds the functions of Node.js at run time.
+ * crate `napi` fails without a libnode, although the addon finds the functions of Node.js at run time.
  *
  * @param {string} scratch
  */

@@ -40,7 +40,7 @@ function withTargetFlags (env) {
 }
 
 /**
- * Returns the triple of the platform that cargo builds for; '' if the compiler does not say it.
+ * Returns the triple of the platform that cargo builds for; '' if the compiler does not report it.
  *
  * @param {NodeJS.ProcessEnv} [env]
  */

@@ -17,8 +17,9 @@ const manifest = require('../package.json')
 const ROOT = path.dirname(__dirname)
 const TYPES = path.join(ROOT, 'binding.d.ts')
 /**
- * Functions of up to this cost are inlined; 225 is usual, and 325 for those with `#[inline]`. It makes the binary 11 % smaller. Only for the
- * last step, and not in `npx hypertrace-prometheus build`: the compiler of rust-toolchain.toml has this option, others may not.
+ * The highest cost of a function that is inlined, and of one with `#[inline]`. The defaults are 225 and 325. The lower values
+ * make the addon 10 % smaller. `npx hypertrace-prometheus build` does not set them: the compiler of rust-toolchain.toml has
+ * these options, another one may not.
  */
 const INLINE = ['--', '-Cllvm-args=-inline-threshold=50', '-Cllvm-args=-inlinehint-threshold=100']
 
@@ -34,7 +35,7 @@ async function main () {
   // Another value makes cargo run napi's macro, which writes the types, although the library is up to date.
   if (isFirst) env.NAPI_FORCE_BUILD_HYPERTRACE_PROMETHEUS = String(Date.now())
   if (env.AUDITABLE === '1') {
-    // As `cargo auditable` sets them for the cargo that it starts.
+    // `cargo auditable` sets these variables for the cargo that it starts. Here this script starts cargo.
     env.RUSTC_WORKSPACE_WRAPPER = 'cargo-auditable'
     env.CARGO_AUDITABLE_ORIG_ARGS = JSON.stringify({ offline: false, locked: true, frozen: false, config: [] })
   }

@@ -1,7 +1,7 @@
 'use strict'
 
 // The packages that an application uses together with this one, each at a fixed version, so that every run
-// tests the same ones. `node scripts/ecosystem.js` installs them (about 440 MB) into target/ecosystem, where
+// tests the same versions. `node scripts/ecosystem.js` installs them (about 440 MB) into target/ecosystem, where
 // the tests look for them.
 
 const { spawnSync } = require('node:child_process')

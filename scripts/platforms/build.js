@@ -1,6 +1,6 @@
 'use strict'
 
-// Builds the binary of a platform, unless its sources are those of the last build.
+// Builds the binary of a platform, unless the sources have not changed since its last build.
 
 const crypto = require('node:crypto')
 const fs = require('node:fs')

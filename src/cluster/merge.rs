@@ -1,5 +1,5 @@
-//! The documents of several processes as one: everything is summed, unless the query groups or filters by
-//! process. Pure.
+//! Merges the documents of several processes into one. Calls are summed, unless the query groups or filters
+//! by process. Pure.
 
 mod query;
 mod steps;
@@ -15,7 +15,7 @@ pub use self::query::Query;
 use self::steps::{Kind, Steps};
 use crate::{gather::PROCESS_LABEL, sort::sort_by};
 
-/// The stalls of a history.
+/// The maximum number of stalls of a history.
 const MAX_STALLS: usize = 100;
 
 /// The document of one process.
@@ -27,7 +27,7 @@ pub struct ProcessDocument {
 }
 
 impl ProcessDocument {
-    /// Reads the document of a process. `None`: it is no document.
+    /// Reads the document of a process. Returns `None` if it is not a JSON object.
     #[must_use]
     pub fn read(process: u32, json: &[u8]) -> Option<Self> {
         let document = serde_json::from_slice(json).ok().filter(Value::is_object)?;
@@ -42,7 +42,7 @@ impl ProcessDocument {
         self.get(path).as_f64()
     }
 
-    /// Returns the labels of a row in the order of `by`, with the process if `by` has it.
+    /// Returns the labels of a row in the order of `by`, with the number of the process for [`PROCESS_LABEL`].
     fn labels(&self, row: &Value, by: &[String]) -> Labels {
         let value = |label: &String| {
             if label == PROCESS_LABEL {
@@ -68,8 +68,8 @@ fn texts(list: &Value) -> Vec<String> {
     texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-/// The summary of all processes. The first document is that of the opener. `absent`: the processes that have
-/// not responded.
+/// Returns the summary of all processes. The first document is that of the opener. `absent` has the numbers
+/// of the processes that have not responded.
 #[must_use]
 pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> Vec<u8> {
     let Some(first) = documents.first() else { return Vec::new() };
@@ -148,7 +148,7 @@ pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> 
     object.end()
 }
 
-/// Adds the numbers of all processes to the summary of one.
+/// Adds the numbers of all processes to the summary of one process.
 #[must_use]
 pub fn with_processes(mut summary: Vec<u8>, numbers: &[u32]) -> Vec<u8> {
     if summary.last() == Some(&b'}') {
@@ -207,7 +207,7 @@ fn rows(
     (rows, json!({ "groups": number(Some(groups)), "value": number(Some(all - shown)) }))
 }
 
-/// The history of all processes. The first document is that of the opener.
+/// Returns the history of all processes. The first document is that of the opener.
 #[must_use]
 pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
     let Some(first) = documents.first() else { return Vec::new() };
@@ -316,7 +316,7 @@ impl Object {
     }
 
     fn write<T: Serialize + ?Sized>(&mut self, value: &T) {
-        // Fails only for a map whose keys are not strings, and for a writer that fails.
+        // Cannot fail: the keys of all maps are strings, and a `Vec` accepts all bytes.
         let _ = serde_json::to_writer(&mut self.0, value);
     }
 
