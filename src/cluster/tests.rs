@@ -495,7 +495,7 @@ fn messages_that_break_the_protocol_end_the_connection() {
 }
 
 #[test]
-fn a_process_with_other_options_or_another_version_gets_the_value_of_the_opener() {
+fn a_process_with_other_options_or_another_version_is_rejected_and_receives_the_opener_s_value() {
     run(async || {
         let opener = Opener::new(1);
         let (version, options) = (VERSION.to_owned(), vec![("a".to_owned(), "2".to_owned())]);
