@@ -1,5 +1,6 @@
-//! Makes the linker accept the Node-API symbols, which the host process defines, and makes the files of
-//! the live page, which the binary contains: one script from all modules, shortened and compressed.
+//! Makes the linker accept the Node-API symbols, which the host process defines. Writes the files of the
+//! live page, which the binary contains. All modules become one script, comments and indentation are
+//! removed, and each file is compressed.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,7 @@ fn main() -> Result<()> {
     write(&out, "page.js", &bundle()?)?;
     for name in ["uplot.js", "uplot.css", "dagre.js"] {
         let text = read(&format!("vendor/{name}"))?;
-        // No browser needs the map of the sources.
+        // The source map is not in the binary.
         let text = text.split("//# sourceMappingURL").next().unwrap_or_default();
         write(&out, name, text)?;
     }
@@ -48,21 +49,23 @@ fn write(out: &Path, name: &str, text: &str) -> Result<()> {
     Ok(fs::write(out.join(format!("{name}.gz")), gzip.finish()?)?)
 }
 
-/// Returns one script from all modules: each is a function that returns its exports, and a module comes
-/// after the modules that it imports.
+/// Returns one script of all modules. In it, each module is a function that returns its exports, and
+/// follows the modules that it imports.
 ///
-/// An import is one line, `import { a, b } from './name.mjs'`, and an export one declaration.
+/// In a module, each import is one line, `import { a, b } from './name.mjs'`, and each export is one
+/// declaration.
 fn bundle() -> Result<String> {
     let mut script = String::new();
     add_module(ENTRY, &mut BTreeMap::new(), &mut script)?;
     Ok(script)
 }
 
-/// Adds a module, unless the script has it. `added` has `false` for a module whose imports are being added.
+/// Adds a module, unless the script contains it. In `added`, a module is `false` while its imports are
+/// added, then `true`.
 fn add_module(name: &str, added: &mut BTreeMap<String, bool>, script: &mut String) -> Result<()> {
     match added.get(name) {
         Some(true) => return Ok(()),
-        Some(false) => return Err(format!("{name} imports itself by way of others").into()),
+        Some(false) => return Err(format!("{name} imports itself through other modules").into()),
         None => added.insert(name.to_owned(), false),
     };
     let (mut body, mut exports) = (String::new(), Vec::new());
@@ -88,12 +91,12 @@ fn add_module(name: &str, added: &mut BTreeMap<String, bool>, script: &mut Strin
     Ok(())
 }
 
-/// The variable of a module's exports.
+/// Returns the name of the variable that has a module's exports.
 fn variable(module: &str) -> String {
     format!("${}", module.trim_end_matches(".mjs"))
 }
 
-/// Removes indentation, empty lines and lines that are comments. The text of `<pre>` stays.
+/// Removes indentation, empty lines and lines that are comments. The text of `<pre>` is not changed.
 fn shorten(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let (mut is_comment, mut is_pre) = (false, false);

@@ -27,8 +27,8 @@ declare function HypertracePrometheus (options?: HypertracePrometheus.Options): 
 
 declare namespace HypertracePrometheus {
   /**
-   * The options. `null` has the same effect as an absent option. Unknown options are ignored, with a
-   * process warning for one that differs from an existing one by case or one letter.
+   * The options. `null` has the same effect as an absent option. Unknown options are ignored. The process
+   * emits a warning if the name of an unknown option differs from the name of an option only by case or by one letter.
    */
   interface Options {
     /**
@@ -38,7 +38,7 @@ declare namespace HypertracePrometheus {
      *
      * Another thread of the process that asks for the same port joins the page. The page then shows the
      * counts of all threads, and the `nodejs_*` lines of each worker with the label `worker`. The options
-     * that shape the page must be equal in all threads.
+     * that determine the content of the page must be equal in all threads.
      *
      * The open server keeps the process alive until `stop()` or `unref()`. It does not keep alive a
      * thread that has joined.
@@ -59,19 +59,19 @@ declare namespace HypertracePrometheus {
      * @default 'localhost'
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a host with a scheme, a port, brackets or spaces.
      * @throws {Error} `ENOTFOUND` or `EAI_AGAIN` for a name that does not resolve, `EADDRNOTAVAIL` for an
-     * address that this machine does not have, `EINVAL` for one that the system cannot listen on.
+     * address that this machine does not have, `EINVAL` for an address on which the system cannot listen.
      */
     host?: string | null
 
     /**
      * A registry of prom-client 14 or 15, of `@prometheus-io/client`, or an object with the same
      * methods. The counter and the default metrics are registered in it. With `port`, the server serves
-     * the page of this registry, and waits for it as long as the scraper does. `stop()` removes what was
-     * registered.
+     * the page of this registry, and waits for it almost as long as the scraper waits for the response. `stop()`
+     * removes what was registered.
      *
-     * A default metric that the registry has already is not replaced. One that is registered later, as by
-     * `collectDefaultMetrics()` of prom-client, replaces that of this package: until `stop()`, the
-     * registry has its own method `registerMetric` for this.
+     * A default metric that the registry has already is not replaced. A metric that is registered later, for
+     * example by `collectDefaultMetrics()` of prom-client, replaces the metric of this package with the same
+     * name. For this, the exporter replaces the method `registerMetric` of the registry until `stop()`.
      *
      * @default null
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` without the methods of {@link Registry}.
@@ -83,8 +83,8 @@ declare namespace HypertracePrometheus {
      * Shares the `port` with other processes of the same user on this machine that set `cluster` too: the first
      * one opens the port, the others join its page. Each line of the page has the label `process`, the number of
      * its process. When the process that has opened the port ends, another one opens it within a second. The
-     * options that shape the page, `host`, `auth`, `allowedHosts` and the demands of `tls` on clients must be
-     * equal in all processes. Has no effect without `port`.
+     * options that determine the content of the page, `host`, `auth`, `allowedHosts`, and the requirements of
+     * `tls` for clients must be equal in all processes. Has no effect without `port`.
      *
      * `metrics()` returns the lines of its own process. A `register` is not accepted.
      *
@@ -105,9 +105,9 @@ declare namespace HypertracePrometheus {
     collectDefaults?: boolean | 'hypertrace' | null
 
     /**
-     * Shows scrapers each new series at 0 once and at its value from then on, so that Prometheus counts its first
-     * calls in `rate()` and `increase()`. A scraper is a client that sends `X-Prometheus-Scrape-Timeout-Seconds`,
-     * as Prometheus, its agent, Grafana Alloy and vmagent do; every other reader, and `metrics()`, gets exact values.
+     * Shows a scraper each new series at 0 once, and then at its value, so that `rate()` and `increase()` of
+     * Prometheus contain the first calls of the series. A scraper is a client that sends `X-Prometheus-Scrape-Timeout-Seconds`,
+     * as Prometheus, its agent, Grafana Alloy and vmagent do. Every other client, and `metrics()`, gets exact values.
      *
      * @default true
      * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a boolean
@@ -118,8 +118,7 @@ declare namespace HypertracePrometheus {
      * The properties to show as labels: `['foo']` gives `object_props_foo`, `parent_object_props_foo` and
      * `caller_props_foo`, each only where the property exists. A character outside `[A-Za-z0-9_]`
      * becomes `_`; if two properties get the same name, the later one is shown, and the process emits a
-     * warning. Each value is a series of
-     * its own: allow only properties with few values.
+     * warning. Each value is a series of its own: allow only properties with few values.
      *
      * @default []
      * @see https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
@@ -148,7 +147,7 @@ declare namespace HypertracePrometheus {
 
     /**
      * A prefix for the names of the `process_*` and `nodejs_*` metrics. The counter and `hypertrace_*`
-     * have no prefix. Letters, digits, `_` and `:`, and no digit at the start.
+     * have no prefix. A prefix has letters, digits, `_` and `:`, and no digit at the start.
      *
      * @default ''
      * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for any other text.
@@ -166,10 +165,10 @@ declare namespace HypertracePrometheus {
     omitLabels?: readonly Label[] | null
 
     /**
-     * The maximum number of series of the counter, 1 to 100,000,000. No count is lost at the maximum:
-     * in its last tenth, a new label set is counted without `object_id`, `parent_object_id` and
-     * properties; after that, in one series with `hypertrace_overflow="true"`. A number, or a string of
-     * digits, as for every number here.
+     * The maximum number of series of the counter, 1 to 100,000,000. No count is lost at the maximum: in
+     * the last tenth of the maximum, a new label set is counted without `object_id`, `parent_object_id` and
+     * properties; at the maximum, in one series with `hypertrace_overflow="true"`. Each number of the
+     * options can also be a string of digits.
      *
      * @default 50000
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -179,8 +178,8 @@ declare namespace HypertracePrometheus {
     /**
      * Milliseconds, 0 to 2,147,483,647. A series that is not counted for this time expires: after a
      * scrape has shown its last value, it is removed from the page. If it is counted again, it starts at
-     * 0, which `rate()` treats as a restart. 0: no series expires. A page removes the series that are
-     * idle when it is read; there is no timer.
+     * 0, which `rate()` treats as a restart. 0: no series expires. Idle series are removed when a page is
+     * requested; there is no timer.
      *
      * @default 0
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -197,10 +196,10 @@ declare namespace HypertracePrometheus {
     maxLabelValueLength?: number | string | null
 
     /**
-     * Seconds, 0 to 900: the time that the recorder of a server looks back. Once a second, the server's
-     * thread stores the calls of each call site, the delay of the event loop, CPU time and memory, in at
-     * most 8 MB. `/history.json` and the live page show them, also what was called while an event loop was
-     * blocked. 0: nothing is recorded. Without `port` nothing is recorded either.
+     * Seconds, 0 to 900: the time for which the recorder of a server stores figures. Once a second, the
+     * server's thread stores the calls of each call site, the delay of the event loop, CPU time and memory,
+     * in at most 8 MB. `/history.json` and the live page show them, and also the calls while an event loop
+     * was blocked. 0: nothing is recorded. Without `port` nothing is recorded either.
      *
      * @default 900
      * @throws {RangeError} `ERR_OUT_OF_RANGE` for any other number.
@@ -208,13 +207,15 @@ declare namespace HypertracePrometheus {
     history?: number | string | null
 
     /**
-     * The credentials that each request must carry, on every path: a user name and a password (Basic),
-     * or a token (Bearer). A request without them, or with wrong ones, gets 401; the response to wrong
-     * ones is delayed, by address. Without `tls`, everybody on the network path can read them.
+     * The credentials that each request must carry, on every path except `/-/healthy`: a user name and a
+     * password (Basic), or a token (Bearer). A request without credentials, or with wrong credentials, gets 401. Responses to
+     * wrong credentials are delayed, separately for each address. Without `tls`, everybody on the network path
+     * can read the credentials.
      *
      * @default null
-     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if one of a pair is missing, `ERR_INVALID_ARG_VALUE` for an
-     * empty password or one that a request cannot carry. The message does not contain the value.
+     * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if the user name or the password is missing,
+     * `ERR_INVALID_ARG_VALUE` for a text that is empty or that a request cannot carry. The message does not
+     * contain the value.
      */
     auth?: BasicAuth | BearerAuth | null
 
@@ -275,7 +276,7 @@ declare namespace HypertracePrometheus {
     minVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   }
 
-  /** The labels of the counter, without those of properties. */
+  /** The labels of the counter, without the labels of properties. */
   type Label =
     | 'object_classname'
     | 'object_id'
@@ -301,7 +302,7 @@ declare namespace HypertracePrometheus {
   interface TracedObject {
     /** The name of its constructor. */
     className: string
-    /** 1, 2, 3 … for each constructor. */
+    /** The number of the object among the objects of its constructor: 1, 2, 3 … */
     id: number
     /** The `props` of `createTracer`. */
     props?: object | null
@@ -323,9 +324,9 @@ declare namespace HypertracePrometheus {
     props?: object | null
   }
 
-  /** An object that can write a page. dht-prom-client accepts it as `x.register`. */
+  /** An object that can write a page. dht-prom-client accepts an object whose property `register` is such an object. */
   interface MetricsSource {
-    /** Returns the whole page in the text format of Prometheus. Needs no `this`. */
+    /** Returns the whole page in the text format of Prometheus. Can be called without `this`. */
     metrics: () => Promise<string>
     /** The `Content-Type` to send with the page. */
     readonly contentType: string
@@ -361,8 +362,8 @@ declare namespace HypertracePrometheus {
     collectDefaults?: boolean | null
 
     /**
-     * For readers that push: adds a point at 0, at the time of its first call, to the first collection that
-     * contains a series, so that `rate()` and `increase()` of Prometheus count its first calls.
+     * For metric readers that push: adds a point at 0 to the first collection that contains a series, at the
+     * time of the series' first call, so that `rate()` and `increase()` of Prometheus count its first calls.
      *
      * @default the option `startAtZero` of `HypertracePrometheus`
      */
@@ -372,8 +373,8 @@ declare namespace HypertracePrometheus {
   /** A `MetricProducer` of OpenTelemetry's SDK (`@opentelemetry/sdk-metrics` 2), for `metricProducers` of a metric reader. */
   interface MetricProducer {
     /**
-     * Reads all series. With `timeoutMillis`, as readers that push pass it, `startAtZero` applies. Needs no
-     * `this`.
+     * Reads all series. `startAtZero` has an effect only with `timeoutMillis`, which metric readers that push
+     * pass. Can be called without `this`.
      */
     collect: (options?: { timeoutMillis?: number }) => Promise<CollectedMetrics>
   }
@@ -381,7 +382,7 @@ declare namespace HypertracePrometheus {
   /** A `CollectionResult` of OpenTelemetry's SDK. */
   interface CollectedMetrics {
     resourceMetrics: {
-      /** Empty: the reader has its own. */
+      /** Empty, because the metric reader has a resource of its own. */
       resource: { attributes: {}, merge: (other: any) => any, getRawAttributes: () => never[] }
       scopeMetrics: { scope: { name: string, version: string }, metrics: CollectedMetric[] }[]
     }
@@ -402,7 +403,7 @@ declare namespace HypertracePrometheus {
 
   /** A point of one series. The times are seconds since the Unix epoch, and nanoseconds. */
   interface DataPoint<T> {
-    /** When the value was 0: for the counter, the first call of the series. */
+    /** The time at which the value was 0: for the counter, the first call of the series. */
     startTime: [number, number]
     endTime: [number, number]
     attributes: Record<string, string>
@@ -411,7 +412,7 @@ declare namespace HypertracePrometheus {
 
   /** A histogram of OpenTelemetry's SDK. */
   interface CollectedHistogram {
-    /** One count more than boundaries. */
+    /** There is one more count than boundaries. */
     buckets: { boundaries: number[], counts: number[] }
     sum: number
     count: number
@@ -422,16 +423,15 @@ declare namespace HypertracePrometheus {
     (payload: TracePayload): void
 
     /**
-     * Returns the whole page. It is written on another thread. With a `register`, the result is that of
+     * Returns the whole page, which another thread renders. With a `register`, the result is that of
      * `register.metrics()`.
      */
     metrics (): Promise<string>
 
     /**
      * Closes the server, removes the metrics from a given `register` and ends every observer. Requests
-     * that arrive after the call get no response. Resolves when the port is free. More calls have no
-     * effect. In a thread that has joined the port of another thread, it only leaves the page; its counts
-     * stay.
+     * that arrive after the call get no response. Resolves when the port is free. Further calls have no
+     * effect. A thread that has joined the port of another thread only leaves the page; its counts stay.
      */
     stop (): Promise<void>
 
@@ -446,7 +446,7 @@ declare namespace HypertracePrometheus {
      * connections stay open. `ca` and `minVersion` stay as they are if they are left out; with `ca: null`,
      * the server no longer asks for client certificates.
      *
-     * @throws {TypeError} as the option `tls`; then nothing has changed.
+     * @throws {TypeError} as the option `tls` does. Nothing changes then.
      * @throws {Error} `ERR_INVALID_STATE` without a `port` or without the option `tls`.
      */
     setSecureContext (context: SecureContext): void

@@ -23,8 +23,8 @@ function HypertracePrometheus (opts) {
   const sampler = options.collectDefaults === true ? createSampler(constants.gcBounds) : null
   const { exporter, sample, path, metricProducer, unregister } = open(options, sampler)
 
-  // A page that is scraped before the first turn of the event loop, or while it is blocked from the start, has the figures
-  // of this sample. The argument `true`: the first window of event-loop delay continues.
+  // A page that is scraped before the first turn of the event loop, or while the event loop is blocked from the start, has
+  // the figures of this sample. With the argument `true`, the sample does not reset the window of event-loop delay.
   if (options.port !== null) sample(true)
 
   const metrics = async () => {
@@ -37,7 +37,7 @@ function HypertracePrometheus (opts) {
   let stopped = null
   const stop = () => {
     if (stopped === null) {
-      // From here on, other threads of the port may expire series without this one.
+      // From here on, the other threads of the port expire series without waiting for this thread to drop its cache.
       if (options.seriesIdleTimeout > 0) path.endCache()
       unregister()
       sampler?.stop()
@@ -105,7 +105,7 @@ function open (options, sampler) {
   try {
     opened = openExporter(options, sampler, { dropCache: () => path.dropCache(), lostCalls: () => path.lostCalls() })
     const { exporter, sample } = opened
-    // The function is bound: a closure of this scope would keep the exporter alive, and the exporter keeps the function alive.
+    // This function is bound and is not a closure. The exporter keeps it alive, and a closure would keep the exporter alive.
     exporter.onBound(warnOfBound.bind(null, maxSeries))
     const path = createTrace(exporter, {
       ...options,

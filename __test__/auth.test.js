@@ -1,6 +1,6 @@
 'use strict'
 
-// Access control: credentials, the host names that browsers may use, and the responses to everyone else.
+// Tests access control: credentials, the host names that browsers may use, and the responses to everyone else.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -48,7 +48,7 @@ test('auth: the right name and password give access to every path', async () => 
   assert.equal((await ask(RIGHT, { path: '/nope' })).status, 404)
 })
 
-test('auth: without credentials every path and method is the same 401 with the challenge', async () => {
+test('auth: without credentials every path and method gets the same 401 with the challenge', async () => {
   const { port } = serve({ auth: BASIC })
   const answers = []
   for (const path of ['/metrics', '/', '/summary.json', '/history.json', '/live/page.css', '/nope', '/metrics?x=1']) {
@@ -75,7 +75,7 @@ test('auth: the right bearer token gives access, and the challenge says when a t
   assert.equal(wrong.headers['www-authenticate'], 'Bearer realm="hypertrace-prometheus", error="invalid_token"')
 })
 
-// Each is sent to a new server, so that the login throttle does not delay it.
+// Each of these values is sent to a new server, so that the login throttle does not delay it.
 const wrong = [
   ['another password', basic('prometheus', 'nope')],
   ['another name', basic('Prometheus', PASSWORD)],
@@ -93,7 +93,7 @@ const wrong = [
 ]
 
 for (const [name, value] of wrong) {
-  test(`auth: ${name} is 401`, async () => {
+  test(`auth: ${name} gets a 401`, async () => {
     const { port } = serve({ auth: BASIC })
     // The headers are an array: from an object, the client of Node.js sends only the first of two Authorization lines.
     const lines = [value].flat().flatMap((line) => ['Authorization', line])
@@ -103,7 +103,7 @@ for (const [name, value] of wrong) {
   })
 }
 
-test('auth: enormous credentials are refused, and right ones are still accepted', async () => {
+test('auth: enormous credentials are refused, and the right credentials are accepted afterwards', async () => {
   const { ask } = serve({ auth: BASIC })
   for (const length of [15_000, 100_000, 5_000_000]) {
     const { status } = await ask('Basic ' + 'A'.repeat(length)).catch(() => ({ status: 'closed' }))
@@ -112,7 +112,7 @@ test('auth: enormous credentials are refused, and right ones are still accepted'
   }
 })
 
-test('auth: responses to wrong guesses are delayed; the right credentials are not, from the same address or another', async (t) => {
+test('auth: responses to wrong credentials are delayed; responses to the right ones are not, from the same address or another', async (t) => {
   const { ask } = serve({ auth: BASIC })
   const times = []
   for (let i = 0; i < 6; i++) {
@@ -128,12 +128,12 @@ test('auth: responses to wrong guesses are delayed; the right credentials are no
   slow.then(() => { answered = true })
   assert.equal((await ask(RIGHT)).status, 200)
   assert.equal((await ask(RIGHT, { localAddress: ANOTHER })).status, 200)
-  t.diagnostic(`two right ones meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
-  assert.equal(answered, false, 'the wrong one is still delayed')
+  t.diagnostic(`two requests with the right credentials meanwhile: ${(performance.now() - begin).toFixed(1)} ms`)
+  assert.equal(answered, false, 'the response to the wrong guess is still delayed')
   assert.equal((await slow).status, 401)
 })
 
-test('auth: many simultaneous guesses are not checked; a connection that had access before keeps it', async () => {
+test('auth: many simultaneous guesses are not checked; a connection that had access before keeps its access', async () => {
   const { ask } = serve({ auth: BASIC })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   try {
@@ -159,10 +159,10 @@ test('auth: stop() does not wait for delayed responses', async () => {
   const ask = () => get({ port, host: '127.0.0.1', headers: { authorization: 'Basic x' } })
   for (let i = 0; i < 6; i++) await ask()
   const waiting = ask().catch(() => 'cut')
-  // This response arrives after the wrong credentials were sent, so the response to those is delayed by now.
+  // The server has answered this later request. So it has also read the wrong credentials, and delays the response to them.
   assert.equal((await get({ port, host: '127.0.0.1', headers: { authorization: RIGHT } })).status, 200)
   await traceFunction.stop()
-  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'either answered or cut')
+  assert.ok(['cut', 401].includes((await waiting).status ?? 'cut'), 'the response is complete, or the connection is cut')
 })
 
 test('auth: the client of Python\'s standard library gets access with the right password only', { skip: lacks('python3') }, () => {
@@ -192,7 +192,7 @@ test('auth: a real Prometheus gets access by basic_auth and by authorization', {
   })
   await prometheus.up('basic')
   await prometheus.up('bearer')
-  await until(async () => (await prometheus.target('wrong')).health === 'down', 'the wrong one is down')
+  await until(async () => (await prometheus.target('wrong')).health === 'down', 'the target with the wrong token is down')
   assert.match((await prometheus.target('wrong')).lastError, /401 Unauthorized/)
 })
 
@@ -221,7 +221,7 @@ const refused = [
 ]
 
 for (const [auth, named, code, secret] of refused) {
-  test(`auth: ${inspect(auth)} is refused at the call, and not in the error`, () => {
+  test(`auth: ${inspect(auth)} is rejected at the call, and its value is not in the error`, () => {
     assert.throws(() => HypertracePrometheus({ port: 0, auth }), (error) => {
       assert.ok(error instanceof TypeError)
       assert.equal(error.code, code)
@@ -252,7 +252,7 @@ test('allowedHosts: a wildcard and a name that is not ASCII have messages of the
   }
 })
 
-test('auth: the line break at the end of a secret of a file is named', () => {
+test('auth: the error names the line break at the end of a secret that was read from a file', () => {
   for (const auth of [{ username: 'u', password: 'secret-1\n' }, { username: 'u\r\n', password: 'p' }, { bearer: 'secret-1\n' }]) {
     assert.throws(() => HypertracePrometheus({ port: 0, auth }), { message: /without the line break at its end, which trim\(\) removes/ })
   }

@@ -1,7 +1,8 @@
 'use strict'
 
-// An application with the packed package, bundled by bare-pack (with the commands of docs/pear-and-bare.md) and by pear-pack and run in
-// Bare, and packed by the plugins of Electron Forge that Pear uses. Each bundle runs in another folder.
+// Runs an application with the packed package in Bare. The application is bundled by bare-pack (with the commands of
+// docs/pear-and-bare.md), bundled by pear-pack, or packed by the plugins of Electron Forge that Pear uses. Each bundle runs in
+// another folder.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -23,12 +24,12 @@ const bare = /** @type {string} */ (findRuntime('bare'))
 
 let folder = ''
 let project = ''
-/** The package as the project has it. */
+/** The folder of the installed package in the project. */
 let installed = ''
 
 before(() => {
   if (skip !== false) return
-  // Outside the repository: Bare looks for `prebuilds` in each parent folder too.
+  // The folder is outside the repository, because Bare looks for `prebuilds` in each parent folder too.
   folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'bare-')))
   project = path.join(folder, 'app')
   const { main } = pack(folder, stageEveryPlatform(path.join(folder, 'npm')))
@@ -102,7 +103,7 @@ test('bare: a binary of another version is an error when the package is loaded',
   await assert.rejects(execute(`"${bare}" stays.cjs`, project), /hypertrace-prometheus 9\.9\.9 cannot use a binary of version [^]*ERR_BINARY_VERSION/)
 })
 
-test('bare: the plugins of Electron Forge leave the binary of the host, which the application runs with', { skip, timeout: LIMIT_MS }, async (t) => {
+test('bare: the plugins of Electron Forge leave only the binary of the host, and the application runs with it', { skip, timeout: LIMIT_MS }, async (t) => {
   const copy = elsewhere(t)
   fs.cpSync(project, copy, { recursive: true })
   const prebuilds = path.join(copy, 'node_modules', 'hypertrace-prometheus', 'prebuilds')
@@ -112,7 +113,7 @@ test('bare: the plugins of Electron Forge leave the binary of the host, which th
   await testApplication(t, bare, ['app.cjs'], copy)
 })
 
-test('bare: on macOS the plugins of Electron Forge make the prebuild of an architecture the universal one', { skip, timeout: LIMIT_MS }, async (t) => {
+test('bare: on macOS the plugins of Electron Forge turn the prebuild of an architecture into the universal prebuild', { skip, timeout: LIMIT_MS }, async (t) => {
   const copy = elsewhere(t)
   fs.cpSync(installed, path.join(copy, 'node_modules', 'hypertrace-prometheus'), { recursive: true })
   await runHooks(copy, 'darwin', 'arm64')
@@ -144,8 +145,8 @@ async function runHooks (folder, platform, arch) {
 }
 
 /**
- * Writes the platform packages of every target. Only the binary of this host is loaded here, so that copies of it stand for
- * the others.
+ * Writes the platform packages of every target. Only the binary of this host is loaded here, so the other packages contain
+ * copies of it.
  *
  * @param {string} to
  */
@@ -161,7 +162,7 @@ function stageEveryPlatform (to) {
   return to
 }
 
-/** Copies bare-process, which has the standard streams of Bare, and what it depends on, into the project. */
+/** Copies bare-process and its dependencies into the project. bare-process has the standard streams of Bare. */
 function copyBareProcess () {
   const modules = path.dirname(path.dirname(/** @type {string} */ (findRuntime('bare-process'))))
   const copied = new Set()

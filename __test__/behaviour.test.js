@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The behaviour of 1.0.0 that applications rely on: the endpoint, the page, and the labels of calls through hypertrace.
- * `labels.test.js` has the label rules in detail.
+ * Tests the behaviour of 1.0.0 that applications rely on: the endpoint, the page, and the labels of calls through hypertrace.
+ * `labels.test.js` tests the label rules in detail.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -86,7 +86,7 @@ describe('the endpoint', () => {
 })
 
 describe('the page', () => {
-  test('is exactly three lines without series and default metrics', async () => {
+  test('has only the lines HELP and TYPE without series and default metrics', async () => {
     const body = await page(start({ port: 0 }))
     assert.deepEqual(body.split('\n'), [HELP, TYPE, ''])
   })

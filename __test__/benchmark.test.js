@@ -13,7 +13,7 @@ const { toSvg } = require('../benchmark/plot')
 
 const BENCHMARK = path.join(__dirname, '..', 'benchmark')
 
-test('a row has a value for each implementation that has one, and no value for the others', { timeout: 120_000 }, async () => {
+test('a row has a value for each implementation that it measures, and no value for the others', { timeout: 120_000 }, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [BENCHMARK, '--quick', '--rounds=1', '--only=start'])
   const row = stdout.split('\n').find((line) => line.startsWith('| require and start'))
   const cells = row.split('|').slice(2, -1).map((cell) => cell.trim() === '' ? NaN : Number(cell.replaceAll(',', '')))

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Case 39: the page while the event loop is blocked. This process sends commands to applications in processes of their
- * own, which block and unblock their event loops, and scrapes their pages.
+ * Tests case 39: the page while the event loop is blocked. The applications run in processes of their own. This process
+ * sends them the commands to block and to unblock their event loops, and scrapes their pages.
  */
 
 const assert = require('node:assert/strict')
@@ -47,7 +47,7 @@ function startScrape (port, headers = {}) {
 
 const scrape = (port, headers) => startScrape(port, headers).answer
 
-/** An application whose event loop is blocked until `unblock` is called. */
+/** Starts an application whose event loop is blocked until `unblock` is called. */
 async function blockedApp (t, kind, manner) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'blocked-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
@@ -75,7 +75,7 @@ async function blockedApp (t, kind, manner) {
   }
 }
 
-/** Scrapes while the loop is blocked, some of them during a count; each has the exact number of calls. */
+/** Scrapes while the event loop is blocked, sometimes during a count. Checks that each page has the exact number of calls. */
 async function scrapeWhileBlocked (t, { port, counted, count }, headers) {
   const scrapes = []
   for (let i = 0; i < SCRAPES; i++) {
@@ -124,7 +124,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
       assertGrows(scrapes, 'hypertrace_sample_age_seconds')
       const cpu = scrapes.map(({ value }) => value('process_cpu_seconds_total'))
       assert.deepEqual(cpu, [...cpu].sort((a, b) => a - b))
-      // Elsewhere the figures of the process are those of the last sample.
+      // On other systems, the figures of the process are those of the last sample.
       if (manner === 'spin' && process.platform === 'linux') {
         await scrapeUntil(blocked.port, 'processor time grows', ({ value }) => value('process_cpu_seconds_total') > cpu.at(-1))
       }
@@ -149,7 +149,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
     await scrapeUntil(port, 'a scrape that waited for less than 100 ms', ({ took }) => took < 95, { 'X-Prometheus-Scrape-Timeout-Seconds': '0.02' })
   })
 
-  it('with a register the page has the families of Rust, and says that it is incomplete', async (t) => {
+  it('with a register the page has only the families that Rust writes, and says that it is incomplete', async (t) => {
     const blocked = await blockedApp(t, 'register', 'wait')
     const scrapes = await scrapeWhileBlocked(t, blocked, { 'X-Prometheus-Scrape-Timeout-Seconds': '0.4' })
     for (const one of scrapes) {
@@ -158,7 +158,7 @@ describe('case 39: the event loop is blocked', { concurrency: true, timeout: 60_
       assert.ok(one.value('process_cpu_seconds_total') > 0)
     }
     await blocked.unblock()
-    const after = await scrapeUntil(blocked.port, 'an answer of the register', ({ value }) => value('hypertrace_scrape_incomplete') === 0)
+    const after = await scrapeUntil(blocked.port, 'the register answers', ({ value }) => value('hypertrace_scrape_incomplete') === 0)
     assert.equal(after.count, blocked.counted())
   })
 

@@ -12,7 +12,7 @@ const { until } = require('./support/until')
 const CLASSES = ['Core', 'Store', 'Swarm']
 const FUNCTIONS = ['get', 'append']
 
-/** Returns a payload with label set number `n`; each number has a different one. */
+/** Returns a payload with label set number `n`. Each number has a different label set. */
 function payload (n) {
   return {
     id: n % 5 === 0 ? 'five' : null,
@@ -43,7 +43,7 @@ test('at the maximum, the total and the sums by class, function and id stay exac
   const page = await families(traceFunction)
   const { samples } = page.get('trace_counter')
   assert.ok(samples.length <= 1000)
-  assert.ok(samples.length > 900, 'all series below the reserve are used')
+  assert.ok(samples.length > 900, 'all series are used except the last tenth')
   assert.equal(sum(samples), calls * 1.1)
   const made = [...Array(calls).keys(), ...Array.from({ length: calls / 10 }, (_, n) => n * 10)].map(payload)
   for (const className of CLASSES) {
@@ -62,7 +62,7 @@ test('at the maximum, the total and the sums by class, function and id stay exac
   assert.equal(page.get('hypertrace_overflowed_total').samples[0].value, 0)
 })
 
-test('a series from before the maximum keeps its labels and count', async (t) => {
+test('a series that existed before the maximum was reached keeps its labels and count', async (t) => {
   const traceFunction = exporter(t, { maxSeries: 10, collectDefaults: false })
   traceFunction(payload(1))
   for (let n = 2; n < 100; n++) traceFunction(payload(n))
@@ -121,7 +121,7 @@ test('omitted labels are not on the page, and counts are summed', async (t) => {
   }
 })
 
-test('each reserved label can be omitted, and all together', async (t) => {
+test('each reserved label can be omitted, and so can all of them together', async (t) => {
   const reserved = ['object_classname', 'object_id', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'parent_object_id']
   for (const omitLabels of [...reserved.map((label) => [label]), reserved]) {
     const traceFunction = exporter(t, { omitLabels, allowedProps: ['p'], collectDefaults: false })
@@ -181,7 +181,7 @@ test('scrapes expire idle series, also without default metrics', async (t) => {
   await until(async () => {
     pages++
     return !(await get({ port, host: '127.0.0.1' })).body.includes('object_id="1"')
-  }, 'the idle series leaves')
+  }, 'the idle series expires')
   assert.ok(pages > 1, 'its value was on a page')
 })
 

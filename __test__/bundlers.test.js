@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with the packed package, bundled by real bundlers with the commands and configurations of
-// docs/bundlers.md. Each bundle runs in another folder.
+// Bundles an application and the packed package with real bundlers, by the commands and configurations of docs/bundlers.md.
+// Each bundle runs in another folder.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -23,7 +23,8 @@ const skip = lacks('bundlers')
 
 /**
  * @typedef {{ command: string, config?: string, bundle: string, external?: boolean }} Case
- * command: without `config` the mark of one in docs/bundlers.md; bundle: in the folder `dist`
+ * command: with `config`, the command of the bundler; else the mark of a command in docs/bundlers.md.
+ * bundle: a file in the folder `dist`
  * @type {Record<string, Case>}
  */
 const CASES = {
@@ -40,7 +41,7 @@ const CASES = {
 
 /** @type {ReturnType<typeof packThisPlatform>} */
 let packed
-/** Inside the folder of the bundlers, so that configurations find these. */
+/** The folder of the application. It is inside the folder of the bundlers, so that configurations find the bundlers. */
 let project = ''
 
 before(() => {
@@ -121,7 +122,7 @@ test('bundlers: Next.js with Turbopack, without the package, as a standalone ser
 })
 
 test('bundlers: Next.js with webpack, without the package', { skip, timeout: LIMIT_MS }, async (t) => {
-  // Without the list of files for a standalone server, which takes most of the time of a build with webpack.
+  // The list of files for a standalone server is left out: it takes most of the time of a build with webpack.
   writeRoute(marked('file next.config.mjs').replace("  output: 'standalone',\n", ''))
   await execute('next build --webpack --experimental-build-mode compile', project)
   const port = await freePort()
@@ -146,7 +147,7 @@ function writeRoute (config) {
 }
 
 /**
- * Runs a server of Next.js.
+ * Runs a server of Next.js, and checks its pages and its end.
  *
  * @param {import('node:test').TestContext} t
  * @param {string[]} args

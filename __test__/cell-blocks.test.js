@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Cell blocks: memory that JavaScript counts in and Rust reads. Rust creates them, so that no code of an application decides on
- * their size and kind.
+ * Tests cell blocks: memory in which JavaScript counts and which Rust reads. Rust creates the cell blocks, so that no code of an
+ * application decides on their size and kind.
  */
 
 const assert = require('node:assert/strict')
@@ -27,7 +27,7 @@ function createExporter (maxSeries) {
   return new Exporter(exporterOptions(readOptions({ maxSeries, collectDefaults: false })))
 }
 
-test('a cell block is 4,096 numbers of its own, neither shared nor resizable', () => {
+test('a cell block has 4,096 numbers in memory of its own, which is neither shared nor resizable', () => {
   const block = createExporter(10).createCells(0)
   assert.ok(block instanceof Float64Array)
   assert.equal(block.length, CELLS)
@@ -50,13 +50,13 @@ test('a cell block beyond the last slot is refused', () => {
   for (const [maxSeries, last] of [[1, 0], [CELLS - 1, 0], [CELLS, 1], [100_000_000, 24_414]]) {
     const exporter = createExporter(maxSeries)
     for (const index of [last + 1, 0xffffffff]) {
-      assert.throws(() => exporter.createCells(index), /no slot has an index/, `${maxSeries}: ${index}`)
+      assert.throws(() => exporter.createCells(index), /no slot can be in this cell block/, `${maxSeries}: ${index}`)
     }
     exporter.createCells(last)
   }
 })
 
-test('counts are right where an application has replaced Float64Array', () => {
+test('counts are right if an application has replaced Float64Array', () => {
   const script = `
     const HypertracePrometheus = require(${JSON.stringify(path.join(__dirname, '..'))})
     const { payload } = require(${JSON.stringify(path.join(__dirname, 'support', 'payload'))})
@@ -77,7 +77,7 @@ test('counts are right where an application has replaced Float64Array', () => {
   assert.match(stdout, /^trace_counter\{.*\} 2$/m)
 })
 
-/** Returns every object that can be reached from one by properties and prototypes. */
+/** Returns every object that can be reached from an object by properties and prototypes. */
 function reachable (from) {
   const seen = new Set([from])
   for (const object of seen) {

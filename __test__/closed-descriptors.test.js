@@ -1,6 +1,6 @@
 'use strict'
 
-// A server whose descriptors the application has closed: stop() resolves, and the process goes on.
+// Tests a server whose descriptors the application has closed: stop() resolves, and the process continues.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')

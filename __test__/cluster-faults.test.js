@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that hang or are hostile, and those of other users. The tests of `src/cluster` have members that
- * send wrong bytes after they have joined.
+ * Tests with processes that hang or are hostile, and with processes of other users. The Rust tests of `src/cluster` cover
+ * members that send wrong bytes after they have joined.
  */
 
 const { test, describe } = require('node:test')
@@ -24,7 +24,7 @@ const NOBODY = 65534
 const notRoot = process.getuid?.() !== 0 && 'only root can start a process of another user'
 
 describe('a process that is stopped', { skip: isWindows && 'there is no SIGSTOP' }, () => {
-  test('is left out, and the page says so; it comes back with its number', async (t) => {
+  test('is left out of the page, and the page reports this; when it continues, it is on the page with its number', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(2, 'a')
@@ -42,7 +42,7 @@ describe('a process that is stopped', { skip: isWindows && 'there is no SIGSTOP'
     await cluster.stopAll()
   })
 
-  test('does not delay the others when it is the opener: they cannot serve its port, and come back', async (t) => {
+  test('does not delay the calls of the others if it is the opener; when it continues, the page has their calls', async (t) => {
     const cluster = await createCluster(t)
     const [opener, member] = [await cluster.start(), await cluster.start()]
     await member.count(1, 'a')
@@ -57,7 +57,7 @@ describe('a process that is stopped', { skip: isWindows && 'there is no SIGSTOP'
 describe('a process of the same user that does not speak the protocol', { skip: isWindows && 'the socket is a named pipe' }, () => {
   const socketOf = (cluster) => path.join(cluster.folder, cluster.names()[0], 's')
 
-  test('harms nobody: garbage, half a message, an endless one, a thousand connections', async (t) => {
+  test('does no harm with garbage, half a message, an endless message, or a thousand connections', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(1, 'a')
@@ -91,7 +91,7 @@ describe('a process of the same user that does not speak the protocol', { skip: 
     await cluster.stopAll()
   })
 
-  test('and listens in place of the opener is no opener', async (t) => {
+  test('does not become the opener if it listens as an opener does', async (t) => {
     const cluster = await createCluster(t)
     const folder = path.join(cluster.folder, `hypertrace-${cluster.port}-1-0123456789abcdef`)
     fs.mkdirSync(folder, { mode: 0o700 })
@@ -102,7 +102,7 @@ describe('a process of the same user that does not speak the protocol', { skip: 
     await once(server, 'listening')
     const first = await cluster.start()
     await first.count(1, 'a')
-    await cluster.start() // asks the other one first, or not
+    await cluster.start() // may ask the false opener first
     await cluster.processes([1, 2])
     server.close()
     fs.rmSync(folder, { recursive: true, force: true })
@@ -129,16 +129,16 @@ describe('a process of another user', { skip: notRoot }, () => {
     await cluster.stopAll()
   })
 
-  test('cannot take the place of the opener, or block it, with names of its own', async (t) => {
+  test('cannot take the place of the opener, or block the opener, with entries of its own in a shared folder', async (t) => {
     const cluster = await createCluster(t)
-    // A folder as /tmp: everybody can make names, and rename only their own.
+    // A folder like /tmp: each user can create entries, and rename only their own.
     const shared = fs.mkdtempSync(path.join(os.tmpdir(), 'shared-'))
     fs.chmodSync(shared, 0o1777)
     t.after(() => fs.rmSync(shared, { recursive: true, force: true }))
     const program = startProgram(t, HOSTILE, [String(NOBODY), 'plant', shared, String(cluster.port)])
     await program.line(/^planted$/)
     assert.ok(fs.readdirSync(shared).length >= 3)
-    // The folder is not of this user only, so that it is no XDG_RUNTIME_DIR of a login; its names are used all the same.
+    // Unlike the XDG_RUNTIME_DIR of a login, this folder can be written by other users. The processes use it nevertheless.
     cluster.env.XDG_RUNTIME_DIR = shared
     const opener = await cluster.start()
     await opener.count(1, 'a')
@@ -146,11 +146,11 @@ describe('a process of another user', { skip: notRoot }, () => {
     await member.count(1, 'a')
     assert.deepEqual(await cluster.counts(), { 1: { a: 1 }, 2: { a: 1 } })
     program.say('connections')
-    assert.deepEqual(await program.line(/^connections (\d+)$/).then(([, n]) => n), '0', 'no process has talked to it')
+    assert.deepEqual(await program.line(/^connections (\d+)$/).then(([, n]) => n), '0', 'no process has connected to the other user')
     await opener.kill()
     await cluster.processes([2])
     await member.ask('stop', /^stopped$/)
-    await until(() => fs.readdirSync(shared).every((name) => fs.statSync(path.join(shared, name)).uid === NOBODY), 'ours are removed')
-    assert.ok(fs.readdirSync(shared).length >= 3, 'those of the other user remain')
+    await until(() => fs.readdirSync(shared).every((name) => fs.statSync(path.join(shared, name)).uid === NOBODY), 'the folders of this user are removed')
+    assert.ok(fs.readdirSync(shared).length >= 3, 'the folders of the other user remain')
   })
 })

@@ -1,7 +1,8 @@
 'use strict'
 
 /*
- * Processes on one page that node:cluster, PM2 and child_process.fork start, and the examples for the first two.
+ * Tests processes that share a page and that node:cluster, PM2 or child_process.fork has started. Two tests run the examples for
+ * node:cluster and PM2.
  */
 
 const { test } = require('node:test')
@@ -70,7 +71,7 @@ test('PM2 example: four processes are on one page, before and after a reload', {
   await pm2('start', path.join(EXAMPLES, 'pm2.config.js'))
   const starts = (page) => page.get('process_start_time_seconds')?.samples.map(({ value }) => value) ?? []
   const before = Math.max(...starts(await counting(cluster, [1, 2, 3, 4])))
-  // A process starts before the one that it replaces ends, so that the numbers may be others.
+  // A new process starts before the one that it replaces ends, so the numbers of the processes may differ from the numbers before.
   await pm2('reload', 'jobs')
   await until(async () => {
     const page = await cluster.page().catch(() => new Map())

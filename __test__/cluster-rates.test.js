@@ -2,7 +2,7 @@
 
 /*
  * A real Prometheus scrapes four processes while members and openers are killed at random, and replaced. Each process counts
- * series of its own, so that none may fall. CLUSTER_KILLS sets the number of kills.
+ * series of its own, so no series may fall. CLUSTER_KILLS sets the number of kills.
  */
 
 const { describe, test } = require('node:test')
@@ -26,13 +26,13 @@ const SERVERS = {
   'Prometheus 3 with start timestamps': { program: 'prometheus3', options: ['--enable-feature=created-timestamp-zero-ingestion'] }
 }
 
-describe(`${KILLS} kills at random: Prometheus sees what was counted, no series falls, nothing is left`, { concurrency: true }, () => {
+describe(`${KILLS} kills at random: Prometheus has the counted calls, no series falls, and nothing is left`, { concurrency: true }, () => {
   for (const [server, { program, options }] of Object.entries(SERVERS)) {
     test(server, { skip: lacks(program), timeout: 120_000 + 3000 * KILLS }, (t) => killAtRandom(t, program, options))
   }
 })
 
-/** Each server has processes of its own: the first page of a second server shows what the first has seen at its value. */
+/** Each server scrapes other processes. If two servers scraped the same processes, one of them would not see each series at 0 first. */
 async function killAtRandom (t, program, options) {
   const seed = Number(process.env.SEED ?? Date.now() % 100_000)
   const random = createRandom(seed)
@@ -48,7 +48,7 @@ async function killAtRandom (t, program, options) {
   for (let n = 0; n < PROCESSES; n++) await start()
   const prometheus = await startPrometheus(t, { [JOB]: { target: `127.0.0.1:${cluster.port}` } }, { program, options })
   const scraped = (since) => until(async () =>
-    (await scrapesOf(prometheus, JOB)).filter(({ at, ok }) => ok && at > since).length >= 3, 'it has scraped')
+    (await scrapesOf(prometheus, JOB)).filter(({ at, ok }) => ok && at > since).length >= 3, 'three more scrapes')
 
   await scraped(0)
   let openers = 0
@@ -85,7 +85,7 @@ async function killAtRandom (t, program, options) {
     const seen = new Set(own.flatMap(({ values }) => values.map(([seconds]) => seconds * 1000)))
     const pages = scrapes.filter(({ at, ok }) => ok && seen.has(at))
     if (pages.length < 2) continue
-    // New series are at 0 on a page, so the last page of a process shows the calls up to the page before it.
+    // A page shows new series at 0. So the last page of a process may lack calls after the page before.
     const counted = one.isAlive() ? one.made() : one.madeBefore(pages.at(-2).at)
     assert.ok(increaseOf(own) >= counted, `${one.name}: ${increaseOf(own)} of ${counted}`)
     checked++
@@ -120,12 +120,12 @@ async function startCounting (cluster, n) {
     async end () {
       isAlive = false
       const { signal, stderr } = await one.kill()
-      assert.deepEqual([signal, stderr], ['SIGKILL', ''], 'it lived until it was killed')
+      assert.deepEqual([signal, stderr], ['SIGKILL', ''], 'the process lived until it was killed')
     }
   }
 }
 
-/** The number of the opener: that of the one name that a process listens at. */
+/** Returns the number of the opener, which is in the name of its folder. */
 function openerOf (cluster) {
   const numbers = cluster.names().map((name) => Number(name.match(/^hypertrace-\d+-(\d+)-/)?.[1]))
   return numbers.at(-1)

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that share a port: joining, counting, the page, take-over. `cluster-faults.test.js` tests hostile and
- * hanging processes, `cluster-managers.test.js` those of node:cluster, PM2 and fork, `cluster-rates.test.js` a real Prometheus.
+ * Tests processes that share a port: joining, counting, the page, take-over. `cluster-faults.test.js` tests hostile and hanging
+ * processes, `cluster-managers.test.js` tests node:cluster, PM2 and fork, and `cluster-rates.test.js` tests a real Prometheus.
  */
 
 const { test, describe } = require('node:test')
@@ -57,7 +57,7 @@ describe('counting', () => {
     await cluster.stopAll()
   })
 
-  test('worker threads of each process count for its lines', async (t) => {
+  test('the calls of worker threads are in the lines of their process', async (t) => {
     const cluster = await createCluster(t, { collectDefaults: true })
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) {
@@ -123,7 +123,7 @@ describe('the page', () => {
     await cluster.stopAll()
   })
 
-  test('shows a scraper each new series of each process at 0 once, also over a take-over', async (t) => {
+  test('shows a scraper each new series of each process at 0 once, also after a take-over', async (t) => {
     const cluster = await createCluster(t)
     const [opener, member] = [await cluster.start(), await cluster.start()]
     await opener.count(3, 'a')
@@ -136,7 +136,7 @@ describe('the page', () => {
     await late.count(6, 'd')
     assert.deepEqual(await cluster.counts(), { 1: { a: 3 }, 2: { b: 4, c: 5 }, 3: { d: 6 } })
     assert.deepEqual(await scrape(), { 1: { a: 3 }, 2: { b: 4, c: 0 }, 3: { d: 0 } })
-    await cluster.page() // the members know by then that the scraper has received its page
+    await cluster.page() // after this page, the members have received the message that the scraper has its page
     await opener.kill()
     await cluster.processes([2, 3])
     assert.deepEqual(await scrape(), { 2: { b: 4, c: 5 }, 3: { d: 6 } })
@@ -202,7 +202,7 @@ describe('the documents of the live page', () => {
     await cluster.stopAll()
   })
 
-  test('are without a process that does not respond, and name it', { skip: process.platform === 'win32' && 'there is no SIGSTOP' }, async (t) => {
+  test('do not contain a process that does not respond, and name it', { skip: process.platform === 'win32' && 'there is no SIGSTOP' }, async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(1, 'a')
@@ -227,7 +227,7 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
-  test('a process that joins later gets the smallest number that no living one has', async (t) => {
+  test('a process that joins later gets the smallest number that no living process has', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start(), await cluster.start()]
     await processes[1].kill()
@@ -251,7 +251,7 @@ describe('joining', () => {
     startAtZero: [true, false],
     prefix: ['', 'my_']
   }
-  test('with another value of an option is an error that names both values', async (t) => {
+  test('with another value of an option fails with an error that names both values', async (t) => {
     const cluster = await createCluster(t)
     await cluster.start()
     for (const [option, [theirs, ours, given]] of Object.entries(options)) {
@@ -270,7 +270,7 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
-  test('without cluster, or a process without it, is EADDRINUSE, and the message says what helps', async (t) => {
+  test('fails with EADDRINUSE if this process or the opener is without cluster: true, and the message says what to do', async (t) => {
     const cluster = await createCluster(t)
     await cluster.start()
     const plain = await cluster.startFailing({ cluster: false })
@@ -296,7 +296,7 @@ describe('joining', () => {
     assert.throws(() => HypertracePrometheus({ port: 0, cluster: 'yes' }), { code: 'ERR_INVALID_ARG_TYPE' })
   })
 
-  test('a second time in one thread is EADDRINUSE, in the opener and in a member', async (t) => {
+  test('for a second time in one thread fails with EADDRINUSE, in the opener and in a member', async (t) => {
     const cluster = await createCluster(t)
     for (const one of [await cluster.start(), await cluster.start()]) {
       const [, code] = await one.ask('open', /^failed (\S+)/)
@@ -412,13 +412,13 @@ describe('the end of a process', () => {
       await get({ port: cluster.port })
       await own.stop()
     }
-    /** Closed connections of the client need a moment. */
+    /** Waits until the client has released its closed connections. */
     const settled = () => until(async () => {
       const first = holdings()
       await sleep(50)
       return isDeepStrictEqual(holdings(), first) && first
     }, 'nothing changes')
-    await open() // what is created once
+    await open() // creates the resources that a process creates only once
     let idle = await settled()
     for (let round = 0; round < 5; round++) await open()
     assert.deepEqual(await settled(), idle, 'of an opener')
@@ -430,7 +430,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('the next process removes what a killed one has left', async (t) => {
+  test('the next process removes what a killed process has left', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start()
     await first.kill()
@@ -440,7 +440,7 @@ describe('the end of a process', () => {
     await cluster.stopAll()
   })
 
-  test('a process removes what one at another port has left a minute ago', async (t) => {
+  test('a process removes what a killed process of another port has left more than a minute ago', async (t) => {
     const cluster = await createCluster(t)
     const first = await cluster.start({ port: 0 })
     const living = await cluster.start({ port: 0 })
@@ -475,7 +475,7 @@ async function watch (cluster, goesOn) {
   }
 }
 
-/** The series of a page that do not change with time, as sorted lines. */
+/** Returns the series of the counter on a page, as sorted lines. */
 function seriesOf (page) {
   return page.get('trace_counter').samples.map((sample) => `${seriesKey(sample)} ${sample.value}`).sort()
 }

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The costs of a call, a series and a scrape in numbers of calls and bytes. These are the same on any machine, as no
- * test reads a clock. Each measurement runs in a process of its own, because nothing else may use its heap.
+ * Measures the costs of a call, a series and a scrape in numbers of calls and bytes. These are the same on any machine, as no
+ * test reads a clock. Each measurement runs in a process of its own, because nothing else may use the heap.
  */
 
 const assert = require('node:assert/strict')
@@ -18,7 +18,7 @@ const MOST_BYTES_PER_CALL = 0.5
 /** About twice the real figures (50 and 110 on x64 Linux): pages of memory are coarse, and engines differ. */
 const MOST_BYTES_PER_SERIES = { '': 90, props: 200 }
 
-/** The calls of Rust functions (except `createCells`) by the first call of each series, for the shapes that differ from the default. */
+/** How often the first calls of all series call each Rust function (except `createCells`), for payloads that differ from the default. */
 const FIRST = {
   'ids that are text': { interned: { intern: 1000 } },
   'four props': { defined: { defineProps: 1000 } },

@@ -17,7 +17,7 @@ const { lacks } = require('./support/tools')
 const { until } = require('./support/until')
 
 const ROOT = path.join(__dirname, '..')
-/** The files with the types of a panel. */
+/** For each kind of panel, the file that has its types. */
 const PANELS = { stat: 'StatPanelCfg_types.gen', table: 'TablePanelCfg_types.gen', timeseries: 'TimeSeriesPanelCfg_types.gen' }
 const RULES = ['recording.rules.yml', 'alerts.rules.yml'].map((name) => path.join(ROOT, 'prometheus', name))
 const dashboard = JSON.parse(fs.readFileSync(path.join(ROOT, 'grafana', 'dashboard.json'), 'utf8'))
@@ -51,10 +51,10 @@ test('the dashboard can be imported', () => {
 
 test('the dashboard conforms to the published schema of Grafana', { skip: lacks('ecosystem') }, (t) => {
   const file = 'dashboard.ts'
-  // Below the packages, so that the compiler finds the types.
+  // This folder is inside the folder of the packages, so that the compiler finds the types.
   const folder = fs.mkdtempSync(path.join(FOLDER, 'dashboard-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
-  const { __inputs, __elements, __requires, ...model } = dashboard // for the import alone, and not in the schema
+  const { __inputs, __elements, __requires, ...model } = dashboard // these fields are only for the import, and are not in the schema
   const compilerOptions = { noEmit: true, strict: true, skipLibCheck: true, module: 'preserve', moduleResolution: 'bundler', types: [] }
   fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
   const check = (source) => {
@@ -114,7 +114,7 @@ test('the dashboard has variables for job, instance and class, and the queries u
   }
 })
 
-// Version 3 where it is installed, which is the one of CI.
+// Prometheus 3 if it is installed, as in CI.
 const PROGRAM = lacks('prometheus3') === false ? 'prometheus3' : 'prometheus'
 
 test('each query of the dashboard and each recording rule returns data from a real Prometheus', { skip: lacks(PROGRAM), timeout: 120_000 }, async (t) => {

@@ -4,7 +4,7 @@ const test = require('node:test')
 const HypertracePrometheus = require('..')
 const { assertDefaultFamilies } = require('./support/default-metrics')
 
-test('the page has all default families of prom-client, declared alike', async (t) => {
+test('the page has all default families of prom-client, with the same declarations', async (t) => {
   const trace = HypertracePrometheus()
   t.after(() => trace.stop())
   await assertDefaultFamilies(await trace.metrics())

@@ -11,7 +11,7 @@ const WORLDS = 12
 const SEED = seedOf(20250117)
 
 /**
- * Passes the payloads of one world to both implementations, and compares their pages several times meanwhile.
+ * Passes the payloads of one world to both implementations, and compares their pages after each half.
  * @returns {Promise<{ series: number, calls: number }>}
  */
 async function compareWorld (world, options = {}) {
@@ -22,7 +22,7 @@ async function compareWorld (world, options = {}) {
   let compared = 0
 
   try {
-    for (let part = 0; part < 2; part++) {
+    for (let half = 0; half < 2; half++) {
       for (let i = 0; i < world.calls / 2; i++, calls++) {
         const payload = world.next()
         reference(payloadForReference(payload, allowedProps))
@@ -102,7 +102,7 @@ test('values that make the reference throw disturb no other count', async () => 
           continue
         }
         const { payload, what } = world.nextThrowing()
-        assert.throws(() => reference(payload), undefined, `the reference takes ${what}`)
+        assert.throws(() => reference(payload), undefined, `the reference accepts ${what}`)
         assert.doesNotThrow(() => ours(payload), `seed ${SEED + 1000 + i}: ${what}`)
         thrown++
       }

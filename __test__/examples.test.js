@@ -35,9 +35,9 @@ test('hypercore example: the page shows every trace that was made', LIMIT, async
 })
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`hypercore example: ${signal} at work ends it cleanly, the storage is removed`, { ...LIMIT, skip }, async t => {
+  test(`hypercore example: ${signal} during the work ends the example cleanly, and removes the storage`, { ...LIMIT, skip }, async t => {
     const example = run(t, 'hypercore.js', ['--port', '0'])
-    await example.line(/^Ctrl-C ends it\.$/)
+    await example.line(/^Ctrl-C ends this example\.$/)
     example.child.kill(signal)
     assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
   })
@@ -45,13 +45,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 test('hypercore example: a Ctrl-C that the terminal and npm both send counts as one', { ...LIMIT, skip }, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0'])
-  await example.line(/^Ctrl-C ends it\.$/)
+  await example.line(/^Ctrl-C ends this example\.$/)
   example.child.kill('SIGINT')
   example.child.kill('SIGINT')
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
 
-test('hypercore example: ends by itself after the time given', LIMIT, async t => {
+test('hypercore example: the example ends by itself after the given time', LIMIT, async t => {
   const example = run(t, 'hypercore.js', ['--port', '0', '--for', '0.2'])
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
@@ -89,10 +89,10 @@ test('pool example: the page shows every job of every worker after the pool has 
   assert.deepEqual(await example.ended(), { code: 0, signal: null, stderr: '', left: [] })
 })
 
-test('pool example: the page shows each worker, and SIGINT ends it cleanly', LIMIT, async t => {
+test('pool example: the page shows each worker, and SIGINT ends the example cleanly', LIMIT, async t => {
   const example = run(t, 'pool.js', ['--port', '0', '--threads', '3'])
   const url = await addressOf(example)
-  await example.line(/^Ctrl-C ends it\.$/)
+  await example.line(/^Ctrl-C ends this example\.$/)
   await until(async () => {
     const page = await (await fetch(`${url}metrics`)).text()
     const workers = [...page.matchAll(/^nodejs_heap_size_used_bytes\{worker="(\d+)"\} \d+$/gm)].map(([, id]) => id)
@@ -129,7 +129,7 @@ async function addressOf (example) {
   return url
 }
 
-/** Ends an example as Ctrl-C does: cleanly, where its handler runs. */
+/** Ends an example as Ctrl-C does, and checks that it ends cleanly. On Windows, its handler does not run. */
 async function interrupt (example) {
   example.child.kill('SIGINT')
   const end = await example.ended()

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The exporter under the fake clocks of sinon, node:test, jest and vitest. The exporter sets no timer on the clock of the application.
+ * Tests the exporter under the fake clocks of sinon, node:test, jest and vitest. The exporter sets no timer on the clock of the application.
  * Therefore an open server keeps the process alive, stop() lets the process end, and "run all timers" returns.
  */
 

@@ -1,7 +1,8 @@
 'use strict'
 
-// The configurations of docs/fleet.md with real servers: an agent that sends to two receivers, of which one is down for
-// a while; a server that sends the results of rules; a server above it; and the schemas of the Prometheus Operator.
+// Tests the configurations of docs/fleet.md with real servers: an agent that sends to two receivers, of which one is down for
+// a while; a server that sends the results of rules; and a server that federates these results. Checks the manifests with the
+// schemas of the Prometheus Operator.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -25,7 +26,7 @@ const RULES = fs.readFileSync(path.join(__dirname, '..', 'prometheus', 'recordin
 const RECEIVER = ['--web.enable-remote-write-receiver']
 const GLOBAL = 'global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }\n'
 
-/** An application of short-lived objects, each of which is traced three times, until `stop`. */
+/** Starts an application that creates short-lived objects until `stop`. Each object makes three calls. */
 function startApplication (t) {
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1' })
   t.after(traceFunction.stop)
@@ -39,7 +40,7 @@ function startApplication (t) {
   return application
 }
 
-/** Returns a configuration of the guide with other addresses, that scrapes each second. */
+/** Returns a configuration of the guide with other addresses, and with a scrape interval of one second. */
 function configuration (name, addresses) {
   let text = readme.marked(`file ${name}`)
   for (const [address, by] of Object.entries(addresses)) {
@@ -73,14 +74,14 @@ test('fleet: an agent sends exact counts, also after the receiver was down', { s
   await until(async () => (await other.query('sum(trace_counter)'))[0]?.value === application.calls, 'all counts in VictoriaMetrics')
 })
 
-test('fleet: rules drop the object ids before their results are sent or federated', { skip: lacks('prometheus3'), timeout: 120_000 }, async (t) => {
+test('fleet: rules drop the object ids before the results of the rules are sent or federated', { skip: lacks('prometheus3'), timeout: 120_000 }, async (t) => {
   const application = startApplication(t)
   const receiver = await startServer(t, GLOBAL, { options: RECEIVER })
   const edge = await startServer(t, configuration('edge.yml', { 'localhost:4343': application.target, 'central.example:9090': receiver.host }), {
     files: { 'recording.rules.yml': RULES }
   })
-  const above = await startServer(t, configuration('global.yml', { 'edge.example:9090': edge.host }))
-  for (const server of [receiver, above]) {
+  const federating = await startServer(t, configuration('global.yml', { 'edge.example:9090': edge.host }))
+  for (const server of [receiver, federating]) {
     await until(async () => await server.value('sum(site:trace_counter:rate5m)') > 0, 'rates of call sites', { limit: 60_000 })
     const [{ metric }] = await server.query('site:trace_counter:rate5m')
     assert.equal(metric.object_classname, 'Thing')
@@ -90,7 +91,7 @@ test('fleet: rules drop the object ids before their results are sent or federate
     assert.deepEqual(await server.query('trace_counter'), [])
   }
   application.stop()
-  for (const server of [edge, receiver, above]) {
+  for (const server of [edge, receiver, federating]) {
     await until(async () => await server.value('hypertrace_calls_total') === application.calls, 'the number of all calls')
   }
   const ids = await edge.value('count(count by (object_id) (trace_counter))')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs of docs/frameworks.md with the real frameworks. Next.js is in bundlers.test.js.
+// Runs the programs of docs/frameworks.md with the real frameworks. bundlers.test.js tests Next.js.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The recorder: /history.json, stalls, and the rates of /summary.json. Applications run in processes of their own.
+// Tests the recorder: /history.json, stalls, and the rates of /summary.json. Applications run in processes of their own.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -17,11 +17,12 @@ const { until } = require('./support/until')
 const APP = path.join(__dirname, 'history', 'app.js')
 const LIMIT = { timeout: 60_000 }
 
-/** Starts the application. Returns functions that ask it. */
+/** Starts the application. Returns functions that request its documents. */
 async function startApp (t, kind = 'main', options = {}) {
   const app = startProgram(t, APP, [kind, JSON.stringify(options)])
   const port = Number((await app.line(/^port (\d+)$/))[1])
-  // After two turns of its event loop, no question of its start is open, which would be a part of a stall.
+  // After two turns of the application's event loop, each question since the start has an answer. A question without an answer
+  // would begin a stall.
   const turns = kind === 'main' ? 2 : 0
   for (let turn = 0; turn < turns; turn++) {
     app.say('ping')
@@ -38,7 +39,7 @@ async function startApp (t, kind = 'main', options = {}) {
   return { app, port, ask, history, families, summary: (query = '') => document(`/summary.json?${query}`) }
 }
 
-/** Checks that all lists have the same length, and that the rows and `other` have the sum of the points. */
+/** Checks that all lists have the same length, and that the rows and `other` add up to the points. */
 function checkSums ({ points, rows, other }) {
   const { calls } = points
   for (const list of [...Object.values(points), ...rows.map((row) => row.calls), other.calls]) assert.equal(list.length, calls.length)
@@ -52,16 +53,16 @@ function checkSums ({ points, rows, other }) {
 /** Returns the stall in which this function was called most, if it has ended. */
 const ended = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === undefined && rows[0]?.labels.caller_functionname === name)
 
-/** As `ended`, for a stall that goes on. */
+/** Returns the stall in which this function was called most, if it has not ended. */
 const running = ({ stalls }, name) => stalls.find(({ ongoing, rows }) => ongoing === true && rows[0]?.labels.caller_functionname === name)
 
 const sum = (list) => list.reduce((all, value) => all + value, 0)
 const measured = (list) => list.filter((value) => value !== null)
 
 describe('recorder', LIMIT, () => {
-  test('an event loop that was blocked for 3 s while nobody looked: the history names the function afterwards', LIMIT, async (t) => {
+  test('after a block of 3 s without a request, the history names the function that was called', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
-    // The first request comes after the block, so that the recorder alone can have seen it.
+    // The first request comes after the block, so only the recorder can have measured the block.
     const begin = Date.now() / 1000
     app.say('crunch 3000')
     const calls = Number((await app.line(/^end (\d+)$/))[1])
@@ -91,7 +92,7 @@ describe('recorder', LIMIT, () => {
     assert.ok(value(page, 'stall_seconds') >= stall.seconds - 1e-6)
   })
 
-  test('a stall that goes on has its length and its calls so far', LIMIT, async (t) => {
+  test('an ongoing stall has its length and its calls so far', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t)
     app.say('crunch 4000')
     await app.line(/^begin$/)
@@ -103,12 +104,12 @@ describe('recorder', LIMIT, () => {
       const { stalls } = await history('seconds=10')
       const later = stalls.find(({ startTimeSeconds }) => startTimeSeconds === first.startTimeSeconds)
       return later.seconds > first.seconds && later.calls > first.calls
-    }, 'growth')
+    }, 'the stall grows')
     await app.line(/^end/)
-    await until(async () => ended(await history(), 'crunch'), 'the end')
+    await until(async () => ended(await history(), 'crunch'), 'the end of the stall')
   })
 
-  test('the stall of a worker thread has its number and its own calls only', LIMIT, async (t) => {
+  test('the stall of a worker thread has the number of the thread, and only the calls of this thread', LIMIT, async (t) => {
     const { app, history, families } = await startApp(t, 'worker')
     const worker = Number((await app.line(/^worker (\d+)$/))[1])
     app.say('worker 1500')
@@ -126,7 +127,7 @@ describe('recorder', LIMIT, () => {
     assert.equal(samples.length, 2)
   })
 
-  test('with all threads, the steps have all calls', LIMIT, async (t) => {
+  test('the steps have the calls of all threads', LIMIT, async (t) => {
     const { app, history, summary } = await startApp(t, 'worker')
     app.say('worker 700')
     app.say('crunch 700')
@@ -138,14 +139,14 @@ describe('recorder', LIMIT, () => {
       const exact = (name) => sum(document.rows.find(({ labels }) => labels.object_classname === name)?.calls ?? []) ===
         rows.find(({ labels }) => labels.object_classname === name)?.value
       return exact('InWorker') && exact('Cruncher') && document
-    }, 'the same sums as those of the counter')
+    }, 'the sums of the steps are the values of the counter')
     assert.equal(rows.length, 3)
     const edges = await history('by=parent_object_classname,object_classname&parent_object_classname=Main')
     assert.deepEqual(edges.rows.map(({ labels }) => labels.parent_object_classname), ['Main', 'Main'])
     checkSums(edges)
   })
 
-  test('with history: 0 nothing is recorded and no question is asked', LIMIT, async (t) => {
+  test('with history: 0 nothing is recorded, and no stall is counted', LIMIT, async (t) => {
     const { ask, families, summary } = await startApp(t, 'main', { history: 0 })
     const { status, body } = await ask('/history.json')
     assert.deepEqual([status, body], [404, 'Nothing is recorded: the option history is 0.\n'])
@@ -169,7 +170,7 @@ describe('recorder', LIMIT, () => {
     }
   })
 
-  test('a summary has rates, an order by them, and names the process', LIMIT, async (t) => {
+  test('a summary has rates, can be sorted by them, and names the process', LIMIT, async (t) => {
     const { app, port, summary } = await startApp(t, 'main', { defaultLabels: { app: 'a "b"' } })
     app.say('crunch 600')
     await app.line(/^end/)
@@ -178,7 +179,7 @@ describe('recorder', LIMIT, () => {
       return document.rows.length === 2 && document.rows.every(({ rate }) => rate > 0) && document
     }, 'rates')
     assert.deepEqual([byTotal.order, byTotal.rows[0].labels.object_classname], ['total', 'Cruncher'])
-    // Later only the other function is called.
+    // After the block, only the other function is called.
     const byRate = await until(async () => {
       const document = await summary('order=rate&window=1')
       return document.rows[0].labels.object_classname === 'Steady' && document
@@ -198,7 +199,7 @@ describe('recorder', LIMIT, () => {
     assert.ok(port > 0)
   })
 
-  test('threads of one port must have the same history', async (t) => {
+  test('threads of one port must have the same option history', async (t) => {
     const { Worker } = require('node:worker_threads')
     const traceFunction = HypertracePrometheus({ port: 0, history: 60 })
     t.after(() => traceFunction.stop())
@@ -210,7 +211,7 @@ describe('recorder', LIMIT, () => {
   })
 })
 
-test('recorder: a question reads the used heap, and where Rust cannot, the figures of the process; the window of delays continues', () => {
+test('recorder: an answer has the used heap, and on systems other than Linux also the figures of the process; an answer resets no delays', () => {
   const figures = { cpuUsage: () => ({ user: 2e6, system: 1e6 }), memoryUsage: () => ({ rss: 7, heapUsed: 5 }), uptime: () => 4 }
   let resets = 0
   const histogram = { enable () {}, disable () {}, mean: 1, percentile: () => 1, reset () { resets++ } }
@@ -226,7 +227,7 @@ test('recorder: a question reads the used heap, and where Rust cannot, the figur
   assert.equal(resets, 0)
 })
 
-test('recorder: a process is called by its title if it has set one, else by its script', () => {
+test('recorder: the name of a process is the title that the process has set, or its script if it has set none', () => {
   const argv = ['/usr/bin/node', '/srv/chat/server.js']
   const execPath = '/usr/bin/node'
   for (const [proc, name] of [

@@ -1,6 +1,6 @@
 'use strict'
 
-// The packages of Holepunch with this one, over a real DHT on the loopback interface, on Node.js and on Bare.
+// Tests the packages of Holepunch with this package, over a real DHT on the loopback interface, on Node.js and on Bare.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -35,7 +35,7 @@ const FAMILIES = [
 
 /** Checks a page that hyper-instrument and this package share. */
 function checkPage (page) {
-  const families = parse(page) // fails where a family is there twice
+  const families = parse(page) // fails if the page has a family twice
   for (const name of FAMILIES) assert.ok(families.has(name), name)
   assert.deepEqual(families.get('trace_counter').samples.map(({ labels, value }) => [labels.object_classname, value]), [['SomeModule', 2]])
   return families
@@ -96,7 +96,7 @@ test('holepunch: the program of the guide registers with the scraper, which read
   await program.ended()
 })
 
-test('holepunch: dht-prom-client takes the trace function, up to a page of 16 MiB', LIMIT, async (t) => {
+test('holepunch: dht-prom-client accepts the trace function, and sends pages of up to 16 MiB', LIMIT, async (t) => {
   const DhtPromClient = requirePackage('dht-prom-client')
   const { testnet } = await startDht(t)
   const scraper = await startScraper(t, testnet)
@@ -109,7 +109,7 @@ test('holepunch: dht-prom-client takes the trace function, up to a page of 16 Mi
   await client.ready()
 
   const filename = '/' + 'x'.repeat(1000)
-  const PER_SERIES = filename.length + 150 // a little more than a line has
+  const PER_SERIES = filename.length + 150 // slightly more than the length of a line
   let id = 0
   const countUpTo = async (bytes) => {
     for (;;) {
@@ -151,7 +151,7 @@ test('holepunch: hypertele-server makes the port of the exporter reachable over 
   assert.equal(compressed.headers['content-encoding'], 'gzip')
 })
 
-test('holepunch: the commands of the guide are those that the test runs', () => {
+test('holepunch: the test runs the commands of the guide', () => {
   const guide = readme.read('docs/holepunch.md')
   for (const command of ['hypertele-server -l 4343 --seed $SEED --private', 'hypertele -p 4444 -s $SEED --private']) assert.ok(guide.includes(command), command)
 })

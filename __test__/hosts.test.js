@@ -1,6 +1,6 @@
 'use strict'
 
-// The host names that requests may use, with a real browser, a real fetch and other clients.
+// Tests the host names that requests may use, with a real browser, a real fetch and other clients.
 
 const assert = require('node:assert/strict')
 const os = require('node:os')
@@ -75,7 +75,7 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
   })
   after(() => browser?.close())
 
-  /** Opens a page under the name of a foreign site, and resolves to the statuses that this page gets from a server. */
+  /** Opens the live page under a host name, and resolves to the statuses that this page gets from the server. */
   async function readAs (name, port) {
     const context = await browser.newContext()
     try {
@@ -91,19 +91,19 @@ describe('hosts: in a browser', { skip: lacks('chromium'), timeout: 120_000 }, (
     }
   }
 
-  test('a foreign name that resolves to this machine reads nothing', async () => {
+  test('a page under a foreign name that resolves to this machine reads nothing', async () => {
     const { port } = serve({})
     assert.deepEqual(await readAs(FOREIGN, port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs('localhost', port), [200, 200, 200, 200, 200])
     assert.deepEqual(await readAs('127.0.0.1', port), [200, 200, 200, 200, 200])
   })
 
-  test('an allowed name reads the page', async () => {
+  test('a page under an allowed name reads the metrics', async () => {
     const { port } = serve({ allowedHosts: [FOREIGN] })
     assert.deepEqual(await readAs(FOREIGN, port), [200, 200, 200, 200, 200])
   })
 
-  test('a foreign name that resolves to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
+  test('a page under a foreign name that resolves to another address of this machine reads nothing', { skip: NO_OTHER }, async () => {
     const { port } = start({ port: 0, host: '0.0.0.0' }).address()
     assert.deepEqual(await readAs('far.example', port), [403, 403, 403, 403, 403])
     assert.deepEqual(await readAs(OTHER, port), [200, 200, 200, 200, 200])

@@ -52,7 +52,7 @@ async function work (folder) {
 for (const allowedProps of [[], ['index', 'id', 'type', 'value']]) {
   const named = allowedProps.length > 0 ? `with allowedProps ${allowedProps}` : 'without props'
 
-  test(`counts of real hypercores equal those of the reference, ${named}`, { timeout: 60_000 }, async (t) => {
+  test(`counts of real hypercores equal the counts of the reference, ${named}`, { timeout: 60_000 }, async (t) => {
     const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'hypertrace-prometheus-'))
     const reference = startReference({ allowedProps })
     const ours = startOurs({ allowedProps, port: 0 })

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The label rules of `trace_counter`, each by payloads made by hand. Dashboards rely on every one of them.
+ * Tests the label rules of `trace_counter` with payloads made by hand. Dashboards rely on each of these rules.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -63,7 +63,7 @@ describe('a payload', () => {
     assert.deepEqual(await labels({ className: 'P', id: '5' }), ['P', '5'])
   })
 
-  test('has a prop if it is not undefined, also null', async () => {
+  test('has a prop with any value except undefined; null is also a value', async () => {
     const props = async (props) => {
       const labels = await labelsOf({ allowedProps: ['x'] }, payload({ caller: { props } }))
       return labels.caller_props_x
@@ -79,7 +79,7 @@ describe('a payload', () => {
     assert.equal(await props(Object.create({ x: 'inherited' })), 'inherited')
   })
 
-  test('has values as String() writes them; values that are written alike are one series', async () => {
+  test('has values as String() writes them; values with the same text are one series', async () => {
     const traceFunction = start({ allowedProps: ['x'] })
     for (const x of [1, '1', 1n, [1], { toString: () => 1 }, 1.0]) traceFunction(payload({ caller: { props: { x } } }))
     for (const x of [{}, '[object Object]', null, 'null']) traceFunction(payload({ caller: { props: { x } } }))
@@ -165,7 +165,7 @@ describe('a payload', () => {
     ])
   })
 
-  test('differs from another whose concatenated values are the same', async () => {
+  test('differs from another payload with the same concatenated values', async () => {
     const pairs = [
       [{ object: { className: 'Foo', id: '12' } }, { object: { className: 'Foo1', id: '2' } }],
       [{ id: 'x,object_classname:Thing' }, { id: 'x' }],

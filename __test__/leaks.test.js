@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Nothing remains after stop(), and nothing grows. Each case runs in a process of its own, because memory and
+ * Tests that nothing remains after stop(), and that nothing grows. Each case runs in a process of its own, because memory and
  * handles belong to the whole process.
  *
  * LEAK_CYCLES and LEAK_SCRAPES in the environment make the runs longer, for example 10000 and 100000.
@@ -21,20 +21,20 @@ const LIMIT_MS = 60_000 + 50 * CYCLES + 10 * SCRAPES
 // Without the limit V8 grows its young generation up to 32 MB, which is no leak.
 const NODE_OPTIONS = ['--expose-gc', '--no-warnings', '--max-semi-space-size=1']
 
-/** Starts a program of leaks/. */
+/** Starts a program of the folder `leaks`. */
 function start (t, name, args = []) {
   return startProgram(t, path.join(__dirname, 'leaks', `${name}.js`), args.map(String), { nodeOptions: NODE_OPTIONS })
 }
 
-async function endWell (program) {
+async function assertCleanEnd (program) {
   const { code, signal, stderr } = await program.ended(LIMIT_MS)
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
 }
 
-/** Runs a program of leaks/ and returns its last line as JSON. */
+/** Runs a program of the folder `leaks`, and returns the value of its last line, which is JSON. */
 async function measure (t, name, args = []) {
   const program = start(t, name, args)
-  await endWell(program)
+  await assertCleanEnd(program)
   return JSON.parse(program.lines.at(-1).text)
 }
 
@@ -56,9 +56,9 @@ for (const kind of ['own', 'register']) {
   })
 }
 
-// Growth is measured after a warm-up. A bound has a constant for the memory that allocators keep, and an amount for each cycle that
-// is smaller than each allocation of a cycle: a cell block has 32 kB, the buffers of a connection more. The default runs find only
-// such leaks; in a longer run the constant counts less, and smaller leaks are found.
+// Growth is measured after a warm-up. A limit has a constant for the memory that allocators do not return, and an amount for each
+// cycle. This amount is smaller than each allocation of a cycle: a cell block has 32 kB, and the buffers of a connection have more.
+// The default runs find only leaks of this size. In a longer run the constant is less important, so that smaller leaks are found too.
 const ALLOCATOR_BYTES = (process.platform === 'linux' ? 4 : 8) * 2 ** 20
 
 test(`${CYCLES} starts and stops leave memory, threads and descriptors as they were`, options, async (t) => {
@@ -69,7 +69,7 @@ test(`${CYCLES} starts and stops leave memory, threads and descriptors as they w
   assert.ok(rss < ALLOCATOR_BYTES + 1024 * CYCLES, `resident memory: ${megabytes(rss)} MB`)
 })
 
-// The scraper runs in this process, so that the growth is that of the exporter.
+// The scraper runs in this process, so that only the exporter can grow in the measured process.
 test(`${SCRAPES} scrapes leave memory, threads and descriptors as they were`, options, async (t) => {
   const program = start(t, 'scrapes')
   const [, port] = await program.line(/^port (\d+)$/)
@@ -84,7 +84,7 @@ test(`${SCRAPES} scrapes leave memory, threads and descriptors as they were`, op
   const after = await holdings(before.holds)
   end()
   program.child.stdin.end()
-  await endWell(program)
+  await assertCleanEnd(program)
   const [rss, heap] = [after.rss - before.rss, after.heap - before.heap]
   t.diagnostic(`${SCRAPES} scrapes: resident memory grew by ${megabytes(rss)} MB, the heap by ${megabytes(heap)} MB`)
   assert.deepEqual(after.holds, before.holds)

@@ -1,7 +1,7 @@
 'use strict'
 
-// Each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs cargo
-// alone), and THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
+// Checks that each dependency has a licence that deny.toml allows (`cargo deny` checks more, but this test needs only cargo),
+// and that THIRD-PARTY-LICENSES.txt has the licence text of each crate that is linked into the binary.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
@@ -31,7 +31,7 @@ test('licences: each crate has an allowed licence', () => {
   }
 })
 
-test('licences: an expression is allowed if one of its alternatives is', () => {
+test('licences: an expression is allowed if one of its alternatives is allowed', () => {
   const allowed = new Set(['MIT', 'Unicode-3.0'])
   for (const licence of ['MIT', 'GPL-3.0 OR MIT', 'GPL-3.0/MIT', '(MIT OR GPL-3.0) AND Unicode-3.0', 'Apache-2.0 WITH LLVM-exception OR MIT']) {
     assert.ok(isAllowed(licence, allowed), licence)
@@ -50,7 +50,7 @@ test('licences: the published file has the text of each linked crate, and no oth
   assert.ok(committed === text, 'a text has changed: run node scripts/notices.js')
 })
 
-test('licences: the crates of every platform are listed, those of tests and the build are not', () => {
+test('licences: the crates of every platform are listed, and the crates of tests and of the build are not', () => {
   const names = listed(made.text).map((line) => line.replace(/ \d.*|:.*/, ''))
   for (const name of ['napi', 'ring', 'rustix', 'windows-link', "Rust's standard library"]) assert.ok(names.includes(name), name)
   for (const name of ['hypertrace-prometheus', 'proptest', 'rcgen', 'napi-build', 'cc']) assert.ok(!names.includes(name), name)
@@ -102,7 +102,7 @@ test('licences: a crate without its licence text is found', (t) => {
   assert.deepEqual(notices([crateWith(t, '', { LICENSE: MIT })]).missing, ['some-crate 1.2.3'])
 })
 
-test('licences: if a crate offers a choice, one licence is used; notices, and all texts of a crate without a choice, are included', (t) => {
+test('licences: of a choice of licences one is used; without a choice all texts are included; notices are always included', (t) => {
   const files = { 'LICENSE-MIT': MIT, 'LICENSE-APACHE': APACHE, NOTICE: 'By A.', 'third_party/LICENSE': ISC }
   const used = (licence, have = files) => {
     const { text, missing } = notices([crateWith(t, licence, have)])
@@ -148,7 +148,7 @@ function isAllowed (expression, allowed) {
 }
 
 /**
- * A crate with these files.
+ * Creates a crate with these files.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} licence

@@ -1,11 +1,12 @@
 'use strict'
 
 /*
- * Case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
+ * Tests case 40: the end of a process and of a worker, with clients in every state. Each program also runs without
  * an exporter, and that run gives the expected end.
  *
- * LIFECYCLE_RUNS is the number of runs of each. The time of an end is printed; it must be less than the
- * shortest timeout of the server, its grace on stop, so that an end waits for no client.
+ * LIFECYCLE_RUNS is the number of runs of each program. The duration of an end is printed. It must be less than
+ * the time that stop() gives to responses, which is the shortest timeout of the server. An end that is shorter has waited
+ * for no client.
  */
 
 const assert = require('node:assert/strict')
@@ -136,7 +137,7 @@ for (const [ending, thread, { code, signal }, stderr] of ENDS) {
   })
 }
 
-/** Runs ten workers on one port, one after another; returns the median time of their ends. */
+/** Runs ten workers on one port, one after another. Returns the median duration of their ends. */
 async function runWorkers (t, kind, ending, states) {
   const program = startProgram(t, WORKERS, [kind, ending])
   const times = []

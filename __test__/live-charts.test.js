@@ -24,7 +24,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     await application.repeat(call('A', 'f'))
     const page = await open(t, browser, application.url)
     await until(page, () => parseFloat(document.getElementById('rate-now').innerText) > 30)
-    // One evaluation reads all of them, so that no answer arrives in between.
+    // One evaluation reads all figures, so that no answer arrives in between.
     const shown = await page.evaluate(() => [
       document.getElementById('rate-now').innerText,
       document.querySelector('#rows .rate').innerText,
@@ -38,15 +38,15 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(await page.locator('#head .value .unit').innerText(), 'since start')
   })
 
-  test('the page opens full, and neither a reload nor a click on a tab loses anything', async (t) => {
+  test('the chart has the recorded calls when the page opens, after a reload, and after a click on a tab', async (t) => {
     const application = await startHypercore(t)
     await application.count(5000, call('Burst', 'once'))
     await application.steps(2)
     const page = await open(t, browser, application.url)
     await rowCount(page, 4)
-    assert.ok(await highest(page) >= 5000, 'the burst was before the page was opened')
+    assert.ok(await highest(page) >= 5000, 'the chart has the burst, which was before the page was opened')
     const drawn = () => page.$eval('#rows tr .spark .line', (line) => line.getAttribute('d'))
-    assert.match(await drawn(), /L/, 'the trend of the row has it too')
+    assert.match(await drawn(), /L/, 'the trend of the row has the burst too')
     for (const view of ['Objects', 'Functions']) {
       await page.getByRole('button', { name: view }).click()
       await page.getByRole('columnheader', { name: view === 'Objects' ? 'Object' : 'Function', exact: true }).waitFor()
@@ -57,7 +57,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.ok(await highest(page) >= 5000, 'after a reload')
   })
 
-  test('a row under the pointer, or with the focus, lights up in the chart', async (t) => {
+  test('the chart emphasises the row that is under the pointer or has the focus', async (t) => {
     const application = await startHypercore(t)
     for (const name of ['A', 'B']) await application.count(1000, call(name, 'f'))
     await application.steps(2)
@@ -71,18 +71,18 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     const plain = await picture()
     await page.getByRole('row', { name: /^A f/ }).hover()
     await frames()
-    const lit = await picture()
-    assert.notEqual(lit, plain)
+    const emphasised = await picture()
+    assert.notEqual(emphasised, plain)
     await page.mouse.move(0, 0)
     await frames()
     assert.equal(await picture(), plain)
     await page.getByRole('row', { name: /^A f/ }).getByRole('button').first().focus()
     await frames()
-    assert.equal(await picture(), lit)
+    assert.equal(await picture(), emphasised)
     assert.equal(new Set(await page.$$eval('#rows .swatch', (marks) => marks.map((mark) => mark.dataset.colour))).size, 5, 'each row has its colour')
   })
 
-  test('the page says which process it is', async (t) => {
+  test('the page shows the name and the facts of the process', async (t) => {
     const application = await startApplication(t, { defaultLabels: { env: 'test', region: '<b>' } })
     await application.count(1, call('A', 'f'))
     const page = await open(t, browser, application.url)
@@ -121,7 +121,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     assert.equal(await page.locator('#banner').isVisible(), false)
     assert.equal(await text(page, 'total'), '3')
     await until(page, () => document.getElementById('rate-now').innerText === '0')
-    assert.ok(await highest(page) > 5, 'the recording of the process before is still drawn')
+    assert.ok(await highest(page) > 5, 'the recording of the earlier process is still drawn')
     assert.deepEqual(await page.evaluate(() => window.negative), [])
   })
 
@@ -139,7 +139,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
       assert.match(await text(one, 'banner-time'), /^Blocked for [\d.]+ m?s$/)
       assert.match(await one.title(), /^Blocked [\d.]+ m?s · /)
     }
-    assert.deepEqual(await positions(), before, 'the message moves nothing')
+    assert.deepEqual(await positions(), before, 'the message does not move the rest of the page')
     await application.spun()
     for (const one of [page, late]) {
       await state(one, 'live')
@@ -147,7 +147,7 @@ describe('the charts and states of the live page', { skip: lacks('chromium'), ti
     }
   })
 
-  test('a block of 3 s while nobody was looking is in the list, with the function that was called', async (t) => {
+  test('a block of 3 s while no page was open is in the list, with the function that was called', async (t) => {
     const application = await startHypercore(t)
     await application.steps(1)
     await application.spin(3000, call('Worker', 'crunch'))

@@ -17,7 +17,7 @@ describe('the layout of the live page', { skip: lacks('chromium'), timeout: 240_
   before(async () => { browser = await startBrowser() })
   after(() => browser?.close())
 
-  test('without calls the page explains how to trace, and copies the example', async (t) => {
+  test('without calls the page explains how to trace, and has a button that copies the example', async (t) => {
     const application = await startApplication(t)
     const page = await open(t, browser, application.url, { permissions: ['clipboard-read', 'clipboard-write'] })
     await page.getByRole('heading', { name: 'No call has been traced yet' }).waitFor()
@@ -70,7 +70,7 @@ describe('the layout of the live page', { skip: lacks('chromium'), timeout: 240_
       assert.ok(heights.every((height) => height <= (width < 620 ? 90 : 48)), `${heights}`)
       assert.ok(names.flat().some(([name]) => name === '…/node_modules/hypercore/index.js'), JSON.stringify(names))
       const columns = new Set(names.flat().map(([, left]) => left))
-      assert.equal(columns.size, width < 620 ? 1 : 3, 'below each other on a narrow screen')
+      assert.equal(columns.size, width < 620 ? 1 : 3, 'the names are below each other on a narrow screen')
     })
   }
 

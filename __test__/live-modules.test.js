@@ -16,7 +16,7 @@ before(async () => {
 
 const LABELS = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'object_id', 'parent_object_id', 'caller_props_index']
 
-test('numbers are formatted briefly', () => {
+test('numbers are formatted with few characters', () => {
   const table = [
     [format.rate(null), '–'], [format.rate(0), '0'], [format.rate(0.042), '0.042'], [format.rate(12.34), '12.3'], [format.rate(123456.7), '123,457'],
     [format.count(225600), '225,600'], [format.count(NaN), '–'],
@@ -66,7 +66,7 @@ test('drilling down adds filters until no label is left', () => {
   }
   assert.deepEqual(seen, ['object', 'parent', 'caller_props_index'])
   const withoutObjects = LABELS.filter((label) => label !== 'object_id')
-  assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'no view of objects without their ids')
+  assert.ok(!view.viewsOf(withoutObjects, view.INITIAL, String).some(({ id }) => id === 'object'), 'without the ids of objects there is no view of objects')
   assert.equal(view.drillDown(view.INITIAL, ['id'], { id: 'x'.repeat(9000) }, LABELS), null)
   assert.equal(view.drillDown(view.INITIAL, ['object_classname'], { hypertrace_overflow: 'true' }, LABELS), null)
 })
@@ -99,7 +99,7 @@ test('the URL holds the state', () => {
   assert.equal(view.fromHash('#calls'), null)
 })
 
-test('what the URL has wrong is left out', () => {
+test('a wrong value in the URL is ignored', () => {
   for (const hash of ['#?span=3-2', '#?span=x', '#?span=1', '#?seconds=7', '#?base=1-2', '#?show=picture', '#?span=-1-2']) {
     assert.deepEqual(view.fromHash(hash), view.INITIAL, hash)
   }
@@ -116,7 +116,7 @@ function requestsOf (state, by, labels = LABELS) {
   return Object.fromEntries(Object.entries(found).map(([name, [path, query]]) => [name, { path, ...Object.fromEntries(new URLSearchParams(query)) }]))
 }
 
-test('the table and the chart ask for the same rows, in the order of the table', () => {
+test('the table and the chart request the same rows, in the order of the table', () => {
   const by = ['object_classname', 'caller_functionname']
   const found = requestsOf({ search: 'get', sort: { column: 'rate', descending: true }, filters: [['id', 'x']] }, by)
   const both = { by: by.join(), search: 'get', id: 'x' }
@@ -125,7 +125,7 @@ test('the table and the chart ask for the same rows, in the order of the table',
     history: { path: 'history.json', ...both, seconds: '300', limit: '100' },
     overview: { path: 'history.json', seconds: '300', limit: '1' }
   })
-  assert.deepEqual(Object.keys(requestsOf({}, by)), ['summary', 'history'], 'the stalls have the default labels already')
+  assert.deepEqual(Object.keys(requestsOf({}, by)), ['summary', 'history'], 'the overview is not requested, because the history has the default labels')
 })
 
 test('objects and properties are not recorded: the chart then shows functions', () => {
@@ -134,14 +134,14 @@ test('objects and properties are not recorded: the chart then shows functions', 
   assert.equal(summary.caller_props_index, '1')
 })
 
-test('a span asks for the recording from its begin, or from that of the span before', () => {
+test('a span requests the recording from its begin, or from the begin of the earlier span', () => {
   const by = ['object_classname', 'caller_functionname']
   assert.equal(requestsOf({ span: { from: 900.5, to: 905 } }, by).span.seconds, '102')
   assert.equal(requestsOf({ span: { from: 900.5, to: 905 }, base: { from: 800, to: 805 } }, by).span.seconds, '202')
   assert.equal(requestsOf({ span: { from: 1, to: 2 } }, by).span.seconds, '900')
 })
 
-test('the map asks for edges, and with one class for its objects', () => {
+test('the map requests edges, and with one chosen class it requests the objects of the class', () => {
   const by = ['object_classname', 'caller_functionname']
   assert.equal(requestsOf({ map: true }, by).map.by, 'parent_object_classname,object_classname')
   const one = requestsOf({ map: true, filters: [['object_classname', 'A']] }, by)
@@ -160,7 +160,7 @@ test('filters that are not recorded apply to the map, and leave the chart as it 
   assert.equal(requests.isMatching({ filters: [], search: '' }, ['id']), false)
 })
 
-test('the delay is a second while visible, longer while hidden or failing', () => {
+test('the delay between requests is a second while the page is visible, and longer while it is hidden or requests fail', () => {
   const table = [[0, false, 1000], [0, true, 10_000], [1, false, 1000], [2, false, 2000], [3, false, 4000], [9, false, 10_000], [9, true, 10_000]]
   for (const [failures, hidden, wait] of table) assert.equal(poll.delayOf(failures, hidden), wait, `${failures} ${hidden}`)
 })
@@ -198,12 +198,12 @@ test('a line of a row is interrupted at gaps, and a single point is a dot', () =
   assert.equal(spark.sampled(Array(900).fill(1)).length, 113)
 })
 
-test('a row as PromQL escapes its names', () => {
+test('the PromQL of a row has escaped names', () => {
   const query = promql.promql('trace_counter', [['env', 'a "b"'], ['object_classname', 'C:\\x\ny'], ['id', '']])
   assert.equal(query, 'sum(rate(trace_counter{env="a \\"b\\"",object_classname="C:\\\\x\\ny",id=""}[1m]))')
 })
 
-test('the sentence on a stall says how long, when and what', () => {
+test('the sentence on a stall has its length, its time and the function that was called', () => {
   const stall = { startTimeSeconds: 0, seconds: 3.14, calls: 70_100, rows: [{ labels: { object_classname: 'Worker', caller_functionname: 'crunch' }, calls: 70_000 }] }
   assert.match(sentence.stallSentence(stall), /^Blocked for 3\.1 s at \d\d:\d\d:00: Worker\.crunch was called 70,000 times$/)
   assert.match(sentence.stallSentence({ ...stall, worker: 2, ongoing: true }), /^Worker thread 2 blocked for 3\.1 s since \d\d:\d\d:00: Worker/)

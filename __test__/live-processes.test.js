@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict')
 const { after, before, describe, test } = require('node:test')
 
-const { call, open, rowsOf, startApplication, startBrowser, text, until } = require('./live/browser')
+const { addressOf, call, open, rowsOf, startApplication, startBrowser, text, until } = require('./live/browser')
 const { lacks } = require('./support/tools')
 
 describe('the live page of processes that share a port', { skip: lacks('chromium'), timeout: 120_000 }, () => {
@@ -17,7 +17,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
 
   const total = (page, number) => until(page, (n) => document.getElementById('total').innerText === n, String(number))
 
-  test('shows all together, each alone, and all again when the chosen process has ended', async (t) => {
+  test('shows all processes together, one alone, and all again when the chosen process has ended', async (t) => {
     const opener = await startApplication(t, { cluster: true })
     const member = await startApplication(t, { cluster: true, port: opener.port })
     await opener.count(3, call('Server', 'respond'))
@@ -34,7 +34,7 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
     await total(page, 3)
     assert.deepEqual(await rows(), ['Server respond 3'])
     assert.match(await text(page, 'process-facts'), /pid \d+/)
-    assert.match(page.url(), /process=1/)
+    assert.match(await addressOf(page), /process=1/)
     await choice.selectOption('Process 2')
     await total(page, 9)
     await page.reload()
@@ -44,11 +44,11 @@ describe('the live page of processes that share a port', { skip: lacks('chromium
 
     await member.end()
     await total(page, 3)
-    assert.doesNotMatch(page.url(), /process=/)
+    assert.doesNotMatch(await addressOf(page), /process=/)
     await until(page, () => document.getElementById('process-choice').hidden)
   })
 
-  test('a process alone has no choice', async (t) => {
+  test('without other processes, there is no list of processes', async (t) => {
     const application = await startApplication(t)
     await application.count(1, call('A', 'f'))
     const page = await open(t, browser, application.url)

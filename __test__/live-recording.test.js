@@ -42,7 +42,7 @@ test('each step has the time of its end', () => {
 
 test('a rate is a mean that does not cover a step that was not measured', () => {
   assert.deepEqual(recording.ratesOf([null, 10, 20, 30, null, 40, 50], 1, 2), [null, 10, 15, 25, null, 40, 45])
-  assert.deepEqual(recording.ratesOf([10, 20], 2, 1), [5, 10], 'a step is the least that a mean covers')
+  assert.deepEqual(recording.ratesOf([10, 20], 2, 1), [5, 10], 'a mean covers at least one step')
   assert.equal(recording.coveredBy([null, 1, 1, null], 1, 5), 2)
   assert.equal(recording.coveredBy([1, 1, 1], 2, 4), 4)
   assert.equal(recording.lastOf([1, 2, null]), 2)
@@ -58,7 +58,7 @@ test('a process that has just started has a shorter chart and a shorter mean', (
   assert.equal(recording.startOf(history(1000, { A: Array(300).fill(null) }), 300), 990)
 })
 
-test('the calls of a span are those of its steps', () => {
+test('the calls of a span are the calls of its steps', () => {
   const past = history(10, { A: [1, 2, 3, 4], B: [0, 0, 9, 0] }, { other: [5, 0, 1, 0] })
   const sums = recording.sumsOver(past, { from: 7, to: 9 })
   assert.deepEqual(sums, { seconds: 2, total: 15, rows: [{ labels: labelsOf('B'), value: 9 }, { labels: labelsOf('A'), value: 5 }], other: 1 })
@@ -69,7 +69,7 @@ test('the calls of a span are those of its steps', () => {
   assert.deepEqual(recording.snapped(past, { from: 9.9, to: 9.95 }), { from: 9, to: 10 })
 })
 
-test('stalls of a span are those that overlap it', () => {
+test('a span has the stalls that overlap the span', () => {
   const stalls = [{ startTimeSeconds: 1, seconds: 2 }, { startTimeSeconds: 5, seconds: 1 }, { startTimeSeconds: 9, seconds: 3 }]
   assert.deepEqual(recording.stallsIn(stalls, { from: 2, to: 9 }), stalls.slice(0, 2))
 })
@@ -86,7 +86,7 @@ test('after a restart the recording of the process before fills the steps before
   assert.deepEqual(recording.joined(earlier, { ...later, endTimeSeconds: 500 }).points.calls, later.points.calls)
 })
 
-test('the calls that match are those of the rows', () => {
+test('the matching calls are the calls of the rows', () => {
   const found = recording.matching(history(10, { A: [null, 2], B: [null, 3] }, { other: [null, 100] }))
   assert.deepEqual(found.points.calls, [null, 5])
   assert.deepEqual(found.other.calls, [null, 0])
@@ -197,7 +197,7 @@ test('without a cause there is no advice', () => {
   assert.deepEqual(ids(), [])
 })
 
-test('an id with a part that changes is named, with a cure', () => {
+test('an id with a part that changes is named, with a remedy', () => {
   const one = (id) => ({ ids: rowsOf(30, (i) => ({ object_classname: 'Worker', caller_functionname: 'run', id: id(i) })) })
   const [found] = advice.adviceOn(facts(one((i) => `job-${i}`)))
   assert.equal(found.title, 'The id of Worker.run has a part that changes')
@@ -208,7 +208,7 @@ test('an id with a part that changes is named, with a cure', () => {
   assert.equal(advice.adviceOn(facts(one(uuid)))[0].code, 'trace("get", { n })')
 })
 
-test('a class whose objects only grow is named', () => {
+test('a class whose number of objects only grows is named', () => {
   const objects = rowsOf(200, (i) => ({ object_classname: 'Session', object_id: String(i) }))
   const growth = [null, 100, 150, 220]
   const [found] = advice.adviceOn(facts({ objects, growth }))
@@ -220,7 +220,7 @@ test('a class whose objects only grow is named', () => {
   assert.deepEqual(advice.adviceOn(facts({ objects, growth: [1000, 1060] })), [], 'hardly any growth')
 })
 
-test('near the bound, what uses it up is named; at the bound, the cure', () => {
+test('near the bound, advice names the class with the most series; at the bound, it names the remedy', () => {
   const near = { used: 600, limit: 1000, collapsed: 0, overflowed: 0 }
   const objects = rowsOf(500, () => ({ object_classname: 'Peer', object_id: '1' }))
   const [byObjects] = advice.adviceOn(facts({ series: near, objects }))

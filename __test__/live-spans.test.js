@@ -9,7 +9,7 @@ const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 const { after, before, describe, test } = require('node:test')
 
-const { NO_ANSWER, call, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, text, until } = require('./live/browser')
+const { NO_ANSWER, addressOf, call, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, text, until } = require('./live/browser')
 const { get } = require('./support/http')
 const { lacks } = require('./support/tools')
 
@@ -51,14 +51,14 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     const { application, page } = await withBursts(t)
     await drag(page, 0, 1)
     await chosen(page)
-    assert.match(page.url(), /#\?span=[\d.]+-[\d.]+$/)
+    assert.match(await addressOf(page), /#\?span=[\d.]+-[\d.]+$/)
     assert.match(await text(page, 'span-text'), /^\d\d:\d\d:\d\d – \d\d:\d\d:\d\d \(\d+ s\): \d+ calls, [\d.]+\/s$/)
     assert.match(await page.locator('#head .rate .unit').innerText(), /^\d+ s mean$/)
     assert.match(await page.locator('#head .value .unit').innerText(), /^in \d+ s$/)
     const rows = await rowsOf(page)
     assert.deepEqual(rows.map(([name]) => name), ['Second', 'First', 'Both'])
     assert.equal(rows[0][3], '700')
-    const address = page.url()
+    const address = await addressOf(page)
     await page.reload()
     await chosen(page)
     assert.equal((await rowsOf(page))[0][3], '700', 'after a reload')
@@ -71,7 +71,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     assert.ok(limits.includes('100') && !limits.includes('1000'), `a span that has ended is not requested again: ${limits}`)
     await page.getByRole('button', { name: 'Show now' }).click()
     await until(page, () => document.getElementById('span-bar').hidden)
-    assert.notEqual(page.url(), address)
+    assert.notEqual(await addressOf(page), address)
     await page.goBack()
     await chosen(page)
   })
@@ -125,7 +125,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
 
   test('a comparison shows what rose, fell, appeared and ended', async (t) => {
     const { page } = await withBursts(t)
-    // The chart begins at least 10 s before now: the second burst is in its last third, the first one before it.
+    // The chart begins at least 10 s before now. The second burst is in the last third of the chart, the first burst is earlier.
     await drag(page, 0.68, 1)
     await chosen(page)
     await page.getByRole('button', { name: 'Compare with another span' }).click()
@@ -135,7 +135,7 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     assert.equal(changes.Second, 'appeared')
     assert.equal(changes.First, 'ended')
     assert.match(changes.Both, /^rose [\d.]+×$/)
-    assert.match(page.url(), /span=[\d.]+-[\d.]+&base=[\d.]+-[\d.]+$/)
+    assert.match(await addressOf(page), /span=[\d.]+-[\d.]+&base=[\d.]+-[\d.]+$/)
     await page.reload()
     await until(page, () => document.querySelectorAll('#comparison-rows tr').length === 3)
     await page.getByRole('button', { name: 'End the comparison' }).click()
@@ -144,14 +144,14 @@ describe('spans on the live page', { skip: lacks('chromium'), timeout: 240_000 }
     await until(page, () => document.getElementById('calls-title').innerText.includes(', compared with '))
   })
 
-  test('a span that the recording does not have is named as such', async (t) => {
+  test('the page says that the recording does not have a chosen span', async (t) => {
     const application = await startHypercore(t)
     const page = await open(t, browser, application.url + '#?span=1000-1005')
     await until(page, () => document.getElementById('span-text').innerText.endsWith('not in the recording'))
     assert.match(await text(page, 'rest'), /does not have this time/)
   })
 
-  test('a saved recording opens without a server, sends no request, and shows the same', async (t) => {
+  test('a saved recording opens without a server, sends no request, and shows the same rows', async (t) => {
     const hostile = '</script><script>window.ran = true</script><img src=x onerror="window.ran = true">'
     const { application, page } = await withBursts(t, { silence: NO_ANSWER })
     await application.count(3, call(hostile, hostile, { object: { id: 1 } }))

@@ -1,6 +1,6 @@
 'use strict'
 
-// The errors of the loader, in a copy of the package without a binary, or with the binary that was built here.
+// Tests the errors of the loader, in a copy of the package without a binary, or with the binary that was built here.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -35,7 +35,7 @@ test('loader: without a binary the error names the platform, what was tried and 
   ])
 })
 
-test('loader: on Linux it tries both C libraries, musl first', () => {
+test('loader: on Linux the loader tries the binaries for both C libraries, musl first', () => {
   const { target, message } = failure({ platform: 'linux', arch: 'arm64' })
   assert.equal(target, 'linux-arm64')
   assert.match(message, /linux-arm64-musl: not found\n.*linux-arm64-gnu: not found/)
@@ -58,8 +58,8 @@ test('loader: the error of a binary that does not load is in the message', (t) =
   assert.equal(typeof cause, 'string')
 })
 
-/** Binaries of the copy, with the remedy. */
 const [PLATFORM] = builtPlatforms()
+/** The binaries that a test puts into the copy, with the remedy that the error names. */
 const BINARIES = {
   'hypertrace-prometheus.node': 'Build it again: `npx hypertrace-prometheus build`.',
   [`hypertrace-prometheus.${PLATFORM}.node`]: 'Build it again: `npm run build`.',
@@ -88,7 +88,7 @@ for (const [name, remedy] of Object.entries(BINARIES)) {
   })
 }
 
-test('loader: an addon without a version is an older one', () => {
+test('loader: the error for an addon without a version says that it is an older one', () => {
   const script = `
     require('./lib/binding').setAddon({ Exporter: class {} }, 'a.node', ['- Build it again.'])`
   const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
@@ -109,13 +109,13 @@ for (const flags of [[PERMISSION, '--allow-fs-read=*'], ['--no-addons']]) {
   })
 }
 
-test('loader: with --allow-addons it loads under the permission model', () => {
+test('loader: with --allow-addons the addon loads under the permission model', () => {
   const { status, stdout, stderr } = load(ROOT, [PERMISSION, '--allow-fs-read=*', '--allow-addons'])
   assert.equal(status, 0, stderr)
   assert.equal(stdout, '"loaded"\n')
 })
 
-test('loader: it reads no file beside modules and asks for no report', () => {
+test('loader: the loader reads only modules, and requests no report of the process', () => {
   const spy = `
     const fs = require('node:fs')
     const read = []

@@ -26,7 +26,7 @@ function start (t, host) {
   return sampler
 }
 
-/** @returns {number[]} bucket counts and sum of one kind, zeros before the first */
+/** @returns {number[]} the bucket counts and the sum of one kind; zeros if there was no collection of this kind */
 function figuresOf (sample, kind) {
   const found = sample.gc.find((entry) => entry.kind === kind)
   return found ? [...found.buckets, found.sum] : [0, 0, 0, 0, 0, 0, 0, 0]
@@ -34,7 +34,7 @@ function figuresOf (sample, kind) {
 
 const countOf = (sample, kind) => figuresOf(sample, kind).slice(0, 7).reduce((a, b) => a + b)
 
-/** A `perf_hooks` whose collector and clock the test drives. */
+/** Creates a `perf_hooks` whose collector and clock the test controls. */
 function fakePerfHooks () {
   const fake = {
     now: 0,
@@ -124,7 +124,7 @@ test('a running request counts as a request', async (t) => {
 
 test('a handle without a usable constructor counts in the total only', (t) => {
   class Known {}
-  const hostile = { get constructor () { throw new Error('not this one') } }
+  const hostile = { get constructor () { throw new Error('no constructor') } }
   const _getActiveHandles = () => [new Known(), new Known(), Object.create(null), hostile, null]
   const { handles } = start(t, { process: { _getActiveHandles }, load () {} }).sample()
   assert.deepEqual(handles, { types: ['Known'], counts: [2], total: 5 })
@@ -133,10 +133,10 @@ test('a handle without a usable constructor counts in the total only', (t) => {
 test('event-loop delay shows a block of the loop, in seconds', async (t) => {
   const sampler = start(t)
   assert.deepEqual(plain(sampler.sample().eventLoopDelay), {})
-  await until(() => sampler.sample().eventLoopDelay.mean > 0, 'something was recorded')
+  await until(() => sampler.sample().eventLoopDelay.mean > 0, 'the monitor has recorded a delay')
   const end = performance.now() + 60
   while (performance.now() < end);
-  await until(() => sampler.sample().eventLoopDelay.max >= 0.06, 'the block shows')
+  await until(() => sampler.sample().eventLoopDelay.max >= 0.06, 'the maximum delay shows the block')
 
   const { min, max, mean, stddev, p50, p90, p99 } = sampler.sample().eventLoopDelay
   assert.ok(min > 0.005 && max < 10, `${min} to ${max} s`)
@@ -144,7 +144,7 @@ test('event-loop delay shows a block of the loop, in seconds', async (t) => {
   assert.ok(min <= p50 && p50 <= p90 && p90 <= p99 && p99 <= max)
 })
 
-test('a sample within a second has the same delay window as the one before, a later one has a new window', (t) => {
+test('a sample within a second has the same delay window as the sample before, and a later sample has a new window', (t) => {
   const { fake, host } = fakePerfHooks()
   const sampler = start(t, host)
   const figures = { min: 0.01, max: 0.04, mean: 0.02, stddev: 0.005, p50: 0.05, p90: 0.09, p99: 0.099 }
@@ -238,7 +238,7 @@ test('stop ends both observers and may be called twice', () => {
 })
 
 test('after stop nothing is counted, and no handle or timer remains', async () => {
-  // The report also lists handles that do not keep the loop alive, as the timer of the monitor.
+  // The report also lists handles that do not keep the event loop alive, such as the timer of the monitor.
   process.report.excludeNetwork = true
   const timers = () => process.report.getReport().libuv.filter((h) => h.type === 'timer' && h.is_active).length
   const resources = process.getActiveResourcesInfo().sort()
@@ -260,7 +260,7 @@ test('after stop nothing is counted, and no handle or timer remains', async () =
   assert.ok(timers() <= before + 1, 'the monitors\' timers have stopped')
 })
 
-test('a sample has the figures of the process, on other systems than Linux with its memory', (t) => {
+test('a sample has the figures of the process, but on Linux not its memory', (t) => {
   const cpu = { user: 1_500_000, system: 250_000 }
   const darwin = {
     platform: 'darwin',
@@ -275,7 +275,7 @@ test('a sample has the figures of the process, on other systems than Linux with 
   assert.deepEqual(onLinux, { ...sample.process, residentMemory: undefined })
 })
 
-test('where memoryUsage() fails, the heap figures are those of v8', (t) => {
+test('if memoryUsage() fails, the heap figures are those of v8', (t) => {
   const proc = { memoryUsage () { throw Object.assign(new Error('too many open files'), { code: 'EMFILE' }) } }
   const { heap } = start(t, { process: proc, load: require }).sample()
   const { heapTotal, heapUsed, external } = process.memoryUsage()

@@ -1,7 +1,7 @@
 'use strict'
 
-// The metric producer through the real SDK of OpenTelemetry: its metric readers, its Prometheus exporter, and its
-// OTLP exporter into real servers.
+// Tests the metric producer with the real SDK of OpenTelemetry: with its metric readers, its Prometheus exporter, and its OTLP
+// exporter, which pushes into real servers.
 
 const assert = require('node:assert/strict')
 const { execFile, spawnSync } = require('node:child_process')
@@ -31,14 +31,14 @@ const { startVictoriaMetrics, startVmagent } = require('./support/victoria-metri
 const PUSH = { timeoutMillis: 10_000 }
 const PULL = {}
 
-/** A metric reader of the SDK that collects when a test does. */
+/** A metric reader of the SDK that collects only when a test calls `collect()`. */
 class TestReader extends MetricReader {
   async onForceFlush () {}
   async onShutdown () {}
 }
 
 /**
- * Creates an exporter and a metric reader of the SDK with its producer.
+ * Creates an exporter, and a metric reader of the SDK with the exporter's producer.
  *
  * @param {import('node:test').TestContext} t
  * @param {import('..').Options} [options]
@@ -68,7 +68,7 @@ const count = (traceFunction, id, times = 1) => {
 
 const seconds = ([whole, nanoseconds]) => whole + nanoseconds / 1e9
 
-/** Returns what a point shows, without its times. */
+/** Returns the object id and the value of a point. */
 const shown = ({ attributes, value }) => [attributes.object_id, value]
 
 test('opentelemetry: each series is a point of one cumulative sum, with its own start', async (t) => {
@@ -144,7 +144,7 @@ test('opentelemetry: without calls there is no metric, and after stop() the coun
   assert.deepEqual((await collect()).get('trace_counter').dataPoints.map(shown), [['1', 3]])
 })
 
-test('opentelemetry: a series that is reset starts anew', async (t) => {
+test('opentelemetry: a series that is reset begins again', async (t) => {
   const register = new Registry()
   const { traceFunction, collect } = setUp(t, { register })
   count(traceFunction, 1, 2)
@@ -227,7 +227,7 @@ test('opentelemetry: collectDefaults adds the default metrics with the types and
   assert.ok(value.count > 0 && value.sum > 0)
 })
 
-test('opentelemetry: default metrics that cannot be read are an error of the collection, which has the counter', async () => {
+test('opentelemetry: default metrics that cannot be read add an error to the collection, which still has the counter', async () => {
   const failure = new Error('no figures')
   const read = (visit) => ({
     step: () => { visit({ start: [1, 0], labels: { id: 'a' } }, 7); return false },
@@ -269,7 +269,7 @@ test('opentelemetry: a producer has the counts of the threads that share the por
   assert.deepEqual((await collect()).get('trace_counter').dataPoints.map(shown), [['1', 1], ['3', 5]])
 })
 
-test('opentelemetry: wrong options throw as those of Node.js do', (t) => {
+test('opentelemetry: wrong options throw the errors that Node.js throws for wrong arguments', (t) => {
   const traceFunction = HypertracePrometheus()
   t.after(traceFunction.stop)
   for (const [options, message] of /** @type {[any, RegExp][]} */ ([
@@ -281,7 +281,7 @@ test('opentelemetry: wrong options throw as those of Node.js do', (t) => {
   }
 })
 
-test('opentelemetry: the page of the SDK\'s Prometheus exporter has the metrics of both', async (t) => {
+test('opentelemetry: the page of the SDK\'s Prometheus exporter has the metrics of the SDK and of this package', async (t) => {
   const traceFunction = HypertracePrometheus({ defaultLabels: { app: 'a "b"\\\n' } })
   t.after(traceFunction.stop)
   const port = await freePort()
@@ -303,7 +303,7 @@ test('opentelemetry: the page of the SDK\'s Prometheus exporter has the metrics 
 })
 
 /**
- * Pushes the counts of an application of short-lived objects by OTLP, until it has made some hundred calls.
+ * Pushes the counts of an application of short-lived objects by OTLP, until the application has made 300 calls.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} url
@@ -350,8 +350,8 @@ test('opentelemetry: OTLP into VictoriaMetrics has the counts of the page', { sk
   assert.equal((await server.query('hypertrace_calls_total'))[0].value, calls)
 })
 
-// The Prometheus of Debian is built without the OTLP receiver. There, vmagent receives OTLP and sends it on by
-// remote write, with the times of its points.
+// The Prometheus of Debian is built without the OTLP receiver. There, vmagent receives OTLP and sends
+// the points, with their times, by remote write.
 const HAS_OTLP = lacks('prometheus3') === false && spawnSync(commandOf('prometheus3'), ['--help']).output.join('').includes('web.enable-otlp-receiver')
 
 test(`opentelemetry: OTLP into Prometheus 3, ${HAS_OTLP ? 'by its own receiver' : 'through vmagent'}, has the counts of the page and the right increase`, { skip: lacks('ecosystem') || lacks('prometheus3') || (!HAS_OTLP && lacks('vmagent')), timeout: 60_000 }, async (t) => {
@@ -372,12 +372,12 @@ test(`opentelemetry: OTLP into Prometheus 3, ${HAS_OTLP ? 'by its own receiver' 
   for (const name of ['trace_counter_total', 'hypertrace_calls_total']) {
     const increase = await prometheus.value(`sum(increase(${name}[2m]))`)
     t.diagnostic(`${calls} calls, increase of ${name}: ${increase}`)
-    // It extrapolates by at most half an interval of each series.
+    // increase() extrapolates each series by at most half an interval.
     assert.ok(increase >= 0.99 * calls && increase <= 1.6 * calls, `${increase} of ${calls}`)
   }
 })
 
-test('opentelemetry: push.js of the guide and the example push their counts, the last ones at their end', { skip: lacks('ecosystem') || lacks('victoria-metrics'), timeout: 60_000 }, async (t) => {
+test('opentelemetry: push.js of the guide and the example push their counts, and the last counts at their end', { skip: lacks('ecosystem') || lacks('victoria-metrics'), timeout: 60_000 }, async (t) => {
   const server = await startVictoriaMetrics(t)
   const env = { ...environment, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${server.url}/opentelemetry/v1/metrics` }
   const sum = async (service) => (await server.query(`sum(trace_counter{"service.name"="${service}"})`))[0]?.value
@@ -392,7 +392,7 @@ test('opentelemetry: push.js of the guide and the example push their counts, the
   await until(async () => await sum('example') === Number(calls), `${calls} calls`)
 })
 
-test('opentelemetry: exporter.js of the guide serves the metrics of both', { skip: lacks('ecosystem'), timeout: 60_000 }, async (t) => {
+test('opentelemetry: exporter.js of the guide serves the metrics of the SDK and of this package', { skip: lacks('ecosystem'), timeout: 60_000 }, async (t) => {
   const port = await freePort()
   startDocumented(t, 'exporter.js', { replace: [['9464', String(port)]] })
   await until(async () => {

@@ -84,7 +84,7 @@ test('options of a type other than object are refused', () => {
   }
 })
 
-test('the error for an unknown label of omitLabels names it and lists the valid ones', () => {
+test('the error for an unknown label in omitLabels names this label and lists the valid labels', () => {
   assert.throws(() => HypertracePrometheus({ omitLabels: ['object_idd'] }), (error) => {
     assert.match(error.message, /"object_idd"/)
     assert.match(error.message, /object_classname, caller_functionname, caller_filename, id, parent_object_classname, object_id, parent_object_id/)
@@ -106,7 +106,7 @@ test('a port may be the digits of an environment variable', async () => {
   await traceFunction.stop()
 })
 
-test('each number may be digits', async () => {
+test('each option that is a number may be a string of digits', async () => {
   const traceFunction = HypertracePrometheus({ port: '0', maxSeries: '7', seriesIdleTimeout: '60000', maxLabelValueLength: '20' })
   const page = await traceFunction.metrics()
   assert.match(page, /^hypertrace_series_limit 7$/m)
@@ -147,7 +147,7 @@ const names = [
 
 for (const [options, family] of names) {
   test(`metricName: ${JSON.stringify(options)} collides with ${family} and is refused`, () => {
-    const message = new RegExp(`^The "metricName" option must be a name that no other family of the page has \\(it has ${family}\\)`)
+    const message = new RegExp(`^The "metricName" option must be a name that no other family of the page has \\(the page has ${family}\\)`)
     assert.throws(() => HypertracePrometheus(options), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message })
   })
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with the packed package, installed by pnpm and by Yarn with Plug'n'Play, which let a package load its declared
-// dependencies only. As in the release, the package of the platform is an optional dependency of the main package.
+// Installs an application and the packed package with pnpm and with Yarn (Plug'n'Play). These let a package load only the
+// dependencies that it declares. As in the release, the package of the platform is an optional dependency of the main package.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -63,7 +63,7 @@ function createProject (t) {
     name: 'application',
     private: true,
     dependencies: { hypertrace: 'file:./hypertrace.tgz', 'hypertrace-prometheus': 'file:./hypertrace-prometheus.tgz' },
-    resolutions: { [platform]: `file:./${platform}.tgz` } // of Yarn
+    resolutions: { [platform]: `file:./${platform}.tgz` } // for Yarn; pnpm has its overrides in pnpm-workspace.yaml
   }))
   copyApplication(project)
   return project

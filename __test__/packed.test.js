@@ -1,7 +1,7 @@
 'use strict'
 
-// The package as it is published: its files, the verdict of tools for packages and types, the build from
-// source, and the committed platform packages, which the napi CLI generates.
+// Checks the package as it is published: its files, its types, the build from source, and the committed packages of the
+// platforms, which the napi CLI generates.
 
 const assert = require('node:assert/strict')
 const { execFileSync, spawnSync } = require('node:child_process')
@@ -71,7 +71,7 @@ test('packed: the types are correct for every way to load the package', () => {
   assert.match(output, /No problems found/)
 })
 
-test('packed: it builds from source in the installed package', { timeout: 600_000 }, () => {
+test('packed: the addon can be built from source in the installed package', { timeout: 600_000 }, () => {
   const project = path.join(packed.folder, 'from-source')
   installPacked(project, [packed.tarballs.main])
   const load = ['-e', "require('hypertrace-prometheus')().metrics().then((page) => console.log(page.split('\\n')[1]))"]

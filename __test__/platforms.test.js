@@ -1,7 +1,7 @@
 'use strict'
 
-// `npm run platforms`: what it reads from binaries, and the documents that show its results. A run itself takes
-// half an hour.
+// Tests how `npm run platforms` reads the properties of binaries, and checks the documents that show its results. The
+// program itself does not run here, because it takes half an hour.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -49,7 +49,7 @@ test('platforms: a test that failed is excepted only if it has a reason on its p
   assert.deepEqual(report.classified('linux-x64-gnu', tests).failed, [other, junction])
 })
 
-test('platforms: each exception is about a file of tests', () => {
+test('platforms: each file of tests in the lists exists', () => {
   const files = [
     ...TESTS, ...Object.keys(OMITTED), ...Object.values(OMITTED_ON).flatMap((omitted) => Object.keys(omitted)),
     ...Object.values(EXCEPTIONS).flat().map(({ file }) => file)

@@ -27,7 +27,7 @@ async function startExample (t, seconds) {
   return { example, port: Number(port) }
 }
 
-test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_000 }, async (t) => {
+test('a real Prometheus scrapes the example', { skip: lacks('prometheus'), timeout: 90_000 }, async (t) => {
   const { example, port } = await startExample(t, 4)
   const app = startProgram(t, APP)
   const [, appPort] = await app.line(/^port (\d+)$/)
@@ -60,7 +60,7 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
     }
   }
 
-  await t.test('case 39: it stays UP while the event loop is blocked for five seconds', async (t) => {
+  await t.test('case 39: the application stays UP while the event loop is blocked for five seconds', async (t) => {
     app.say(`block ${BLOCK_MS}`)
     await app.line(/^blocked$/)
     const [, counted] = await app.line(/^unblocked (\d+)$/)
@@ -87,7 +87,7 @@ test('a real Prometheus scrapes it', { skip: lacks('prometheus'), timeout: 90_00
   })
 })
 
-test('Prometheus 3 scrapes it too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
+test('Prometheus 3 scrapes the example too', { skip: lacks('prometheus3'), timeout: 60_000 }, async (t) => {
   const app = startProgram(t, APP)
   const [, port] = await app.line(/^port (\d+)$/)
   const prometheus = await startPrometheus(t, { app: { target: `127.0.0.1:${port}` } }, { program: 'prometheus3' })
@@ -128,7 +128,7 @@ test('Python\'s prometheus-client parses the same samples as this project\'s par
   const { status, stdout, stderr } = spawnSync('python3', ['-c', PYTHON], { input: body, encoding: 'utf8', maxBuffer: 2 ** 26 })
   assert.equal(status, 0, stderr)
   const theirs = JSON.parse(stdout).map(([name, labels, value]) => [name, labels, Number(value.replace('inf', 'Infinity'))])
-  // It adds the suffix of OpenMetrics to the names of counters.
+  // The Python parser adds the suffix of OpenMetrics to the names of counters.
   const nameIn = (type, name) => type === 'counter' && !name.endsWith('_total') ? name + '_total' : name
   const ours = [...parse(body).values()].flatMap(({ type, samples }) =>
     samples.map(({ name, labels, value }) => [nameIn(type, name), { ...labels }, value]))

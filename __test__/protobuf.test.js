@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The page in the protobuf format, read by an independent decoder, is the page in the text format.
+ * Tests that the protobuf format and the text format show the same page. An independent decoder reads the protobuf format.
  */
 
 const assert = require('node:assert/strict')
@@ -49,14 +49,14 @@ async function collectGarbage (port, prefix = '') {
   }, 'a garbage collection')
 }
 
-/** Families by name with their values by series, without start timestamps. */
+/** Returns the families by name with their values by series, without start timestamps. */
 function valuesOf (families) {
   return Object.fromEntries([...families.values()].map((family) => [family.name, {
     ...shape(family), values: Object.fromEntries(family.samples.map((sample) => [seriesKey(sample), sample.value]))
   }]))
 }
 
-/** Asserts that both formats show the same, and returns the families of the protobuf page. */
+/** Asserts that both formats show the same families, and returns the families of the protobuf page. */
 async function assertSame (port) {
   const families = await protobufFamilies(port)
   const text = await textFamilies(port)
@@ -83,7 +83,7 @@ test('the default metrics are the same in both formats', async (t) => {
   const { port, count } = start(t, { prefix: 'app_', metricName: 'calls', defaultLabels: { app: 'a"\\\n', le: '7', type: 't' } })
   count({})
   await collectGarbage(port, 'app_')
-  // Some figures change between two pages. What is the same before and after must be the same on the page between.
+  // Some figures change between two pages. A value that is equal on two pages must be the same on the page between them.
   await until(async () => {
     const before = valuesOf(await textFamilies(port))
     const families = valuesOf(await protobufFamilies(port))
@@ -199,7 +199,7 @@ test('a scraper is shown 0 first in both formats, with the same start timestamp'
   assert.deepEqual(zero, { ...exact, value: 0 })
   await until(async () => (await sampleOf(protobufFamilies, 'one')).value === 2, 'the first page is completed')
   assert.equal((await sampleOf(textFamilies, 'one')).value, 2, 'a scraper may change the format')
-  assert.equal((await sampleOf(textFamilies, 'two')).value, 2, 'another one may have seen it')
+  assert.equal((await sampleOf(textFamilies, 'two')).value, 2, 'two scrapers share the series that have been shown')
   count({ object: { id: 2 } })
   const second = async (agent) => (await textFamilies(port, { ...ANNOUNCED, 'user-agent': agent })).get('trace_counter').samples[1].value
   assert.equal(await second('two'), 0)
@@ -232,7 +232,7 @@ for (const [name, program, feature] of [
     const seriesOf = async (prometheus) => {
       for (const job of ['page', 'empty']) await prometheus.up(job)
       const series = await prometheus.query('{job="page", __name__=~"trace_counter|hypertrace_.*|process_.*|nodejs_.*"}')
-      // Prometheus 2 writes bounds of the text format as they are, and others with a point.
+      // Prometheus 2 stores the bounds of the text format unchanged, and the bounds of the protobuf format with a decimal point.
       return series.map(({ metric: { le, ...labels } }) => seriesKey({ name: labels.__name__, labels: { ...labels, ...le && { le: String(Number(le)) } } })).sort()
     }
     await until(async () => JSON.stringify(await seriesOf(protobuf)) === JSON.stringify(await seriesOf(text)), 'the same series')
@@ -245,7 +245,7 @@ for (const [name, program, feature] of [
   })
 }
 
-test('the format is that of the Accept header', async (t) => {
+test('the Accept header selects the format', async (t) => {
   const { port } = start(t)
   for (const [accept, expected] of [[ACCEPT, CONTENT_TYPE], ['*/*', 'text/plain; version=0.0.4; charset=utf-8'], ['', 'text/plain; version=0.0.4; charset=utf-8']]) {
     const { headers } = await getProtobuf(port, { headers: { accept } })

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs of docs/push.md and the example, with a real Pushgateway and a real Prometheus.
+// Runs the programs of docs/push.md and the example with a real Pushgateway and a real Prometheus.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -41,8 +41,8 @@ test('push: the job with fetch pushes at its end, and its next run replaces the 
 })
 
 test('push: a job whose gateway is not there fails', { timeout: 60_000 }, async (t) => {
-  const nobody = `http://127.0.0.1:${await freePort()}`
-  const { code, stderr } = await startDocumented(t, 'job.js', { replace: [[GATEWAY, nobody]] }).ended()
+  const closed = `http://127.0.0.1:${await freePort()}`
+  const { code, stderr } = await startDocumented(t, 'job.js', { replace: [[GATEWAY, closed]] }).ended()
   assert.equal(code, 1)
   assert.match(stderr, /ECONNREFUSED/)
 })
@@ -54,7 +54,7 @@ test('push: the job with prom-client pushes the page of the trace function', { s
   assert.deepEqual((await pushed(gateway)).map(({ job, value }) => [job, value]), [['backup', 1]])
 })
 
-test('push: prom-client pushes a registry with the metrics of both, and a group for each instance', { skip: lacks('pushgateway'), timeout: 60_000 }, async (t) => {
+test('push: prom-client pushes a registry with its metrics and those of this package, and a group for each instance', { skip: lacks('pushgateway'), timeout: 60_000 }, async (t) => {
   const url = await startPushgateway(t)
   const register = new Registry()
   new Counter({ name: 'orders_total', help: 'Orders', registers: [register] }).inc(3)
@@ -69,7 +69,7 @@ test('push: prom-client pushes a registry with the metrics of both, and a group 
   assert.match(await (await fetch(`${url}/metrics`)).text(), /^orders_total\{instance="a",job="backup"\} 3$/m)
 })
 
-test('push: Prometheus has the counts of the example, and when they were pushed', { skip: lacks('pushgateway') || lacks('prometheus'), timeout: 60_000 }, async (t) => {
+test('push: Prometheus has the counts of the example, and the time at which they were pushed', { skip: lacks('pushgateway') || lacks('prometheus'), timeout: 60_000 }, async (t) => {
   const gateway = await startPushgateway(t)
   const prometheus = await startPrometheus(t, { pushgateway: { target: new URL(gateway).host, more: { honor_labels: true } } })
   const example = startProgram(t, EXAMPLE, ['--gateway', gateway, '--calls', '2500'])

@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * The increases that real Prometheus servers see for applications with real tracers, and the calls that the applications made.
- * Each server scrapes each application, at an exporter of its own except where the test is about two servers at one page. All run
- * at the same time.
+ * Compares the increases that real Prometheus servers see with the calls that applications with real tracers have made.
+ * Each server scrapes each application, and has an exporter of its own in each application. Only in the cases of two servers at one
+ * page do two servers scrape the same exporter. All cases run at the same time.
  */
 
 const assert = require('node:assert/strict')
@@ -25,7 +25,7 @@ const HALF_MS = 12_000
 /** The time between the end of a process and the start of the next one. */
 const RESTART_MS = 5000
 
-/** The ratio of the calls that may be missing where the result is not exact. */
+/** The ratio of the calls that may be missing if the result is not exact. */
 const TOLERANCE = 0.05
 
 /** The ratio by which the extrapolation of `increase()` may differ. */
@@ -142,11 +142,11 @@ async function check (t, { job, app, pattern, options, restarts, falls, alike, o
   assert.equal(await prometheus.value(`hypertrace_calls_total{job="${job}"}`), made)
   const expired = await prometheus.value(`hypertrace_expired_total{job="${job}"}`)
   assert.equal(expired > 0, options?.seriesIdleTimeout > 0, `${expired} series have expired`)
-  // Two calls make a series in this pattern, and each is there or has expired once.
+  // In this pattern, each series has two calls. Each series is on the page, or has expired once.
   if (pattern === 'many') assert.equal(expired + await prometheus.value(`hypertrace_series{job="${job}"}`), made / 2)
 
   const { readsStarts } = SERVERS[server]
-  if (off && !readsStarts) return assert.ok(increase < TOLERANCE * total, 'a test that cannot fail would see the calls here')
+  if (off && !readsStarts) return assert.ok(increase < TOLERANCE * total, 'without startAtZero, the increase has almost none of the calls')
   if (alike && !readsStarts) return assert.ok(increase > 0)
   let expected = total
   if (restarts) {
@@ -157,10 +157,10 @@ async function check (t, { job, app, pattern, options, restarts, falls, alike, o
   }
   const failed = scrapes.filter(({ at, ok }) => !ok && !(restarts && Math.abs(at - app.killed.at()) < RESTART_MS))
   t.diagnostic(`${scrapes.length} scrapes, ${failed.length} of them failed`)
-  // With start timestamps alone, the calls of a series are missing that began in the millisecond of its first sample.
+  // With start timestamps alone, the first calls of a series are missing if it began in the millisecond of its first sample.
   const isExact = failed.length === 0 && !alike && !off
   assert.ok(increase >= (isExact ? 1 : 1 - TOLERANCE) * expected, `${increase} of ${expected} calls`)
-  assert.ok(Math.abs(estimate - total) < ESTIMATE_TOLERANCE * total, 'increase() is near')
+  assert.ok(Math.abs(estimate - total) < ESTIMATE_TOLERANCE * total, 'increase() is near the number of calls')
 }
 
 /** Serves empty pages, and records the headers of the requests by path. */

@@ -24,7 +24,7 @@ const PROBE = path.join(__dirname, 'support', 'readme-probe.js')
 const TYPES = readme.read('index.d.ts')
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The marks that a test of this file or of another file asks for. */
+/** The marks that a test of this file or of another file reads. */
 const TESTED = [
   'file some-module.js', 'page of app.js',
   'run app.js', 'run app.mjs', 'run server.js', 'run register.js', 'run secure.js',
@@ -74,7 +74,7 @@ test('readme: server.js serves the page with a server of its own', async t => {
   assert.equal(type, CONTENT_TYPE)
 })
 
-test('readme: the page of register.js has the metrics of both', async t => {
+test('readme: the page of register.js has the metrics of the application and of this package', async t => {
   const { page } = await run(t, 'register.js')
   assert.match(page, /^orders_total 1$/m)
   assert.match(page, /^# TYPE trace_counter counter$/m)
@@ -168,7 +168,7 @@ test('readme: the table of methods has every method', async () => {
   await traceFunction.stop()
 })
 
-test('readme: the table of errors has every code that an option can throw, and index.d.ts has it too', () => {
+test('readme: the table of errors has every code that an option can throw, and index.d.ts has each of these codes', () => {
   const source = ['errors.js', 'options.js'].map(name => readme.read(`lib/${name}`)).join()
   const codes = new Set(source.match(/\bERR_[A-Z_]+/g))
   assert.ok(codes.size >= 4)
@@ -238,7 +238,7 @@ test('readme: the queries are PromQL', async t => {
 
 const configs = readme.blocks().filter(({ language, mark }) => language === 'yaml' && !mark?.startsWith('manifest '))
 for (const [i, { document, code }] of configs.entries()) {
-  test(`readme: scrape configuration ${i + 1}, in ${document}, is one`, async t => {
+  test(`readme: scrape configuration ${i + 1}, in ${document}, is valid`, async t => {
     // The files of certificates and passwords do not exist here.
     const whole = code.startsWith('scrape_configs:') ? code : `scrape_configs:\n${code}`
     await checkWithPromtool(t, ['config', '--syntax-only'], whole)
@@ -312,7 +312,7 @@ function execute (command, args, cwd) {
   })
 }
 
-/** Reads a default of index.d.ts. The code keeps an object of options as a list of pairs. */
+/** Reads a default of index.d.ts. The code stores the value of an option that is an object as a list of pairs. */
 function evaluate (value, actual) {
   if (value === '{}' && Array.isArray(actual)) return []
   return value.startsWith("'") ? value.slice(1, -1) : JSON.parse(value)

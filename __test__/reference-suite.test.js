@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The tests of 1.0.0, unchanged except for their ports, run against this package.
+ * Runs the tests of 1.0.0 against this package. The tests are unchanged except for their ports.
  */
 
 const { test } = require('node:test')

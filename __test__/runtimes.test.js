@@ -1,7 +1,7 @@
 'use strict'
 
-// The README's application on every runtime, with the package as npm installs it. The results are compared
-// with the README's table.
+// Runs the README's application on every runtime, with the package as npm installs it. Compares the results with the
+// README's table.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')

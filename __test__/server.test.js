@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Start, errors and end of the server, through the public API. The protocol is tested on raw sockets,
- * in tests/.
+ * Tests the start, the errors and the end of the server through the public API. The Rust tests in tests/ test the protocol
+ * on raw sockets.
  */
 
 const assert = require('node:assert/strict')
@@ -122,7 +122,7 @@ test('many requests share one connection of the Node.js client, whatever their p
     if (method === 'HEAD') assert.equal(body, '', what)
     if (method === 'GET') assert.notEqual(body, '', what)
     if (status === 405) assert.equal(response.headers.allow, 'GET, HEAD')
-    assert.equal(request.reusedSocket, requests++ > 0, `${what} uses the connection of the requests before`)
+    assert.equal(request.reusedSocket, requests++ > 0, `${what} uses the connection of the earlier requests`)
   }
 })
 
@@ -215,7 +215,7 @@ test('case 37: :: answers on both families', { skip: !hasIPv6 && 'this machine h
   for (const host of ['127.0.0.1', '::1']) assert.equal((await get({ port, host })).status, 200, host)
 })
 
-test('case 37: 0.0.0.0 answers on IPv4, 127.0.0.1 on nothing else', LIMIT, async (t) => {
+test('case 37: with the hosts 0.0.0.0 and 127.0.0.1 the server answers on IPv4 only', LIMIT, async (t) => {
   for (const host of ['0.0.0.0', '127.0.0.1']) {
     const { port, address, family } = start(t, { host }).address()
     assert.deepEqual([address, family], [host, 'IPv4'])
@@ -278,7 +278,7 @@ test('case 38: a scrape whose client does not read is cut, with an error for the
   await assert.rejects(bodyOf(response), { code: 'ECONNRESET' })
 })
 
-test('case 38: simultaneous and repeated calls of stop() are one stop', LIMIT, async (t) => {
+test('case 38: simultaneous and repeated calls of stop() stop the server once', LIMIT, async (t) => {
   const traceFunction = start(t)
   const { port } = traceFunction.address()
   const first = traceFunction.stop()

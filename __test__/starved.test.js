@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Processes that lack a resource: file descriptors, threads, a free thread of libuv's pool, /proc. The page and metrics() still have
- * every family that prom-client has in such a process.
+ * Tests processes that lack a resource: file descriptors, threads, a free thread of libuv's pool, /proc. The page and metrics()
+ * still have every family that prom-client has in such a process.
  */
 
 const assert = require('node:assert/strict')
@@ -49,7 +49,7 @@ const MOUNTS = {
 for (const [name, mount] of Object.entries(MOUNTS)) {
   const under = ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, 'sh']
   const cannotMount = notLinux || (spawnSync(under[0], [...under.slice(1), 'true']).status !== 0 && 'mounts need root')
-  test(`where /proc ${name}, the page has every family of prom-client`, { skip: cannotMount, ...LIMIT }, () => {
+  test(`if /proc ${name}, the page has every family of prom-client`, { skip: cannotMount, ...LIMIT }, () => {
     const { theirs, ours } = run('proc.js', { under })
     assert.ok(theirs.length > 15, theirs.join())
     assert.deepEqual(theirs.filter((family) => !ours.includes(family)), [])
@@ -65,7 +65,7 @@ test('metrics() and scrapes do not wait for libuv\'s pool', { skip: notLinux, ..
   assert.deepEqual(run('pool.js', { args: [fifo], env: { UV_THREADPOOL_SIZE: '2' } }), [true, true, true])
 })
 
-test('without a thread a server is a system error at the call, and metrics() resolves', {
+test('if no thread can be started, opening a server throws a system error at the call, and metrics() resolves', {
   skip: notLinux || (!isRoot && 'it changes the user, which needs root'), ...LIMIT
 }, () => {
   const { error, counted } = run('threads.js', { under: ['prlimit', '--nproc=1'] })

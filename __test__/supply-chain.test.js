@@ -1,6 +1,6 @@
 'use strict'
 
-// The bills of materials, and the binary: neither depends on the machine that builds it.
+// Checks that the bills of materials are valid and complete, and that the binary contains no path of the machine that built it.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

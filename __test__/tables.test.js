@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The tables of the trace path, compared with a Map. The keys are integers from few values, so that keys repeat, and so many that
- * the tables grow; and keys that differ only in one integer, in order or in length.
+ * Compares the tables of the trace path with a Map. The integers of a key are chosen from few values, so that keys repeat, or differ
+ * only in one integer, in order or in length. There are so many keys that the tables grow.
  */
 
 const assert = require('node:assert/strict')
@@ -14,7 +14,7 @@ const { createRandom } = require('./support/random')
 const ENTRIES = 20_000
 const EDGES = [0, 1, -1, -2, 0x7fffffff, -0x80000000]
 
-/** One of 150 integers, some at the ends of their range. */
+/** Returns one of 150 integers, some at the ends of their range. */
 function integerOf (random) {
   const n = random(150)
   return n < EDGES.length ? EDGES[n] : n % 2 ? n : -n

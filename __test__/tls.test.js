@@ -1,6 +1,6 @@
 'use strict'
 
-// The page over TLS, with clients that people use.
+// Tests the page over TLS, with the clients of Node.js, OpenSSL, Python and Prometheus.
 
 const assert = require('node:assert/strict')
 const { spawn, spawnSync } = require('node:child_process')
@@ -29,7 +29,7 @@ afterEach(stopAll)
 const skip = lacks('openssl')
 const LIMIT_MS = 20_000
 
-let certificates, authority, server, other, clients, client, stranger
+let certificates, authority, server, other, clients, client, otherClient
 before(() => {
   if (skip) return
   certificates = createCertificates()
@@ -38,7 +38,7 @@ before(() => {
   other = certificates.server(authority, 'rsa')
   clients = certificates.authority('clients')
   client = certificates.client(clients)
-  stranger = certificates.client(authority)
+  otherClient = certificates.client(authority)
 })
 after(() => certificates?.remove())
 
@@ -85,7 +85,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
 }
 
 for (const kind of ['ec', 'rsa', 'ed25519']) {
-  test(`tls: a key of the kind ${kind} serves`, { skip }, async () => {
+  test(`tls: the server accepts a key of the kind ${kind}`, { skip }, async () => {
     const { cert, key } = certificates.server(authority, kind)
     assert.equal((await serve({ cert, key }).ask()).status, 200)
   })
@@ -101,14 +101,14 @@ test('tls: a page of many chunks is complete', { skip }, async () => {
   assert.equal(body.match(/^trace_counter\{/gm).length, count)
 })
 
-test('tls: versions before minVersion are refused, and version 1.1 always', { skip }, async () => {
+test('tls: versions before minVersion are refused, and version 1.1 is always refused', { skip }, async () => {
   const { port } = serve({ minVersion: 'TLSv1.3' })
   await assert.rejects(connect(port, { maxVersion: 'TLSv1.2' }), { message: /alert (protocol version|handshake failure)/ })
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }
   await assert.rejects(connect(serve().port, old), { message: /alert (protocol version|handshake failure)/ })
 })
 
-test('tls: a client that does not trust the authority disconnects, and one without TLS gets a 400', { skip }, async () => {
+test('tls: a client that does not trust the authority disconnects, and a client without TLS gets a 400', { skip }, async () => {
   const { port, ask } = serve()
   await assert.rejects(ask({ ca: clients.cert }), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
   const { status, body } = await get({ port, host: '127.0.0.1' })
@@ -116,7 +116,7 @@ test('tls: a client that does not trust the authority disconnects, and one witho
   assert.equal((await ask()).status, 200)
 })
 
-test('tls: a client certificate that is its own authority, or of version 1, is accepted as Node.js accepts it', { skip }, async () => {
+test('tls: a client certificate that is its own authority is accepted as in Node.js, and so is a certificate of version 1', { skip }, async () => {
   const own = certificates.authority('scraper')
   const namesake = certificates.authority('clients')
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
@@ -138,11 +138,11 @@ test('tls: with ca, only clients with a certificate of that authority have acces
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     assert.equal((await ask({ maxVersion, cert: client.cert, key: client.key })).status, 200)
     await assert.rejects(ask({ maxVersion }), { message: /alert (certificate required|handshake failure)/ })
-    await assert.rejects(ask({ maxVersion, cert: stranger.cert, key: stranger.key }), { message: /alert unknown ca/ })
+    await assert.rejects(ask({ maxVersion, cert: otherClient.cert, key: otherClient.key }), { message: /alert unknown ca/ })
   }
   const both = serve({ ca: authority.cert + clients.cert })
   assert.equal((await both.ask({ cert: client.cert, key: client.key })).status, 200)
-  assert.equal((await both.ask({ cert: stranger.cert, key: stranger.key })).status, 200)
+  assert.equal((await both.ask({ cert: otherClient.cert, key: otherClient.key })).status, 200)
 })
 
 test('tls: credentials are required after the handshake', { skip }, async () => {
@@ -151,7 +151,7 @@ test('tls: credentials are required after the handshake', { skip }, async () => 
   assert.equal((await ask({ headers: { authorization: 'Bearer token' } })).status, 200)
 })
 
-test('tls: openssl s_client verifies it and reads the page', { skip }, async () => {
+test('tls: openssl s_client verifies the certificate and reads the page', { skip }, async () => {
   const { port } = serve({ ca: clients.cert })
   for (const version of ['-tls1_2', '-tls1_3']) {
     const child = spawn('openssl', [
@@ -257,7 +257,7 @@ test('tls: setSecureContext keeps ca and minVersion unless they are given', { sk
   assert.equal((await ask()).status, 200)
 })
 
-test('tls: setSecureContext in one thread keeps the ca that another has set', { skip }, async () => {
+test('tls: setSecureContext in one thread keeps the ca that another thread has set', { skip }, async () => {
   const { traceFunction, port, ask } = serve({ ca: authority.cert })
   traceFunction.setSecureContext({ cert: server.cert, key: server.key, ca: clients.cert })
   const { cert, key } = server
@@ -270,17 +270,17 @@ test('tls: setSecureContext in one thread keeps the ca that another has set', { 
   const worker = new Worker(script, { eval: true, workerData: { port, tls: { cert, key, ca: authority.cert } } })
   await once(worker, 'exit')
   assert.equal((await ask({ cert: client.cert, key: client.key })).status, 200)
-  await assert.rejects(ask({ cert: stranger.cert, key: stranger.key }), { message: /alert unknown ca/ })
+  await assert.rejects(ask({ cert: otherClient.cert, key: otherClient.key }), { message: /alert unknown ca/ })
 })
 
-test('tls: setSecureContext without the option, or without a port, is refused', { skip }, () => {
+test('tls: setSecureContext without the option tls, or without a port, is refused', { skip }, () => {
   const { cert, key } = server
   for (const options of [{ port: 0 }, { tls: { cert, key } }, {}]) {
     assert.throws(() => start(options).setSecureContext({ cert, key }), { name: 'Error', code: 'ERR_INVALID_STATE' })
   }
 })
 
-test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeout: 120_000 }, async (t) => {
+test('tls: scrapes are answered during a flood of unfinished handshakes', { skip, timeout: 120_000 }, async (t) => {
   const { port, ask } = serve()
   const hello = Buffer.from('1603010200010001fc0303', 'hex') // the first bytes of a ClientHello, which never ends
   const flood = []
@@ -302,7 +302,7 @@ test('tls: a slow-handshake flood leaves other scrapes answered', { skip, timeou
     times.push(performance.now() - begin)
   }
   times.sort((a, b) => a - b)
-  t.diagnostic(`a scrape with its handshake during it, ms: median ${times[25].toFixed(1)}, slowest ${times[49].toFixed(1)}`)
+  t.diagnostic(`a scrape and its handshake during the flood, ms: median ${times[25].toFixed(1)}, slowest ${times[49].toFixed(1)}`)
   await until(() => ended >= 1500, 'unfinished handshakes are ended')
 })
 
@@ -337,7 +337,7 @@ const refused = {
   'an encrypted key': [() => ({ ...server, key: certificates.encrypted(server) }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the key of another certificate': [() => ({ ...server, key: other.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
   'the key of another certificate of the same kind': [() => ({ ...server, key: client.key }), 'tls.key', 'ERR_INVALID_ARG_VALUE'],
-  'the two exchanged': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
+  'a key as cert and a cert as key': [() => ({ cert: server.key, key: server.cert }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a path': [() => ({ ...server, cert: '/etc/cert.pem' }), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'a cert of version 1': [() => certificates.version1(), 'tls.cert', 'ERR_INVALID_ARG_VALUE'],
   'an unreadable ca': [() => ({ ...server, ca: 'nonsense' }), 'tls.ca', 'ERR_INVALID_ARG_VALUE']
@@ -360,7 +360,7 @@ for (const [name, [make, named, code]] of Object.entries(refused)) {
   })
 }
 
-test('tls: no key is printed, and a page that requires client certificates gives no warning', { skip }, async (t) => {
+test('tls: no key is printed, and a server that requires client certificates gives no warning', { skip }, async (t) => {
   const { cert, key } = server
   const options = { tls: { cert, key, ca: clients.cert }, auth: { username: 'u', password: anything } }
   const list = [options, { host: '0.0.0.0', ...options, auth: undefined }]
@@ -392,7 +392,7 @@ test('tls: a worker thread that joins has the same certificate or none', { skip 
   assert.match(result, /^ERR_INVALID_ARG_VALUE .*"tls"/)
   assert.doesNotMatch(result, /BEGIN/)
   traceFunction.setSecureContext(pair(other))
-  assert.equal(await join(pair(other)), 'joined', 'the newest')
-  assert.equal(await join(pair(server)), 'joined', 'the first')
+  assert.equal(await join(pair(other)), 'joined', 'with the newest certificate')
+  assert.equal(await join(pair(server)), 'joined', 'with the first certificate')
   assert.equal((await ask()).status, 200)
 })

@@ -1,6 +1,6 @@
 'use strict'
 
-// The pure modules of `top`: the command line, the state, and the lines of a screen of any size.
+// Tests the pure modules of `top`: the command line, the state, and the lines of a screen of any size.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -81,7 +81,7 @@ test('top: a url may be a host, a port or a whole url, and its credentials are t
   for (const text of ['', 'ftp://host', 'http://', 'a b', 'file:///x', 'http://%ff:x@host', 'host:99999']) assert.equal(parseAddress(text, false), null, text)
 })
 
-test('top: the command line and the environment', () => {
+test('top: settings come from the command line and the environment', () => {
   const { base, settings, authorization, once, color } = parseArguments([], {})
   assert.deepEqual([base, settings, authorization, once, color], ['http://localhost:4343/', { order: 'rate', window: 5, search: '', view: VIEWS[0] }, null, false, true])
   const given = parseArguments(['--once', '--sort=total', '--window', '60', '--by', 'object_classname', '--search', 'get', '--insecure', 'host'], { NO_COLOR: '1' })
@@ -112,10 +112,10 @@ test('top: each fault of the command line is explained, without the value of a c
   const cases = [
     [['--sot', 'rate'], /no option --sot\. Did you mean --sort\?/],
     [['-x'], /no option -x/],
-    [['--sort', 'name'], /--sort is rate or total/],
-    [['--window', '0'], /--window is a whole number from 1 to 900/],
-    [['--rows', '1e3'], /--rows is a whole number from 1 to 1000/],
-    [['--by', ','], /--by has the names of labels/],
+    [['--sort', 'name'], /--sort must be rate or total/],
+    [['--window', '0'], /--window must be a whole number from 1 to 900/],
+    [['--rows', '1e3'], /--rows must be a whole number from 1 to 1000/],
+    [['--by', ','], /--by needs the names of labels/],
     [['--user', 'secret'], /--user must have the form name:password/],
     [['--user', 'a:secret\n'], /without control characters such as a line feed/],
     [['--bearer', 'secret\n'], /--bearer must have visible ASCII characters only/],
@@ -125,7 +125,7 @@ test('top: each fault of the command line is explained, without the value of a c
     [['--cert', 'file'], /--cert and --key belong together/],
     [['--ca', 'file', 'http://host'], /need a url with https/],
     [['a', 'b'], /one url only/],
-    [['ftp://secret'], /no url of a server/]
+    [['ftp://secret'], /not the url of a server/]
   ]
   for (const [argv, message] of cases) {
     assert.throws(() => parseArguments(argv, {}), (error) => message.test(error.message) && !error.message.includes('secret'), argv.join(' '))
@@ -167,7 +167,7 @@ test('top: a printable text has no control character, and its width is in column
   assert.deepEqual(wrap('one two three', 3, 2), ['one', 'two three'])
 })
 
-test('top: a trend has a mark for no calls and none for a step that was not measured', () => {
+test('top: a trend has a character for a step without calls, and a blank for a step that was not measured', () => {
   assert.equal(spark([null, 0, 1, 7, 14], 5), ' ▁▂▅█')
   assert.equal(spark([], 3), '   ')
   assert.equal(spark([null, null], 4), '    ')
@@ -176,7 +176,7 @@ test('top: a trend has a mark for no calls and none for a step that was not meas
   assert.deepEqual(resample([1, 2], 4), [1, 1, 2, 2])
 })
 
-test('top: no screen has more lines or columns than the terminal, and the largest figures stay', () => {
+test('top: no screen has more lines or columns than the terminal', () => {
   const hostile = ['漢字'.repeat(90), '🐙'.repeat(90), '\x1b[2J'.repeat(30), 'x'.repeat(500), 'שלום'.repeat(30)]
   const rows = Array.from({ length: 100 }, (_, index) => [hostile[index % hostile.length], `f${index}`, 10 ** (index % 13)])
   const stalls = Array.from({ length: 9 }, (_, index) => ({ ...STALL, startTimeSeconds: NOW - 100 + index, ongoing: index === 8 || undefined }))
@@ -223,12 +223,12 @@ test('top: with `cluster`, a screen has the number of processes, those that did 
   const state = answered(start(), answer, NOW)
   const text = textOf(screen(state, { columns: 100, rows: 30 }, NOW))
   assert.match(text, /app\.js · 2 processes · /)
-  assert.match(text, /NO ANSWER of process 4, 7: in no figure/)
+  assert.match(text, /NO ANSWER of process 4, 7: no figure contains its calls/)
   assert.match(text, /STALL NOW: Process 3: Blocked for[^]*\n +Process 2: Blocked for/)
   assert.deepEqual(pressed(state, '6', {}, 10).state.settings.view.by, ['process'])
 })
 
-test('top: the text says what a style says', () => {
+test('top: the screen without styles has the same text', () => {
   const state = answered(start(), answerOf([['A', 'b', 1]], { stalls: [{ ...STALL, ongoing: true }] }), NOW)
   const lines = screen(failed(state, 'Gone.', NOW), { columns: 100, rows: 30 }, NOW)
   // eslint-disable-next-line no-control-regex
@@ -238,7 +238,7 @@ test('top: the text says what a style says', () => {
   assert.equal(plain(colored), frame(lines, { color: false, unicode: true }))
 })
 
-test('top: stalls of earlier answers stay for 15 minutes, and each has ended that the last answer does not have as ongoing', () => {
+test('top: stalls of earlier answers stay for 15 minutes; a stall that the last answer does not contain as ongoing has ended', () => {
   const ongoing = { ...STALL, ongoing: true }
   let state = answered(start(), answerOf([], { stalls: [ongoing] }), NOW)
   assert.deepEqual(state.stalls, [ongoing])
@@ -251,7 +251,7 @@ test('top: stalls of earlier answers stay for 15 minutes, and each has ended tha
   assert.equal(answered(state, later, NOW).stalls.length, 1)
 })
 
-test('top: rates that the recorder does not have are differences of two answers', () => {
+test('top: rates that the recorder does not have are computed from the difference between two answers', () => {
   const without = (value, uptimeSeconds, more = {}) => answerOf([['A', 'b', value]], { rate: null, windowSeconds: null, uptimeSeconds, ...more })
   const first = answered(start(), without(10, 60), NOW)
   assert.equal(first.answer.summary.rows[0].rate, undefined)
@@ -263,7 +263,7 @@ test('top: rates that the recorder does not have are differences of two answers'
   assert.equal(answered(second, restarted, NOW).answer.summary.rows[0].rate, undefined)
 })
 
-test('top: a row without a trend had no calls; if the list of trends is cut, its calls are unknown', () => {
+test('top: a row without a trend had no calls; if the list of trends is cut, the calls of the row are unknown', () => {
   const answer = answerOf([['A', 'b', 1]])
   answer.trends.rows = []
   const trendOf = (trends) => textOf(snapshot(answered(start(), { ...answer, trends }, NOW), 5, NOW)).split('\n').at(-1)
@@ -272,7 +272,7 @@ test('top: a row without a trend had no calls; if the list of trends is cut, its
   assert.doesNotMatch(trendOf(null), /▁/)
 })
 
-test('top: keys', () => {
+test('top: each key changes the state as the help says', () => {
   const state = answered(start(), answerOf(Array.from({ length: 60 }, (_, index) => ['A', `f${index}`, 1])), NOW)
   const press = (from, text, key = {}) => pressed(from, text, key, 10)
   assert.equal(press(state, 'q').effect, 'quit')

@@ -1,6 +1,6 @@
 'use strict'
 
-// `npx hypertrace-prometheus top` in a real pseudo-terminal, and as a snapshot, with servers of traced processes.
+// Tests `npx hypertrace-prometheus top` in a real pseudo-terminal, and as a snapshot, with servers of traced processes.
 
 const assert = require('node:assert/strict')
 const { execFile, spawn } = require('node:child_process')
@@ -66,7 +66,7 @@ function checkTerminal (top, end, code) {
 }
 
 describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
-  test('it names the function that blocks the event loop, during the stall and after it', LIMIT, async (t) => {
+  test('the screen names the function that blocks the event loop, during the stall and after it', LIMIT, async (t) => {
     const { app, port } = await startApp(t, { defaultLabels: { app: 'chat' } })
     const top = startTop(t, [`http://127.0.0.1:${port}`])
     const first = await top.shows(/\d\/s \(mean of \d+(\.\d)? s\)[^]*Steady\.tick/)
@@ -133,7 +133,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('Ctrl-C, signals and a terminal that closes end it, and the terminal is restored', LIMIT, async (t) => {
+  test('Ctrl-C, signals and the end of the terminal end the program, and the terminal is restored', LIMIT, async (t) => {
     const { port } = serve(t)
     const ends = [
       [(top) => top.type('\x03'), 0],
@@ -177,7 +177,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     assert.equal((await top.ended()).code, 0)
   })
 
-  test('it waits for a server, says when the server is gone, and continues with the next one', LIMIT, async (t) => {
+  test('the program waits for a server, says when the server is gone, and continues with the next one', LIMIT, async (t) => {
     const port = await freePort()
     const top = startTop(t, [String(port)])
     await top.shows(/NO ANSWER since \d\d:\d\d:\d\d\. Trying again\.\nNothing listens at http:\/\/localhost:\d+\/\. Start the application/)
@@ -192,7 +192,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('with `history: 0` it says that nothing is recorded, and has rates of its own', LIMIT, async (t) => {
+  test('with `history: 0` the program says that nothing is recorded, and computes the rates', LIMIT, async (t) => {
     const { port, call } = serve(t, { history: 0 })
     call('Store', 'get', 7)
     const timer = setInterval(() => call('Store', 'get'), 5)
@@ -225,7 +225,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     checkTerminal(top, await top.ended(), 0)
   })
 
-  test('NO_COLOR and --no-color: no colours and styles', LIMIT, async (t) => {
+  test('NO_COLOR and --no-color switch off colours and styles', LIMIT, async (t) => {
     const { port } = serve(t)
     for (const [args, env] of [[[port], { NO_COLOR: '1' }], [[port, '--no-color'], {}]]) {
       const top = startTop(t, args, { env })
@@ -240,7 +240,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
     assert.ok(colored.raw().includes('\x1b[1m'))
   })
 
-  test('over TLS with a client certificate and a password, which is never shown', { ...LIMIT, skip: noTls }, async (t) => {
+  test('the program works over TLS with a client certificate and a password, and never shows the password', { ...LIMIT, skip: noTls }, async (t) => {
     const certificates = createCertificates()
     t.after(certificates.remove)
     const authority = certificates.authority('authority')
@@ -266,7 +266,7 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
             return '' // the process has ended
           }
         })
-        // That of in_terminal.py has the arguments.
+        // Only the command line of in_terminal.py contains the arguments of `top`.
         assert.deepEqual(lists.filter((text) => /pass(:|%3A)word-1/.test(text) && !text.includes('in_terminal.py')), [])
       }
       top.type('q')
@@ -276,8 +276,8 @@ describe('top: a terminal', { ...LIMIT, skip: noTerminal }, () => {
   })
 })
 
-describe('top: faults that a person has to correct', LIMIT, () => {
-  test('each ends it with the exit code 1 and says what to do', { ...LIMIT, skip: noTls }, async (t) => {
+describe('top: faults that the user has to correct', LIMIT, () => {
+  test('each ends the program with the exit code 1 and a message that says what to do', { ...LIMIT, skip: noTls }, async (t) => {
     const certificates = createCertificates()
     t.after(certificates.remove)
     const authority = certificates.authority('authority')
@@ -302,13 +302,13 @@ describe('top: faults that a person has to correct', LIMIT, () => {
       [[basic.port], /rejected the credentials/, { HYPERTRACE_TOP_USER: 'reader:wrong-7' }],
       [[bearer.port], /asks for a token: set HYPERTRACE_TOP_BEARER=<token>, or give --bearer <token>/],
       [[bearer.port, '--bearer', 'wrong-7'], /rejected the credentials/],
-      [[`https://127.0.0.1:${secure.port}`], /is not trusted\. Give that of its authority with --ca <file>; --insecure skips the check/],
+      [[`https://127.0.0.1:${secure.port}`], /is not trusted\. Give the certificate of its authority with --ca <file>; --insecure skips the check/],
       [[`http://127.0.0.1:${secure.port}`], /speaks TLS\. Use https:/],
       [[`https://127.0.0.1:${plain.port}`], /does not speak TLS\. Use http:/],
-      [[`https://127.0.0.1:${mutual.port}`, ...ca], /asks for a client certificate\. Give it with --cert <file> and --key <file>/],
+      [[`https://127.0.0.1:${mutual.port}`, ...ca], /asks for a client certificate\. Give a certificate and its key with --cert <file> and --key <file>/],
       [[`http://127.0.0.1:${port}`], /is not a server of hypertrace-prometheus/],
       [[`http://127.0.0.1:${port}/none`], /There is no \/summary\.json at/],
-      [[`http://127.0.0.1:${port}/moved`], /refers to another url.*http:\/\/elsewhere\//],
+      [[`http://127.0.0.1:${port}/moved`], /redirects to another url.*http:\/\/elsewhere\//],
       [['http://name.invalid:4343'], /The host name name\.invalid (does not exist|cannot be looked up now)/],
       [[String(await freePort())], /Nothing listens at http:\/\/localhost:\d+\/\. Start the application/],
       [[plain.port, '--by', 'wrong'], /refused the request: "by" must be .* not "wrong"/]
@@ -320,7 +320,7 @@ describe('top: faults that a person has to correct', LIMIT, () => {
     }
   })
 
-  test('in a terminal, the terminal is restored and the message stays', { ...LIMIT, skip: noTerminal }, async (t) => {
+  test('in a terminal, the terminal is restored and the message is shown after that', { ...LIMIT, skip: noTerminal }, async (t) => {
     const { port } = serve(t, { auth: { bearer: 'right' } })
     const top = startTop(t, [port], { env: { HYPERTRACE_TOP_BEARER: 'wrong' } })
     checkTerminal(top, await top.ended(), 1)
@@ -329,7 +329,7 @@ describe('top: faults that a person has to correct', LIMIT, () => {
 })
 
 describe('top: a snapshot', LIMIT, () => {
-  test('without a terminal, with --once and on a dumb terminal it prints plain text and ends', LIMIT, async (t) => {
+  test('without a terminal, with --once and on a dumb terminal the program prints plain text and ends', LIMIT, async (t) => {
     const { app, port } = await startApp(t)
     app.say('crunch 1000')
     await app.line(/^end/)
@@ -354,7 +354,7 @@ describe('top: a snapshot', LIMIT, () => {
     }
   })
 
-  test('a reader that ends early is no error', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
+  test('the program that reads the output may end early', { ...LIMIT, skip: process.platform === 'win32' && 'no sh' }, async (t) => {
     const { port } = serve(t)
     const child = spawn('sh', ['-c', '"$@" | true; echo done >&2', 'sh', ...TOP, port], { stdio: ['ignore', 'ignore', 'pipe'] })
     const chunks = []
@@ -363,7 +363,7 @@ describe('top: a snapshot', LIMIT, () => {
     assert.equal(Buffer.concat(chunks).toString(), 'done\n')
   })
 
-  test('it works in a package without any binary', LIMIT, async (t) => {
+  test('the program works in a package without any binary', LIMIT, async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'top-'))
     t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
     for (const name of ['package.json', 'bin', 'lib']) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true })

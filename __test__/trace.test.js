@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The trace path without Rust: a counter of Maps records its calls. It is also tested with a counter that has no
- * definitions.
+ * Tests the trace path without Rust: a counter that consists of Maps records the calls. Some tests use a counter that does
+ * not store definitions.
  */
 
 const assert = require('node:assert/strict')
@@ -14,7 +14,7 @@ const { createRandom } = require('./support/random')
 const LABELS = 7
 
 /**
- * Creates a counter: slots by packed label sets, from text or from definitions.
+ * Creates a counter. It maps a packed label set to a slot. The label set is passed as text, or as numbers of definitions.
  *
  * @param {{ keepsDefinitions?: boolean }} [options]
  */
@@ -71,7 +71,7 @@ test('without definitions in Rust, each label set is interned as text, once', ()
   assert.deepEqual([...counts().values()], Array(10).fill(3))
 })
 
-test('a definition that Rust has dropped leads to the same slot', () => {
+test('after Rust has dropped a definition, a new label set is interned as text, and a cached label set has the same slot', () => {
   const { counter, calls, counts } = createCounter()
   const { trace } = traceInto(counter)
   trace(payload({ object: { id: 1 } }))
@@ -91,7 +91,7 @@ test('the cache is dropped at its limit, with the definitions in Rust', () => {
   assert.equal(counts().size, 5000)
 })
 
-test('one series called at ever new positions takes no more than the limit', () => {
+test('a series that is called at more and more positions does not exceed the limit of the cache', () => {
   const { counter, calls, counts } = createCounter()
   const { trace } = traceInto(counter)
   for (let line = 1; line <= 5000; line++) trace(payload({ caller: { line } }))
@@ -110,7 +110,7 @@ test('a label set has as many values as there are labels, whether it is interned
   }
 })
 
-test('a value whose toString traces is counted once, and so is that call', () => {
+test('a call with a value whose toString traces is counted once, and each call inside toString is counted once', () => {
   const { counter, counts } = createCounter()
   const { trace } = traceInto(counter, { allowedProps: ['a', 'b'], propColumns: [0, 1] })
   const inner = () => payload({ object: { id: 2 }, caller: { props: { a: 'inner', b: 'more' } } })
@@ -125,7 +125,7 @@ test('a value whose toString traces is counted once, and so is that call', () =>
 })
 
 for (const classes of [1, 8, 9, 50, 500]) {
-  test(`a cached call asks the counter nothing, with ${classes} classes, parent classes and ids at one position`, () => {
+  test(`a cached call does not call the counter, with ${classes} classes, parent classes and ids at one position`, () => {
     const { counter, calls, counts } = createCounter()
     const { trace } = traceInto(counter, { cacheLimit: 1_000_000 })
     const { below } = createRandom(classes)
@@ -164,7 +164,7 @@ test('a difference in any single label distinguishes call sites at one position'
   }
 })
 
-test('the weight of the cache is that of what it holds: known calls never drop it', () => {
+test('only new entries add to the weight of the cache: cached calls never drop the cache', () => {
   const { counter, calls } = createCounter()
   const { trace } = traceInto(counter)
   const payloads = Array.from({ length: 20 }, (_, n) => payload({ object: { className: `Class${n}`, id: 1 } }))
@@ -173,7 +173,7 @@ test('the weight of the cache is that of what it holds: known calls never drop i
   assert.equal(calls.internDefined, 20)
 })
 
-test('a call at the end of the stack is counted, or counts as lost', () => {
+test('a call with an almost full stack is counted, or counted as lost', () => {
   const { counter, counts } = createCounter()
   const { trace, lostCalls } = traceInto(counter, { allowedProps: ['a'], propColumns: [0] })
   let returned = 0

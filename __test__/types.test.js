@@ -1,6 +1,6 @@
 'use strict'
 
-// index.d.ts under the compilers and module settings that projects use. The programs in types/
+// Compiles programs with index.d.ts, with the compilers and module settings that projects use. The programs in types/
 // mark each error that they expect, so a missing error fails the compilation as well.
 
 const assert = require('node:assert/strict')
@@ -22,7 +22,7 @@ const SETTINGS = {
 
 for (const [setting, compilers] of Object.entries(SETTINGS)) {
   for (const compiler of compilers) {
-    test(`types: ${setting} compiles under ${compiler}`, async () => {
+    test(`types: the programs compile with the setting ${setting} under ${compiler}`, async () => {
       const { code, output } = await compile(compiler, `tsconfig.${setting}.json`)
       assert.equal(output, '')
       assert.equal(code, 0)

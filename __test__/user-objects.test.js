@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Objects of the user (register, options, certificates, prototypes) that throw, change or have other types. None of them ends
- * the process: an unhandled rejection or an uncaught exception fails the test that runs.
+ * Tests objects of the user (register, options, certificates, prototypes) that throw, change or have other types. None of them
+ * ends the process: an unhandled rejection or an uncaught exception fails the test that runs.
  */
 
 const assert = require('node:assert/strict')
@@ -24,7 +24,7 @@ afterEach(stopAll)
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 const fail = () => { throw new Error('thrown by the register') }
 
-/** A real registry of prom-client with some properties replaced. A getter replaces the value at each read. */
+/** Creates a real registry of prom-client with some properties replaced. A getter replaces the value at each read. */
 function registryWith (properties) {
   return Object.defineProperties(new Registry(), Object.getOwnPropertyDescriptors(properties))
 }
@@ -65,7 +65,7 @@ const incomplete = {
 }
 
 for (const [name, properties] of Object.entries(incomplete)) {
-  test(`a register whose metrics() ${name} gives the page of Rust, marked incomplete`, async () => {
+  test(`a register whose metrics() ${name} gives a page with only the families that Rust writes, marked incomplete`, async () => {
     const traceFunction = start({ port: 0, host: '127.0.0.1', register: registryWith(properties), collectDefaults: false })
     traceFunction(payload())
     const { port } = traceFunction.address()
@@ -79,14 +79,14 @@ for (const [name, properties] of Object.entries(incomplete)) {
   })
 }
 
-test('metrics() of the trace function rejects where the register throws', async () => {
+test('metrics() of the trace function rejects if the register throws', async () => {
   const traceFunction = start({ register: registryWith({ metrics: fail }), collectDefaults: false })
   let result
   assert.doesNotThrow(() => { result = traceFunction.metrics() })
   await assert.rejects(result, /thrown by the register/)
 })
 
-test('contentType is the one that the register has when it is read', async () => {
+test('each read of contentType returns the present content type of the register', async () => {
   const register = new Registry()
   const traceFunction = start({ register, collectDefaults: false })
   assert.equal(traceFunction.contentType, register.contentType)
@@ -95,7 +95,7 @@ test('contentType is the one that the register has when it is read', async () =>
   assert.ok(Object.keys(traceFunction).includes('contentType'))
 })
 
-test('stop() ends the server of a register that cannot remove metrics', async () => {
+test('stop() ends the server also if the register cannot remove metrics', async () => {
   const register = registryWith({ removeSingleMetric: fail })
   const traceFunction = HypertracePrometheus({ port: 0, host: '127.0.0.1', register })
   const { port } = traceFunction.address()

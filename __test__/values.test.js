@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * No value of any type in any field of a payload throws into the application, loses a count or breaks the page.
+ * Tests that no value, of any type and in any field of a payload, throws into the application, loses a count or breaks the page.
  */
 
 const { test, describe } = require('node:test')
@@ -184,7 +184,7 @@ describe('a long value', () => {
     for (const [name, given] of Object.entries(labels)) assert.equal(await labelOf({}, name, given), cut, name)
   })
 
-  test('of an array or a Buffer is cut alike', async () => {
+  test('of an array or a Buffer is cut in the same way', async () => {
     const array = (length) => Array.from({ length }, (_, i) => i % 10)
     assert.equal(await propLabel(array(2000)), array(2000).join().slice(0, 1023) + '…')
     assert.equal(await propLabel(new Array(2000)), ','.repeat(1023) + '…')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Many worker threads, one after another, leave no resource behind. WORKERS in the environment is their number; a thousand take a
- * minute.
+ * Tests that many worker threads, one after another, leave no resource behind. The environment variable WORKERS is their number. A
+ * thousand worker threads take a minute.
  */
 
 const { test } = require('node:test')
@@ -13,7 +13,7 @@ const { startProgram } = require('./support/program')
 const WORKERS = Number(process.env.WORKERS ?? 200)
 const LIMIT_MS = 30_000 + WORKERS * 500
 
-/** The variation of Node.js' own memory. The heap of each thread, if it stayed, would be a hundred times as much. */
+/** The variation of Node.js' own memory. If the heap of each thread remained, memory would grow by a hundred times as much. */
 const VARIATION_BYTES = 24 * 1024 * 1024
 
 test(`${WORKERS} workers, one after another, leave their counts and no resource`, { skip: process.platform !== 'linux' && 'reads /proc', timeout: LIMIT_MS }, async (t) => {

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Worker threads on one page: the default metrics of each thread, blocked threads, registers, expiry.
+ * Tests worker threads on one page: the default metrics of each thread, blocked threads, registers, expiry.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -37,7 +37,7 @@ const workersOf = (family) => new Set(family.samples.map(({ labels }) => labels.
 const valueById = (page, id) => page.get('trace_counter').samples.find(({ labels }) => labels.id === id)?.value
 
 describe('the metrics of Node.js', () => {
-  test('are on the page for each joined thread, those of the process once', async (t) => {
+  test('are on the page for each joined thread, and the metrics of the process are on it once', async (t) => {
     const { port } = start({ port: 0, ...FULL }).address()
     const alone = await pageAt(port)
     const threads = [await joined(t, port), await joined(t, port)]
@@ -55,7 +55,7 @@ describe('the metrics of Node.js', () => {
     }
     for (const { id } of threads) {
       const heap = valueOf(page, 'nodejs_heap_size_used_bytes', { worker: id })
-      assert.ok(heap > 0 && heap !== valueOf(page, 'nodejs_heap_size_used_bytes'), 'its own heap')
+      assert.ok(heap > 0 && heap !== valueOf(page, 'nodejs_heap_size_used_bytes'), 'each thread has its own heap')
     }
   })
 
@@ -93,7 +93,7 @@ describe('the metrics of Node.js', () => {
 })
 
 describe('blocked threads', () => {
-  test('delay a page by one deadline at most, and their lag and sample age grow', async (t) => {
+  test('delay a page by one timeout at most, and their lag and sample age grow', async (t) => {
     const traceFunction = start({ port: 0, ...FULL })
     const { port } = traceFunction.address()
     const free = await joined(t, port)
@@ -109,17 +109,17 @@ describe('blocked threads', () => {
 
     const times = []
     let page
-    // With a deadline for each thread every page would take longer.
+    // If the page waited for one blocked thread after another, every page would take longer.
     await until(async () => {
       const begun = performance.now()
       page = await pageAt(port)
       times.push(performance.now() - begun)
       return times.length >= 3 && Math.min(...times) < blocked.length * 100
-    }, 'a page after one deadline of 100 ms')
+    }, 'a page after one timeout of 100 ms')
     assert.equal(valueById(page, 'a'), 60, 'the counts of blocked threads are on the page')
     const waited = times.slice(1).reduce((all, time) => all + time, 0) / 1000
     for (const { id } of blocked) {
-      assert.ok(valueOf(page, 'nodejs_eventloop_lag_seconds', { worker: id }) >= waited, 'since the first unanswered request')
+      assert.ok(valueOf(page, 'nodejs_eventloop_lag_seconds', { worker: id }) >= waited, 'the lag is the time since the first unanswered request')
       assert.ok(valueOf(page, 'hypertrace_sample_age_seconds', { worker: id }) >= waited)
     }
     await until(async () => {
@@ -196,7 +196,7 @@ describe('a register', () => {
     assert.equal(valueById(await pageAt(port), 'a'), 3)
   })
 
-  test('ends with its thread: the page then says that it is incomplete', async (t) => {
+  test('ends with its thread, and then the page says that it is incomplete', async (t) => {
     const opener = await joined(t, 0, { ...FULL, withRegister: true })
     const { port } = await opener.ask('address')
     const thread = await joined(t, port)

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Worker threads on one page: joining, counting, the end of threads. `workers-page.test.js` tests the default metrics,
- * `workers-churn.test.js` many threads one after another.
+ * Tests worker threads on one page: joining, counting, the end of threads. `workers-page.test.js` tests the default metrics, and
+ * `workers-churn.test.js` tests many threads one after another.
  */
 
 const { test, describe, afterEach } = require('node:test')
@@ -28,7 +28,7 @@ afterEach(stopAll)
 const PLAIN = { collectDefaults: false }
 const count = (traceFunction, id) => traceFunction(payload({ id, object: { className: 'Counted' } }))
 
-/** The values of the counter by id. */
+/** Returns the values of the counter by id. */
 async function countsAt (port) {
   const { body } = await get({ port })
   return countsOn(body)
@@ -53,7 +53,7 @@ async function assertClosed (port) {
 }
 
 describe('counting', () => {
-  test('main and eight workers count millions of calls during scrapes: no series and no sum falls, the last page is exact', async (t) => {
+  test('the main thread and eight workers count millions of calls during scrapes: no series and no sum falls, the last page is exact', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const calls = os.availableParallelism() * 250_000
@@ -110,7 +110,7 @@ describe('counting', () => {
     'an uncaught error': ['fail', undefined, 1]
   }
   for (const [name, [command, argument, expected]] of Object.entries(ends)) {
-    test(`after ${name} of a worker its counts stay, and continue`, async (t) => {
+    test(`after ${name} of a worker its counts stay, and other threads add to them`, async (t) => {
       const traceFunction = start({ port: 0 })
       const { port } = traceFunction.address()
       const thread = await joined(t, port)
@@ -127,7 +127,7 @@ describe('counting', () => {
     })
   }
 
-  test('the counts of a worker that stops stay, and it may join again', async (t) => {
+  test('a worker that stops leaves its counts on the page, and may join again', async (t) => {
     const traceFunction = start({ port: 0 })
     const { port } = traceFunction.address()
     const thread = await joined(t, port)
@@ -156,7 +156,7 @@ describe('joining', () => {
     prefix: 'my_',
     host: '127.0.0.1'
   }
-  // The values of the thread that serves the port.
+  // These are the options of the thread that serves the port.
   const started = {
     metricName: 'trace_counter',
     allowedProps: [],
@@ -168,7 +168,7 @@ describe('joining', () => {
     collectDefaults: false,
     prefix: ''
   }
-  test('with another value of a shared option is an error that names the option and the value, and leaves nothing behind', async (t) => {
+  test('with another value of a shared option fails with an error that names the option and the value, and leaves nothing behind', async (t) => {
     const traceFunction = start({ port: 0, defaultLabels: { region: 'a' } })
     const { port } = traceFunction.address()
     const thread = startThread(t)
@@ -176,7 +176,7 @@ describe('joining', () => {
       const options = { ...PLAIN, port, defaultLabels: { region: 'a' }, [option]: value }
       await assert.rejects(thread.ask('join', options), (error) => {
         assert.equal(error.code, 'ERR_INVALID_ARG_VALUE', option)
-        const theirs = option === 'host' ? 'what it is' : `${JSON.stringify(started[option])}, as`
+        const theirs = option === 'host' ? 'the same as' : `${JSON.stringify(started[option])}, as`
         assert.ok(error.message.startsWith(`The "${option}" option must be ${theirs} in the thread that serves port ${port}. Received `), error.message)
         return true
       })
@@ -198,7 +198,7 @@ describe('joining', () => {
     assert.equal((await thread.ask('address')).port, port)
   })
 
-  test('a second time in one thread, or from another process, is EADDRINUSE with a hint', async (t) => {
+  test('for a second time in one thread, or from another process, fails with EADDRINUSE and a hint', async (t) => {
     const { port } = start({ port: 0 }).address()
     const hint = `listen EADDRINUSE: address already in use 127.0.0.1:${port}. Another program, or another exporter of this thread, ` +
       `has the port: lsof -i :${port} (Windows: netstat -ano) shows which. Processes of one application share a port if each sets cluster: true. Port 0 selects a free one`
@@ -306,7 +306,7 @@ describe('the end of a shared server', () => {
     }
   })
 
-  test('a joined worker is not kept alive, also after ref()', async (t) => {
+  test('joining a port does not keep a worker alive, not even after ref()', async (t) => {
     const { port } = start({ port: 0 }).address()
     const worker = new Worker(path.join(__dirname, 'workers', 'join-and-return.js'), { workerData: { port } })
     t.after(() => worker.terminate())

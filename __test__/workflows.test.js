@@ -1,6 +1,7 @@
 'use strict'
 
-// The workflows of GitHub Actions and the dependency updates: valid, with pinned actions and minimal permissions.
+// Checks that the workflows of GitHub Actions and the dependency updates are valid, that actions are pinned, and that permissions
+// are minimal.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

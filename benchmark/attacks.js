@@ -2,7 +2,7 @@
 
 /*
  * `npm run bench:attacks`: scrapes while other clients attack the server. The server and the attackers run in processes of their
- * own on the same machine and from the same address; the number of attackers is fixed, and they end with the measurement.
+ * own, on the same machine and with the same address. The number of attackers is fixed. They end with the measurement.
  *
  *   node benchmark/attacks.js [--series=100000] [--coding=gzip] [--only=silent,summaries,slow,idle]
  */
@@ -44,7 +44,7 @@ const ATTACKS = {
   })
 }
 
-/** Starts clients that read a page with 30 kB a second: more than what counts as stalled. */
+/** Starts clients that read a page at 30 kB a second, which is faster than a client that the server treats as stalled. */
 function readSlowly (port, count) {
   repeat(count, (again) => {
     const socket = net.connect(port, HOST, () => socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'))
@@ -70,7 +70,7 @@ function scrape (port, coding = 'gzip') {
   })
 }
 
-/** Serves a page of many series, in a process of its own. Sends its port, then its resident memory each time that it is asked. */
+/** Serves a page of many series. Sends its port to the parent process, then its resident memory for each message that it receives. */
 function serve (name, series) {
   const trace = require('..')({
     port: 0, host: HOST, maxSeries: Math.ceil(series * 1.2), auth: name === 'silent' ? { bearer: BEARER } : undefined
@@ -119,7 +119,7 @@ async function main () {
     options: { series: { type: 'string', default: '100000' }, coding: { type: 'string' }, only: { type: 'string' } }
   })
   const names = values.only ? values.only.split(',') : Object.keys(ATTACKS)
-  console.log('| attack | scrapes with status 200 | median ms | maximum ms | memory, MB more |\n| --- | ---: | ---: | ---: | ---: |')
+  console.log('| attack | scrapes with status 200 | median ms | maximum ms | growth of the memory, MB |\n| --- | ---: | ---: | ---: | ---: |')
   for (const name of names) console.log(`| ${(await measure(name, Number(values.series), values.coding)).join(' | ')} |`)
   process.exit()
 }

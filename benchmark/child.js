@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Runs one measurement in its own process. `run.js` starts it with a row, a case and an implementation; it sends one result.
+ * The child process of one measurement. `run.js` starts it with a row, a case and an implementation. The process sends one result.
  */
 
 const implementations = require('./implementations')
@@ -10,7 +10,7 @@ const { row, measured, implementation } = JSON.parse(process.argv[2])
 const create = implementations[implementation]
 const { measure } = require(`./rows/${row}`)
 
-/** Returns a channel to the parent: `send` a value, or `receive` the next one. */
+/** Returns a channel to the parent process: `send` sends a value, and `receive` resolves to the next value that arrives. */
 function channel () {
   const received = []
   let waiting = null

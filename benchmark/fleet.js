@@ -1,10 +1,10 @@
 'use strict'
 
-// The sizes in docs/fleet.md: `node benchmark/fleet.js [blocks] [scrapes]`. It needs Prometheus 3 (see
+// Measures the sizes in docs/fleet.md: `node benchmark/fleet.js [blocks] [scrapes]`. This needs Prometheus 3 (see
 // scripts/tools.js), 8 GB of memory and ten minutes.
 //
-// `blocks`: real pages of one application, as of each 15 s of an hour, become a block of a real TSDB.
-// `scrapes`: a real Prometheus scrapes as many targets as a fleet has; each serves a real page.
+// `blocks`: writes the pages of one application, one for each 15 s of an hour, to a block of a TSDB.
+// `scrapes`: a Prometheus scrapes as many targets as a fleet has. Each target serves the page of an application.
 
 const { execFileSync, spawn } = require('node:child_process')
 const { once } = require('node:events')
@@ -19,20 +19,21 @@ const { commandOf } = require('../__test__/support/tools')
 
 const STEP_S = 15
 const STEPS = 3600 / STEP_S
-/** Objects that live as long as the process, and objects that are created in each step and live for two. */
+/** The number of objects that live as long as the process. */
 const LONG_LIVED = 20
+/** The number of objects that each step creates. They live for two steps. */
 const NEW_IN_A_STEP = 5
 const CALL_SITES = ['append', 'get', 'send', 'close']
 
 /** @type {Record<string, import('..').Options>} */
 const VARIANTS = {
   'as it is': {},
-  // The clock of an expiry is real, and a step here takes some milliseconds: what is idle for a step expires.
+  // A step takes some milliseconds of real time. With this option, a series without calls expires before the next step.
   seriesIdleTimeout: { seriesIdleTimeout: 1 },
   omitLabels: { omitLabels: ['object_id', 'parent_object_id'] }
 }
 
-/** An application whose time passes in steps. */
+/** Creates an application that makes calls in steps. */
 function createApplication (options) {
   const traceFunction = HypertracePrometheus(options)
   let random = 1
@@ -59,7 +60,7 @@ function createApplication (options) {
   }
 }
 
-/** Returns the lines of samples of a page, with a label more. */
+/** Returns the lines of samples of a page, with the labels `job` and `instance` added. */
 function samples (page, instance) {
   return page.split('\n').filter((line) => line !== '' && line[0] !== '#').map((line) => {
     const end = line.lastIndexOf(' ')
@@ -149,9 +150,9 @@ async function measureServer (name, processes, target) {
 }
 
 async function main () {
-  const what = process.argv.slice(2)
-  if (what.length === 0 || what.includes('blocks')) await measureBlocks()
-  if (what.length === 0 || what.includes('scrapes')) await measureScrapes()
+  const chosen = process.argv.slice(2)
+  if (chosen.length === 0 || chosen.includes('blocks')) await measureBlocks()
+  if (chosen.length === 0 || chosen.includes('scrapes')) await measureScrapes()
 }
 
 main()

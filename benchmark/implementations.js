@@ -5,7 +5,9 @@
  *
  *   trace(payload)   the trace function for hypertrace
  *   metrics()        resolves to the page
- *   port()           the port of the server, with the option `port` (`anyPort`: it accepts 0)
+ *   port()           the port of the server, with the option `port`
+ *
+ * With the property `anyPort`, the option `port` can be 0.
  *
  * A function throws if this Node.js or this installation cannot load its implementation; the column then stays empty.
  */
@@ -38,9 +40,9 @@ function reference ({ allowedProps = [], port, register } = {}) {
 }
 const clientOfReference = () => createRequire(require.resolve('hypertrace-prometheus-reference'))('prom-client')
 reference.registry = () => new (clientOfReference().Registry)()
-/** Returns the registry that collects those of all processes of a cluster. */
+/** Returns a registry that collects the registries of all processes of a cluster. */
 reference.aggregator = () => new (clientOfReference().AggregatorRegistry)()
-/** Lets the primary process collect this registry. */
+/** Lets the primary process collect this registry of a worker. */
 reference.aggregate = (registry) => {
   reference.aggregator()
   clientOfReference().AggregatorRegistry.setRegistries(registry)
@@ -99,8 +101,8 @@ function openTelemetry ({ allowedProps = [], port } = {}) {
 }
 
 /**
- * The lower limit of the cost of a call: one look-up by line and column, one by the object's id, and one addition. The look-ups
- * are not verified, so it would count functions of different files as one.
+ * The lower limit of the cost of a call: one look-up by line and column, one by the object's id, and one addition. This
+ * implementation does not verify the look-ups, so its counts would be wrong: functions of different files can have the same position.
  */
 function limit () {
   const sites = new Map()

@@ -1,13 +1,13 @@
 'use strict'
 
 /*
- * `npm run bench`: measures this package, 1.0.0, other exporters and the lower limit in one run.
+ * `npm run bench`: measures this package, 1.0.0, other exporters and the lower limit of the costs in one run.
  *
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *
  * Each measurement runs in its own process. A round measures all implementations in turn, so that changes in the machine's speed
- * affect all of them; the median round is the result. Prints a table; writes `results.md`, the plots, the table of
- * docs/performance.md and the short one of README.md (not with --only or --quick).
+ * affect all of them. The median round is the result. Prints a table. Without --only and --quick, also writes `results.md`, the
+ * plots, the table of docs/performance.md and the short table of README.md.
  */
 
 const fs = require('node:fs')
@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
 })
 const chosen = options.only ? options.only.split(',') : ROWS
 
-/** The lines that the short table of README.md has. */
+/** The lines of the short table of README.md. */
 const README_LINES = [
   'real call, 10 ids × 10 objects',
   'first call of a label set',
@@ -39,12 +39,14 @@ const README_LINES = [
 /** The measurements that failed, with the reason. */
 const missing = []
 
-/** The number of rounds of each row: more where values vary, fewer where a round takes long. */
+/** The number of rounds of each row: more where values vary, fewer where a round takes a long time. */
 const ROUNDS = { calls: 3, 'real-calls': 5, threads: 3, scrape: 3, formats: 3, render: 3, memory: 3, peak: 1, recorder: 1, cluster: 3, hypercore: 3, load: 1, start: 7 }
 
 /**
+ * Measures one case of a row with each implementation.
+ *
  * @returns {Promise<{ name: string, plot?: string, x?: number, unit: string, medians: Record<string, number> }[]>} the lines of
- *   the case, with the median round of each implementation
+ *   the case, with the median of each implementation's rounds
  */
 async function measureCase (row, unit, measured) {
   const names = Object.keys(implementations)

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Draws results as SVG: one line for each implementation, on two logarithmic axes. Pure functions.
+ * Draws results as SVG: one line for each implementation, on two logarithmic axes. The functions are pure.
  */
 
 /** @typedef {{ title: string, unit: string }} Plot */
@@ -14,7 +14,7 @@ const PLOTS = {
   memory: { title: 'Memory a series, by number of series', unit: 'bytes' }
 }
 
-/** Colours that most people can distinguish on white, and a dash pattern for each line. */
+/** Each line has a colour that most people can distinguish from the others on white, and a dash pattern. */
 const STYLES = {
   ours: { colour: '#0072b2', dash: '' },
   '1.0.0': { colour: '#d55e00', dash: '' },

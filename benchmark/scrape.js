@@ -10,8 +10,8 @@ const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.Met
 /** @typedef {{ gzip?: boolean, protobuf?: boolean }} Format */
 
 /**
- * Resolves to the size of the response to a scrape of a Prometheus. Reads with the least work that Node.js allows, so that the time
- * is the server's.
+ * Sends the request of a Prometheus and resolves to the size of the response. Reads the response with the least work that Node.js
+ * allows, so that a scrape takes little time on this side.
  *
  * @param {number} port
  * @param {Format} [format]

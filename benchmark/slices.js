@@ -1,8 +1,9 @@
 'use strict'
 
 /*
- * Times ways to compare a slice of a stack trace, as hypertrace makes it for each call, with a cached string of the same text. The
- * trace path must do this twice for each call: it is the largest part of its cost (docs/performance.md, real calls).
+ * Times ways to compare a slice of a stack trace with a cached string of the same text. hypertrace makes such slices for each call.
+ * The trace function must make two such comparisons for each call. They are the largest part of its cost (docs/performance.md, real
+ * calls).
  *
  *   node benchmark/slices.js
  */
@@ -39,7 +40,7 @@ const WAYS = {
   }
 }
 
-/** A loop of its own for each way, so that V8 optimises each for itself. */
+/** Creates a new loop. Each way has its own loop, so that V8 optimises each one separately. */
 // eslint-disable-next-line no-new-func
 const createLoop = () => new Function('equal', 'slices', 'cached', `
   let found = 0

@@ -7,7 +7,7 @@ function median (values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Returns true after enough measurements: seven, or three if their sum is more than one second. */
+/** Returns true if these times, in milliseconds, are enough: seven, or three that take more than one second in total. */
 function isEnough (values) {
   return values.length >= 7 || (values.length >= 3 && values.reduce((sum, value) => sum + value, 0) > 1000)
 }

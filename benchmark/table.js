@@ -6,7 +6,7 @@
 
 const os = require('node:os')
 
-/** Formats a number with three significant digits, from 100 on without a fraction. */
+/** Formats a number: with three significant digits below 100, and as an integer from 100 on. */
 function number (value) {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-GB')
   return String(Number(value.toPrecision(3)))
@@ -36,7 +36,7 @@ function table ([head, ...rows]) {
 }
 
 /**
- * The most important lines, for README.md and docs/performance.md.
+ * Returns a table of these lines, for README.md and docs/performance.md.
  *
  * @param {{ name: string, unit: string, medians: Record<string, number> }[]} lines
  * @param {string[]} columns
@@ -54,7 +54,10 @@ function toSummary (lines, columns) {
 }
 
 /**
- * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the target, a maximum of the ratio of ours to 1.0.0
+ * Returns the text of results.md.
+ *
+ * @param {{ name: string, unit: string, aim?: number, medians: Record<string, number> }[]} lines `aim`: the target, which is the
+ *   maximum of the ratio of this package to 1.0.0
  * @param {string[]} columns
  * @param {{ rounds: string, missing: { name: string, measured: string, why: string }[] }} run
  */

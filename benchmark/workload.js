@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * An application with the structure of hypercore: objects of one class, ten for each parent, each called at four call sites that
- * pass an id. hypertrace itself makes the payloads, so their strings are as new as in an application.
+ * An application with the structure of hypercore. It has objects of one class, ten for each parent. Each object makes calls at four
+ * call sites, all with an id. hypertrace makes the payloads, so each payload has new strings, as in a real application.
  */
 
 const { setTraceFunction, clearTraceFunction, createTracer } = require('hypertrace')
@@ -41,7 +41,7 @@ class Application {
     this._record = (payload) => { this._batch.push(payload) }
   }
 
-  /** Creates objects up to this number. Each has four series. */
+  /** Creates objects until there are this many. Each object has four series. */
   grow (objects) {
     setTraceFunction(this._record) // hypertrace creates tracers only while a trace function is set
     while (this.sessions.length < objects) {
@@ -78,7 +78,7 @@ class Application {
   }
 }
 
-/** Returns four props of the kinds that hypercore, hyperdht and protomux pass, the same for each call of one object. */
+/** Returns four props of the kinds that hypercore, hyperdht and protomux pass. An object passes the same props in each call. */
 function propsOf (number) {
   return { index: number, id: number % 16, type: number % 2 ? 'block' : 'hash', value: `value ${number % 10}` }
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 'use strict'
 
-// The program of the package. Each sub-command loads its own modules only, and none loads the addon: `build` is
-// for platforms without a binary, and `top` reads a server on any machine.
+// The program of the package. Each sub-command loads only its own modules. None loads the addon, because `build` is for
+// platforms without a binary, and `top` runs on any machine.
 
 const HELP = `Usage: npx hypertrace-prometheus <command>
 
   top [url]   shows in the terminal what a process calls: calls per second, stalls, the busiest functions
-  build       compiles the addon for this platform, which needs Rust
+  build       compiles the addon for this platform; needs Rust
 
 \`npx hypertrace-prometheus top --help\` lists the options of \`top\`.
 `

@@ -1,7 +1,7 @@
 'use strict'
 
-// Traces the processes of a cluster: each sets `cluster: true`, so all are on one page. When a process ends, the
-// primary process starts another one; the page stays. The live page is at http://localhost:4343/.
+// Traces the processes of a cluster. Each worker sets `cluster: true`, so one page shows all of them. When a worker ends, the
+// primary process starts another one, and the page remains. The live page is at http://localhost:4343/.
 //
 //   node examples/cluster.js [--port 4343] [--processes 4]
 //
@@ -28,25 +28,25 @@ class Job {
 }
 
 function primary () {
-  let ends = false
+  let isEnding = false
   const end = () => {
-    ends = true
+    isEnding = true
     for (const worker of Object.values(cluster.workers)) worker.kill()
   }
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, end)
   cluster.on('exit', ({ process: { pid } }, code) => {
     console.log(`Process ${pid} has ended.`)
-    // A process that cannot start would not start the next time either.
-    if (!ends && code !== 1) cluster.fork()
+    // The code 1 means that the process could not start. A new process could not start either.
+    if (!isEnding && code !== 1) cluster.fork()
   })
   cluster.on('message', (_, { pid }) => console.log(`Process ${pid} counts.`))
 
   const url = `http://localhost:${port}/`
   console.log(`Live page: ${url}`)
   console.log(`Metrics: ${url}metrics`)
-  console.log(`${processes} processes work. Print the calls of each, end one with kill, and print them again:`)
+  console.log(`${processes} processes work. Print the calls of each process, end one process with kill, and print the calls again:`)
   console.log(`  curl -s ${url}metrics | grep ^trace_counter`)
-  console.log('Ctrl-C ends it.')
+  console.log('Ctrl-C ends this example.')
   for (let n = 0; n < Number(processes); n++) cluster.fork()
 }
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// An Express application with a route for the metrics. It needs Express:
+// An Express application with a route for the metrics. Install Express to run it:
 //
 //   npm install --no-save express
 //   node examples/express.js [--port 3000]

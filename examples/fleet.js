@@ -1,10 +1,11 @@
 'use strict'
 
-// Two applications, an agent that scrapes them, and a central Prometheus that the agent sends to. It needs Prometheus 3:
+// Starts two applications, an agent that scrapes them, and a central Prometheus that receives the agent's samples. This example
+// needs Prometheus 3:
 //
 //   node examples/fleet.js [--prometheus prometheus] [--central 9090] [--agent 9095] [--for seconds]
 //
-// Open http://localhost:9090/query and query `sum by (instance) (rate(trace_counter[1m]))`. Ctrl-C ends it.
+// Open http://localhost:9090/query and query `sum by (instance) (rate(trace_counter[1m]))`. Ctrl-C ends this example.
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   }
 })
 
-// Two exporters in one process take the place of two applications.
+// In this example, each exporter in this process is one application.
 const applications = [1, 2].map(() => HypertracePrometheus({ port: 0, host: '127.0.0.1' }))
 setTraceFunction((payload) => applications[payload.object.id % 2](payload))
 
@@ -71,14 +72,14 @@ async function main () {
   await sleep(Number(values.for) * 1000, undefined, { signal: interrupted.signal }).catch(() => {})
   clearInterval(timer)
 
-  // The agent has still to scrape and to send.
+  // The agent must still scrape the last calls and send them.
   let arrived = 0
   for (let second = 0; second < 20 && arrived !== calls; second++) {
     await sleep(1000)
     arrived = await callsOf(central).catch(() => 0)
   }
   console.log(`Calls: ${calls}; in the central server: ${arrived}`)
-  // The agent first: it would wait for the central server.
+  // The agent ends first. If the central server ended first, the agent would wait for it.
   for (const server of servers.reverse()) {
     server.kill()
     await once(server, 'exit')

@@ -1,7 +1,7 @@
 'use strict'
 
-// A DHT on this machine, an application in it, and a scraper that reads the page of the application over the DHT.
-// It needs the packages of Holepunch:
+// Starts a DHT on this machine, an application that is connected to the DHT, and a scraper that reads the page of the application
+// over the DHT. This example needs the packages of Holepunch:
 //
 //   npm install --no-save hyperdht hyperswarm dht-prom-client protomux-rpc-client
 //   node examples/holepunch.js
@@ -29,7 +29,7 @@ async function main () {
   const client = new DhtPromClient(testnet.createNode(), traceFunction, scraperKeys.publicKey, 'application', randomBytes(32), 'service')
   await client.ready()
 
-  // The scraper. An application that is not on this machine registers its key with an alias server.
+  // The scraper knows the key of the application. An application on another machine registers its key with an alias server.
   const rpc = new ProtomuxRpcClient(testnet.createNode(), { keyPair: scraperKeys })
   const { success, metrics } = await new DhtPromScraper(rpc, client.publicKey).requestMetrics({ timeout: 10_000 })
   if (!success) throw new Error('the application did not send its page')

@@ -5,7 +5,7 @@
 //
 //   node examples/hypercore.js [--port 4343] [--for seconds] [--linger seconds]
 //
-// --for ends the work after that time, --linger keeps the server open for that time afterwards.
+// With --for, the work ends after these seconds. With --linger, the server stays open for these seconds after the end of the work.
 // The environment variable PORT is the default of --port. The module exports `start(options)`.
 
 const { once } = require('node:events')
@@ -21,7 +21,7 @@ const Hypercore = require('hypercore')
 
 const PAIRS = 3
 const PAUSE_MS = 200
-const MAX_BLOCKS = 5000 // then a new pair replaces this one, which bounds the temporary storage
+const MAX_BLOCKS = 5000 // a pair with this many blocks is replaced by a new pair, which limits the temporary storage
 const GET_TIMEOUT_MS = 5000
 
 /**
@@ -33,7 +33,7 @@ function start (options) {
   const traceFunction = HypertracePrometheus(options)
   let traces = 0
 
-  // hypertrace does not trace a hypercore that was created before this call.
+  // hypertrace traces only hypercores that are created after this call.
   setTraceFunction((/** @type {import('hypertrace-prometheus').TracePayload} */ payload) => {
     traces++
     traceFunction(payload)
@@ -45,7 +45,7 @@ function start (options) {
 
   const resting = new AbortController()
   const work = Promise.all(Array.from({ length: PAIRS }, (_, i) => workOn(folder, i, resting.signal)))
-  work.catch(() => {}) // rest() rejects with the error
+  work.catch(() => {}) // rest() rejects with this error
 
   /** Ends the work and closes the hypercores; the server stays open. Rejects with the error of the work. */
   async function rest () {
@@ -98,7 +98,7 @@ async function workOnPair (storage, blocksPerRound, signal) {
 
   const here = writer.replicate(true)
   const there = reader.replicate(false)
-  here.on('error', () => {}) // each stream is destroyed below while the other is open
+  here.on('error', () => {}) // below, each stream is destroyed while the other one is open
   there.on('error', () => {})
   here.pipe(there).pipe(here)
 
@@ -139,7 +139,7 @@ async function main () {
   console.log(`Metrics: ${url}metrics`)
   console.log(`${PAIRS} pairs of hypercores append, replicate and read. Open the live page in a browser, or print the busiest calls:`)
   console.log(`  curl -s ${url}metrics | grep ^trace_counter | sort -t} -rnk2 | head -5`)
-  console.log('Ctrl-C ends it.')
+  console.log('Ctrl-C ends this example.')
 
   try {
     await Promise.race([passed(settings.seconds, signal), example.work]) // the work ends first only if it fails
@@ -192,8 +192,8 @@ async function passed (seconds, signal) {
 }
 
 /**
- * Returns a signal that Ctrl-C or SIGTERM aborts. The terminal and npm both deliver one Ctrl-C, so a
- * second signal within a second of the first is ignored; a later one exits at once.
+ * Returns a signal that Ctrl-C or SIGTERM aborts. With npm, one Ctrl-C can arrive twice: from the terminal and from npm. So a second
+ * signal within one second of the first is ignored. A later signal ends the process at once.
  */
 function endSignal () {
   const controller = new AbortController()

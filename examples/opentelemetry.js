@@ -1,12 +1,12 @@
 'use strict'
 
-// Pushes counts by OTLP, with the SDK of OpenTelemetry. It needs two packages more:
+// Pushes counts by OTLP, with the SDK of OpenTelemetry. This example needs two more packages:
 //
 //   npm install --no-save @opentelemetry/exporter-metrics-otlp-proto @opentelemetry/resources
 //   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://localhost:9090/api/v1/otlp/v1/metrics \
 //     node examples/opentelemetry.js [--for seconds] [--every milliseconds]
 //
-// Prometheus receives at this URL with --web.enable-otlp-receiver.
+// With --web.enable-otlp-receiver, Prometheus receives counts at this URL.
 
 const { randomUUID } = require('node:crypto')
 const { parseArgs } = require('node:util')
@@ -49,4 +49,4 @@ async function end () {
 }
 const limit = setTimeout(end, Number(values.for) * 1000)
 process.once('SIGINT', end)
-console.log('Ctrl-C ends it.')
+console.log('Ctrl-C ends this example.')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Four processes of pm2.js in the cluster mode of PM2, on one page: http://localhost:4343/.
+// Runs four processes of pm2.js in the cluster mode of PM2. One page shows all of them: http://localhost:4343/.
 //
 //   pm2 start examples/pm2.config.js
 //   curl -s http://localhost:4343/metrics | grep ^trace_counter

@@ -1,7 +1,7 @@
 'use strict'
 
-// The code of each worker thread of pool.js. It asks for the port that the main thread has opened, and
-// so joins its page.
+// The code of each worker thread of pool.js. The exporter of a worker joins the page of the main thread, because
+// it has the same port.
 
 const { setTraceFunction, createTracer } = require('hypertrace')
 const HypertracePrometheus = require('hypertrace-prometheus')

@@ -39,7 +39,7 @@ async function main () {
   })
   const end = endSignal(Number(values.for))
 
-  // The main thread opens the port before any worker asks for it.
+  // The main thread opens the port before the workers start, so that only the main thread's stop() closes the port.
   const traceFunction = HypertracePrometheus({ port: values.port })
   setTraceFunction(traceFunction)
   const { port } = traceFunction.address()
@@ -50,7 +50,7 @@ async function main () {
     minThreads: Number(values.threads),
     maxThreads: Number(values.threads),
     env: { ...process.env, METRICS_PORT: String(port) },
-    // With atomics, an idle worker blocks its event loop while it waits, and the page shows that as lag.
+    // With atomics, an idle worker blocks its event loop while it waits, and the page shows this time as event loop lag.
     useAtomics: false
   })
 
@@ -61,15 +61,15 @@ async function main () {
   console.log(`${values.threads} workers sort. Open the live page in a browser, or print the metrics:`)
   console.log(`  the calls               curl -s ${metrics} | grep ^trace_counter`)
   console.log(`  the heap of each thread curl -s ${metrics} | grep ^nodejs_heap_size_used_bytes`)
-  console.log('Ctrl-C ends it.')
+  console.log('Ctrl-C ends this example.')
 
   const client = new Client(pool)
   let jobs = 0
-  while (!end.aborted) {
+  do {
     const batch = Array.from({ length: 2 * pool.threads.length }, (_, n) => client.ask(1000 * (n + 1)))
     jobs += (await Promise.all(batch)).length
     await sleep(PAUSE_MS, undefined, { signal: end }).catch(() => {})
-  }
+  } while (!end.aborted)
   console.log(`Jobs done: ${jobs}`)
   await pool.destroy()
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// A short job that sends its counts to a Pushgateway, the last ones at its end.
+// A short job that sends its counts to a Pushgateway: every 1,000 calls, and at the end of the job.
 //
 //   node examples/push.js [--gateway http://localhost:9091] [--calls 100]
 
@@ -30,7 +30,7 @@ async function main () {
   const mod = new SomeModule()
   for (let call = 1; call <= Number(values.calls); call++) {
     mod.get()
-    if (call % 1000 === 0) await push() // a push that fails here would end the job
+    if (call % 1000 === 0) await push() // if this push fails, the job ends
   }
   await push()
   console.log(`Calls: ${values.calls}`)

@@ -1,7 +1,7 @@
 'use strict'
 
-// Fuzz target of the options: `node fuzz/options.js <seconds> [seed]`. Each is accepted, or rejected at the call with an
-// Error whose message and code say what is wrong; whatever is accepted has a page and ends.
+// Fuzz target of the options: `node fuzz/options.js <seconds> [seed]`. Random options are accepted, or rejected at the call
+// with an Error whose message and code say what is wrong. An exporter with accepted options returns a page and stops.
 
 const assert = require('node:assert/strict')
 const HypertracePrometheus = require('..')
@@ -40,7 +40,7 @@ async function tryOptions (options) {
     traceFunction = HypertracePrometheus(options)
   } catch (err) {
     assert.ok(err instanceof Error, 'not an Error')
-    // Another code is that of the system (a host that does not exist) or of the user's own getter.
+    // Other codes come from the system (a host that does not exist) or from the user's getter.
     if (typeof err.code === 'string' && err.code.startsWith('ERR_')) assert.match(err.code, CODES)
     assert.notEqual(err.message, '')
     assert.ok(!/panicked|internal error/.test(err.message), err.message)
@@ -53,14 +53,14 @@ async function tryOptions (options) {
   return true
 }
 
-/** An object of random options, which may contain others. */
+/** Returns an object of random options, whose values may be such objects too. */
 function optionsOf (random, depth) {
   const options = {}
   for (let left = random(4); left > 0; left--) {
     const name = NAMES[random(NAMES.length)]
     Object.defineProperty(options, name, { value: valueOf(random, depth), enumerable: true, configurable: true })
   }
-  // A host is resolved, and a port of a number could be taken: neither is of interest here.
+  // The system would look up a host, and a port could be in use; so these two options get only objects.
   for (const name of ['host', 'port']) if (typeof options[name] !== 'object') delete options[name]
   return options
 }

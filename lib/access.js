@@ -51,10 +51,10 @@ function readAuth (auth) {
 /**
  * Warns of options that have no effect.
  *
- * @param {string} option that has them; empty for the options themselves
+ * @param {string} option the option that contains them; empty for the top level
  * @param {object} given
  * @param {readonly string[]} names of the options that exist
- * @param {{ onlyNear?: boolean }} [how] `onlyNear`: only of a misspelt one, as others are ignored by contract
+ * @param {{ onlyNear?: boolean }} [how] `onlyNear`: warns only of a misspelt option; any other one is ignored
  */
 function warnOfUnknown (option, given, names, { onlyNear = false } = {}) {
   /** @type {string[]} */
@@ -88,7 +88,7 @@ function readToken (bearer) {
 function readUsername (value) {
   const username = readSecret('auth.username', value)
   if (username.includes(':')) {
-    throw invalidSecret('auth.username', 'without a colon, which ends it', username, 'ERR_INVALID_ARG_VALUE')
+    throw invalidSecret('auth.username', 'without a colon, which would end the username', username, 'ERR_INVALID_ARG_VALUE')
   }
   return username
 }
@@ -132,7 +132,7 @@ function readAllowedHosts (hosts) {
 }
 
 /**
- * Returns the expected form of an entry of `allowedHosts`, for an entry that no request can match; else `null`.
+ * Returns the expected form of an entry of `allowedHosts` if no request can match the entry; else `null`.
  *
  * @param {string} host
  */
@@ -168,7 +168,7 @@ function readTls (tls) {
 }
 
 /**
- * Reads a certificate and the options beside it; those that are left out are `undefined`.
+ * Reads a certificate and the options beside it. Options that are left out are `undefined`.
  *
  * @param {unknown} tls
  */
@@ -210,13 +210,13 @@ function readPem (option, value) {
   throw invalidSecret(option, 'a string or a Buffer in PEM form', value)
 }
 
-/** Returns the class of a typed array of any realm. It cannot be replaced by a property of the array. */
+/** Returns the name of the class of a typed array of any realm. A property of the array cannot change the result. */
 const typedArrayName = /** @type {() => string | undefined} */ (
   Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get
 )
 
 /**
- * The error of a certificate, key or authority that Rust cannot use.
+ * Returns the error for a certificate, key or authority that Rust cannot use.
  *
  * @param {Pick<Tls, 'cert' | 'key' | 'ca'>} tls
  * @param {import('../binding').UnusableTls} unusable
@@ -232,7 +232,7 @@ function invalidTls (tls, { option, expected }) {
  * @param {import('../binding').Exporter} exporter
  * @param {Pick<import('./options').Options, 'port' | 'auth' | 'tls'>} options
  * @param {unknown} context
- * @throws {Error} for a context that cannot be used; nothing has changed then
+ * @throws {Error} if the context cannot be used; then nothing has changed
  */
 function setSecureContext (exporter, { port, auth, tls }, context) {
   if (tls === null || port === null) {

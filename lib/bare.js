@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The entry for Bare. bare-pack follows each literal `require` and `require.addon`, and fails at the first whose file is
- * missing, inside `try` or not. So nothing that can be missing may be reachable from here.
+ * The entry for Bare. bare-pack follows each literal `require` and `require.addon`, and fails if a file is missing, also
+ * inside `try`. So this module, and the modules that it requires, must not require a file that can be missing.
  */
 
 const { setAddon } = require('./binding')

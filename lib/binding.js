@@ -21,12 +21,12 @@ const version = require('./version')
 const binding = /** @type {any} */ ({ setAddon })
 
 /**
- * Stores the addon. One of another version could lack a method, or read an argument in another way, so that
- * calls would not be counted.
+ * Stores the addon. Throws for an addon of another version, which could lack a method or read an argument in
+ * another way, so that calls would not be counted.
  *
  * @param {Addon} addon
  * @param {string} name of the binary
- * @param {string[]} remedies for a binary of another version, one a line
+ * @param {string[]} remedies the lines of the error message that say what to do
  * @returns {Addon}
  * @throws {Error} `ERR_BINARY_VERSION`
  */
@@ -39,7 +39,7 @@ function setAddon (addon, name, remedies) {
 }
 
 /**
- * @param {unknown} found `undefined` in a binary that does not export it
+ * @param {unknown} found the version of the binary; `undefined` if the binary does not export it
  * @param {string} name
  * @param {string[]} remedies
  */

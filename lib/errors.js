@@ -85,7 +85,7 @@ function invalidJson (option, expected, value) {
 }
 
 /**
- * An error whose message does not contain the value of the option.
+ * Returns an error whose message does not contain the value of the option.
  *
  * @param {string} option
  * @param {string} expected completes "must be …"
@@ -114,7 +114,7 @@ function outOfRange (option, range, value, code = 'ERR_OUT_OF_RANGE') {
 }
 
 /**
- * The error of a listen that failed, with the fields that `net.Server` of Node.js sets.
+ * Returns the error for a server that cannot listen, with the fields that `net.Server` of Node.js sets.
  *
  * @param {import('../binding').Failure} failure
  */

@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * Loads the addon in Node.js, Bun and Deno: the one that was built here, or else the one of the platform's
+ * Loads the addon in Node.js, Bun and Deno: the binary that was built here, or else the binary of the platform's
  * package. The loader of the napi CLI is not used: its errors name no remedy, and its look-up of the C library
- * can take minutes. Each name is a literal inside a `try`, so that bundlers follow it and accept that it is not
- * installed.
+ * can take minutes. Each name is a literal inside a `try`, so that bundlers find the binary, and do not fail if it
+ * is missing.
  */
 
 const { setAddon } = require('./binding')
@@ -25,8 +25,8 @@ const BUILD_AGAIN = '- Build it again: `npx hypertrace-prometheus build`.'
 const BUILD_HERE = '- Build it here: `npx hypertrace-prometheus build`. It needs Rust, https://rustup.rs'
 
 /**
- * Loads the first binary that can be loaded. One of another version ends the search: the user has to know
- * that it is there.
+ * Loads the first binary that can be loaded. A binary of another version ends the search with an error, so that
+ * the user removes or replaces it.
  *
  * @returns {Binding}
  * @throws {Error} `ERR_NO_BINARY`, which lists what was tried and what helps; or `ERR_BINARY_VERSION`
@@ -47,7 +47,7 @@ function loadBinding () {
 }
 
 /**
- * Returns whether a module is the addon, and not what a bundler has put in its place.
+ * Returns whether a module is the addon. A bundler may have replaced it by another value.
  *
  * @param {Binding | undefined} binding
  * @param {string} name
@@ -62,8 +62,8 @@ function isAddon (binding, name, tried) {
 
 /**
  * Returns the names of the binaries to try. The C library of a Linux is not looked up: `process.report`
- * has it, but resolves the names of all peers of the process first, which can take minutes. A binary for
- * musl never loads with glibc, whereas one for glibc may load with musl, so that musl is tried first.
+ * has it, but first looks up the names of all hosts that the process is connected to, which can take minutes.
+ * A binary for musl never loads with glibc, but a binary for glibc may load with musl. So musl is tried first.
  *
  * @param {string} platform
  * @param {string} arch

@@ -2,8 +2,8 @@
 
 /*
  * Metric producers: what a metric reader of OpenTelemetry's SDK accepts in `metricProducers`. The SDK
- * reads only `collect` and the fields of what it resolves to, so objects of that shape are returned, and
- * no package of OpenTelemetry is a dependency.
+ * reads only `collect` and the fields of its result, so objects with these fields are returned, and no
+ * package of OpenTelemetry is a dependency.
  *
  * Runs on the JavaScript thread, when a reader collects. The event loop turns between the steps in which
  * the series are read.
@@ -32,8 +32,8 @@ const version = require('./version')
  * @property {() => Family[]} families reads the default families
  *
  * @typedef {object} Pushes the collections of one producer for a reader that pushes
- * @property {Time} last the time of the last one
- * @property {WeakSet<import('./series').Series>} shown the series that one of them contained
+ * @property {Time} last the time of the last collection
+ * @property {WeakSet<import('./series').Series>} shown the series that a collection has contained
  */
 
 // The numbers of enumerations of the SDK and of its API.
@@ -41,7 +41,7 @@ const VALUE_TYPE = { int: /** @type {const} */ (0), double: /** @type {const} */
 const POINT_TYPE = { histogram: /** @type {const} */ (0), gauge: /** @type {const} */ (2), sum: /** @type {const} */ (3) }
 const CUMULATIVE = /** @type {const} */ (1)
 
-/** The longest time before a collection of a point at 0: Prometheus refuses samples of an hour ago. */
+/** A point at 0 that is older than this is left out, because Prometheus rejects samples that are an hour old. */
 const OLDEST_ZERO_S = 30 * 60
 
 // The SDK shows the resource of its own producer.
@@ -50,7 +50,7 @@ const RESOURCE = Object.freeze({ attributes: Object.freeze({}), merge: (/** @typ
 let lastNumber = 0
 
 /**
- * Returns a producer of the counter that is also a function: it returns producers with options.
+ * Returns a producer of the counter. The producer is also a function, which returns producers with options.
  *
  * @param {Source} source
  * @returns {import('../index').TraceFunction['metricProducer']}
@@ -101,7 +101,7 @@ function producerOf (source, { collectDefaults, startAtZero }) {
 
   return {
     async collect (options) {
-      // Only a reader that pushes passes a time-out. On a page, such as that of the SDK's Prometheus
+      // Only a reader that pushes passes a time-out. On a page, such as the page of the SDK's Prometheus
       // exporter, a series can have only one point.
       const isPush = options?.timeoutMillis !== undefined
       source.sweep()
@@ -135,7 +135,7 @@ function producerOf (source, { collectDefaults, startAtZero }) {
 async function readPoints (readSeries, number, pushes) {
   /** @type {NumberPoint[]} */
   const points = []
-  // All points share the time of the end, as no value is from later.
+  // All points have the time of the end of the reading, because no value is newer.
   /** @type {Time} */
   const time = [0, 0]
   const reading = readSeries((series, value) => {
@@ -156,9 +156,9 @@ async function readPoints (readSeries, number, pushes) {
 }
 
 /**
- * A point at 0, for the first collection that has a series. Receivers compute increases from differences,
- * so that without it the first value of the series would count as nothing. It is a millisecond before the
- * first call, as Prometheus has one sample in a millisecond.
+ * Returns a point at 0, for the first collection that contains a series. Receivers compute an increase from the
+ * difference between two points, so without this point the first value of a series would not be in any increase. Its
+ * time is a millisecond before the first call, because Prometheus stores one sample for a millisecond.
  *
  * @param {Record<string, string>} attributes
  * @param {Time} time
@@ -249,7 +249,7 @@ function histogramPoints ({ name, samples }, startTime, endTime) {
     if (sample.name === `${name}_bucket`) {
       if (le !== '+Inf') buckets.boundaries.push(Number(le))
       buckets.counts.push(sample.value - count)
-      point.value.count = sample.value // of the lines so far, as each counts those before it
+      point.value.count = sample.value // of all lines so far: the count of a line includes the counts of the lines before
     } else if (sample.name === `${name}_sum`) {
       point.value.sum = sample.value
     }

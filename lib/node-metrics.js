@@ -10,20 +10,20 @@ const builtin = require('./builtin')
 
 /**
  * @typedef {import('../binding').NodeSample} Sample
- * @typedef {import('../binding').NodeGlance} Glance
+ * @typedef {import('../binding').NodeAnswer} Glance
  * @typedef {import('../binding').NodeGcKind} GcKind
  *
  * @typedef {object} Sampler
- * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow` the window of
- *   event-loop delay continues until the next one
- * @property {() => Glance} glance reads the figures of an answer to the recorder, which take little time
+ * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow`, the window of
+ *   event-loop delay is not reset
+ * @property {() => Glance} glance reads the few figures of an answer to the recorder, in little time
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
  * @typedef {{ process?: any, load?: (name: string) => any }} Host
  */
 
 /**
- * Reads some figures into the sample. If it throws, they are missing in this one.
+ * Reads some figures into the sample. If a reader throws, the sample does not have these figures.
  *
  * @typedef {(sample: Sample, keepsWindow: boolean) => void} Reader
  */
@@ -33,7 +33,7 @@ const GC_KINDS = new Map([[1, 'minor'], [2, 'minor'], [4, 'major'], [8, 'increme
 
 const DELAY_RESOLUTION_MS = 10
 
-// A sample restarts the delay histogram, as in prom-client, but at most this often: the second of two
+// A sample restarts the delay histogram, as in prom-client, but at most once in this time: the second of two
 // scrapes at about the same time must not find an empty window.
 const DELAY_WINDOW_MS = 1000
 
@@ -126,7 +126,7 @@ function heapReader (proc, v8) {
     if (usage !== undefined) {
       sample.heap = { total: usage.heapTotal, used: usage.heapUsed, external: usage.external }
     } else {
-      // On Linux memoryUsage() opens a file of /proc, which may be hidden, for the resident memory.
+      // To read the resident memory, memoryUsage() opens a file of /proc on Linux. /proc may be hidden.
       const heap = v8.getHeapStatistics()
       sample.heap = { total: heap.total_heap_size, used: heap.used_heap_size, external: heap.external_memory }
     }
@@ -134,8 +134,8 @@ function heapReader (proc, v8) {
 }
 
 /**
- * Returns a reader of the used heap alone. On Linux memoryUsage() opens a file of /proc, so that it is used
- * where there is nothing else.
+ * Returns a function that reads only the used heap. memoryUsage() opens a file of /proc on Linux, so it is called
+ * only in a runtime without getHeapStatistics().
  *
  * @param {any} proc
  * @param {any} v8
@@ -186,8 +186,8 @@ function tallyReader (proc, method, field, typeOf) {
 }
 
 /**
- * Returns the name of a handle's class. A handle can be any object of the application; one without a
- * name counts in the total only.
+ * Returns the name of a handle's class. A handle can be any object of the application. A handle without
+ * a name counts in the total only.
  *
  * @param {any} item
  */
@@ -197,8 +197,8 @@ function constructorName (item) {
 }
 
 /**
- * On Linux the addon reads these figures from /proc, also while the JavaScript thread is blocked. Those
- * of the sample are shown where /proc is hidden or no file can be opened.
+ * Returns a reader of the figures of the process. On Linux the addon reads them from /proc, also while the JavaScript
+ * thread is blocked. The figures of the sample are shown if /proc is hidden or no file can be opened.
  *
  * @param {any} proc
  * @returns {Reader | undefined}
@@ -260,7 +260,7 @@ function observeGc ({ PerformanceObserver }, bounds) {
   const observer = new PerformanceObserver((/** @type {any} */ list) => attempt(() => add(list.getEntries())))
   observer.observe({ entryTypes: ['gc'] })
 
-  /** @param {any[]} entries a batch: the collector often runs several times before it is delivered */
+  /** @param {any[]} entries one entry for each run of the collector since the last delivery */
   function add (entries) {
     for (const { detail, duration } of entries) {
       const kind = GC_KINDS.get(detail?.kind)

@@ -3,7 +3,8 @@
 /*
  * The entry for Node.js, Bun and Deno.
  *
- * The addon is loaded by a module of its own: a bundler may move each `require` before all other statements.
+ * `load-binding` loads the addon before `index` needs the addon. A module does this, not a statement of this file,
+ * because a bundler may move each `require` before all other statements.
  */
 
 require('./load-binding')

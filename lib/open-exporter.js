@@ -29,7 +29,7 @@ const workerId = require('./worker-id')
  * @param {Sampler | null} sampler
  * @param {Path} path
  * @returns {{ exporter: ExporterHandle, sample: TakeSample }}
- * @throws {Error} that `net.Server` of Node.js would emit, or if the thread to join has other options
+ * @throws {Error} as `net.Server` of Node.js would emit it, or if the thread to join has other options
  */
 function openExporter (options, sampler, path) {
   const { port, tls } = options
@@ -122,7 +122,7 @@ function listen (options, port, sampler, path) {
   }
 
   // Rust calls these functions outside of the application's code, where an error or a rejection would
-  // end the process: neither may fail.
+  // end the process. So none of them may throw or reject.
   /** @param {boolean} keepsWindow */
   const requestSample = (keepsWindow) => sample?.(keepsWindow)
   /** @param {number} request */
@@ -136,7 +136,7 @@ function listen (options, port, sampler, path) {
     try {
       exporter?.answer(sampler === null ? Object.create(null) : sampler.glance())
     } catch {
-      // An application may have changed what the sampler reads. The event loop has answered all the same.
+      // An application may have changed what the sampler reads. An answer without figures also shows that the event loop turns.
       exporter?.answer(Object.create(null))
     }
   }
@@ -154,11 +154,11 @@ function listen (options, port, sampler, path) {
 }
 
 /**
- * Renders a register. Everything is read from it at this moment, and checked.
+ * Renders a register. The application can change the register at any time, so its results are checked each time.
  *
  * @param {import('../index').Registry | null} register
- * @returns {Promise<import('../binding').JsPage | null>} `null` if it does not return a page; then the server
- *   responds with the families that Rust has. Does not reject.
+ * @returns {Promise<import('../binding').JsPage | null>} `null` if the register does not return a page; then the server
+ *   responds with only the families that Rust writes. Does not reject.
  */
 async function renderRegister (register) {
   try {
@@ -170,7 +170,7 @@ async function renderRegister (register) {
 }
 
 /**
- * Returns the content type of a register; the one of this package if the register has none.
+ * Returns the content type of a register, or the content type of this package if the register has none.
  *
  * @param {import('../index').Registry | null} register
  * @returns {string}
@@ -197,14 +197,14 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
     return systemError({ ...failure, message: failure.message + hint })
   }
   const { option, expected, isOfProcess } = differs ?? { option: 'port', isOfProcess: false }
-  if (option === 'version') return invalidState(`The process that serves port ${port} has version ${expected} of hypertrace-prometheus, and this process has another one: with cluster: true all have the same`)
+  if (option === 'version') return invalidState(`The process that serves port ${port} has version ${expected} of hypertrace-prometheus, and this process has another version. With cluster: true, all processes must have the same version`)
   const value = options[/** @type {keyof Options} */ (option)]
   if (blocker !== null && blocker.option === option) {
     return invalidValue(option, `${blocker.expected} in a thread that joins another at port ${port}`, value)
   }
   const server = `the ${isOfProcess ? 'process' : 'thread'} that serves port ${port}`
   return expected === undefined
-    ? invalidValue(option, `what it is in ${server}`, value)
+    ? invalidValue(option, `the same as in ${server}`, value)
     : invalidJson(option, `${expected}, as in ${server}`, value)
 }
 

@@ -17,7 +17,7 @@ const { reservedLabels, overflowLabel, propsPrefixes, workerLabel, processLabel 
  * @property {string} host
  * @property {import('../index').Registry | null} register
  * @property {boolean | 'hypertrace'} collectDefaults
- * @property {boolean} cluster other processes share the port
+ * @property {boolean} cluster true: other processes may share the port
  * @property {boolean} startAtZero shows scrapers each new series at 0 once
  * @property {string[]} allowedProps
  * @property {string} metricName
@@ -149,7 +149,7 @@ function readRegister (register) {
 }
 
 /**
- * Returns the first method that an object lacks to be a registry.
+ * Returns the first method of a registry that an object does not have.
  *
  * @param {unknown} object
  */
@@ -171,23 +171,23 @@ function readCollectDefaults (value) {
 }
 
 /**
- * Throws where the counter would have the name of another family of the page.
+ * Throws if the counter would have the name of another family of the page.
  *
  * @param {Options} options
  */
 function checkMetricName ({ metricName, prefix, collectDefaults }) {
   const family = Exporter.collidingFamily(metricName, collectDefaults === true ? prefix : null)
-  if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (it has ${family})`, metricName)
+  if (family !== null) throw invalidValue('metricName', `a name that no other family of the page has (the page has ${family})`, metricName)
 }
 
 /**
- * Throws where the processes of a port could not share a page.
+ * Throws if the processes of a port could not share a page.
  *
  * @param {Options} options
  */
 function checkCluster ({ cluster, register, defaultLabels }) {
   if (!cluster) return
-  // A registry writes its page on the JavaScript thread, which a scrape of all processes must not wait for.
+  // A registry writes its page on the JavaScript thread. A scrape of all processes must not wait for that thread.
   if (register !== null) throw invalidValue('register', 'left out with cluster: true', register)
   if (defaultLabels.some(([name]) => name === processLabel)) {
     throw invalidValue('defaultLabels', `without "${processLabel}", the label of processes, with cluster: true`, processLabel)
@@ -325,7 +325,7 @@ function sharedOptions (options) {
 }
 
 /**
- * Returns the option that prevents a thread from joining another, and what it must be instead.
+ * Returns the option that prevents a thread from joining another, and the text that completes "must be …" for it.
  *
  * @param {Options} options
  * @returns {{ option: keyof Options, expected: string } | null}

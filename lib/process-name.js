@@ -3,8 +3,8 @@
 const RUNTIMES = ['node', 'bun', 'deno', 'bare']
 
 /**
- * Returns the name that people know a process by: its title, if the application has set one, else the file
- * name of its script. On Windows the title is that of the console window, so that it says nothing.
+ * Returns the name of a process: its title, if the application has set one, else the file name of its script. On
+ * Windows the title is that of the console window, so it is not used.
  *
  * @param {any} [proc]
  * @returns {string | undefined}
@@ -18,7 +18,7 @@ function processName (proc = /** @type {any} */ (globalThis).process ?? /** @typ
 }
 
 /**
- * Returns whether a title is that of a process which has not set one: the command line, or its first word.
+ * Returns whether nobody has set this title: then it is the command line, or the first word of the command line.
  *
  * @param {string} title
  * @param {unknown} execPath

@@ -3,7 +3,7 @@
 /*
  * Puts the exporter's metrics into a register of the user. A registry of prom-client (14, 15), of
  * @prometheus-io/client or of a fork reads only a metric's `name`, `get`, `getForPromString` and
- * `reset`, and the fields of what `get` resolves to. So objects of that shape are registered, and none
+ * `reset`, and the fields of the result of `get`. So objects with these fields are registered, and none
  * of these packages is a dependency.
  *
  * Runs on the JavaScript thread, when the register is rendered. The exporter is held by closures, so
@@ -32,7 +32,7 @@ const { labelObject } = require('./series')
 const NO_LABELS = Object.freeze({})
 
 /**
- * The trace counter as a registry reads it.
+ * Returns the trace counter in the form that a registry reads.
  *
  * @param {string} name
  * @param {string} help
@@ -47,7 +47,7 @@ function counterMetric (name, help, readSeries, sweep, reset) {
     sweep()
     /** @type {Value[]} */
     const values = []
-    // In one turn, as a registry formats all values in one turn as well.
+    // All series are read in one turn of the event loop, because a registry formats all values in one turn as well.
     const reading = readSeries(({ labels }, value) => { values.push(toValue(labels, value)) })
     try {
       while (reading.step());
@@ -64,7 +64,7 @@ function counterMetric (name, help, readSeries, sweep, reset) {
     help,
     type: 'counter',
     aggregator: 'sum',
-    // A registry caches by the objects of the labels, which are the same at each scrape.
+    // A registry caches text by the objects of labels. These are the same objects at each scrape.
     get: async () => collect((labels, value) => ({ value, labels })),
     // A registry formats `sharedLabels` once and not at each scrape.
     getForPromString: async () => collect((sharedLabels, value) => ({ value, labels: NO_LABELS, sharedLabels })),
@@ -74,8 +74,8 @@ function counterMetric (name, help, readSeries, sweep, reset) {
 }
 
 /**
- * Returns what a registry reads of a metric besides its values. In OpenMetrics mode a registry changes
- * the name of a metric.
+ * Returns the fields that a registry reads besides the values. They are read from the metric each time, because a
+ * registry in OpenMetrics mode changes the name of a metric.
  *
  * @param {Metric} metric
  */
@@ -84,7 +84,7 @@ function headerOf ({ name, help, type, aggregator }) {
 }
 
 /**
- * One family of the default metrics as a registry reads it.
+ * Returns a family of the default metrics in the form that a registry reads.
  *
  * @param {Family} family
  * @param {() => Map<string, Family>} collect
@@ -178,13 +178,13 @@ function registerMetrics (register, { name, help, readSeries, sweep, reset, fami
 }
 
 /**
- * Lets the application register metrics with the names of the default families, which they then replace:
- * `collectDefaultMetrics()` of prom-client (HyperInstrument calls it) throws if a name is registered.
+ * Lets the application register metrics with the names of the default families. Such a metric replaces the family. Without
+ * this, `collectDefaultMetrics()` of prom-client (HyperInstrument calls it) would throw, because the name is registered.
  *
  * @param {Registry} register
  * @param {Map<string, Metric>} registered
  * @param {string} counterName the name of the counter, which nothing replaces
- * @returns {() => void} ends it; does not throw
+ * @returns {() => void} restores `registerMetric`; does not throw
  */
 function yieldNames (register, registered, counterName) {
   const before = Object.getOwnPropertyDescriptor(register, 'registerMetric')
@@ -209,7 +209,7 @@ function yieldNames (register, registered, counterName) {
   }
   return () => {
     try {
-      if (register.registerMetric !== registerMetric) return // replaced by the application since
+      if (register.registerMetric !== registerMetric) return // the application has replaced it since
       if (before === undefined) Reflect.deleteProperty(register, 'registerMetric')
       else Object.defineProperty(register, 'registerMetric', before)
     } catch {}

@@ -1,14 +1,14 @@
 'use strict'
 
-// Flags of rustc that replace paths of this machine: without them a binary contains the folder of cargo's
-// crates, which has the name of the user, and differs from a binary that was built elsewhere.
+// Flags of rustc that replace paths of this machine. Without them, a binary contains the path of cargo's crates, with
+// the name of the user. So two machines would build different binaries.
 
 const { execFileSync } = require('node:child_process')
 const os = require('node:os')
 const path = require('node:path')
 
 /**
- * The flags to add to RUSTFLAGS, which is split at spaces: a path with one keeps its name.
+ * Returns the flags to add to RUSTFLAGS. cargo splits RUSTFLAGS at spaces, so a path with a space is not replaced.
  *
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {string[]}
@@ -19,7 +19,7 @@ function rustFlags (env = process.env) {
   const [, commit] = /^commit-hash: (.*)$/m.exec(execFileSync(rustc, ['-vV'], { encoding: 'utf8', env })) ?? []
   const paths = {
     [env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')]: '/cargo',
-    // The name that the standard library's own code has, as if its source were not installed.
+    // If the source of the standard library is not installed, rustc writes `/rustc/<commit>` for its path.
     [path.join(sysroot, 'lib', 'rustlib', 'src', 'rust')]: `/rustc/${commit}`
   }
   return Object.entries(paths).filter(([from]) => !/\s/.test(from)).map(([from, to]) => `--remap-path-prefix=${from}=${to}`)

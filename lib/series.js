@@ -19,14 +19,14 @@ const { SeriesReading } = require('./binding')
  * @typedef {object} Reading
  * @property {() => boolean} step visits the series of the next slots; `false` at the end
  * @property {() => Promise<void>} pause resolves in a later turn of the event loop
- * @property {() => Time} complete ends the reading, and returns its time: after the start of each series
+ * @property {() => Time} complete ends the reading, and returns a time after the start of each series
  * @property {() => void} end ends a reading that is not complete
  *
  * @typedef {(visit: (series: Series, value: number) => void, reader?: number) => Reading} ReadSeries starts
  *   a reading of all series with a value; `reader` is the number of a metric producer
  */
 
-/** The numbers that Rust passes for a slot: value, seconds and nanoseconds. */
+/** How many numbers Rust passes for a slot: value, seconds and nanoseconds. */
 const NUMBERS = 3
 
 /**

@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * Finds the option that a misspelt one was meant to be. Pure.
+ * Finds the existing name for a misspelt name. Pure.
  */
 
 /**
- * Returns the one of `names` that differs from this one by case or by one letter: one added, missing,
- * replaced, or two neighbours exchanged.
+ * Returns the name in `names` that differs from `name` only by case or by one letter: a letter is added, missing or
+ * replaced, or two neighbours are exchanged.
  *
  * @param {string} name
  * @param {readonly string[]} names

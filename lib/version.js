@@ -1,7 +1,7 @@
 'use strict'
 
 /**
- * The version of these JavaScript files. The addon has to be of the same one. A test compares it with those of
+ * The version of these JavaScript files, which the addon must have too. A test compares it with the versions in
  * package.json and Cargo.toml.
  */
 module.exports = '2.0.0'

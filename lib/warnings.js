@@ -11,8 +11,8 @@ const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 const emitted = new Set()
 
 /**
- * Emits a warning. An application may have replaced `process.emitWarning`, so that its errors are
- * caught: a warning must not end what it warns of.
+ * Emits a warning. Its errors are caught, because an application may have replaced `process.emitWarning`, and
+ * a warning must not make a call of the application fail.
  *
  * @param {string} key identifies the warning in this process
  * @param {string} code
@@ -54,7 +54,7 @@ function warnOfOpenPage (served) {
 }
 
 /**
- * Warns of an option that has no effect, or not the one that was meant.
+ * Warns of an option that has no effect, or another effect than the application probably expects.
  *
  * @param {string} message
  * @param {string} detail what to do

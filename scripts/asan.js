@@ -1,8 +1,9 @@
 'use strict'
 
 /*
- * `npm run asan`: the Rust tests, and an addon that Node.js loads, with AddressSanitizer, on the stable compiler
- * (scripts/hardened.js). The runtime of the sanitizer must be in the process before Node.js, so LD_PRELOAD loads it.
+ * `npm run asan`: runs the Rust tests, and some JavaScript tests with an addon, under AddressSanitizer, with the stable
+ * compiler (scripts/hardened.js). The runtime of the sanitizer must be loaded before Node.js, so LD_PRELOAD names it.
+ * `npm run asan -- rust` runs only the Rust tests, and `npm run asan -- addon` only the JavaScript tests.
  */
 
 const { execFileSync, spawnSync } = require('node:child_process')
@@ -13,7 +14,7 @@ const { ASAN, TARGET, cargo, unsupported } = require('./hardened')
 
 const ROOT = path.dirname(__dirname)
 const PLATFORM = `linux-${process.arch}-gnu`
-/** Programs of the tests that have no dependency on speed. The first has every kind of response, and a worker thread. */
+/** Programs of the tests that do not depend on speed. This program causes every kind of response, and has a worker thread. */
 const PROGRAMS = [['__test__/starved/valgrind.js']]
 const TESTS = ['behaviour', 'gzip', 'labels', 'protobuf', 'workers-page', 'values'].map((name) => `__test__/${name}.test.js`)
 
@@ -23,17 +24,18 @@ const MEASURE_MEMORY = ['a_page_of_20_mb_takes_less_than_3_mb_of_memory', 'case_
 function main () {
   const reason = unsupported()
   if (reason !== undefined) return console.log(`skipped: ${reason}`)
-  const what = process.argv.slice(2)
-  const passed = (what.includes('addon') || rustTests()) && (what.includes('rust') || addon())
+  const only = process.argv.slice(2)
+  const passed = (only.includes('addon') || rustTests()) && (only.includes('rust') || addonTests())
   if (!passed) process.exitCode = 1
 }
 
 function rustTests () {
-  // Some tests lend memory that is never freed. MEASURE_MEMORY names those of memory, which the sanitizer keeps.
+  // Some tests leak memory on purpose, so leaks are not detected. The sanitizer itself uses memory, so the tests that
+  // measure memory are skipped.
   return cargo('asan', ASAN, ['test', '--locked', '--no-fail-fast', '--lib', '--tests'], { ASAN_OPTIONS: 'detect_leaks=0' }, MEASURE_MEMORY.flatMap((name) => ['--skip', name]))
 }
 
-function addon () {
+function addonTests () {
   if (!cargo('asan', ASAN, ['build', '--locked', '--lib'])) return false
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'asan-'))
   try {
@@ -55,10 +57,10 @@ function runs (folder, args) {
   const runtime = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
   const env = {
     ...process.env,
-    // The copy has no `target/` with the programs of some tests, which are other processes anyway.
+    // The copy has no `target/`, where some tests find programs. These tests are skipped: the programs have no sanitizer.
     CI_REQUIRE: '',
     LD_PRELOAD: fs.realpathSync(runtime),
-    // V8 leaves memory at its end, and reserves addresses as the sanitizer does.
+    // V8 does not free all of its memory at its end, so leaks are not detected.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=9'
   }
   return spawnSync(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0

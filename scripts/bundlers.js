@@ -1,8 +1,8 @@
 'use strict'
 
-// The bundlers and package managers that an application with this package is bundled or installed with, each at a fixed
-// version, so that every run tests the same ones. `node scripts/bundlers.js` installs them (about 550 MB) into
-// target/bundlers, where the tests look for them.
+// The bundlers and package managers that the tests use with this package. Each has a fixed version, so that every run tests
+// the same versions. `node scripts/bundlers.js` installs them (about 580 MB) into target/bundlers, where the tests look for
+// them.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -22,7 +22,7 @@ const BUNDLERS = {
   'electron-forge-plugin-prune-prebuilds': '1.0.1',
   'electron-forge-plugin-universal-prebuilds': '1.0.0',
   esbuild: '0.28.2',
-  localdrive: '2.2.1', // the files of pear-pack
+  localdrive: '2.2.1', // gives pear-pack the files to pack
   next: '16.4.6',
   'node-loader': '2.1.0',
   'pear-pack': '1.1.3',
@@ -36,7 +36,7 @@ const BUNDLERS = {
   'webpack-cli': '6.0.1'
 }
 
-/** Version 3, which the plugins of Electron Forge ask for, has a dependency that is not on npm. */
+/** The plugins of Electron Forge require version 3 of @electron/rebuild, which has a dependency that is not on npm. */
 const OVERRIDES = { '@electron/rebuild': '4.2.1' }
 
 /** Returns whether every bundler is installed at its version. */

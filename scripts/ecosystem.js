@@ -1,7 +1,7 @@
 'use strict'
 
 // The packages that an application uses together with this one, each at a fixed version, so that every run
-// tests the same ones. `node scripts/ecosystem.js` installs them (about 440 MB) into target/ecosystem, where
+// tests the same versions. `node scripts/ecosystem.js` installs them (about 440 MB) into target/ecosystem, where
 // the tests look for them.
 
 const { spawnSync } = require('node:child_process')
@@ -43,7 +43,7 @@ const ECOSYSTEM = {
   rxjs: '7.8.2'
 }
 
-/** The last version for the Bare of scripts/runtimes.js. */
+/** The last version of bare-type that works with the Bare that scripts/runtimes.js installs. */
 const OVERRIDES = { 'bare-type': '1.1.1' }
 
 const MANIFEST = JSON.stringify({ private: true, dependencies: ECOSYSTEM, overrides: OVERRIDES }, null, 2) + '\n'

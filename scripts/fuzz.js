@@ -1,13 +1,13 @@
 'use strict'
 
 /*
- * `npm run fuzz`: each fuzz target, for a minute (or FUZZ_SECONDS), two at a time.
+ * `npm run fuzz`: runs each fuzz target for a minute (or FUZZ_SECONDS), two at a time.
  *
  *   npm run fuzz -- [--seconds 3600] [target…]
  *
- * A run begins with the inputs of fuzz/corpus/<target>/, so that an input that was a fault once is a test. A new finding is in
- * fuzz/artifacts/<target>/: correct the fault and move the file into the corpus. The compiler is the stable one
- * (scripts/hardened.js). The target `options` is JavaScript.
+ * A run begins with the inputs of fuzz/corpus/<target>/, so that an input that once caused a fault is tested again. An input that
+ * causes a new fault is written to fuzz/artifacts/<target>/: correct the fault and move the file into the corpus. The compiler is
+ * the stable one (scripts/hardened.js). The target `options` is a JavaScript program, fuzz/options.js.
  */
 
 const { spawn } = require('node:child_process')

@@ -1,7 +1,7 @@
 'use strict'
 
-// Builds with AddressSanitizer and with coverage for a fuzzer, on the stable compiler: RUSTC_BOOTSTRAP=1 allows it the
-// flags that only a nightly compiler has otherwise. Linux on x64 or arm64, with gcc.
+// Builds with AddressSanitizer and with coverage for a fuzzer. Uses the stable compiler: with RUSTC_BOOTSTRAP=1 the compiler
+// accepts flags that otherwise only a nightly compiler accepts. Needs Linux on x64 or arm64, and g++.
 
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
@@ -39,7 +39,7 @@ function cargo (folder, flags, args, more = {}, program = []) {
   return spawnSync('cargo', [...args, '--target', TARGET, ...program.length > 0 ? ['--', ...program] : []], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
 }
 
-/** The reason why such a build is not possible here; `undefined` if it is. */
+/** Returns the reason why such a build is not possible here; `undefined` if it is possible. */
 function unsupported () {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return 'AddressSanitizer needs Linux on x64 or arm64'
   if (spawnSync('g++', ['--version'], { stdio: 'ignore' }).status !== 0) return 'g++ is not installed: apt-get install g++'

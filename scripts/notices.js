@@ -1,15 +1,15 @@
 'use strict'
 
 // Writes THIRD-PARTY-LICENSES.txt, which is published beside each binary: the licences, with their copyright
-// lines, of all crates that are linked into it, and of the JavaScript libraries of the live page, which it
-// contains. A test fails if the file is stale.
+// lines, of all crates that are linked into the binary, and of the JavaScript libraries of the live page, which
+// the binary contains too. A test fails if the file is stale.
 //
 // cargo lists the linked crates: the normal dependencies for the targets of package.json, with their features.
 // Procedural macros count, because their output is compiled into the binary. The texts come from the licence
 // files of the crates, and from the head comments of source files that were copied from other projects.
 //
 // cargo-about is not used: it names crates that no target has, writes a text without a copyright line for a
-// crate without a text, and misses some head comments. This script needs cargo alone, so that the test runs it.
+// crate without a text, and misses some head comments. This script needs only cargo, so that a test can run it.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -29,7 +29,8 @@ const LICENCES = {
   'Unicode-3.0': /UNICODE LICENSE V3/i,
   'Apache-2.0': /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION .* Submission of Contributions/i
 }
-// Names of licence files and of source files; the head comment of a source file, its comment marks, its terms.
+// Patterns for the names of licence files and of source files, for the head comment of a source file, and for the comment
+// marks and the terms in this comment.
 const NAMES = /^((un)?licen[cs]e|copying|copyright|notice)s?([-_.].*)?(?<!\.rs)$/i
 const SOURCES = /^(?!(tests|benches|examples)\/).*\.(rs|c|h|inl|S|asm|pl)$/
 const COMMENT = /^(#!.*\n)?\s*(\/\*[^]*?\*\/|([^\S\n]*(\/\/|#(?=\s)|;).*\n)+)/
@@ -93,7 +94,7 @@ function notices (crates = [...linked(), ...libraries()]) {
 }
 
 /**
- * The crates that are linked into the binary of at least one target, sorted by name.
+ * Returns the crates that are linked into the binary of at least one target, sorted by name.
  *
  * @param {string[]} [targets]
  * @returns {Crate[]}
@@ -127,7 +128,7 @@ function cargo (...args) {
 }
 
 /**
- * The licence files of a crate, including those of code that it has copied from other projects.
+ * Returns the licence files of a crate, and of code that the crate has copied from other projects.
  *
  * @param {Crate} crate
  * @returns {Text[]}
@@ -146,7 +147,7 @@ function textsOf ({ folder, repository }) {
 }
 
 /**
- * The licence terms in the head comments of source files. Equal terms occur once, below all their copyright lines.
+ * Returns the licence terms in the head comments of source files. Equal terms occur once, below all their copyright lines.
  *
  * @param {Crate} crate
  */
@@ -235,7 +236,7 @@ function choose (expression, texts) {
 }
 
 /**
- * The alternatives of an SPDX expression; `A AND (B OR C)` is `[[A, B], [A, C]]`.
+ * Returns the alternatives of an SPDX expression. For `A AND (B OR C)` it returns `[[A, B], [A, C]]`.
  *
  * @param {string} expression
  * @returns {string[][]}

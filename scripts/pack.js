@@ -13,9 +13,9 @@ const { writeSbom } = require('./sbom')
 
 const ROOT = path.dirname(__dirname)
 const MB = 1_000_000
-const MAX_BINARY_BYTES = 3.9 * MB
-/** The main package without its prebuilds, and the package of one platform. */
-const MAX_INSTALLED_BYTES = 5.7 * MB
+const MAX_BINARY_BYTES = 3.2 * MB
+/** The limit for the main package without its prebuilds, and the package of one platform, together. */
+const MAX_INSTALLED_BYTES = 5 * MB
 const MAX_MAIN_BYTES = 1.8 * MB
 
 const NOTICES = ['LICENSE', 'NOTICE', 'THIRD-PARTY-LICENSES.txt']
@@ -112,7 +112,7 @@ function packOne (from, to) {
 }
 
 /**
- * The faults of the tarballs; empty if there are none.
+ * Returns the faults of the tarballs.
  *
  * @param {Tarballs} tarballs
  * @returns {string[]}
@@ -166,7 +166,7 @@ function platformFaults ({ file, files, unpackedSize }, mainBytes) {
 }
 
 /**
- * Copies the platform package of this machine, with its binary, to a folder, as the release lays it out.
+ * Copies the platform package of this machine and its binary to a folder, which then has the layout of a release.
  *
  * @param {string} folder
  */

@@ -1,6 +1,6 @@
 'use strict'
 
-// PM2, at a fixed version, so that every run tests the same one. `node scripts/pm2.js` installs it (25 MB)
+// PM2, at a fixed version, so that every run tests the same version. `node scripts/pm2.js` installs it (25 MB)
 // into target/pm2, where the tests look for it.
 
 const { spawnSync } = require('node:child_process')

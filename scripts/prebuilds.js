@@ -11,7 +11,7 @@ const ROOT = path.dirname(__dirname)
 const BINARY = /^hypertrace-prometheus\.(.+)\.node$/
 
 /**
- * The host of Bare that loads the binary of a platform; `undefined` for musl, for which npm has no Bare.
+ * Returns the host of Bare that loads the binary of a platform; `undefined` for musl, for which npm has no Bare.
  *
  * @param {string} platform a folder of `npm/`
  * @returns {string | undefined}

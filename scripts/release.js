@@ -1,7 +1,7 @@
 'use strict'
 
 // The steps of a release that follow the builds. The workflow release.yml runs them, and `npm run rehearsal` runs
-// the same ones with a registry on this machine.
+// the same steps with a registry on this machine.
 //
 //   node scripts/release.js test                           runs the tests that do not need Rust
 //   node scripts/release.js prepare <artifacts> <tarballs>  packs all packages, with the binaries in a folder

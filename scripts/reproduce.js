@@ -22,7 +22,7 @@ function main () {
     console.log(digests.map((digest, index) => `${digest}  ${binaries[index].length} bytes`).join('\n'))
     if (digests[0] === digests[1]) return
     const first = binaries[0].findIndex((byte, index) => byte !== binaries[1][index])
-    console.error(`The binaries differ, first at byte ${first}. Compare them in ${scratch} (KEEP=1 keeps it).`)
+    console.error(`The binaries differ, first at byte ${first}. With KEEP=1 they stay in ${scratch}.`)
     process.exitCode = 1
   } finally {
     if (process.env.KEEP !== '1') fs.rmSync(scratch, { recursive: true, force: true })
@@ -30,7 +30,7 @@ function main () {
 }
 
 /**
- * Copies the files that git has, and gives the crates of this machine's cargo another name.
+ * Copies the files that git tracks, and links the crates of this machine's cargo into another home of cargo.
  *
  * @param {string} folder
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 // The runtimes that the packed package is tested on, each with the npm package that has it as a plain binary
-// and a fixed version, so that every run tests the same ones. `node scripts/runtimes.js` installs them (about
+// and a fixed version, so that every run tests the same versions. `node scripts/runtimes.js` installs them (about
 // 1 GB) into target/runtimes, where the tests look for them.
 
 const { spawnSync } = require('node:child_process')
@@ -36,7 +36,7 @@ function node (version) {
 }
 
 /**
- * The program of a runtime, or `undefined` if it is not installed. The Node.js that runs this script
+ * Returns the program of a runtime, or `undefined` if the runtime is not installed. The Node.js that runs this script
  * is used for its own major version.
  *
  * @param {string} name

@@ -3,9 +3,10 @@
 // Bills of materials in the format CycloneDX 1.6, one for each package that is published, beside its tarball.
 // `scripts/pack.js` writes them, and the release attaches them to the version on GitHub.
 //
-// The one of a platform has the crates and the libraries of the live page that are in its binary, with the digests of Cargo.lock; the one of the
-// main package, which has the source, those of all platforms. cargo-cyclonedx is not used: it does not list the crates of
-// one target as they are linked, and does not describe packages of npm.
+// The bill of a platform's package lists the crates and the libraries of the live page that its binary contains, with the
+// digests of the lock files. The bill of the main package, which contains the source, lists the crates of all platforms.
+// cargo-cyclonedx is not used: it does not list the crates of one target as they are linked, and does not describe packages
+// of npm.
 
 const { execFileSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
@@ -54,7 +55,8 @@ function sbom (manifest, tarball, targets) {
 }
 
 /**
- * The crates that are linked into the binaries of targets, and the edges between them by reference; those of the addon by ''.
+ * Returns the crates that are linked into the binaries of targets, and the edges between them: for the reference of
+ * each crate, the references of the crates that it depends on. The addon has the reference ''.
  *
  * @param {string[]} targets
  */

@@ -67,7 +67,7 @@ async function main () {
   }
 }
 
-/** Runs the example; at a message blocks its event loop with the calls of a class. */
+/** Runs the example. A message blocks its event loop with the calls of a class. */
 function serve () {
   process.title = 'hypercore-example'
   const { createTracer } = require('hypertrace')

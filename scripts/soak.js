@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * `npm run soak -- [--minutes 60]`: an application with short-lived objects, series that expire, worker threads that end in
- * different ways, certificates that are renewed, an exporter that stops and starts again, and scrapers that stall and reset; beside
- * it a port of several processes, which are killed.
+ * `npm run soak -- [--minutes 60]` runs an application with short-lived objects, series that expire, worker threads that end in
+ * different ways, certificates that are renewed, and an exporter that stops and starts again. Hostile clients stall and reset their
+ * connections. At the same time, several processes share another port, and are killed one after the other.
  *
- * While it runs, each page is compared with the calls and with the page before. In each round the application comes to rest: then
- * the number of calls is exact, and memory, descriptors and threads are measured. Linux only.
+ * Each page is compared with the calls and with the page before. At the end of each round the application makes no calls: then the
+ * page must have the exact number of calls, and memory, descriptors and threads are measured. Linux only.
  */
 
 const assert = require('node:assert/strict')
@@ -18,25 +18,25 @@ const { parseArgs } = require('node:util')
 const https = require('node:https')
 const { createCertificates } = require('../__test__/support/certificates')
 const { soakCluster } = require('./soak/cluster')
-const { Pages, rude, scrape } = require('./soak/scrapers')
+const { Pages, hostileClient, scrape } = require('./soak/scrapers')
 
 const ROUND_MS = 8_000
-const RUDE = 6
+const HOSTILE_CLIENTS = 6
 /** The first rounds fill caches and the heap. */
 const WARM_UP = 2
 /**
- * glibc has an allocator for each thread, and returns little of what they have freed: after thousands of threads that alone is
- * 30 MB. With one allocator, memory that grows is memory that is in use.
+ * glibc has several allocators for threads, and returns little of their freed memory to the system: after thousands of threads,
+ * this is 30 MB. With one allocator, memory grows only if more memory is in use.
  */
 const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' }
 /** The variation of the memory of Node.js, and of up to 100,000 series. */
 const VARIATION_BYTES = 32 * 1024 * 1024
-/** Longer than a pause of the system's scheduler; a held event loop is a fault. */
+/** The longest block of the event loop that the system's scheduler may cause. A longer one is a fault. */
 const STALL_MS = 2_000
 
 async function main () {
   const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' } } })
-  if (process.platform !== 'linux') return console.log('skipped: it reads /proc')
+  if (process.platform !== 'linux') return console.log('skipped: the soak test reads /proc of Linux')
   const until = performance.now() + Number(values.minutes) * 60_000
   const certificates = createCertificates()
   const pairs = Array.from({ length: 3 }, () => certificates.server()).map(({ cert, key }) => ({ cert, key }))
@@ -58,27 +58,27 @@ async function main () {
   try {
     await command('calls')
     const cluster = soakCluster(() => isOver)
-    // Its failure is thrown below; meanwhile it ends the rounds.
+    // A failure of the cluster ends the rounds, and is thrown after them.
     const state = { hasFailed: false }
     cluster.catch(() => { state.hasFailed = true })
-    const rudes = Array.from({ length: RUDE }, () => rude(() => port, () => isOver))
+    const hostileClients = Array.from({ length: HOSTILE_CLIENTS }, () => hostileClient(() => port, () => isOver))
     for (let round = 1; performance.now() < until && !state.hasFailed; round++) {
       await command('load')
       const end = performance.now() + ROUND_MS
       let scrapes = 0
       for (; performance.now() < end; scrapes++) {
         const { ended } = await command('calls')
-        // A connection that was open before, or a new one, with and without compression.
+        // With an open or a new connection, and with or without compression.
         const total = pages.check(await scrape(port, { agent: scrapes % 3 ? agent : undefined, compressed: scrapes % 2 === 0 }))
         const { begun } = await command('calls')
-        assert.ok(ended <= total && total <= begun, `the page has ${total} calls; ${ended} had ended before it, ${begun} had begun after it`)
+        assert.ok(ended <= total && total <= begun, `the page has ${total} calls; before the request ${ended} calls had ended, after the response ${begun} calls had begun`)
         await sleep(100)
       }
       await command('settle')
       const total = pages.check(await scrape(port))
       const { begun, ended, epoch } = await command('calls')
-      // A thread that is terminated may end within a call.
-      assert.ok(ended <= total && total <= begun, `${total} calls on the page at rest; ${ended} to ${begun} were made`)
+      // A thread may be terminated in the middle of a call, so fewer calls can have ended than have begun.
+      assert.ok(ended <= total && total <= begun, `the page has ${total} calls, while none is made; ${ended} calls have ended, ${begun} have begun`)
       agent.destroy()
       const resources = await command('resources')
       rounds.push(resources)
@@ -87,13 +87,13 @@ async function main () {
       if (round % 2 === 0) await command('restart')
     }
     isOver = true
-    await Promise.all(rudes)
+    await Promise.all(hostileClients)
     const clustered = await cluster
     application.send('end')
     const [code] = await died
     assert.equal(code, 0, 'the exit code of the application')
     assert.ok(pages.expired > 0, 'no series has expired')
-    checkFlat(rounds)
+    checkGrowth(rounds)
     console.log(`ok: ${rounds.length} rounds; ${clustered}`)
   } finally {
     isOver = true
@@ -102,12 +102,12 @@ async function main () {
 }
 
 /** @param {{ stallMs: number, rss: number, fds: number, tasks: number }[]} rounds */
-function checkFlat (rounds) {
-  for (const { stallMs } of rounds) assert.ok(stallMs < STALL_MS, `the event loop was held for ${stallMs} ms`)
+function checkGrowth (rounds) {
+  for (const { stallMs } of rounds) assert.ok(stallMs < STALL_MS, `the event loop was blocked for ${stallMs} ms`)
   const [first, ...rest] = rounds.slice(Math.min(WARM_UP, rounds.length - 1))
   if (rest.length === 0) return
   const half = rest.slice(Math.floor(rest.length / 2))
-  // Connections of the scrapers come and go, so that the least values count.
+  // Scrapers open and close connections at any time, so the least value is compared.
   for (const name of /** @type {const} */ (['fds', 'tasks'])) {
     const least = Math.min(...half.map((round) => round[name]))
     assert.ok(least <= first[name] + 2, `${name} grew from ${first[name]} to ${least}`)

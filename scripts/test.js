@@ -20,7 +20,10 @@ const { howToGet, isInstalled, isRequired } = require('./tools')
 
 const ROOT = path.dirname(__dirname)
 const STEP_LIMIT_MS = 25 * 60_000
-/** Test files at a time: most of their time they wait for servers, browsers and Prometheus. Node.js would run one on two processors. */
+/**
+ * The number of test files that run at a time. They mostly wait for servers, browsers and Prometheus. By default, Node.js would run
+ * only one at a time on two processors.
+ */
 const TEST_FILES_AT_A_TIME = Math.max(2, os.availableParallelism() - 1)
 
 /**
@@ -30,7 +33,7 @@ const TEST_FILES_AT_A_TIME = Math.max(2, os.availableParallelism() - 1)
 
 /** @type {Record<string, () => Promise<Result>>} */
 const STEPS = {
-  fmt: () => check('cargo', ['fmt', '--check']),
+  fmt: formatting,
   standard: () => check(process.execPath, [bin('standard', 'bin/cmd.cjs')]),
   tsc: () => check(process.execPath, [bin('typescript', 'bin/tsc'), '-p', ROOT]),
   spelling: () => checkWith('typos', 'typos', []),
@@ -83,9 +86,18 @@ async function main () {
 }
 
 /** @returns {Promise<Result>} */
+async function formatting () {
+  for (const folder of ['.', 'benchmark/rust', 'fuzz', 'models']) {
+    const result = await check('cargo', ['fmt', '--manifest-path', `${folder}/Cargo.toml`, '--check'])
+    if (result.problem !== undefined) return result
+  }
+  return {}
+}
+
+/** @returns {Promise<Result>} */
 async function clippy () {
   const options = ['--locked', '--target-dir', path.join(ROOT, 'target')]
-  // The unit tests of the modules that `models` compiles are those of the crate.
+  // The unit tests of the modules that `models` compiles are also unit tests of the crate.
   const targets = { '.': ['--all-targets'], 'benchmark/rust': ['--all-targets'], models: ['--lib', '--tests'] }
   for (const [folder, which] of Object.entries(targets)) {
     const result = await check('cargo', ['clippy', '--manifest-path', `${folder}/Cargo.toml`, ...which, ...options, '--', '-D', 'warnings'])

@@ -1,7 +1,7 @@
 'use strict'
 
-// External programs that some checks need. A check whose program is missing is skipped, and says how to get
-// it; if the environment variable CI_REQUIRE names the program (names separated by commas, or `all`), the
+// External programs that some checks need. If a program is missing, its check is skipped with a message that says how to
+// install the program. If the environment variable CI_REQUIRE names the program (names separated by commas, or `all`), the
 // check fails instead.
 
 const { spawnSync } = require('node:child_process')
@@ -13,7 +13,7 @@ const { RUNTIMES, findRuntime } = require('./runtimes')
 
 /** The programs that `.ci/run` unpacks. */
 const UNPACKED_BIN = path.join(path.dirname(__dirname), 'target', 'prometheus-sid', 'usr', 'bin')
-/** Prometheus 3 is one of them; PROMETHEUS3_BIN names another folder. */
+/** The folder of Prometheus 3: the variable PROMETHEUS3_BIN, or else the folder of the unpacked programs. */
 const PROMETHEUS3_BIN = process.env.PROMETHEUS3_BIN ?? UNPACKED_BIN
 const GET_PROMETHEUS3 = 'unpack a release of Prometheus 3 and set PROMETHEUS3_BIN to its folder'
 

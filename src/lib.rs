@@ -2,7 +2,7 @@
 //!
 //! Every `tracer.trace()` of an application increments the counter `trace_counter`. JavaScript counts
 //! the label sets that it has cached, in memory that this crate reads; a new label set is interned in
-//! this crate, which holds the series. A thread of its own serves the page, so a scrape does not run on
+//! this crate, which holds the series. A separate thread serves the page, so a scrape does not run on
 //! a JavaScript thread.
 //!
 //! # Terms
@@ -47,5 +47,6 @@ pub mod live;
 pub mod recorder;
 pub mod server;
 pub mod shared_server;
+mod sort;
 pub mod summary;
 mod sync;

@@ -1,7 +1,7 @@
-//! The concurrency primitives of the modules that `models/` compiles with simulated ones.
+//! The concurrency primitives of the modules that `models/` compiles a second time, with simulated primitives.
 //!
-//! `models/` has a module of this name that re-exports those of `shuttle`, which runs the threads of a model
-//! in many orders.
+//! For this, `models/` has a module of this name, which re-exports the primitives of `shuttle`. `shuttle` runs the
+//! threads of a model in many orders.
 
 pub use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 

@@ -164,7 +164,7 @@ fn delayed_responses_do_not_delay_stop() {
         client.send(get(WRONG));
         assert_unauthorized(&client.response());
     }
-    // The response to this one is delayed by more than a second.
+    // The response to this request is delayed by more than a second.
     client.send(get(WRONG));
     let mut other = running.connect();
     other.send(get(RIGHT));

@@ -1,5 +1,5 @@
-//! A page counts as completed when the socket has accepted its last byte, and only then: a scraper that
-//! completed a page is shown the values of the series on it from then on.
+//! A page counts as completed when the socket has accepted its last byte, and only then. After a scraper has
+//! completed a page, it is shown the values of the series on this page.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -50,7 +50,7 @@ impl Drop for Ending {
     }
 }
 
-/// A source of these pages, which report their ends.
+/// Returns a source of these pages, and their ends.
 fn reporting<P: Render + 'static>(
     page: impl Fn() -> P + Send + Sync + 'static,
 ) -> (Arc<dyn Source>, Ends) {
@@ -161,7 +161,7 @@ fn a_page_is_not_completed_if_its_client_resets_or_stalls() {
         for resets in [true, false] {
             let mut client = Client::connect_narrow(running.address);
             client.send(&request);
-            // On a slow machine the stall limit may pass before; then this read fails, which is no fault.
+            // On a slow machine the stall limit may pass before this read. Then the read fails, which is no fault.
             let _ = client.stream.read_exact(&mut [0; 1000]);
             if resets {
                 client.reset();
@@ -210,7 +210,7 @@ fn a_page_is_not_completed_if_its_writing_fails_or_the_server_stops() {
     ends.assert_next(Dropped, "the server has stopped");
 }
 
-/// A counter with this many series at 3. Its memory is leaked.
+/// Creates a counter with this number of series, each with the value 3. Its cells are leaked memory.
 #[expect(unsafe_code, reason = "lends memory as JavaScript does")]
 fn counter(series: usize) -> Arc<TraceCounter> {
     let options = CounterOptions {
@@ -227,7 +227,7 @@ fn counter(series: usize) -> Arc<TraceCounter> {
     for block in 0..series.div_ceil(CELLS) {
         let cells = vec![3.0; CELLS].leak();
         let cells = NonNull::new(cells.as_mut_ptr()).unwrap();
-        // SAFETY: aligned memory of this many cells, which is never freed or written.
+        // SAFETY: aligned memory of `CELLS` cells, which is never freed or written.
         let lent = unsafe { CellBlock::new(cells) };
         assert!(counter.lend_cells(shard, block, lent));
     }
@@ -239,7 +239,7 @@ fn counter(series: usize) -> Arc<TraceCounter> {
 
 const ANNOUNCED: &str = "X-Prometheus-Scrape-Timeout-Seconds: 10\r\n";
 
-/// The value of all series on a page in plain text.
+/// Returns the value that all series on a page in plain text have.
 #[track_caller]
 fn value(response: &Response, series: usize) -> u32 {
     let lines = response.text().lines().filter(|line| !line.starts_with('#'));
@@ -271,21 +271,21 @@ fn a_scraper_is_shown_0_until_it_has_completed_a_page() {
             eventually("the connection is reset", is_reset);
         }
     };
-    assert_eq!(scrape(""), 3, "for those who do not announce themselves");
+    assert_eq!(scrape(""), 3, "for a client that does not announce itself");
     cut(true);
     cut(false);
     let mut client = running.connect();
     client.send(get("1.1", ANNOUNCED).replace("GET", "HEAD"));
     client.response_to_head();
     assert_eq!(scrape(ANNOUNCED), 0);
-    // The client may have the last byte before the server has recorded that.
+    // The client may have the last byte before the server has recorded the completion.
     eventually("the page is completed", || scrape(ANNOUNCED) == 3);
     assert_eq!(scrape(ANNOUNCED), 3);
     let other = format!("{ANNOUNCED}User-Agent: other\r\n");
     assert_eq!(scrape(&other), 3, "a scraper that is not in the table may have seen the page");
 }
 
-/// A page with this many lines that waits for a message before its second chunk.
+/// Returns a page that waits for a message before its second chunk.
 fn waiting_page(resume: Arc<Mutex<mpsc::Receiver<()>>>) -> impl Render {
     lines_with(LARGE, move |chunk| {
         if chunk == 1 {

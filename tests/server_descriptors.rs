@@ -72,7 +72,7 @@ fn case_34_without_free_descriptors_the_server_pauses_and_recovers() {
     let begin = Instant::now();
     let mut clients: Vec<_> = (0..60).map(|_| Client::connect(address)).collect();
     let mut rows = vec![logged.recv_timeout(TIMEOUT).expect("a line about the failure")];
-    // Accepted connections are served while the others wait, and the server does not poll for them.
+    // The server serves the accepted connections, and sleeps between requests although others wait.
     for _ in 0..20 {
         clients[0].send(GET);
         clients[0].response().assert_page(SMALL);

@@ -42,7 +42,7 @@ fn resident() -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Returns the time until the server closes the connection, without having sent a byte.
+/// Returns the time until the server closes the connection. Asserts that it sends no byte before.
 #[track_caller]
 fn closed_after(mut client: Client) -> Duration {
     let begin = Instant::now();
@@ -178,7 +178,7 @@ fn case_30_clients_that_never_read_are_cut_and_do_not_delay_others() {
 }
 
 #[test]
-fn case_31_a_slow_reader_survives_the_stall_limit_and_is_cut_at_the_deadline() {
+fn case_31_a_slow_reader_is_cut_at_the_deadline_and_not_at_the_stall_limit() {
     let _alone = alone();
     let limits = Limits {
         stall: Duration::from_millis(600),

@@ -14,7 +14,7 @@ use support::*;
 const SMALL: usize = 20;
 const RIGHT: &str = "Authorization: Bearer right\r\n";
 
-/// A name that is none of this server's.
+/// A host name that is not one of this server's.
 const FOREIGN: &str = "evil.example";
 
 fn get_as(host: &str, headers: &str) -> String {
@@ -70,7 +70,7 @@ fn an_allowed_host_is_accepted_and_with_credentials_only_browsers_must_name_this
     client.response().assert_text(403);
 }
 
-/// An address of this machine other than the loopback's, if it has one.
+/// Returns an address of this machine that is not a loopback address, if there is one.
 fn other_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     // Connecting a datagram socket sends nothing; it selects the address of the route.

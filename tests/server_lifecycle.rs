@@ -76,7 +76,7 @@ fn case_35_a_privileged_port_is_the_error_of_node_js() {
     if first <= 80 {
         return; // No port is privileged on this machine.
     }
-    // Capabilities belong to a thread: only this one drops its own.
+    // Capabilities belong to a thread, so no other thread loses this one.
     let error = thread::spawn(|| {
         let mut sets = capabilities(None).unwrap();
         sets.effective.remove(CapabilitySet::NET_BIND_SERVICE);
@@ -332,7 +332,7 @@ fn the_drop_of_a_server_frees_its_port_its_thread_and_its_source() {
 /// A source whose own work does not end.
 struct EndlessWork {
     begun: mpsc::Sender<()>,
-    /// Is there until the work is dropped.
+    /// Dropped together with the work.
     guard: Arc<()>,
 }
 

@@ -31,13 +31,13 @@ fn start_with_auth(source: Arc<dyn Source>, limits: Limits) -> Running {
     start_with_access(AccessPolicy { credentials, ..AccessPolicy::default() }, source, limits)
 }
 
-/// Limits that no test waits for, except those that it sets.
+/// Returns limits of time that no test reaches, except those that the test itself sets.
 fn long_limits() -> Limits {
     let never = Duration::from_secs(100);
     Limits { idle: never, head: never, stall: never, response: never, ..short_limits() }
 }
 
-/// Scrapes with credentials.
+/// Scrapes with credentials, and returns the status.
 fn scrape_authorized(client: &mut Client) -> u16 {
     client.send(AUTHORIZED);
     client.response().status
@@ -51,19 +51,19 @@ fn new_connections_end_silent_ones_without_credentials() {
     assert_eq!(scrape_authorized(&mut regular), 200);
     // Some clients send nothing, some send half a request, and some get a 401.
     let requests = ["", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"];
-    let mut strangers = Vec::new();
+    let mut unauthorized = Vec::new();
     for round in 0..100 {
         let mut client = running.connect();
         client.send(requests[round % 3]);
-        strangers.push(client);
+        unauthorized.push(client);
         let mut client = running.connect();
         assert_eq!(scrape_authorized(&mut client), 200, "{round}");
     }
     assert_eq!(scrape_authorized(&mut regular), 200, "a connection with credentials stays open");
-    let (refused, mut ended) = (strangers.pop().unwrap(), strangers.remove(0));
+    let (newest, mut ended) = (unauthorized.pop().unwrap(), unauthorized.remove(0));
     ended.assert_closed();
-    refused.stream.set_nonblocking(true).unwrap();
-    assert!(refused.stream.peek(&mut [0]).is_err(), "the newest are open");
+    newest.stream.set_nonblocking(true).unwrap();
+    assert!(newest.stream.peek(&mut [0]).is_err(), "the newest connection is open");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_new_scrape_ends_one_whose_client_does_not_read() {
         client.response().status == 200
     });
     let ended = slow.remove(0).read_to_close();
-    assert!(ended.len() < 5 * MB, "the one that stalled first: {}", ended.len());
+    assert!(ended.len() < 5 * MB, "the scrape that stalled first has ended: {}", ended.len());
     for client in &mut slow {
         client.stream.read_exact(&mut vec![0; 5 * MB]).unwrap();
     }
@@ -232,7 +232,8 @@ fn with_credentials_a_network_without_a_scrape_gets_one_beyond_the_limit() {
         client.send(AUTHORIZED);
         started.wait();
     }
-    // Each of these networks has a scrape under way, and twice the limit are under way in total.
+    // Networks 1 and 2 have a scrape under way. Network 4 has none, but the scrapes under way in total are twice
+    // the limit.
     for last in [1, 2, 4] {
         let mut client = connect(last);
         assert_eq!(scrape_authorized(&mut client), 503, "{last}");

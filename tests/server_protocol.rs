@@ -10,7 +10,7 @@ use hypertrace_prometheus::server::Limits;
 use support::*;
 
 const SMALL: usize = 20;
-/// The lines of a page of about ten chunks.
+/// The number of lines of a page of about ten chunks.
 const LARGE: usize = 10_000;
 
 /// A new server, a connection to it, and the response to one request.
@@ -179,7 +179,7 @@ fn case_11_http_1_0_with_keep_alive_is_reused() {
 }
 
 #[test]
-fn case_12_thousand_gets_on_one_connection() {
+fn case_12_a_thousand_gets_on_one_connection() {
     let running = start(small(), short_limits());
     let mut client = running.connect();
     for _ in 0..1000 {
@@ -221,7 +221,8 @@ fn case_15_a_request_names_one_host() {
     }
 }
 
-/// Asserts one of these statuses without a body, or no byte if `statuses` is empty, and the close.
+/// Asserts that the server responds with one of these statuses and no body, or with no byte if `statuses` is
+/// empty, and closes the connection.
 fn assert_refused(request: impl AsRef<[u8]>, statuses: &[u16]) {
     let running = start(small(), short_limits());
     let mut client = running.connect();
@@ -282,7 +283,7 @@ fn case_19_a_length_beside_chunks_closes_the_connection() {
 }
 
 #[test]
-fn case_20_a_posted_body_of_10_mb_is_not_read() {
+fn case_20_a_posted_body_of_10_mb_is_discarded() {
     let running = start(small(), Limits { stall: Duration::from_secs(5), ..short_limits() });
     let mut client = running.connect();
     let mut sender = client.stream.try_clone().unwrap();
@@ -359,7 +360,8 @@ fn case_24_a_compressed_page_is_one_gzip_member() {
 }
 
 #[test]
-fn case_25_accept_is_ignored() {
+fn case_25_any_accept_gets_a_page() {
+    // The page is always text here, because the source of these tests does not have protobuf.
     let prometheus_2 = "application/openmetrics-text;version=1.0.0,\
         application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
@@ -420,7 +422,7 @@ fn case_28_a_client_that_half_closes_during_a_scrape_gets_the_page() {
 
 #[test]
 fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
-    let (sender, stopped) = mpsc::channel();
+    let (sender, timeouts) = mpsc::channel();
     let source = FnSource(move |js_timeout| -> ScrapeFuture {
         sender.send(js_timeout).unwrap();
         Box::pin(async { scrape(lines(SMALL)) })
@@ -435,7 +437,7 @@ fn the_scrapers_timeout_shortens_the_wait_for_javascript() {
     ] {
         client.send(get_with(header));
         client.response().assert_page(SMALL);
-        let js_timeout = stopped.recv_timeout(TIMEOUT).unwrap();
+        let js_timeout = timeouts.recv_timeout(TIMEOUT).unwrap();
         assert_eq!(js_timeout, Duration::from_millis(milliseconds), "{header}");
     }
 }

@@ -1,4 +1,4 @@
-//! The server with TLS: the limits of handshakes, and the rest as without TLS.
+//! The server with TLS: handshakes and their limits, certificates, and complete pages.
 
 mod support;
 
@@ -64,7 +64,7 @@ fn page_with_drop_signal(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) 
             let _ = self.0.send(());
         }
     }
-    let (sender, stopped) = mpsc::channel();
+    let (sender, dropped) = mpsc::channel();
     let source = FnSource(move |_| -> ScrapeFuture {
         let guard = SendsOnDrop(sender.clone());
         let page = lines_with(count, move |_| {
@@ -72,7 +72,7 @@ fn page_with_drop_signal(count: usize) -> (Arc<dyn Source>, mpsc::Receiver<()>) 
         });
         Box::pin(async move { scrape(page) })
     });
-    (Arc::new(source), stopped)
+    (Arc::new(source), dropped)
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_handshake_beyond_the_limit_ends_the_oldest() {
     let secure = secure(small(), Limits { handshakes: 3, ..Limits::default() });
     let mut silent: VecDeque<_> = (0..3).map(|_| secure.running.connect()).collect();
     for _ in 0..3 {
-        // This handshake takes a permit and returns it.
+        // This handshake is beyond the limit, so the oldest one ends.
         secure.assert_serves();
         silent.pop_front().expect("the oldest").assert_closed();
         silent.push_back(secure.running.connect());

@@ -1,5 +1,5 @@
-//! Shards under real threads: some begin, count and end, others read, and each call is counted once.
-//! `SHARD_ROUNDS` in the environment makes it longer.
+//! Shards of real threads. Some threads begin, count and end while others read. Each call is counted once.
+//! The environment variable `SHARD_ROUNDS` sets the number of rounds.
 
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ fn counter(idle_timeout: Option<Duration>) -> Arc<TraceCounter> {
 struct Thread<'c> {
     counter: &'c TraceCounter,
     shard: ShardId,
-    /// Atomic, so that a race detector reports no race that JavaScript cannot have.
+    /// The cells are atomic, because a race detector would report plain stores, which JavaScript uses.
     blocks: HashMap<usize, Arc<[AtomicU64]>>,
     slots: HashMap<usize, u32>,
 }
@@ -69,7 +69,7 @@ impl<'c> Thread<'c> {
         let block = self.blocks.entry(slot / CELLS).or_insert_with(|| {
             let block: Arc<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::new(0)).collect();
             let cells = NonNull::from(&*block).cast();
-            // SAFETY: the address of shared memory does not change, and `drop` closes the shard before it
+            // SAFETY: the address of shared memory does not change, and `drop` closes the shard before the memory
             // is freed.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(self.counter.lend_cells(self.shard, slot / CELLS, lent));
@@ -107,7 +107,7 @@ fn shown(counter: &Arc<TraceCounter>) -> HashMap<usize, f64> {
         let id = labels.split_once(",id=\"").and_then(|(_, rest)| rest.split_once('"'));
         let id = id.expect("an id").0.parse().expect("a number");
         let value: f64 = value.parse().expect("a number");
-        assert!(values.insert(id, value).is_none(), "{id} twice");
+        assert!(values.insert(id, value).is_none(), "{id} occurs twice");
     }
     values
 }
@@ -117,8 +117,11 @@ fn watch(counter: &Arc<TraceCounter>, counting: &AtomicBool) -> usize {
     let (mut before, mut pages) = (HashMap::new(), 0);
     while counting.load(Ordering::Acquire) {
         let now = shown(counter);
-        for (id, was) in &before {
-            assert!(now.get(id).is_some_and(|value| value >= was), "{id} decreased from {was}");
+        for (id, earlier) in &before {
+            assert!(
+                now.get(id).is_some_and(|value| value >= earlier),
+                "{id} decreased from {earlier}"
+            );
         }
         before = now;
         pages += 1;
@@ -182,9 +185,9 @@ fn each_call_is_counted_once_while_threads_begin_and_end() {
 #[test]
 fn a_thread_that_ends_during_a_page_is_counted_once() {
     let counter = counter(None);
-    let lives = rounds() * 20;
+    let runs = rounds() * 20;
     let work = |at: usize| {
-        for _ in 0..lives {
+        for _ in 0..runs {
             let mut thread = Thread::join(&counter);
             for label_set in 0..20 {
                 thread.count(at * 20 + label_set);
@@ -208,7 +211,7 @@ fn a_thread_that_ends_during_a_page_is_counted_once() {
     };
     under_readers(work, one_by_one);
     #[expect(clippy::cast_precision_loss, reason = "small")]
-    let each = lives as f64;
+    let each = runs as f64;
     assert!(shown(&counter).values().all(|value| *value == each));
 }
 
@@ -237,7 +240,7 @@ impl SweepClock {
 }
 
 #[test]
-fn a_reused_slot_has_no_counts_of_the_series_before() {
+fn a_reused_slot_has_no_counts_of_the_previous_series() {
     let clock = SweepClock::new();
     let counter = counter(Some(Duration::from_secs(5)));
     let made: Vec<AtomicUsize> = (0..50).map(|_| AtomicUsize::new(0)).collect();

@@ -1,7 +1,7 @@
 'use strict'
 
-// An application that blocks its event loop on a command, and counts on further commands meanwhile. While the loop
-// is blocked, the commands are lines of a file: the loop cannot read its input.
+// An application that blocks its event loop on a command. While the event loop is blocked, other commands let it make calls. These
+// commands are lines of a file, because a blocked event loop cannot read the input of the process.
 //
 //   app.js own|register|reference spin|wait
 
@@ -42,7 +42,7 @@ async function start () {
 
 let counted = 0
 
-/** Traces cached label sets, and objects that are new. */
+/** Makes calls, with cached label sets and with new objects. */
 function count (traceFunction) {
   for (let i = 0; i < 300; i++) {
     traceFunction(payload({ object: { id: i % 200 + 1 + Math.floor(counted / 300) } }))
@@ -51,7 +51,7 @@ function count (traceFunction) {
   writeLine(`counted ${counted}`)
 }
 
-/** Blocks the event loop until the file has a line `unblock`, and counts at each line `count` before it. */
+/** Blocks the event loop until the file has a line `unblock`. Makes calls for each line `count` before this line. */
 function block (traceFunction, file) {
   for (let done = 0; ;) {
     const commands = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1)

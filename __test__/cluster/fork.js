@@ -1,6 +1,6 @@
 'use strict'
 
-// Forks itself, and counts in each process. Prints `counted` when all have counted; ends at the end of its input.
+// Forks itself, and counts in each process. Prints `counted` when all processes have counted. Ends at the end of its input.
 
 const { fork } = require('node:child_process')
 

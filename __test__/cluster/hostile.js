@@ -1,6 +1,6 @@
 'use strict'
 
-// A process of another user that tries to join, read or block. Arguments: the user, what it does, a folder and the port.
+// A process of another user that tries to join, read or block. Arguments: the user, the action, a folder and the port.
 
 const fs = require('node:fs')
 const net = require('node:net')
@@ -9,7 +9,7 @@ const path = require('node:path')
 const { readCommands, writeLine } = require('../support/commands')
 
 const [user, action, folder, port] = process.argv.slice(2)
-// Loaded before, as the other user may not read the files of this project.
+// Loaded before the change of the user, because the other user may not read the files of this project.
 const HypertracePrometheus = require('../..')
 process.setgid(Number(user))
 process.setuid(Number(user))
@@ -44,7 +44,7 @@ async function plant () {
     fs.chmodSync(path.join(name, 's'), 0o777)
     fs.chmodSync(name, mode)
   }
-  // A link to a folder of its own.
+  // This link leads to one of these folders.
   fs.symlinkSync(path.join(folder, `hypertrace-${port}-1-0123456789abcde0`), path.join(folder, `hypertrace-${port}-9-0123456789abcdef`))
   readCommands({ connections: () => writeLine(`connections ${connections}`) })
   writeLine('planted')

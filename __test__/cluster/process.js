@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * One process of a port. Its argument: options as JSON. Prints `at <port>` when the port is opened or joined, or
+ * Opens or joins a port. The argument is the options as JSON. Prints `at <port>` when the port is opened or joined, or
  * `failed <code> <message>`. Reads commands from its input.
  */
 
@@ -41,7 +41,7 @@ const input = readCommands({
     count(Number(calls), id)
     writeLine(`counted ${total}`)
   },
-  /** Counts a number of calls over many series, in turns, so that scrapes run meanwhile. */
+  /** Counts a number of calls over many series, in several turns of the event loop, so that scrapes run meanwhile. */
   load (calls, series) {
     let left = Number(calls)
     const turn = () => {
@@ -51,12 +51,12 @@ const input = readCommands({
     }
     turn()
   },
-  /** Makes a number of series. */
+  /** Creates a number of series. */
   series (number) {
     for (let n = 0; n < Number(number); n++) traceFunction(payload({ id: 'many', object: { className: 'Many', id: n + 1 } }))
     writeLine('made')
   },
-  /** Counts some series that live long, and makes others, until `pause`. Reports the time and the calls after each round. */
+  /** Counts ten lasting series and one new series in each round, until `pause`. Prints the time and the calls after each round. */
   run (name) {
     let round = 0
     const turn = () => {

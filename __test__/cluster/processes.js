@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Processes that share a port, each with a folder of the test in which they meet.
+ * Starts processes that share a port. They find each other in a folder of the test.
  */
 
 const assert = require('node:assert/strict')
@@ -19,7 +19,7 @@ const PROGRAM = path.join(__dirname, 'process.js')
 const OPTIONS = { collectDefaults: false }
 
 /**
- * A port and a folder for the processes of one test. After the test, no process lives and the folder is empty.
+ * Creates a port and a folder for the processes of one test. After the test, no process lives and the folder is removed.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -51,7 +51,7 @@ async function createCluster (t, more = {}) {
       const [, code, message] = await program.line(/^failed (\S+) (.*)$/)
       return { code, message }
     },
-    /** Stops all processes one after another, and asserts that nothing is left. */
+    /** Stops all processes, and asserts that they have removed their sockets and files. */
     async stopAll () {
       for (const { child } of all) child.stdin.write('stop\n')
       for (const program of all) {
@@ -60,13 +60,13 @@ async function createCluster (t, more = {}) {
       }
       assert.deepEqual(fs.readdirSync(folder), [], 'no socket and no file is left')
     },
-    /** The page as families, which the strict parser has accepted. */
+    /** Returns the families of the page. The strict parser throws if the page has an error. */
     async page (more = {}) {
       const { body, status } = await get({ port, ...more })
       assert.equal(status, 200, body)
       return parse(body)
     },
-    /** The values of the counter, by number of the process and by id. */
+    /** Returns the values of the counter by the number of the process and by id. */
     async counts (more = {}) {
       return countsOf(await this.page(more))
     },
@@ -113,7 +113,7 @@ function countsOf (page) {
   return counts
 }
 
-/** The numbers of the processes that have responded. */
+/** Returns the numbers of the processes that have sent their part of the page. */
 function processesOf (page) {
   const { samples } = page.get('hypertrace_scrape_incomplete') ?? { samples: [] }
   return samples.filter(({ value }) => value === 0).map(({ labels }) => Number(labels.process))

@@ -59,7 +59,7 @@ function run (trace, payloads) {
 }
 
 /**
- * Returns the bytes that a call leaves on the heap: the minimum of several rounds, as the compiler uses the heap too.
+ * Returns the bytes that a call leaves on the heap: the minimum of several rounds, because the compiler uses the heap too.
  */
 function bytesPerCall (trace, payloads) {
   let least = Infinity
@@ -89,7 +89,7 @@ async function measure ({ series, options, of }) {
 
 /** Counts the calls of Rust functions on this thread during one scrape. */
 async function scrape (series) {
-  const trace = HypertracePrometheus({ port: 0, history: 0 }) // the recorder asks four times a second
+  const trace = HypertracePrometheus({ port: 0, history: 0 }) // without the recorder, which would call functions too
   const { port } = trace.address()
   for (let id = 1; id <= series; id++) trace(payload({ object: { id } }))
   rustCalls.clear()

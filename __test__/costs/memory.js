@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Prints the resident memory of the process for each series. All payloads are created before, and garbage is
- * collected before both readings.
+ * Prints the resident memory of the process for each series. All payloads are created once before the first reading, so
+ * that V8 has the memory for them. Garbage is collected before both readings.
  */
 
 const HypertracePrometheus = require('../..')

@@ -10,7 +10,7 @@ const { payload } = require('../support/payload')
 
 afterEach(() => { jest.useRealTimers() })
 
-test('an exporter that is opened under a fake clock has no timer on it, serves and stops', async () => {
+test('an exporter that is opened under a fake clock sets no timer on this clock, serves and stops', async () => {
   jest.useFakeTimers()
   const traceFunction = HypertracePrometheus({ port: 0, seriesIdleTimeout: 1000 })
   expect(jest.getTimerCount()).toBe(0)

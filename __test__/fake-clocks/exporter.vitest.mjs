@@ -10,7 +10,7 @@ const { payload } = require('../support/payload')
 
 afterEach(() => { vi.useRealTimers() })
 
-test('an exporter that is opened under a fake clock has no timer on it, serves and stops', async () => {
+test('an exporter that is opened under a fake clock sets no timer on this clock, serves and stops', async () => {
   vi.useFakeTimers()
   const traceFunction = HypertracePrometheus({ port: 0, seriesIdleTimeout: 1000 })
   expect(vi.getTimerCount()).toBe(0)

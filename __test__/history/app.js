@@ -1,6 +1,6 @@
 'use strict'
 
-// An application that is called steadily, and that is blocked on a command.
+// An application that traces steadily, and blocks its event loop on a command.
 //
 //   app.js [worker] [options as JSON]
 
@@ -16,7 +16,7 @@ const call = (traceFunction, className, functionName, parent) => traceFunction(p
   caller: { functionName, filename: `/app/${className}.js` }
 }))
 
-/** Blocks the event loop for this time. Returns the calls. */
+/** Blocks the event loop for this time. Returns the number of calls. */
 function crunch (traceFunction, className, milliseconds) {
   const end = performance.now() + milliseconds
   let calls = 0

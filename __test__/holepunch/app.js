@@ -1,7 +1,7 @@
 'use strict'
 
-// An application with hyper-instrument and this package, for Node.js and Bare. The environment says in which order
-// they are created. It closes all of it at SIGTERM.
+// An application with hyper-instrument and this package, for Node.js and Bare. The variable FIRST says which of
+// the two is created first. The application closes everything at SIGTERM.
 
 const HyperInstrument = require('hyper-instrument') // creates `process` in Bare
 const { register } = require('bare-prom-client')
@@ -51,7 +51,7 @@ async function main () {
     await corestore.close()
     await traceFunction.stop()
     console.log('closed')
-    // In Bare, the packages of Holepunch keep the process alive, also without this one.
+    // In Bare, the packages of Holepunch keep the process alive, also without this package.
     if (globalThis.Bare !== undefined) globalThis.Bare.exit(0)
   })
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Many more label sets than maxSeries, with few classes and functions.
+// Traces many more label sets than maxSeries, with few classes and functions.
 
 const HypertracePrometheus = require('../..')
 const { parse } = require('../support/exposition')

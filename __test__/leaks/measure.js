@@ -26,8 +26,8 @@ async function memory () {
 }
 
 /**
- * Returns, on Linux, the resident memory without file pages. The kernel loads a file page of the Node.js binary when its code
- * runs for the first time (several megabytes of them even after thousands of scrapes), and may evict it.
+ * Returns, on Linux, the resident memory without file pages. The kernel loads a file page of the Node.js binary when the code in the
+ * page runs for the first time, and may remove the page later. Even after thousands of scrapes, these pages change by megabytes.
  */
 function residentAnonymous () {
   if (process.platform !== 'linux') return undefined

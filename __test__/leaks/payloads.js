@@ -26,7 +26,7 @@ async function main () {
   trace()
   await collect()
   const alive = weak.filter((ref) => ref.deref() !== undefined).length
-  // The exporter is still in use here.
+  // Because the exporter is used here, it is alive while the objects are counted.
   const { samples } = parse(await traceFunction.metrics()).get('trace_counter')
   await traceFunction.stop()
   console.log(JSON.stringify({ alive, counted: samples.reduce((sum, { value }) => sum + value, 0) }))

@@ -1,6 +1,6 @@
 'use strict'
 
-// The resources of a process before an exporter runs, while it runs and after it has stopped.
+// Prints the resources of the process before an exporter runs, while it runs, and after it has stopped.
 
 const perfHooks = require('node:perf_hooks')
 
@@ -33,7 +33,7 @@ function count (prototype, name, counted) {
   }
 }
 
-/** Starts an exporter, uses all of it and stops it; returns weak references to it. */
+/** Starts an exporter, uses all its functions and stops it. Returns weak references to its objects. */
 async function use (whileRunning) {
   const register = kind === 'register' ? new Registry() : null
   const traceFunction = HypertracePrometheus({ port: 0, register, seriesIdleTimeout: 60_000 })

@@ -1,7 +1,7 @@
 'use strict'
 
-// An application that ends in the given way on a command, with an exporter or without. Both run the same
-// lines, so that Node.js prints the same messages.
+// An application that ends in the given way on a command, with or without an exporter. The same lines run in both
+// cases, so that Node.js prints the same messages.
 //
 //   app.js none|main|worker natural|exit|throw|signal
 

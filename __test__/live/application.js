@@ -33,7 +33,7 @@ readCommands({
     clearInterval(timer)
     writeLine('pausing')
   },
-  /** Blocks for this time, and counts a payload with these fields all the while. */
+  /** Counts a payload with these fields in a loop that blocks the event loop for this time. */
   spin (milliseconds, fields) {
     const trace = payload(JSON.parse(decodeURIComponent(fields)))
     const end = Date.now() + Number(milliseconds)

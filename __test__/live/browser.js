@@ -9,6 +9,7 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { chromium } = require('playwright-core')
+const { cleanUp } = require('../support/clean-up')
 const { get } = require('../support/http')
 const { startProgram } = require('../support/program')
 const { until: eventually } = require('../support/until')
@@ -19,7 +20,7 @@ const LIMIT_MS = 15_000
 const NO_ANSWER = /net::ERR_|Failed to load resource/
 
 /**
- * Starts Chromium. One is enough for all tests of a file.
+ * Starts Chromium. One browser is enough for all tests of a file.
  *
  * @param {...string} args more arguments of the command line
  */
@@ -56,7 +57,7 @@ async function startApplication (t, options = {}) {
     /** Resolves when the event loop is blocked; `unblocked` resolves at the end of the block. */
     block: (milliseconds) => run(`block ${milliseconds}`, /^blocked$/),
     unblocked: () => application.line(/^unblocked$/),
-    /** Resolves when the event loop is blocked by calls; `spun` resolves at the end to their number. */
+    /** Resolves when calls block the event loop. `spun` resolves at the end of the block, to the number of these calls. */
     spin: (milliseconds, fields) => run(`spin ${milliseconds} ${encoded(fields)}`, /^spinning$/),
     spun: async () => Number((await application.line(/^spun (\d+)$/))[1]),
     /** Resolves when the recorder has measured this number of further steps. */
@@ -101,13 +102,20 @@ async function open (t, browser, url, { silence, ...options } = {}) {
   page.on('request', (request) => {
     if (!request.url().startsWith(new URL(url).origin + '/')) faults.push(`a request to ${request.url()}`)
   })
-  t.after(async () => {
+  cleanUp(t, async () => {
     await context.close()
     assert.deepEqual(faults, [])
   })
   await page.goto(url)
   return page
 }
+
+/**
+ * Returns `location.href` of the page. `page.url()` gets a change of the fragment later.
+ *
+ * @returns {Promise<string>}
+ */
+const addressOf = (page) => page.evaluate(() => location.href)
 
 /** Returns the text of the table's cells, row by row, without the trend and the arrow. */
 function rowsOf (page) {
@@ -150,5 +158,5 @@ const isDimmed = (page) => page.evaluate(() => {
 })
 
 module.exports = {
-  HYPERCORE, NO_ANSWER, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until
+  HYPERCORE, NO_ANSWER, addressOf, call, isDimmed, open, rowCount, rowsOf, startApplication, startBrowser, startHypercore, state, text, until
 }

@@ -68,7 +68,7 @@ function sampleOf (name, labels, message) {
   return { name, labels, value, start: Number(seconds) * 1000 + nanos / 1e6 }
 }
 
-/** The samples that the text format has. There, the bucket without an upper bound is explicit. */
+/** Returns the samples of a histogram in the text format. In that format, the bucket `+Inf` is always present. */
 function histogramSamples (name, labels, { sampleCount, sampleSum, bucket }) {
   const buckets = bucket.map(({ upperBound, cumulativeCount }) => [upperBound, Number(cumulativeCount)])
   if (buckets.at(-1)?.[0] !== Infinity) buckets.push([Infinity, Number(sampleCount)])

@@ -6,8 +6,8 @@
  *
  *   node app.js <pattern> <port>... [--options <json>]
  *
- * Prints `ports …` once, and `at <ms since the epoch> <calls>` after each round of calls, with the calls of the main thread so far. Reads
- * the commands `begin` and `end`, and prints `made <calls>` after `end`, with those of the workers too.
+ * Prints `ports …` once. After each round of calls, prints `at <ms since the epoch> <calls>`: the number of calls of the main thread
+ * so far. Reads the commands `begin` and `end`. After `end`, prints `made <calls>`: the number of calls of all threads.
  */
 
 const { once } = require('node:events')

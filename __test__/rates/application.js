@@ -41,7 +41,7 @@ async function startApplication (t, pattern, exporters, options = {}) {
       programs.at(-1).say('end')
       return Number((await programs.at(-1).line(/^made (\d+)$/))[1])
     },
-    /** The time at which the first process was killed, and the numbers of calls that it had reported up to a time, and in total. */
+    /** The time at which the first process was killed, and the number of calls that it had reported before a time and in total. */
     killed: {
       at: () => killedAt,
       madeBefore: (milliseconds) => reports(first.program).findLast(({ at }) => at <= milliseconds)?.calls ?? 0,

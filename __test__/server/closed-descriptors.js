@@ -1,6 +1,6 @@
 'use strict'
 
-// Closes descriptors of a server, as programs do that become daemons, and stops the server.
+// Closes descriptors of a server, as a program that becomes a daemon does. Then stops the server.
 
 const fs = require('node:fs')
 const HypertracePrometheus = require('../..')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Prints whether the server keeps the process alive: only then does an unreferenced timer fire.
+// Prints whether the server keeps the process alive. An unreferenced timer fires only in a process that is kept alive.
 
 const HypertracePrometheus = require('../..')
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Listens on a host and port, as an unprivileged user if it can, and prints the result, beside that of
-// a Node.js server.
+// Listens on a host and a port. Prints the result, and the result of a Node.js server on this port. If the process is started by
+// root, it becomes an unprivileged user first.
 
 const HypertracePrometheus = require('../..')
 const { get } = require('../support/http')
@@ -9,7 +9,7 @@ const { holdings } = require('../support/left-behind')
 const { occupy } = require('../support/ports')
 
 const [host, port, ...addresses] = process.argv.slice(2)
-// The warning of an open page is tested elsewhere; here stderr is for failures only.
+// auth.test.js tests the warning of an open page. Here, stderr is for failures only.
 process.removeAllListeners('warning')
 const NOBODY = 65_534
 

@@ -1,6 +1,7 @@
 'use strict'
 
-// Blocks its event loop in the turn that opens the port, until a thread of its own has scraped the page, and prints the families.
+// Blocks its event loop in the turn that opens the port, until a worker thread has scraped the page. Then prints the families of the
+// page.
 
 const { Worker } = require('node:worker_threads')
 const HypertracePrometheus = require('../..')

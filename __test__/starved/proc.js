@@ -1,7 +1,7 @@
 'use strict'
 
 // Prints the families with samples of this package and of prom-client, as JSON. prom-client shows 0 for a figure that it cannot
-// read: those are left out.
+// read, so such families are left out.
 
 const { Registry, collectDefaultMetrics } = require('prom-client')
 const HypertracePrometheus = require('../..')

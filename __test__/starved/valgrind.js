@@ -1,7 +1,7 @@
 'use strict'
 
-// The program that runs under Valgrind. It requests each kind of response, calls metrics(), starts a worker thread that joins,
-// and ends.
+// The program that runs under Valgrind. It starts a worker thread that joins its port, requests each kind of response and calls
+// metrics(). Then it stops its exporter.
 
 const { once } = require('node:events')
 const http = require('node:http')

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * An application that was bundled or installed in some way: made in a project with the packed package, and run in a folder outside
- * the repository.
+ * Tests an application that uses the packed package. The package is in the application's bundle, or is installed in its project. The
+ * application runs in a folder outside the repository.
  */
 
 const assert = require('node:assert/strict')

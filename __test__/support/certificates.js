@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Certificates for one test, created by openssl and never stored, so that none expires. A test that uses them is
+ * Creates certificates for one test with openssl. They are never stored, so none expires. A test that uses them is
  * skipped if `lacks('openssl')` of tools.js says so.
  */
 
@@ -70,7 +70,7 @@ function createCertificates () {
     server: (by, kind) => make('server', ['basicConstraints=CA:FALSE', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', 'extendedKeyUsage=serverAuth'], { by, kind }),
     /** @type {(by?: Pair) => Pair} */
     client: (by) => make('client', ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], { by }),
-    /** The same key, encrypted with a password. */
+    /** Returns the key of a pair, encrypted with a password. */
     encrypted: (/** @type {Pair} */ { files }) => execFileSync('openssl', ['pkey', '-in', files.key, '-aes256', '-passout', 'pass:secret-3'], { encoding: 'utf8' }),
     remove: () => fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@ const fs = require('node:fs')
 const readline = require('node:readline')
 
 /**
- * Reads commands from standard input, one a line: the name of a function and its arguments. The input keeps the
+ * Reads commands from standard input. Each line is one command: the name of a function and its arguments. The input keeps the
  * program alive until `close`.
  *
  * @param {Record<string, (...args: string[]) => unknown>} commands

@@ -15,7 +15,7 @@ const { parse, shape } = require('./exposition')
 let declared
 
 /**
- * Returns the declarations of prom-client, collected once: its observers cannot be stopped.
+ * Returns the declarations of prom-client. They are collected only once, because prom-client's observers cannot be stopped.
  *
  * @returns {Promise<Map<string, Declared>>} by name, in its order
  */

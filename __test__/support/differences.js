@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Every allowed difference between our counter and that of the reference. All functions are pure. Apart from these rules both
+ * Every allowed difference between our counter and the counter of the reference. All functions are pure. Apart from these rules both
  * must be equal: the same label sets with the same counts.
  */
 
@@ -15,12 +15,13 @@ const NEEDS_ESCAPE = /["\\\n]/
 const DEFAULT_LIMIT = 1024
 
 /**
- * Returns the value for which the reference writes the label that this package writes for `value`.
+ * Returns a value for the reference in place of `value`. From it, the reference writes the label that this package writes from
+ * `value`.
  * @param {unknown} value
  */
 function valueForReference (value) {
-  // Rule 1: a Buffer that is not UTF-8 (a key, a hash) is written as hex. The reference writes U+FFFD for its bytes, so that
-  // different keys become equal.
+  // Rule 1: a Buffer that is not UTF-8 (a key, a hash) is written as hex. The reference writes U+FFFD for the bytes of the
+  // Buffer, so that different keys become equal.
   if (Buffer.isBuffer(value) && !isUtf8(value)) return value.toString('hex')
 
   // Rule 2: every value is escaped. The reference escapes strings only: an array that contains a quote makes its whole page invalid.

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Runs a program of a document that needs packages of scripts/ecosystem.js.
+ * Runs programs of the documents. These programs need the packages of scripts/ecosystem.js.
  */
 
 const fs = require('node:fs')
@@ -13,7 +13,7 @@ const { startProgram } = require('./program')
 const readme = require('./readme')
 
 /**
- * Creates a folder in which programs find `hypertrace`, this package, those of scripts/ecosystem.js and
+ * Creates a folder in which programs find `hypertrace`, this package, the packages of scripts/ecosystem.js and
  * `some-module.js`.
  *
  * @param {import('node:test').TestContext} t
@@ -40,8 +40,8 @@ function createProject (t) {
  *
  * @param {import('node:test').TestContext} t
  * @param {string} name
- * @param {{ replace?: [string, string][], env?: NodeJS.ProcessEnv }} [more] replace: texts of the program, each of
- *   which it has once
+ * @param {{ replace?: [string, string][], env?: NodeJS.ProcessEnv }} [more] replace: pairs of a
+ *   text, which the program contains once, and the text that replaces it
  */
 function startDocumented (t, name, { replace = [], env } = {}) {
   let source = readme.marked(`run ${name}`)

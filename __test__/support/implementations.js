@@ -12,8 +12,8 @@ const requireFromReference = createRequire(require.resolve('hypertrace-prometheu
 const referencePromClient = requireFromReference('prom-client')
 
 /**
- * Clears the global register of prom-client first: the reference registers its counter there, and prom-client throws if a counter
- * of that name exists.
+ * Starts the reference. Before that, clears the global register of prom-client: the reference registers its counter there, and
+ * prom-client throws if a counter of that name exists.
  * @param {object} [options]
  */
 function startReference (options = {}) {

@@ -26,7 +26,7 @@ function threads () {
   return isLinux ? fs.readdirSync('/proc/self/task').length : null
 }
 
-/** The open descriptors, sorted, without the one that reads them. */
+/** Returns the open descriptors, sorted, without the descriptor that reads this list. */
 function descriptors () {
   if (!isLinux) return null
   return fs.readdirSync('/proc/self/fd').map((fd) => {

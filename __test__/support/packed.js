@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The package as it is published, installed in an empty project, where it cannot use files of the checkout.
+ * Packs the package as it is published, and installs it in an empty project, where it cannot use files of the checkout.
  */
 
 const { execFileSync } = require('node:child_process')

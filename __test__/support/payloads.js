@@ -3,8 +3,8 @@
 /*
  * Random payloads, both valid and malformed.
  *
- * A world is a small application of classes, objects, parents, call sites and ids. They are few, so that calls repeat and caches
- * are used. It changes over time: objects are created, parents change, props are written.
+ * A world is a small application of classes, objects, parents, call sites and ids. Their numbers are small, so that calls repeat and
+ * caches are used. A world changes over time: objects are created, parents change, props are written.
  */
 
 const { plainValues, throwingValues } = require('./values')
@@ -25,7 +25,7 @@ const PROP_NAMES = [
 const ORDINARY_PROP_VALUES = [0, 1, 2, 3, '1', 'text', true, null, undefined, '', 'a"b', [1, 2]]
 
 /**
- * A string with its own memory, equal but not identical to another, like the strings that hypertrace extracts from a stack.
+ * Returns a copy of a string with memory of its own, like the strings that hypertrace extracts from a stack.
  * @template T
  * @param {T} value
  * @returns {T}
@@ -34,7 +34,10 @@ function fresh (value) {
   return typeof value === 'string' ? /** @type {any} */ (Buffer.from(value, 'utf16le').toString('utf16le')) : value
 }
 
-/** Sizes of a world: upper bounds, except `calls`. changes: the probability of a change before a call; worlds: how many are compared. */
+/**
+ * The kinds of worlds. The numbers are upper bounds, except `calls`. `changes`: the probability of a change before a call; `worlds`: the
+ * number of worlds that are compared.
+ */
 const KINDS = {
   ordinary: { objects: 12, parents: 6, sites: 8, ids: 4, calls: 300 },
   'several sites on a line': { objects: 4, parents: 2, sites: 30, ids: 2, oneLine: true, calls: 400 },
@@ -45,7 +48,8 @@ const KINDS = {
   'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
-  // These have so many call sites that the cache exceeds its bound and is dropped. `maxSeries` is low, as the bound depends on it.
+  // These worlds have so many call sites that the cache exceeds its bound and is dropped. The bound depends on `maxSeries`, so
+  // `maxSeries` is low.
   'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, changes: 0.0005, maxSeries: 10_000 },
   'props, and more call sites than are cached': {
     objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, changes: 0.0005, maxSeries: 10_000
@@ -120,7 +124,7 @@ function createWorld (random, kind) {
     let column = 1 + below(80)
     if (size.oneLine) line = 7
     if (size.minified) {
-      // Columns of a bundle, and pairs with the same line * 1024 + column or the same low bits.
+      // These are columns of a bundle, and pairs of line and column with the same `line * 1024 + column` or the same low bits.
       line = chance(0.8) ? 1 : 1 + below(4)
       column = pick([1, 17, 1024, 1025, 2048, 4096, 65536, 65537, 1 << 20, 2 ** 31, 2 ** 32 + 1, 5_000_000]) + below(3)
     }
@@ -182,7 +186,7 @@ function createWorld (random, kind) {
     if (chance(0.03)) payload.parentObject = {}
   }
 
-  /** A payload on which the reference throws, because of a value or of a getter. */
+  /** Returns a payload for which the reference throws, because of a value or of a getter. */
   function nextThrowing () {
     const payload = next()
     payload.object.className = 'Hostile'

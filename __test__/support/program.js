@@ -9,6 +9,8 @@ const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const readline = require('node:readline')
 
+const { cleanUp } = require('./clean-up')
+
 const LIMIT_MS = 30_000
 
 /**
@@ -25,7 +27,7 @@ const LIMIT_MS = 30_000
 function startProgram (t, file, args = [], { nodeOptions = [], under = [], env } = {}) {
   const [command, ...rest] = [...under, process.execPath, ...nodeOptions, file, ...args]
   const child = spawn(command, rest, { stdio: 'pipe', env: { ...process.env, ...env } })
-  t.after(() => { child.kill('SIGKILL') })
+  cleanUp(t, () => { child.kill('SIGKILL') })
 
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })

@@ -38,7 +38,7 @@ function createRandom (seed) {
 }
 
 /**
- * The seed of this run: TEST_SEED, which repeats a failed run, or a fixed one, so that CI runs are equal.
+ * Returns the seed of this run: TEST_SEED, to repeat a failed run, or else a fixed seed, so that all runs of CI are equal.
  * @param {number} fallback
  */
 function seedOf (fallback) {

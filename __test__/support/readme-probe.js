@@ -22,7 +22,7 @@ require(ours)
 function probed (HypertracePrometheus) {
   return options => {
     traceFunction = HypertracePrometheus(options)
-    setImmediate(look, options)
+    setImmediate(printPage, options)
     return traceFunction
   }
 }
@@ -34,7 +34,7 @@ http.createServer = (...args) => {
   return server
 }
 
-async function look ({ tls, auth } = {}) {
+async function printPage ({ tls, auth } = {}) {
   if (server !== undefined && !server.listening) await new Promise(resolve => server.once('listening', resolve))
   const { port } = (server || traceFunction).address()
   const { headers, body } = await get({

@@ -29,7 +29,7 @@ const plainValues = [
   ['NUL', () => 'a\0b'],
   ['control characters', () => '\x01\x02\x1b[31m\x7f\x85'],
   ['line separators', () => 'a\u2028b\u2029c'],
-  ['what looks like labels', () => 'x",id="y"} 9\n# TYPE z counter'],
+  ['a text that looks like labels', () => 'x",id="y"} 9\n# TYPE z counter'],
   ['braces and commas', () => '{a="b",c="d"}'],
   ['an astral character', () => '\u{1f600}\u{10ffff}'],
   ['a byte order mark', () => '\ufeffx\uffff\ufffd'],
@@ -136,7 +136,7 @@ const throwingValues = [
   ['a revoked proxy of a function', () => { const { proxy, revoke } = Proxy.revocable(() => {}, {}); revoke(); return proxy }],
   ['an array that holds a Symbol', () => [1, Symbol('in an array')]],
   ['an array that holds a null-prototype object', () => [Object.create(null)]],
-  ['an array without a join', () => Object.assign([1], { join: fail })],
+  ['an array whose join throws', () => Object.assign([1], { join: fail })],
   ['endless recursion', () => { const o = { toString: () => `${o}` }; return o }],
   ['a deep array', () => { let a = []; for (let i = 0; i < 100_000; i++) a = [a]; return a }],
   ['an object that throws in its constructor getter', () => Object.create({ get constructor () { return fail() }, toString: fail })]

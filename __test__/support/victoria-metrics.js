@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The programs of VictoriaMetrics on the loopback interface, each with a temporary folder, for one test. A test
+ * Starts programs of VictoriaMetrics on the loopback interface, each with a temporary folder, for one test. A test
  * that uses them is skipped if `lacks('victoria-metrics')` or `lacks('vmagent')` of tools.js says so.
  */
 
@@ -66,7 +66,7 @@ async function startVictoriaMetrics (t) {
      * @returns {Promise<{ metric: Record<string, string>, value: number }[]>}
      */
     async query (expression) {
-      await fetch(`${server.url}/internal/force_flush`) // new series are found some seconds later otherwise
+      await fetch(`${server.url}/internal/force_flush`) // otherwise, new series are found only some seconds later
       const response = await fetch(`${server.url}/api/v1/query?nocache=1&query=${encodeURIComponent(expression)}`)
       const { status, data, error } = await response.json()
       assert.equal(status, 'success', error)

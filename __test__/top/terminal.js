@@ -50,7 +50,7 @@ function startTop (t, args, { columns = 100, rows = 30, env = {}, command = TOP 
     resize: (columns, rows) => say({ resize: [columns, rows] }),
     signal: (number) => say({ signal: number }),
     close: () => say({ close: true }),
-    /** Waits until the screen matches; returns it. */
+    /** Waits until the screen matches, and returns the screen. */
     shows: async (pattern, limit = 20_000) => {
       try {
         return await until(() => pattern.test(screen()) && screen(), `${pattern}`, { limit })

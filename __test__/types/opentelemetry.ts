@@ -1,4 +1,4 @@
-// The producer as a metric reader of the SDK takes it.
+// Passes the producer to a metric reader of the SDK.
 import { InMemoryMetricExporter, PeriodicExportingMetricReader, type MetricProducer } from '@opentelemetry/sdk-metrics'
 import HypertracePrometheus, { type MetricProducerOptions } from 'hypertrace-prometheus'
 

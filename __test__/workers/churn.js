@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * One worker after another joins, counts and ends, in alternating ways. Prints the resources of the process five times.
+ * Workers join, count and end one after another, in different ways. Prints the resources of the process five times.
  *
- *   node --expose-gc churn.js <how many>
+ *   node --expose-gc churn.js <number of workers>
  */
 
 const { once } = require('node:events')

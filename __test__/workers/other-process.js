@@ -1,6 +1,6 @@
 'use strict'
 
-// Requests a port that another process serves, on the main thread and in a worker. Prints the errors.
+// Opens an exporter on the main thread and in a worker, at a port that another process serves. Prints the errors.
 
 const { Worker, isMainThread, workerData } = require('node:worker_threads')
 

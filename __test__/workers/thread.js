@@ -2,7 +2,7 @@
 
 /*
  * A worker thread that carries out commands of a test: each command is a message and gets a response. `progress` is
- * shared memory: [0] is written by this thread, also while its event loop is blocked; [1] releases it.
+ * shared memory. This thread writes [0], also while its event loop is blocked. The test writes [1] to release this thread.
  */
 
 const { parentPort, threadId, workerData } = require('node:worker_threads')

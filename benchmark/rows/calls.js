@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The time of one call of the trace function: of a label set that was counted before, for several numbers of series, and of a new
- * label set.
+ * The time of one call of the trace function: with a label set that was counted before, for several numbers of series, and with a
+ * new label set.
  *
  * hypertrace makes the payloads of a batch just before the batch is timed, so that they are in the processor's caches. The result
  * is the median batch, because only a few batches contain a garbage collection.
@@ -50,7 +50,7 @@ function knownCalls (application, trace, series, quick) {
   return median(times)
 }
 
-/** Returns the nanoseconds of a call. */
+/** Times the calls of a batch, and returns the nanoseconds of one call. */
 function timeOf (payloads, trace) {
   const start = process.hrtime.bigint()
   for (let i = 0; i < payloads.length; i++) trace(payloads[i])

@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * A scrape of four processes of 10,000 series each, from another process: the time until the last byte, and the longest stall of
- * an event loop, of the process that answers and of another one. Ours: the processes share a port. 1.0.0: the primary process
- * answers with the AggregatorRegistry of prom-client.
+ * A scrape of four processes of 10,000 series each. Another process scrapes. Measures the time until the last byte, and the longest
+ * stall of the event loop, in the process that answers and in another process of the cluster. With ours, the processes share a
+ * port. With 1.0.0, the primary process answers with the AggregatorRegistry of prom-client.
  */
 
 const cluster = require('node:cluster')
@@ -28,7 +28,7 @@ const cases = () => [{
   ]
 }]
 
-/** In the child: the primary process. Passes the work of the parent on to the processes. */
+/** Runs in the child process, which is the primary process of the cluster. Passes the work of the parent process to the workers. */
 async function measure ({ port }, create, { send, receive }) {
   const isOurs = create.name === 'ours'
   cluster.setupPrimary({ exec: __filename, args: [] })
@@ -76,7 +76,7 @@ async function measure ({ port }, create, { send, receive }) {
   for (const worker of workers) worker.process.kill('SIGKILL')
 }
 
-/** In the parent: scrapes. */
+/** Runs in the parent process: scrapes. */
 async function observe ({ implementation }, { send, receive }) {
   const { port } = await receive()
   const size = await scrape(port)
@@ -112,7 +112,7 @@ async function observe ({ implementation }, { send, receive }) {
   return { values }
 }
 
-/** In each process. */
+/** Runs in each worker process. */
 function work ({ port, isOurs }) {
   const create = implementations[isOurs ? 'ours' : '1.0.0']
   const register = isOurs ? undefined : create.registry()

@@ -1,15 +1,19 @@
 'use strict'
 
 /*
- * A scrape over HTTP in each format, by turns in one process, so that the values can be compared; and the longest stall of the event
- * loop during a scrape in protobuf. Only ours is measured: the other implementations have no protobuf format.
+ * A scrape over HTTP in each format, in turn from one process, so that the values can be compared. Also measures the longest stall
+ * of the event loop during a scrape in protobuf. Only this package is measured: the other implementations have no protobuf format.
  */
 
 const { measure, firstScrape } = require('./scrape')
 const { scrape } = require('../scrape')
 const { median } = require('../statistics')
 
-/** @type {{ name: string, counted: number, format: import('../scrape').Format, stall?: boolean }[]} counted: the ratio of series that are counted before each scrape, the newest ones */
+/**
+ * `counted`: the newest series that are called before each scrape, as a part of all series; `stall`: the stall is measured, not the time.
+ *
+ * @type {{ name: string, counted: number, format: import('../scrape').Format, stall?: boolean }[]}
+ */
 const WORK = [
   { name: 'scrape in text', counted: 0, format: {} },
   { name: 'scrape in protobuf', counted: 0, format: { protobuf: true } },
@@ -26,7 +30,7 @@ const cases = ({ quick }) => {
   return [{ series, lines, only: ['ours'] }]
 }
 
-/** In the parent: scrapes. */
+/** Runs in the parent process: scrapes. */
 async function observe ({ quick }, { send, receive }) {
   const { port } = await receive()
   await firstScrape(port)

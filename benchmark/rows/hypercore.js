@@ -1,9 +1,10 @@
 'use strict'
 
 /*
- * The throughput that real hypercores in memory lose: batches of appends, of a replication and of reads, in turn without tracing, with
- * a trace function that does nothing, and with that of the exporter. Each batch creates its own cores, as hypertrace creates tracers
- * only while a trace function is set. The second lines are without the work of hypertrace itself.
+ * The throughput that real hypercores in memory lose. A batch has three phases: appends, a replication and reads. The batches run in
+ * turn without a trace function, with a trace function that does nothing, and with the trace function of the exporter. Each batch
+ * creates its own cores, because hypertrace creates tracers only while a trace function is set. The lines `to the exporter alone` compare
+ * with the trace function that does nothing, so they do not contain the work of hypertrace itself.
  */
 
 const { once } = require('node:events')
@@ -73,7 +74,10 @@ class Memory extends RandomAccessStorage {
   }
 }
 
-/** Returns the microseconds of CPU time of each phase of one batch: a phase waits for nothing but its own work. */
+/**
+ * Runs one batch, and returns the microseconds of CPU time of each phase. The CPU time is a measure of the throughput, because a phase
+ * waits for nothing but its own work.
+ */
 async function batch (blocks) {
   const writer = new Hypercore(() => new Memory())
   await writer.ready()
@@ -118,7 +122,7 @@ async function measure ({ blocks, batches }, create) {
   const lost = { none: PHASES.map(() => []), nothing: PHASES.map(() => []) }
   for (let n = 0; n < batches; n++) {
     const times = {}
-    // They take turns to be the first.
+    // In each batch another mode runs first.
     for (let turn = 0; turn < modes.length; turn++) {
       const mode = modes[(n + turn) % modes.length]
       times[mode] = await run(mode)

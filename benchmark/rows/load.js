@@ -1,9 +1,12 @@
 'use strict'
 
 /*
- * The load that a server holds, and what the application notices of it: 100 scrapers, each once a second, while a client of a small
- * HTTP server of the application, which traces the newest 2 % of the series, measures the time of its requests; then scrapes on four connections without a pause, and idle
- * connections. The scrapers and the client run in two other threads than the application.
+ * The load that a server can serve, and its effect on the application.
+ *
+ * The application has a small HTTP server, whose requests trace calls of the newest 2 % of the series. A client times its requests
+ * to this server, first alone, then while 100 scrapers scrape once a second each. Then four connections scrape without a pause. Then
+ * many connections are open without a request. The application runs in one process. The scrapers and the client run in
+ * another process, the client in a thread of its own.
  */
 
 const http = require('node:http')
@@ -31,7 +34,7 @@ const cases = ({ quick }) => {
   return [{ series, seconds: quick ? 2 : 8, lines, only: ['ours', '1.0.0', '@prometheus-io/client'] }]
 }
 
-/** In the child: an application with this many series and a small HTTP server that traces. */
+/** Runs in the child process: an application with this many series and a small HTTP server that traces. */
 async function measure ({ series, port }, create, { send, receive }) {
   const implementation = create({ port: create.anyPort ? 0 : port })
   const application = new Application()
@@ -49,7 +52,7 @@ async function measure ({ series, port }, create, { send, receive }) {
   await receive()
 }
 
-/** In the parent. */
+/** Runs in the parent process: scrapes and times requests to the application. */
 async function observe ({ seconds }, { send, receive }) {
   const { port, applicationPort } = await receive()
   await get(port, undefined).catch(() => sleep(1000))
@@ -68,7 +71,7 @@ async function observe ({ seconds }, { send, receive }) {
     }
     agent.destroy()
   })
-  await sleep(1000) // until each has begun
+  await sleep(1000) // until each scraper has begun
   scrapes = 0
   const start = performance.now()
   const loaded = await latencies(applicationPort, seconds)
@@ -94,7 +97,7 @@ function get (port, agent) {
   })
 }
 
-/** The scrapes a second on a few connections, each without a pause. */
+/** Returns the number of scrapes a second on a few connections, each of which scrapes without a pause. */
 async function throughput (port, seconds) {
   const until = performance.now() + seconds * 1000
   let scrapes = 0
@@ -109,7 +112,7 @@ async function throughput (port, seconds) {
   return scrapes / seconds
 }
 
-/** The connections without a request that are open after two seconds. */
+/** Opens connections and sends no request. Returns the number of connections that are open after two seconds. */
 async function idleConnections (port) {
   const sockets = Array.from({ length: IDLE_CONNECTIONS }, () => net.connect({ port, host: 'localhost' }).on('error', () => {}))
   await sleep(2000)
@@ -118,13 +121,14 @@ async function idleConnections (port) {
   return open
 }
 
+/** Starts a thread that sends requests to the application. Resolves to the milliseconds of each request. */
 function latencies (port, seconds) {
   return new Promise((resolve, reject) => {
     new Worker(__filename, { workerData: { port, seconds } }).once('message', resolve).once('error', reject)
   })
 }
 
-/** In a thread: the milliseconds of requests to the application, one after another on one connection. */
+/** Runs in that thread. Sends requests one after another on one connection, and returns the milliseconds of each. */
 async function request ({ port, seconds }) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const until = performance.now() + seconds * 1000

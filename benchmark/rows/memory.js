@@ -8,7 +8,7 @@
 const { Application, SITES, PROPS, batches } = require('../workload')
 
 const cases = ({ quick }) => {
-  // With fewer series, the reserve of the heap would be most of the difference.
+  // With fewer series, most of the difference would be memory that the heap has reserved.
   const sizes = quick ? [50_000] : [50_000, 100_000, 150_000]
   const most = quick ? 50_000 : 100_000
   return [
@@ -35,7 +35,7 @@ function resident () {
   return process.memoryUsage.rss()
 }
 
-/** A fixed size of V8's young generation: its growth would be most of the difference. */
+/** Gives V8's young generation a fixed size: otherwise its growth would be most of the difference. */
 const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
 module.exports = { cases, measure, execArgv, unit: 'bytes' }

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first one.
- * Another process scrapes, first without compression and then with gzip. Memory that the first scrapes leave counts in both values.
+ * The memory of a scrape: the peak of the process's resident memory during scrapes, minus its resident memory before the first scrape.
+ * Another process scrapes, first without compression and then with gzip. Memory that the first scrapes do not release is in both values.
  *
  * Only Linux can reset the peak, so the row exists only there.
  */
@@ -12,7 +12,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { scrape } = require('../scrape')
 const { Application, SITES, batches } = require('../workload')
 
-/** The number of scrapes of each kind: the second uses the caches that the first has filled. */
+/** The number of scrapes of each kind. The second scrape uses the caches that the first scrape has filled. */
 const SCRAPES = 2
 
 const cases = ({ quick }) => {
@@ -26,7 +26,7 @@ const cases = ({ quick }) => {
   ]
 }
 
-/** In the child: serves an application with this many series and sends the peak for each kind of scrape. */
+/** Runs in the child process: serves the page of an application with this many series, and sends the peak for each kind of scrape. */
 async function measure ({ series, lines, port }, create, { send, receive }) {
   const implementation = create({ port: create.anyPort ? 0 : port, maxSeries: series + 1 })
   const application = new Application()
@@ -58,7 +58,7 @@ function statusOf (name) {
   return Number(kilobytes) * 1024
 }
 
-/** In the parent: scrapes. */
+/** Runs in the parent process: scrapes. */
 async function observe ({ lines, protobuf }, { send, receive }) {
   const values = []
   for (const [index] of lines.entries()) {

@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * The time that a trace function adds to a real call of `tracer.trace('id')`: the time of the call with it, minus the time of the same
- * call with a trace function that only stores the payload. Both are timed in turn in one process, so that the time of hypertrace
- * itself, which is longer, is in both and cancels out. All label sets are cached.
+ * The time that a trace function adds to a real call of `tracer.trace('id')`: the time of the call with this trace function, minus the
+ * time of the same call with a trace function that only stores the payload. Both times contain the work of hypertrace, which takes
+ * longer than the trace function, so the difference does not contain it. One process times both in turn. All label sets are cached.
  */
 
 const { createTracer, setTraceFunction } = require('hypertrace')
@@ -79,7 +79,7 @@ function measure ({ classes, ids, objects, props, quick }, create) {
   const times = { ours: [], base: [] }
   for (let batch = 0; batch < (quick ? 150 : 500); batch++) {
     const order = shuffled()
-    // They take turns to be the first, as the second one finds warm caches.
+    // The trace functions take turns to run first, because the second one finds the processor's caches filled.
     const pair = batch % 2 === 0 ? ['ours', 'base'] : ['base', 'ours']
     for (const one of pair) times[one].push(timeOf(one === 'ours' ? trace : store, order))
   }

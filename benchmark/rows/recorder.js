@@ -1,10 +1,10 @@
 'use strict'
 
 /*
- * The cost of the recorder: the time of a known call, the CPU time of the process and the CPU time of the server's thread, each with
- * and without a recorder, and the memory that it adds. Nobody scrapes and nobody looks.
+ * The cost of the recorder: the time of a known call, the CPU time of the process, the CPU time of the server's thread and the memory
+ * of the process, each with and without the recorder. There is no scrape and no live page meanwhile.
  *
- * The CPU time of a thread is that of the kernel's scheduler, which only Linux reports for a thread; the other lines exist everywhere.
+ * Only Linux reports the CPU time of one thread of the process, so only Linux has these lines.
  */
 
 const fs = require('node:fs')
@@ -13,7 +13,7 @@ const calls = require('./calls')
 const { Application, SITES, batches } = require('../workload')
 
 const THREAD = 'hypertrace-http'
-const KINDS = [{ history: 900, kind: 'with the recorder' }, { history: 0, kind: 'without it' }]
+const KINDS = [{ history: 900, kind: 'with the recorder' }, { history: 0, kind: 'without the recorder' }]
 
 const cases = ({ quick }) => {
   const sizes = quick ? [0, 1_000] : [0, 1_000, 100_000, 1_000_000]
@@ -55,7 +55,7 @@ async function measure ({ work, series, history, quick }, create) {
   return { values: [process.memoryUsage.rss() / 1e6] }
 }
 
-/** Returns the CPU time that passes by a clock during some work, in percent of the time. */
+/** Returns the CPU time of some work, in percent of the elapsed time. `clock` returns the CPU time up to now, in seconds. */
 async function usedBy (work, clock) {
   const [begin, before] = [performance.now(), clock()]
   await work()

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The page as a string inside the application, from `metrics()` and from the `metrics()` of a registry: the time until it resolves,
- * and the longest stall of the event loop.
+ * The page as a string in the application, from `metrics()` and from the `metrics()` of a registry. Measures the time until the page
+ * is complete, and the longest stall of the event loop.
  */
 
 const { Application, SITES, batches } = require('../workload')

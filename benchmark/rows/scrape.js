@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * A scrape over HTTP from another process: the time until the last byte, and the longest stall of the application's event loop;
- * then scrapes in gzip, after calls of all series and after calls of the newest series only.
- * The lower limit is a server that has the bytes of our page in memory and writes them.
+ * A scrape over HTTP from another process. Measures the time until the last byte, and the longest stall of the application's event
+ * loop. Then times scrapes in gzip, after calls of all series and after calls of the newest series only. The lower limit is a server
+ * that has the bytes of our page in memory and only writes them.
  */
 
 const http = require('node:http')
@@ -29,10 +29,10 @@ const cases = ({ quick }) => {
   })
 }
 
-/** The work before a scrape that is timed, for each line; `null`: the stall of the event loop is measured. */
+/** For each line, the work before the scrape that is timed. `null`: the line is the stall of the event loop, not the time of a scrape. */
 const WORK = [{ counted: 0 }, null, { counted: 1, gzip: true }, { counted: 0.02, gzip: true }]
 
-/** In the child: serves an application with this many series. On request, counts calls or measures the stall. */
+/** Runs in the child process: serves the page of an application with this many series. On request, counts calls or measures the stall. */
 async function measure ({ series, port }, create, { send, receive }) {
   const isLimit = create.name === 'limit'
   const implementation = isLimit ? require('../implementations').ours() : create({ port: create.anyPort ? 0 : port })
@@ -66,7 +66,7 @@ function serve (page, port) {
   return new Promise((resolve) => server.listen(port, () => resolve(undefined)))
 }
 
-/** In the parent: scrapes. */
+/** Runs in the parent process: scrapes. */
 async function observe ({ series, lines, implementation }, { send, receive }) {
   const { port } = await receive()
   const size = await firstScrape(port)
@@ -91,7 +91,7 @@ async function observe ({ series, lines, implementation }, { send, receive }) {
   return { values: medians }
 }
 
-/** Does the same as `scrape`, after the server has begun to listen. */
+/** Waits until the server listens, then does the same as `scrape`. */
 async function firstScrape (port) {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,10 +1,12 @@
 'use strict'
 
 /*
- * The time of one call of a label set that was counted before, with one thread and with eight threads at once, all on one page.
+ * The time of one call with a label set that was counted before, with one thread and with eight threads at once. One page shows all
+ * threads.
  *
- * The result of a thread is its median batch: a batch is far shorter than the scheduler's time slice, so only a few batches contain
- * a wait for a processor. Only ours is measured: no other implementation shows several threads on one page.
+ * The result of a thread is its median batch. A batch is far shorter than the scheduler's time slice, so only a few batches contain
+ * a wait for a processor. Only this package is measured: no other implementation shows several
+ * threads on one page.
  */
 
 const { once } = require('node:events')

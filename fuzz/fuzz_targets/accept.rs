@@ -1,5 +1,5 @@
 //! The choice of a format and a coding depends on the elements of a header, not on their order or spaces.
-//! The name of a coding has no case; that of a schema has.
+//! The name of a coding is not case-sensitive; the schema of a format is.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The input is read as the bytes of another process, or rejected: messages, series and blocks, and the documents of a page.
+//! Any bytes that another process may send are read or rejected: messages, blocks of series, and documents.
 
 #![no_main]
 
@@ -10,8 +10,8 @@ fuzz_target!(|input: &[u8]| {
     match kind {
         0 => read(bytes),
         1 => {
-            let mut parts = bytes.splitn(3, |byte| *byte == 0);
-            let mut next = || parts.next().unwrap_or_default();
+            let mut fields = bytes.splitn(3, |byte| *byte == 0);
+            let mut next = || fields.next().unwrap_or_default();
             let query = String::from_utf8_lossy(next());
             merge(&query, next(), next());
         }

@@ -1,4 +1,4 @@
-//! Any label value is written as one line of the page, and is read back unchanged.
+//! Any label value is written on one line of the page, and is read back unchanged.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A page in the protobuf format is read by another decoder: it has the label values, and the help of a small family.
+//! Another decoder reads the label values and the help of a small family from a page in the protobuf format.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Shared by the targets.
+//! Functions that several targets use.
 
 use std::{ptr::NonNull, sync::Arc};
 
@@ -7,7 +7,8 @@ use hypertrace_prometheus::{
     labels::Schema,
 };
 
-/// The values of a label set: the input, split at a byte that no value has, padded to the labels of the schema.
+/// Returns the values of a label set: the input, split at zero bytes, with empty values added until each
+/// label of the schema has one.
 pub fn values(text: &str) -> Vec<&str> {
     let count = schema().names().len();
     text.split('\0').chain(std::iter::repeat("")).take(count).collect()

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The url of a server as a person writes it. Pure.
+ * Parses the url of a server in the command line. Pure.
  */
 
 const DEFAULT_PORT = 4343
@@ -9,15 +9,16 @@ const DEFAULT_PORT = 4343
 /**
  * @typedef {object} Address
  * @property {string} base the url without credentials, query and the name of a page; it ends in a slash
- * @property {{ name: string, password: string } | null} credentials those of the url
+ * @property {{ name: string, password: string } | null} credentials the credentials in the url
  */
 
 /**
- * Returns the address that a text names: a url, a host with or without a port, or a port. Without a scheme, the port is
- * 4343 by default. A path is the prefix that a proxy gives the server. Returns `null` if the text names none.
+ * Returns the address in a text: a url, a host with or without a port, or a port. Returns `null` for any other text. Without
+ * a scheme, the default port is 4343. A path is the prefix of a server behind a proxy. If the path ends in the name of a
+ * document, this name is removed.
  *
  * @param {string} text
- * @param {boolean} secure without a scheme: https
+ * @param {boolean} secure true: a text without a scheme gets https
  * @returns {Address | null}
  */
 function parseAddress (text, secure) {

@@ -16,15 +16,15 @@ const HELP = `Usage: npx hypertrace-prometheus top [options] [url]
 Shows what a process with hypertrace-prometheus calls: calls per second, stalls of the event loop, the busiest functions.
 The url is that of the server, by default ${DEFAULT_URL}. A host, a port and host:port are urls too.
 
-  --once                 print one snapshot as plain text and end, as without a terminal
+  --once                 print one snapshot as plain text and end; the default without a terminal
   --sort <order>         rate (default) or total
   --window <seconds>     the time over which rates are computed, 1 to 900, default 5
   --by <labels>          labels to group by, separated by commas: object_classname,caller_functionname by default
   --search <text>        only rows with this text in a label
   --rows <number>        the rows of a snapshot, 1 to 1000, default 20
 
-  --user <name:password> credentials; better in the variable HYPERTRACE_TOP_USER: other users can see arguments
-  --bearer <token>       a token; better in the variable HYPERTRACE_TOP_BEARER
+  --user <name:password> credentials; other users can see arguments, so prefer the variable HYPERTRACE_TOP_USER
+  --bearer <token>       a token; prefer the variable HYPERTRACE_TOP_BEARER
   --ca <file>            the certificate of the authority that signed the server's certificate
   --cert <file>, --key <file>
                          the client certificate and its key
@@ -34,7 +34,7 @@ The url is that of the server, by default ${DEFAULT_URL}. A host, a port and hos
   --help                 this text
 
 Keys: s sort, / search, g group, w window, p pause, arrows scroll, ? help, q quit.
-Exit codes: 0 the end by a key, or a snapshot; 1 an error; 128 and its number after a signal.
+Exit codes: 0 after a snapshot or the key q; 1 after an error; 128 plus the number of the signal after a signal.
 `
 
 /** @type {Record<string, { type: 'string' | 'boolean', short?: string }>} */
@@ -59,7 +59,7 @@ const OPTIONS = {
  * @typedef {object} TopOptions
  * @property {string} base the url of the server, which ends in a slash and has no credentials
  * @property {boolean} once
- * @property {number} rows of a snapshot
+ * @property {number} rows the number of rows of a snapshot
  * @property {import('./views').Settings} settings
  * @property {string | null} authorization the header's value
  * @property {{ ca?: string, cert?: string, key?: string }} files
@@ -72,7 +72,7 @@ const OPTIONS = {
 class UsageError extends Error {}
 
 /**
- * Returns the options of a command line; the text of the help if it asks for it.
+ * Returns the options of a command line, or the text of the help if the command line has `--help`.
  *
  * @param {string[]} argv
  * @param {NodeJS.ProcessEnv} env
@@ -90,7 +90,7 @@ function parseArguments (argv, env) {
   const insecure = values.insecure === true
   const secure = insecure || Object.values(files).some((file) => file !== undefined)
   const address = parseAddress(positionals[0] ?? DEFAULT_URL.replace(/^http/, secure ? 'https' : 'http'), secure)
-  if (address === null) throw new UsageError(`This is no url of a server. Example: ${DEFAULT_URL}`)
+  if (address === null) throw new UsageError(`This is not the url of a server. Example: ${DEFAULT_URL}`)
   if (secure && address.base.startsWith('http:')) throw new UsageError('--ca, --cert, --key and --insecure need a url with https://')
 
   return {
@@ -121,7 +121,7 @@ function parse (argv) {
 }
 
 /**
- * Words the error of `parseArgs` anew, without the values of options.
+ * Returns a message for an error of `parseArgs`. The message contains no values of options, which may be passwords.
  *
  * @param {any} error
  * @param {string[]} argv
@@ -129,7 +129,7 @@ function parse (argv) {
 function usageMessage (error, argv) {
   const names = argv.filter((argument) => /^--?[a-z]/i.test(argument)).map((argument) => argument.replace(/=.*/s, ''))
   if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const unknown = names.find((name) => name !== '-h' && !(name.slice(2) in OPTIONS)) ?? 'one of them'
+    const unknown = names.find((name) => name !== '-h' && !(name.slice(2) in OPTIONS)) ?? 'with this name'
     const near = nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS))
     return `There is no option ${unknown}.${near === undefined ? '' : ` Did you mean --${near}?`}`
   }
@@ -144,7 +144,7 @@ function usageMessage (error, argv) {
  */
 function wholeNumber (name, text, max) {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
-  if (!(number >= 1 && number <= max)) throw new UsageError(`${name} is a whole number from 1 to ${max}.`)
+  if (!(number >= 1 && number <= max)) throw new UsageError(`${name} must be a whole number from 1 to ${max}.`)
   return number
 }
 
@@ -153,19 +153,19 @@ function wholeNumber (name, text, max) {
  * @returns {import('./views').Order}
  */
 function orderOf (text) {
-  if (text !== 'rate' && text !== 'total') throw new UsageError('--sort is rate or total.')
+  if (text !== 'rate' && text !== 'total') throw new UsageError('--sort must be rate or total.')
   return text
 }
 
 /** @param {string} text */
 function labelsOf (text) {
   const labels = text.split(',').map((label) => label.trim()).filter((label) => label !== '')
-  if (labels.length === 0) throw new UsageError('--by has the names of labels, separated by commas.')
+  if (labels.length === 0) throw new UsageError('--by needs the names of labels, separated by commas.')
   return labels
 }
 
 /**
- * Returns the header for the credentials: those of the arguments, else those of the url, else those of the environment.
+ * Returns the header for the credentials. They are taken from the arguments, else from the url, else from the environment.
  *
  * @param {string | undefined} user
  * @param {string | undefined} bearer
@@ -207,7 +207,7 @@ function token (text, source) {
 }
 
 /**
- * Returns whether the locale has Unicode. A system without a locale, as in a container, is taken to have it.
+ * Returns whether the locale has Unicode. Returns true without a locale, as in many containers.
  *
  * @param {NodeJS.ProcessEnv} env
  */

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Reads documents of a server. One connection is used for all requests: a server with `auth` never delays one that has
- * sent the right credentials before.
+ * Reads documents of a server. All requests use one connection: a server with `auth` does not delay the requests of a
+ * connection that has sent the right credentials before.
  */
 
 const http = require('node:http')

@@ -6,11 +6,11 @@
 
 const { printable } = require('./text')
 
-/** A request without a document. */
+/** The failure of a request for a document. */
 class Failure extends Error {
   /**
    * @param {string} message
-   * @param {{ status?: number, final?: boolean }} [more] final: another attempt has the same result
+   * @param {{ status?: number, final?: boolean }} [more] final: another attempt would have the same result
    */
   constructor (message, { status = 0, final = false } = {}) {
     super(message)
@@ -45,7 +45,7 @@ function failureOfConnection (error, { base, hasClientCertificate }) {
   if (code === 'TIMEOUT') return new Failure(`${base} has not answered in time.`)
   if (UNREACHABLE.includes(code)) return new Failure(`${base} cannot be reached. Check the host, the network and the firewall.`)
   if (UNTRUSTED.includes(code)) {
-    return new Failure(`The certificate of ${base} is not trusted. Give that of its authority with --ca <file>; --insecure skips the check.`, final)
+    return new Failure(`The certificate of ${base} is not trusted. Give the certificate of its authority with --ca <file>; --insecure skips the check.`, final)
   }
   if (code === 'CERT_HAS_EXPIRED') return new Failure(`The certificate of ${base} has expired. Replace it; --insecure skips the check.`, final)
   if (code === 'CERT_NOT_YET_VALID') return new Failure(`The certificate of ${base} is not valid yet. Check the clocks; --insecure skips the check.`, final)
@@ -54,8 +54,8 @@ function failureOfConnection (error, { base, hasClientCertificate }) {
   }
   if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN/.test(code)) {
     return new Failure(hasClientCertificate
-      ? `${base} rejected the client certificate. Give one that an authority of the server has signed, with --cert and --key.`
-      : `${base} asks for a client certificate. Give it with --cert <file> and --key <file>.`, final)
+      ? `${base} rejected the client certificate. Give another one, signed by an authority that the server trusts, with --cert and --key.`
+      : `${base} asks for a client certificate. Give a certificate and its key with --cert <file> and --key <file>.`, final)
   }
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|^EPROTO$/.test(code)) {
     return new Failure(`${base} does not speak TLS. Use ${base.replace(/^https/, 'http')}`, final)
@@ -81,7 +81,7 @@ function failureOfStatus ({ status, text, location, scheme = '' }, { base, autho
     return new Failure(`${base} ${authorization === null ? 'asks for' : 'rejected the credentials. It asks for'} ${form}.`, final)
   }
   if (status >= 300 && status < 400 && location !== undefined) {
-    return new Failure(`${base} refers to another url. Give that one: ${printable(location)}`, final)
+    return new Failure(`${base} redirects to another url. Give that url: ${printable(location)}`, final)
   }
   if (status === 400 && text.includes('HTTPS')) return new Failure(`${base} speaks TLS. Use ${base.replace(/^http:/, 'https:')}`, final)
   if (status === 400 || status === 403) return new Failure(`${base} refused the request: ${sentence}`, final)
@@ -93,7 +93,7 @@ function failureOfStatus ({ status, text, location, scheme = '' }, { base, autho
 
 /** @param {Request} request */
 function failureOfContent ({ base }) {
-  return new Failure(`${base} is not a server of hypertrace-prometheus, or of a version that this program cannot read. Give another url.`, { final: true })
+  return new Failure(`${base} is not a server of hypertrace-prometheus, or it has a version that this program cannot read. Give another url.`, { final: true })
 }
 
 module.exports = { Failure, failureOfConnection, failureOfContent, failureOfStatus }

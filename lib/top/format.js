@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Numbers and sentences, as on the live page: a test compares the two. Pure.
+ * Formats numbers and sentences as the live page does; a test compares the two. Pure.
  */
 
 const { printable } = require('./text')
@@ -36,7 +36,7 @@ function count (value) {
 }
 
 /**
- * Formats calls per second with few digits, as the value changes each second.
+ * Formats calls per second with few digits, because the value changes each second.
  *
  * @param {Figure} value
  */
@@ -110,7 +110,7 @@ function shortPath (path) {
 }
 
 /**
- * Returns one name for a row: `Class.function` if it has them, else all that it has.
+ * Returns a name for a row: class and function as `Class.function`, then the values of its other labels.
  *
  * @param {Record<string, string>} labels
  */

@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * `npx hypertrace-prometheus top`: what a process calls, in a terminal or as a snapshot in plain text. It reads the
+ * `npx hypertrace-prometheus top` shows what a process calls, in a terminal or as a snapshot in plain text. It reads the
  * documents of a server and does not load the addon, so it runs on any machine with Node.js.
  *
  *   arguments, address         the command line → options                     pure
  *   client, failures, read     the documents of the server
- *   model, keys, views         the state, and the questions to the server     pure
+ *   model, keys, views         the state, and the queries to the server       pure
  *   screen, table, spark,      the state → lines                              pure
  *   format, text
  *   terminal, session          frames, keys and signals
@@ -30,7 +30,7 @@ const { toAscii } = require('./text')
 async function main (argv) {
   // On Linux and macOS this also replaces the arguments in the list of processes, which may contain a password.
   process.title = 'hypertrace-prometheus top'
-  // The reader of a pipe may end early, as `head` does.
+  // A program that reads this output from a pipe may end early, as `head` does.
   process.stdout.on('error', (error) => { if (!process.stdout.isTTY) process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1) })
   try {
     const options = parseArguments(argv, process.env)
@@ -76,7 +76,7 @@ async function printSnapshot (client, options) {
 }
 
 /**
- * Checks that the files are certificates and a key, so that a wrong one is not mistaken for a fault of the server.
+ * Checks that the files are certificates and a key, so that a wrong file is not reported as a fault of the server.
  *
  * @param {{ ca?: Buffer, cert?: Buffer, key?: Buffer }} pems
  */
@@ -85,7 +85,7 @@ function createTls (pems) {
     require('node:tls').createSecureContext(pems)
   } catch (error) {
     // The message of OpenSSL contains nothing of a key.
-    throw new UsageError(`--ca, --cert and --key must be PEM files, the key not encrypted and that of the certificate: ${error.code ?? error.message}.`)
+    throw new UsageError(`--ca, --cert and --key must be PEM files, and the key must belong to the certificate and must not be encrypted: ${error.code ?? error.message}.`)
   }
   return pems
 }

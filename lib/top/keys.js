@@ -15,14 +15,14 @@ const { nextView, nextWindow, viewsWith } = require('./views')
  * @property {boolean} [meta]
  * @property {string} [sequence]
  *
- * quit: the program ends; suspend: it stops as with Ctrl-Z of a shell; ask: a request is sent at once
+ * quit: the program ends; suspend: the program stops, as any program does after Ctrl-Z; ask: a request is sent at once
  *
  * @typedef {{ state: State, effect: 'none' | 'ask' | 'quit' | 'suspend' }} Result
  */
 
 /** The keys and their effects, for the help. */
 const KEYS = [
-  ['s', 'sort by calls/s or by all calls (r and t choose one)'],
+  ['s', 'sort by calls/s or by all calls (r: by calls/s, t: by all calls)'],
   ['/', 'search all functions, in the server; Enter ends the input, Esc ends the search'],
   ['g, 1 to 6', 'group by function, call site, class, parent class, object, process'],
   ['w', 'time over which calls/s are computed'],
@@ -105,7 +105,7 @@ function typed (state, text, key) {
   if (key.name === 'escape') return set({ ...state, typing: false }, { search: '' })
   if (key.name === 'backspace') return set(state, { search: [...search].slice(0, -1).join('') })
   if (key.ctrl === true) return key.name === 'u' ? set(state, { search: '' }) : { state, effect: 'none' }
-  // A longer search than any name has would be refused by the server as a long request.
+  // The server rejects a request that is too long.
   if (text === undefined || /\p{Cc}/u.test(text) || key.meta === true || search.length > 200) return { state, effect: 'none' }
   return set(state, { search: search + text })
 }

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The state of `top`: the question to the server, its last answer, and the choices made by keys. Pure: each function returns a
- * new state.
+ * The state of `top`: the settings of the requests, the last answer, and the choices made by keys. Pure: each function returns
+ * a new state.
  */
 
 const { STALL_SECONDS } = require('./views')
@@ -18,7 +18,7 @@ const MAX_STALLS = 100
  * @property {string} version
  * @property {number} startTimeSeconds
  * @property {number} uptimeSeconds
- * @property {string[]} labels those that the server can group by
+ * @property {string[]} labels the labels that the server can group by
  * @property {Record<string, string>} defaultLabels
  * @property {{ used: number, limit: number }} series
  * @property {{ total: number, matched: number, rate: number | null }} calls
@@ -30,7 +30,7 @@ const MAX_STALLS = 100
  * @property {{ answering: boolean, lagSeconds: number | null }} eventLoop
  * @property {Record<string, any>} process
  * @property {unknown[]} [processes] with `cluster`
- * @property {(number | string)[]} [absentProcesses] with `cluster`: those that did not respond
+ * @property {(number | string)[]} [absentProcesses] with `cluster`: the processes that did not respond
  *
  * The response of `/history.json`.
  *
@@ -111,8 +111,8 @@ function failed (state, message, now) {
 }
 
 /**
- * Adds the rates that the recorder does not have, from the difference of two answers: those of objects and properties,
- * and all of them with `history: 0`.
+ * Adds the rates that the recorder does not have, computed from the difference between two answers. The recorder has no rates
+ * by object or property. With `history: 0` there is no recorder.
  *
  * @param {Summary} summary
  * @param {Summary | null} before
@@ -138,8 +138,9 @@ function withRates (summary, before) {
 }
 
 /**
- * Returns the stalls of the last minutes: those of earlier answers, and the newest description of each. A stall that an
- * answer no longer has as ongoing has ended, also by a restart of the process.
+ * Merges the stalls of the answers so far. If several answers contain a stall, the newest of these answers counts. Stalls that
+ * ended more than 15 minutes ago are left out. A stall that the last answer does not contain as ongoing has ended, for example
+ * by a restart of the process.
  *
  * @param {import('./format').Stall[]} stalls
  * @param {History | null} history

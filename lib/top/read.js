@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * Reads the documents of one screen, one after the other: the server computes one at a time.
+ * Reads the documents of one screen one after the other, because the server computes one document at a time.
  */
 
 const { Failure } = require('./failures')
@@ -10,7 +10,7 @@ const { courseQuery, isRecorded, summaryQuery, trendQuery } = require('./views')
 /**
  * @param {import('./client').Client} client
  * @param {import('./views').Settings} settings
- * @param {{ rows: number, all: boolean }} options all: with the stalls of the longest time
+ * @param {{ rows: number, all: boolean }} options all: true for the stalls of the last 15 minutes, not only of the last minute
  * @returns {Promise<import('./model').Answer>}
  * @throws {Failure}
  */
@@ -22,7 +22,7 @@ async function readAnswer (client, settings, { rows, all }) {
 }
 
 /**
- * Returns a history; `null` if the server records none.
+ * Returns a history; `null` if the server has no recorder.
  *
  * @param {import('./client').Client} client
  * @param {string} query

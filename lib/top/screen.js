@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The lines of a screen, from the state and the size of the terminal. Pure. A style repeats what the text says: without
- * colours nothing is lost.
+ * The lines of a screen, from the state and the size of the terminal. Pure. A style only emphasises what the text
+ * says, so that the screen is complete without colours.
  */
 
 const { UNKNOWN, bytes, clockTime, count, delay, duration, percent, rate, stallSentence } = require('./format')
@@ -20,7 +20,7 @@ const { STALL_SECONDS, TREND_SECONDS } = require('./views')
  */
 
 const LABEL_WIDTH = 12
-/** The lines of a table above its rows. */
+/** The number of lines of a table above its rows. */
 const HEADINGS = 2
 
 /**
@@ -31,7 +31,7 @@ const HEADINGS = 2
 const line = (text, style = 'plain') => ({ text, style })
 
 /**
- * Returns the lines of a screen: at most `rows`, none longer than `columns`.
+ * Returns the lines of a screen: `rows` lines, none wider than `columns`.
  *
  * @param {State} state
  * @param {Size} size
@@ -135,7 +135,7 @@ function headLines (state, { columns, rows }) {
     line(`${label('Memory')}${memory}   ${figures}`)
   ]
   const absent = (summary.absentProcesses ?? []).map((name) => printable(String(name)))
-  if (absent.length > 0) lines.push(...wrap(`NO ANSWER of process ${absent.join(', ')}: in no figure.`, columns, 2).map((text) => line(text, 'alert')))
+  if (absent.length > 0) lines.push(...wrap(`NO ANSWER of process ${absent.join(', ')}: no figure contains its calls.`, columns, 2).map((text) => line(text, 'alert')))
   if (course === null) {
     const text = 'Nothing is recorded: no stalls, no trends. Start the application without `history: 0` to see them.'
     lines.push(...wrap(text, columns).map((text) => line(text)))
@@ -172,7 +172,7 @@ function lastCpu (course) {
 }
 
 /**
- * Returns the ongoing stalls, then the last ones that have ended, the newest first.
+ * Returns lines for the ongoing stalls, then for the last stalls that have ended, the newest first.
  *
  * @param {State} state
  * @param {Size} size

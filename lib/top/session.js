@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * `top` on a terminal: requests, keys, signals and frames, until it ends.
+ * A session of `top` on a terminal: its requests, keys, signals and frames.
  */
 
 const os = require('node:os')
@@ -14,14 +14,14 @@ const { openTerminal } = require('./terminal')
 
 const INTERVAL_MS = 1000
 const MAX_DELAY_MS = 8000
-/** SIGINT comes from outside only: Ctrl-C is a key. */
+/** Ctrl-C in the terminal is read as a key, so SIGINT comes from another process. */
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM'])
 
 const secondsNow = () => Date.now() / 1000
 
 /**
- * Runs until a key, a signal or a failure that stays ends it. Resolves with the exit code, and with a message if it
- * has ended by a failure.
+ * Runs until a key, a signal or a lasting failure ends the session. Resolves with the exit code, and after a failure
+ * with its message.
  *
  * @param {import('./client').Client} client
  * @param {import('./arguments').TopOptions} options
@@ -32,9 +32,9 @@ function runSession (client, options) {
     let state = initialState(options)
     let over = false
     let failures = 0
-    let all = true // the next request asks for the stalls of the longest time
-    let asks = false // a request is under way
-    let again = false // a key has changed the question since the request was sent
+    let all = true // the next request asks for the stalls of the last 15 minutes
+    let isAsking = false // a request is under way
+    let again = false // a key has changed the settings since the request was sent
     /** @type {NodeJS.Timeout | undefined} */
     let timer
 
@@ -64,14 +64,14 @@ function runSession (client, options) {
 
     async function ask () {
       clearTimeout(timer)
-      asks = true
+      isAsking = true
       again = false
       const { settings } = state
       try {
         const answer = await readAnswer(client, settings, { rows: state.offset + terminal.size().rows, all })
         failures = 0
         all = false
-        // An answer to an earlier question has rows that do not belong to the headings.
+        // If the settings have changed since the request, the rows of the answer do not belong to the headings on the screen.
         if (settings === state.settings) state = answered(state, answer, secondsNow())
       } catch (error) {
         if (over) return
@@ -81,7 +81,7 @@ function runSession (client, options) {
         all = true
         state = failed(state, error.message, secondsNow())
       }
-      asks = false
+      isAsking = false
       if (over) return
       draw()
       if (again) return ask()
@@ -89,8 +89,8 @@ function runSession (client, options) {
     }
 
     /**
-     * Returns whether a failure ends the program. Once there was an answer, the server may be in the middle of a restart
-     * behind a proxy, so that only a fault that a person has to correct ends it.
+     * Returns whether a failure ends the program. After a first answer, most failures can come from a restart of the server
+     * behind a proxy. So only a failure that the user has to correct ends the program.
      *
      * @param {{ status: number }} failure
      */
@@ -100,7 +100,7 @@ function runSession (client, options) {
 
     function askNow () {
       draw()
-      if (asks) again = true
+      if (isAsking) again = true
       else ask()
     }
 
@@ -118,8 +118,8 @@ function runSession (client, options) {
     function suspend () {
       if (process.platform === 'win32') return
       terminal.leave()
-      process.kill(0, 'SIGTSTP') // the whole job, with npx
-      // The system ignores the signal where no shell could continue the job.
+      process.kill(0, 'SIGTSTP') // to all processes of the job: npx is one of them
+      // Without a shell that could continue the job, the system ignores the signal. The program then continues by itself.
       setTimeout(resume, 100)
     }
 
@@ -129,7 +129,7 @@ function runSession (client, options) {
       draw()
     }
 
-    /** Ends by the signal SIGHUP: at any other end, Node.js aborts if the terminal no longer exists. */
+    /** Ends the process by the signal SIGHUP. At any other end, Node.js aborts if the terminal no longer exists. */
     function hangUp () {
       terminal.leave()
       process.off('SIGHUP', hangUp)

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * A list of steps as a line of block characters. Pure.
+ * Draws a list of steps as a line of block characters. Pure.
  */
 
 const LEVELS = '▂▃▄▅▆▇█'
@@ -9,7 +9,7 @@ const ZERO = '▁'
 const NOT_MEASURED = ' '
 
 /**
- * Returns the mean of the measured steps in each of `width` equal spans; `null` where no step is measured.
+ * Returns the mean of the measured steps in each of `width` equal spans; `null` for a span without a measured step.
  *
  * @param {(number | null)[]} steps
  * @param {number} width
@@ -25,8 +25,8 @@ function resample (steps, width) {
 }
 
 /**
- * Draws steps, the oldest at the left. A step without calls has a mark of its own, so that the smallest number of
- * calls can be seen; a step that was not measured has none.
+ * Draws steps, the oldest at the left. A step without calls has a character of its own, so that it differs from a step
+ * with few calls. A step that was not measured is blank.
  *
  * @param {(number | null)[]} steps
  * @param {number} width in columns

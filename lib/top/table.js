@@ -21,10 +21,10 @@ const { TREND_ROWS, TREND_SECONDS } = require('./views')
  * @param {State} state
  * @param {number} width in columns
  * @param {number} room
- * @param {boolean} [all] true: no name is shortened by a narrow terminal
+ * @param {boolean} [isTrimmed] true: no line ends with spaces
  * @returns {Line[]}
  */
-function tableLines (state, width, room, all = false) {
+function tableLines (state, width, room, isTrimmed = false) {
   const { answer, offset } = state
   if (answer === null || room < 3) return []
   const { rows, other } = answer.summary
@@ -37,7 +37,7 @@ function tableLines (state, width, room, all = false) {
   return [
     { text: titleOfTable(state, range), style: 'bold' },
     { text: headings, style: 'heading' },
-    ...lines.map((text) => ({ text: all ? text.trimEnd() : text, style: /** @type {const} */ ('plain') }))
+    ...lines.map((text) => ({ text: isTrimmed ? text.trimEnd() : text, style: /** @type {const} */ ('plain') }))
   ]
 }
 
@@ -47,14 +47,14 @@ function tableLines (state, width, room, all = false) {
  */
 function titleOfTable ({ shown: settings, answer }, range) {
   const order = answer?.summary.order === 'rate' ? 'calls/s' : 'calls'
-  // The server sorts by rate what its recorder has.
-  const note = order === 'calls' && settings.order === 'rate' ? ' (no rates are recorded for these)' : ''
+  // The server sorts by rate only if its recorder has the labels of the rows.
+  const note = order === 'calls' && settings.order === 'rate' ? ' (no rates are recorded for these rows)' : ''
   const search = settings.search === '' ? '' : ` · search "${printable(settings.search)}"`
   return `${printable(settings.view.name)} by ${order}${note}${search} · ${range}`
 }
 
 /**
- * Returns the columns that a width has room for.
+ * Returns the columns that fit into a width.
  *
  * @param {State} state
  * @param {number} width
@@ -83,8 +83,8 @@ function columnsOf ({ answer, shown: settings }, width) {
 }
 
 /**
- * Returns a function that finds the steps of a row. A complete history without a row says that it had no calls; in a
- * history that is cut, its calls are unknown.
+ * Returns a function that finds the steps of a row. A row that the history does not contain had no calls, unless the history
+ * has the maximum number of rows; then its calls are unknown.
  *
  * @param {import('./model').History | null} trends
  * @returns {(row: import('./model').Row) => (number | null)[]}

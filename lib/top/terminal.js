@@ -1,14 +1,14 @@
 'use strict'
 
 /*
- * The terminal: its alternate screen, keys and size. Everything that is set is set back by `leave()`, which may be
- * called at any time and more than once.
+ * The terminal: its alternate screen, keys and size. `leave()` restores all settings of the terminal. It may be called at
+ * any time and more than once.
  */
 
 const readline = require('node:readline')
 const { toAscii } = require('./text')
 
-// The alternate screen, no cursor, no automatic line break: a line that is wider than computed shifts no other line.
+// The alternate screen, no cursor, and no automatic line break, so that a line that is wider than computed shifts no other line.
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J'
 const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l'
 const TO_END_OF_LINE = '\x1b[K'
@@ -54,7 +54,7 @@ function frame (lines, { color, unicode }) {
  */
 function openTerminal ({ input, output, color, unicode, onKey, onResize, onGone }) {
   let entered = false
-  let blocked = false // the terminal does not read: a frame is left out
+  let blocked = false // the terminal does not read the output, so frames are left out
   let last = ''
 
   output.on('resize', () => {
@@ -63,7 +63,7 @@ function openTerminal ({ input, output, color, unicode, onKey, onResize, onGone 
   })
   output.on('error', onGone)
   output.on('drain', () => { blocked = false })
-  // Without an input that is a terminal there are no keys; Ctrl-C is a signal then.
+  // If the input is not a terminal, there are no keys, and Ctrl-C is a signal.
   if (input.isTTY) {
     readline.emitKeypressEvents(input)
     input.on('keypress', onKey)

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Names and lines for a terminal: labels of any content on one line, their width in columns, and the form without
- * Unicode. Pure.
+ * Prepares names and lines for a terminal: escapes unsafe characters, measures the width in columns, breaks lines, and
+ * replaces characters in a terminal without Unicode. Pure.
  */
 
 /** The maximum length of a shown name, in UTF-16 code units. */
@@ -26,7 +26,7 @@ const WIDE = new RegExp([
 ].join(''), 'u')
 const HALF_WIDE = /[\uff61-\uffdc]/
 
-/** The forms of the characters of the screen in a terminal without Unicode. Each has one column. */
+/** Replacements for the characters of the screen in a terminal without Unicode. Each has one column. */
 const ASCII = new Map([
   ['·', '-'], ['–', '-'], ['…', '~'], ['→', '>'],
   ['▁', '_'], ['▂', '.'], ['▃', ':'], ['▄', '-'], ['▅', '='], ['▆', '+'], ['▇', '*'], ['█', '#']
@@ -84,7 +84,7 @@ function cut (text, columns) {
 }
 
 /**
- * Returns the lines of a printable text, broken at spaces. The last of `most` lines has the rest.
+ * Returns the lines of a printable text, broken at spaces. There are at most `most` lines, the last of which has the rest.
  *
  * @param {string} text
  * @param {number} columns
@@ -101,7 +101,7 @@ function wrap (text, columns, most = 4) {
 }
 
 /**
- * Returns a text in a terminal that shows ASCII only.
+ * Returns a text for a terminal that shows only ASCII.
  *
  * @param {string} text
  */

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The groupings of the table, and the queries of the server. Pure.
+ * The groupings of the table, and the queries to the server. Pure.
  */
 
 /**
@@ -11,7 +11,7 @@
  *
  * @typedef {'rate' | 'total'} Order
  *
- * The question to the server. A change makes a new object, so that an answer to an earlier question can be dropped.
+ * The settings of a request. A change makes a new object, so that an answer to a request with earlier settings can be dropped.
  *
  * @typedef {object} Settings
  * @property {Order} order
@@ -32,7 +32,7 @@ const VIEWS = [
 
 const WINDOWS = [1, 5, 30, 60, 300, 900]
 
-/** The labels that the recorder has; `process` with `cluster`. */
+/** The labels that the recorder has. It has `process` only with `cluster`. */
 const RECORDED = ['process', 'object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname']
 
 /** The seconds of the trends. */
@@ -40,11 +40,11 @@ const TREND_SECONDS = 60
 /** The seconds for which stalls are listed. */
 const STALL_SECONDS = 900
 const MAX_ROWS = 1000
-/** The rows of the history: more than a screen has, as they are in another order. */
+/** The maximum number of rows of the trends: more than a screen has, because the trends have another order than the table. */
 const TREND_ROWS = 200
 
 /**
- * Returns the view for labels, also for those that no built-in view has.
+ * Returns the built-in view of these labels, or a new view if there is none.
  *
  * @param {string[]} by
  * @returns {View}
@@ -98,9 +98,9 @@ function trendQuery ({ search, view }) {
 }
 
 /**
- * Returns the query for the course of the whole process, and for the stalls in it by function.
+ * Returns the query for the figures of the process over time, and for its stalls by function.
  *
- * @param {boolean} all the stalls of the longest time; else those of the trends
+ * @param {boolean} all true for the stalls of the last 15 minutes, false for those of the last minute
  */
 function courseQuery (all) {
   return queryOf({ limit: 1, seconds: all ? STALL_SECONDS : TREND_SECONDS })

@@ -1,19 +1,19 @@
 'use strict'
 
 /*
- * A cache of call sites, found by position (line and column) and verified string by string: two files
- * can have calls at one position, and a call in a base class has as many call sites as subclasses,
- * parent classes and ids.
+ * A cache of call sites, found by position (line and column) and verified string by string, because two
+ * files can have calls at one position. A call in a base class has a call site for each combination of
+ * subclass, parent class and id.
  *
- * The call sites of one position are a chain. A chain that grows too long becomes an index: a map by
- * the field that distinguishes its call sites best, whose values are shorter chains, or indexes in turn.
- * So a look-up takes about the same time however many call sites a position has.
+ * The call sites of one position are a chain. A chain that grows too long becomes an index. An
+ * index is a map by the field that distinguishes the call sites best. Its values are shorter chains or other
+ * indexes. So a look-up takes about the same time however many call sites a position has.
  */
 
 /** The longest chain that is compared call site by call site. */
 const MAX_CHAIN = 8
 
-/** The number of positions that are found without a look-up in a Map, which takes longer. */
+/** The maximum number of positions that are found without a look-up in a Map, which takes longer. */
 const NEAR = 256
 
 /** The fields of a call site. The first three are internalised strings, which are fast keys. */
@@ -94,13 +94,13 @@ class CallSites {
     let site = near.position === position ? near : this._heads.get(position)
     while (site !== undefined && site.index !== null) {
       const { field, heads } = site.index
-      // Written out, as an array of the fields would be an allocation.
+      // Written out, because an array of the fields would be an allocation.
       site = heads.get(field === 0
         ? className
         : field === 1 ? id : field === 2 ? parentClassName : field === 3 ? functionName : filename)
     }
     while (site !== undefined) {
-      // The fields that are mostly one string object are first: V8 compares those without reading the text.
+      // Equal values of the first fields are mostly the same string object, which V8 compares without reading the text.
       if (site.className === className && site.id === id && site.parentClassName === parentClassName &&
         site.functionName === functionName && site.filename === filename) break
       site = site.next
@@ -113,7 +113,7 @@ class CallSites {
    *
    * @param {number} position
    * @param {CallSite} site
-   * @returns {boolean} false if it is there already
+   * @returns {boolean} false if the position has this call site already
    */
   add (position, site) {
     /** @param {CallSite} head */
@@ -145,7 +145,7 @@ class CallSites {
 }
 
 /**
- * Mixes lines and columns: each of them clusters in a program.
+ * Mixes the bits of line and column, because a program uses some lines and some columns much more than others.
  *
  * @param {number} position
  */

@@ -3,14 +3,14 @@
 /*
  * The trace path: one call of `tracer.trace()` becomes one increment of a cell that Rust reads.
  *
- * A label set that is cached is found here, without Node-API, allocation or lock: the call site by line
- * and column, then verified string by string; objects by their numbers. A label set that is not cached
- * is interned in Rust, which holds the series.
+ * A cached label set is found here, without Node-API, allocation or lock. The call site is looked up by line
+ * and column, and verified string by string. Objects are looked up by their numbers. A label set that is not
+ * cached is interned in Rust, which holds the series.
  *
  * All of this is a cache: it can be dropped at any moment (`dropCache`), and the next call gets the same
  * slot from Rust again. It holds strings and numbers, never an object of the application. Numbers (of
- * call sites, values, property sets) are not used again, so that a call in progress cannot confuse them
- * when the cache is dropped under it.
+ * call sites, values, property sets) are not used again, so that a call during which the cache is dropped
+ * cannot confuse them.
  *
  * Runs on the JavaScript thread. Nothing here throws into the application.
  */
@@ -82,7 +82,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   let spareKey = new Key(keyLength)
   let weight = 0
   let hasCache = true
-  /** Rust accepts definitions from this thread. */
+  /** True while Rust accepts definitions from this thread. */
   let canDefine = true
   let lastNumber = 0
   let lost = 0
@@ -141,8 +141,9 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number of an id or a value of a property in the cache: a count itself, as ids of
-   * hypertrace are; a negative number for any other value, or `UNKNOWN` if that value is not cached.
+   * Returns the number of an id or a property value in the cache. A whole number of at most 31 bits, such as
+   * an id of hypertrace, is its own number. Any other value has a negative number, or `UNKNOWN` if it is not
+   * cached.
    *
    * @param {unknown} value
    */
@@ -209,8 +210,8 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Interns a label set by the numbers of what is defined in Rust; -1 if something is not. No code of the
-   * application may run between the look-up of the numbers and this call.
+   * Interns a label set by the numbers of its call site and properties. Returns -1 if one of these cannot be
+   * defined in Rust. No code of the application may run between the look-up of the numbers and this call.
    *
    * @param {Site} site
    * @param {number} objectId
@@ -247,7 +248,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the slot of a call that is not cached, or whose payload must be read with care.
+   * Returns the slot of a call that is not cached, or whose payload must be read field by field.
    *
    * @param {any} payload
    */
@@ -326,7 +327,7 @@ function createTrace (counter, { allowedProps, propColumns, omitLabels, maxLabel
   }
 
   /**
-   * Returns the number of a property set, which is defined in Rust.
+   * Returns the number of a property set. A new property set is also defined in Rust.
    *
    * @param {InstanceType<typeof Key>} key
    * @param {string} labels

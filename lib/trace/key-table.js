@@ -2,10 +2,10 @@
 
 /*
  * A hash table from lists of 32-bit integers to one integer: the cache of property sets. The keys are
- * records of different lengths in one typed array, outside the work of the garbage collector.
+ * records of different lengths in one typed array, which the garbage collector does not traverse.
  */
 
-// Taken at load: an application can replace the global.
+// Read when this module is loaded, because an application can replace the global.
 const { Int32Array } = globalThis
 
 const MIN_BUCKETS = 64
@@ -54,9 +54,9 @@ class KeyTable {
   clear () {
     this.size = 0
     this._mask = MIN_BUCKETS - 1
-    // The start of a record, + 1; 0 for a free bucket. At most half of them are used.
+    // The start of a record, + 1; 0 for a free bucket. At most half of the buckets are used.
     this._buckets = new Int32Array(MIN_BUCKETS)
-    // Hash, value, length, then the integers.
+    // A record has a hash, a value and a length, and then its integers.
     this._records = new Int32Array(MIN_RECORDS)
     this._end = 0
   }

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * Packing of label values into one string, so that one string crosses into Rust and different lists are
- * different strings: each value ends with a separator, and a separator in a value is escaped.
+ * Packs label values into one string that crosses into Rust. Different lists become different strings: each
+ * value ends with a separator, and a separator in a value is escaped.
  * `src/binding/packing.rs` unpacks them.
  */
 

@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * Reading of payloads, which can be anything: those of hypertrace, or values that other code passes to
- * the trace function.
+ * Reads payloads, which can be any value: those of hypertrace, or values that other code passes to the
+ * trace function.
  */
 
 /**
- * Returns whether an id is a number as hypertrace counts objects: whole, of at most 31 bits.
+ * Returns whether an id is a whole number from 0 to 2³¹ − 1, as the ids of hypertrace are.
  *
  * @param {unknown} id
  * @returns {id is number}
@@ -16,7 +16,7 @@ function isCount (id) {
 }
 
 /**
- * Combines line and column into one 32-bit number; an arbitrary one if a payload has no line or column.
+ * Combines line and column into one 32-bit number. The number is arbitrary if a payload has no line or column.
  *
  * @param {number} line
  * @param {number} column

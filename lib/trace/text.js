@@ -1,9 +1,9 @@
 'use strict'
 
 /*
- * Conversion of any JavaScript value to the text of a label: it never throws, is never longer than the
- * limit, and never keeps a larger string alive. Runs for new label sets, and for property values that
- * are objects.
+ * Converts any JavaScript value to the text of a label, and never throws. The text is never longer than the
+ * limit, and never keeps a larger string alive. Runs for new label sets, and for property values that are
+ * objects.
  */
 
 const ELLIPSIS = '…'
@@ -66,7 +66,7 @@ function objectText (value, max) {
 }
 
 /**
- * Recognises Buffers of Node.js and of similar runtimes (that of Bare is no global).
+ * Recognises Buffers of Node.js and of similar runtimes. The Buffer of Bare is not a global.
  *
  * @param {unknown} value
  * @returns {value is Buffer}
@@ -78,8 +78,8 @@ function isBuffer (value) {
 }
 
 /**
- * Converts a Buffer with text to that text, and any other (a key, a hash) to hex: read as text, many
- * keys would be the same replacement characters, and so one series.
+ * Converts a Buffer with text to that text, and any other Buffer (a key, a hash) to hex. If keys were decoded
+ * as text, many different keys would become the same replacement characters, and so one series.
  *
  * @param {Buffer} buffer
  * @param {number} max

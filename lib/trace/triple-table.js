@@ -1,12 +1,12 @@
 'use strict'
 
 /*
- * A hash table from three 32-bit integers to one: the cache of label sets. It is one typed array,
- * outside the work of the garbage collector, at most four fifths full. An entry has 16 bytes and never
- * spans two lines of the processor's cache.
+ * A hash table from three 32-bit integers to one: the cache of label sets. The table is one typed array,
+ * which the garbage collector does not traverse. At most four fifths of the table are used. An entry has
+ * 16 bytes and never spans two lines of the processor's cache.
  */
 
-// Taken at load: an application can replace the global.
+// Read when this module is loaded, because an application can replace the global.
 const { Int32Array } = globalThis
 
 const STRIDE = 4

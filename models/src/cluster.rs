@@ -1,4 +1,4 @@
-//! A substitute for the port of several processes, which no model opens.
+//! A substitute for `src/cluster`. No model opens a port that several processes share.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ pub struct ClusterOptions {
     pub target: Target,
     /// The port.
     pub port: u16,
-    /// Options that all processes share.
+    /// The options that must be equal in all processes.
     pub shared: SharedOptions,
-    /// The bound of the series.
+    /// The maximum number of series.
     pub max_series: u32,
-    /// Folders of sockets.
+    /// The folders that can contain the socket.
     pub folders: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Role;
 pub enum EnterError {
     /// The port is in use.
     Bind(BindError),
-    /// There is no folder.
+    /// There is no folder for the socket.
     Folder(std::io::Error),
     /// An option differs.
     Differs(String, String),

@@ -13,7 +13,7 @@ use crate::{
 
 /// One JavaScript thread.
 pub struct JsThread {
-    /// Its cell blocks.
+    /// The shard of its cell blocks.
     pub shard: ShardId,
     thread: ThreadId,
 }

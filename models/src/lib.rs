@@ -1,8 +1,8 @@
 //! Modules of the crate, compiled with the concurrency primitives of `shuttle`, which runs the threads of a
 //! model in many orders. `tests/` has the models.
 //!
-//! The counter, the shared server, the shutdown and the end of a server are the files of
-//! the crate. Around them are short substitutes for what has no concurrency of its own.
+//! The counter, the shared server, and the shutdown and the end of a server are compiled from the files of
+//! the crate. The other modules that these files use are replaced by short substitutes.
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! A substitute for the server: a thread with a port, without sockets. Shutdown and end are those of the crate.
+//! A substitute for the server: a thread that has a port, without sockets. Shutdown and end are those of
+//! the crate.
 
 #[path = "../../src/server/end.rs"]
 mod end;
@@ -19,7 +20,7 @@ use listen::Port;
 use shutdown::{Phase, Shutdown, reached};
 use tls::SecureContext;
 
-/// A page's source. The models read the counter instead.
+/// The source of a page. The models do not use it: they read the counter.
 pub trait Source: Send + Sync {}
 
 /// The limits of a server.
@@ -52,7 +53,7 @@ struct Shared {
     end: End,
 }
 
-/// A running server: its thread has the port until a phase ends it.
+/// A running server. Its thread has the port until the server is stopped.
 pub struct Server {
     addresses: [SocketAddr; 1],
     shared: Arc<Shared>,
@@ -100,7 +101,7 @@ impl Server {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The address of the port.
+    /// Returns the address of the port.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -112,14 +113,14 @@ impl Server {
         None
     }
 
-    /// Stops the server as that of the crate does.
+    /// Stops the server, as the server of the crate does.
     pub fn stop(&self, on_stopped: impl FnOnce() + Send + 'static) {
         if self.shared.end.on_reached(on_stopped) {
             self.shared.shutdown.advance(Phase::Stopping);
         }
     }
 
-    /// Ends the server, and waits without a limit: time does not pass in a model.
+    /// Ends the server, and waits for its end. The limit has no effect, because a model has no time.
     pub fn stop_within(&self, limit: Duration) -> bool {
         self.shared.shutdown.advance(Phase::Cut);
         self.shared.end.wait(limit)
@@ -153,7 +154,7 @@ pub mod access {
     pub struct Credentials;
 
     impl Credentials {
-        /// Returns nothing.
+        /// Returns an empty fingerprint.
         #[must_use]
         pub fn fingerprint(&self) -> String {
             String::new()
@@ -251,11 +252,11 @@ pub mod listen {
             BindError { code: "EADDRINUSE" }
         }
 
-        /// Takes the port.
+        /// Opens the port.
         ///
         /// # Errors
         ///
-        /// If a server has it.
+        /// If a server has the port.
         pub fn bind(&self) -> Result<Port, BindError> {
             crate::sync::step();
             if IN_USE.replace(true) {

@@ -4,11 +4,11 @@ pub use std::sync::PoisonError;
 
 pub use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 
-/// A static of a model: a new one in each run.
+/// A static variable that is created again in each run of a model.
 pub struct LazyLock<T: Sync + 'static>(shuttle::lazy_static::Lazy<T>);
 
 impl<T: Sync> LazyLock<T> {
-    /// Has the value created at the first use.
+    /// Creates the value at the first use.
     pub const fn new(init: fn() -> T) -> Self {
         let cell = shuttle::sync::Once::new();
         Self(shuttle::lazy_static::Lazy { cell, init, _p: std::marker::PhantomData })
@@ -20,7 +20,8 @@ impl<T: Sync> LazyLock<T> {
     }
 }
 
-/// Lets other threads run. A yield would give them a higher priority, so that some orders never occurred.
+/// Lets other threads run. `yield_now` would give the other threads a higher priority, so that some orders
+/// would never occur.
 pub fn step() {
     let _ = atomic::AtomicBool::new(false).load(atomic::Ordering::SeqCst);
 }
@@ -36,11 +37,12 @@ pub mod atomic {
 
     use std::sync::atomic::AtomicU64 as Cell;
 
-    /// The cells of a block whose reads and writes are steps of their own. No model uses others.
+    /// The number of cells of a block, from the first on, whose reads and writes are steps of a model. Models
+    /// use only these cells.
     const STEPS: usize = 4;
 
-    /// A cell of a cell block. It is as long as that of the crate. Its order is sequentially consistent, as
-    /// that of all atomics of `shuttle` is.
+    /// A cell of a cell block, as long as a cell of the crate. All orderings are sequentially consistent, as
+    /// for all atomics of `shuttle`.
     #[derive(Debug, Default)]
     #[repr(transparent)]
     pub struct AtomicU64(Cell);
@@ -58,8 +60,8 @@ pub mod atomic {
             self.0.store(bits, Ordering::SeqCst);
         }
 
-        /// Lets other threads run. A cell block of a model begins at a multiple of its length, so the address
-        /// of a cell has its index.
+        /// Lets other threads run, if this is one of the first cells. A cell block of a model begins at a multiple
+        /// of its length, so the address of a cell determines its index.
         fn step(&self) {
             let index = std::ptr::from_ref(self).addr() / size_of::<Self>() % crate::counter::CELLS;
             if index < STEPS {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use shuttle::thread;
 use support::{Cache, Calls, Scraper, Thread, check, counter};
 
-/// A thread: its steps, and its classes. `+` counts the first class, `*` the second, `s` sweeps.
+/// The steps of a thread, and its two classes. `+` counts a call of the first class, `*` of the second one,
+/// and `s` sweeps.
 type Steps = (&'static str, [&'static str; 2]);
 
 fn run(threads: &[Steps], pages: usize, cache: Cache) {
@@ -53,7 +54,7 @@ fn no_count_is_in_the_slot_of_another_series_while_slots_are_freed_and_reused() 
 
 #[test]
 #[should_panic(expected = "a count in a wrong slot")]
-fn the_model_finds_a_freed_slot_that_is_counted_by_a_cache() {
+fn the_model_finds_a_thread_that_counts_in_a_freed_slot() {
     check(2000, || {
         run(&[("+ss+s+", ["a", ""]), ("+ss*s*+s", ["b", "c"])], 3, Cache::UsedAfterItsEnd);
     });

@@ -23,14 +23,14 @@ struct NoSource;
 
 impl Source for NoSource {}
 
-/// A thread of an open port.
+/// A thread that has opened or joined the port.
 struct Participant {
     server: Arc<SharedServer>,
     thread: Arc<JsThread>,
     started: bool,
 }
 
-/// Opens the port; nothing while another thread closes it.
+/// Opens or joins the port. Returns `None` while another thread closes the port.
 fn open_port(worker: Option<u32>) -> Option<Participant> {
     let config = ListenConfig {
         host: "localhost".to_owned(),
@@ -61,13 +61,13 @@ fn open_port(worker: Option<u32>) -> Option<Participant> {
 /// The way in which a thread leaves.
 #[derive(Clone, Copy)]
 enum Leave {
-    /// It calls `stop()`.
+    /// The thread calls `stop()`.
     Stop,
-    /// It ends.
+    /// The thread ends.
     End,
 }
 
-/// Counts on the port and leaves it.
+/// Counts two calls as a thread of the port, then leaves the port.
 fn participate(participant: &Participant, leave: Leave, stopped: &Arc<AtomicU32>) {
     let Participant { server, thread, started } = participant;
     let counter = server.gatherer.counter();
@@ -95,7 +95,8 @@ fn threads_that_open_and_end_share_one_server_and_leave_the_port_free() {
         let threads: Vec<_> = (0..3)
             .map(|worker| {
                 thread::spawn(move || {
-                    // The end of the last thread waits until the port is free, before another can open it.
+                    // The last thread of a server holds the lock of the list of servers until the port is free. So no other
+                    // thread finds the port in use.
                     let participant = open_port(Some(worker)).expect("the port is open or free");
                     participate(&participant, Leave::End, &Arc::default());
                 })
@@ -150,7 +151,7 @@ fn the_counts_of_threads_that_have_left_stay_on_the_page() {
             let calls = Arc::clone(&calls);
             thread::spawn(move || {
                 let Participant { server, thread, started } =
-                    open_port(Some(1)).expect("it is open");
+                    open_port(Some(1)).expect("the port is open");
                 assert!(!started);
                 let mut js =
                     Thread::new(server.gatherer.counter(), &calls, thread.shard, Cache::Dropped);

@@ -11,7 +11,7 @@ const path = require('node:path')
  * @property {'linux' | 'win32' | 'darwin'} system
  * @property {string} arch
  * @property {string[]} libraries
- * @property {string} [glibc] the newest version of glibc of which a symbol is needed
+ * @property {string} [glibc] the newest version of glibc that a symbol requires
  * @property {string} [macos] the oldest macOS
  * @property {boolean} [isSigned] whether a Mach-O file has a signature
  */
@@ -24,7 +24,7 @@ const OLDEST_MACOS = '11.0'
 const SYSTEM_LIBRARIES = {
   'linux-gnu': /^(lib(c|m|pthread|dl|rt|gcc_s)\.so\.\d+|ld-linux-[\w-]+\.so\.\d+)$/,
   'linux-musl': /^(libc\.so|libc\.musl-\w+\.so\.1|libgcc_s\.so\.1)$/,
-  // Not vcruntime140.dll, which is installed with Visual C++.
+  // vcruntime140.dll is not in the list, because only Visual C++ installs it.
   win32: /^(api-ms-win-[\w-]+|kernel32|ntdll|advapi32|bcrypt|bcryptprimitives|msvcrt|user32|userenv|ws2_32|crypt32|secur32)\.dll$/i,
   darwin: /^\/(usr\/lib|System\/Library)\//
 }
@@ -162,7 +162,7 @@ function compareVersions (one, other) {
 }
 
 /**
- * The reasons why a binary cannot be that of a platform; empty if there are none.
+ * Returns the reasons why a binary cannot be the binary of a platform.
  *
  * @param {Binary} binary
  * @param {string} platform the name of a folder in npm/

@@ -1,6 +1,6 @@
 'use strict'
 
-// Builds the binary of a platform, unless its sources are those of the last build.
+// Builds the binary of a platform, unless the sources have not changed since its last build.
 
 const crypto = require('node:crypto')
 const fs = require('node:fs')
@@ -62,7 +62,7 @@ function compile (name, env) {
     run(process.execPath, ['bin/hypertrace-prometheus.js', 'build'], { cwd: checkout, env: { ...env, CARGO_BUILD_TARGET: target } })
     return path.join(checkout, 'hypertrace-prometheus.node')
   }
-  run('cargo-zigbuild', ['zigbuild', '--release', '--lib', '--locked', '--target', target + suffix], { env })
+  run('cargo-zigbuild', ['rustc', '--release', '--lib', '--crate-type', 'cdylib', '--locked', '--target', target + suffix], { env })
   const folder = path.join(FOLDER, 'build', target, 'release')
   const library = fs.readdirSync(folder).find((file) => /^(lib)?hypertrace_prometheus\.(so|dylib|dll)$/.test(file))
   if (library === undefined) throw new Error(`${folder} has no library`)

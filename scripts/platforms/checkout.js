@@ -10,7 +10,7 @@ const { FOLDER, ROOT, run } = require('./folders')
 const PROGRAMS = ['prometheus-sid']
 
 /**
- * Returns the files that git has or would add, where they exist.
+ * Returns the existing files that git has or would add.
  *
  * @param {string[]} [paths]
  */

@@ -1,7 +1,7 @@
 'use strict'
 
-// Debian packages, only unpacked, into folders of this project: the packages and package lists of the system do
-// not change.
+// Unpacks Debian packages into folders of this project. The packages and package lists of the system do not
+// change.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -14,7 +14,7 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
  * @property {string} [suite]
  * @property {string} [arch]
  * @property {string[]} packages
- * @property {boolean} [alone] without dependencies. Otherwise with those that this system lacks
+ * @property {boolean} [alone] true: without dependencies; false: with the dependencies that this system lacks
  */
 
 /**

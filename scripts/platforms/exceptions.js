@@ -1,14 +1,14 @@
 'use strict'
 
-// The tests that `npm run platforms` leaves out, and those that may fail on a platform: each with its reason.
-// A reason is a property of the emulator or of the test; `KNOWN_FAULT` begins the reason where it is a fault of this package.
+// Lists the tests that `npm run platforms` leaves out, and the tests that may fail on a platform. Each has a reason.
+// A reason is a property of the emulator or of the test. `KNOWN_FAULT` begins the reason if it is a fault of this package.
 
 /**
  * @typedef {object} Exception
  * @property {string} file
  * @property {RegExp} [test] the names; absent: all tests of the file
  * @property {string} reason
- * @property {boolean} [sometimes] whether it passes in some runs
+ * @property {boolean} [sometimes] true: the test passes in some runs
  */
 
 const NO_BINARY = 'tests no binary'

@@ -1,5 +1,5 @@
 'use strict'
 
-// Loaded before a program of runtimes.js: names the script that starts this Node.js.
+// Loaded before a program. Sets `process.execPath` to the script of runtimes.js that starts this Node.js.
 
 process.execPath = process.env.PLATFORM_NODE ?? process.execPath

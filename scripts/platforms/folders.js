@@ -1,6 +1,6 @@
 'use strict'
 
-// Folders of `npm run platforms`, and the start of programs.
+// The folders of `npm run platforms`, and functions that run programs and print messages.
 
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
@@ -10,7 +10,7 @@ const ROOT = path.join(__dirname, '..', '..')
 const FOLDER = path.join(ROOT, 'target', 'platforms')
 
 /**
- * Runs a program to its end and returns its output. Its errors are printed.
+ * Runs a program to its end and returns its output. The error output of the program is printed.
  *
  * @param {string} command
  * @param {string[]} args

@@ -1,7 +1,7 @@
 'use strict'
 
-// Loaded before a program in Wine 8, where a socket cannot connect if keep-alive was set before, as fetch() of
-// Node.js does: sets it when the socket has connected.
+// Loaded before a program in Wine 8. There, a socket cannot connect if keep-alive was set before, as fetch() of
+// Node.js does. So keep-alive is set after the socket has connected.
 
 const { Socket } = require('node:net')
 

@@ -6,7 +6,7 @@
  * @typedef {object} Platform
  * @property {string} title
  * @property {string} target the triple that is built here
- * @property {string} [published] the triple of the published binary, where it is another one
+ * @property {string} [published] the triple of the published binary, if it differs from `target`
  * @property {string} [suffix] of the target, for zig: the oldest version of glibc
  * @property {'zig' | 'command'} build `zig`: cargo-zigbuild. `command`: `npx hypertrace-prometheus build` and a GNU linker
  * @property {'node' | 'musl' | 'qemu' | 'qemu-musl' | 'wine'} [run] the way to run Node.js of this platform; absent: it cannot be run here
@@ -15,7 +15,7 @@
 
 /** A shared library for musl must use the C library of the program that loads it. */
 const MUSL = { RUSTFLAGS: '-C target-feature=-crt-static' }
-/** The oldest macOS that Node.js 20 supports. rust-objcopy, which removes symbols, is not in Debian's package. */
+/** The oldest macOS that Node.js 20 supports. rust-objcopy, which removes symbols, is not in Debian's package, so symbols stay. */
 const MACOS = { MACOSX_DEPLOYMENT_TARGET: '11.0', CARGO_PROFILE_RELEASE_STRIP: 'none' }
 
 /** @type {Record<string, Platform>} */

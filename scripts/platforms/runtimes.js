@@ -1,7 +1,7 @@
 'use strict'
 
-// Node.js of each platform, and the programs that run it here: an emulator of the processor (QEMU), of Windows
-// (Wine), or the loader of musl.
+// The Node.js of each platform, and the programs that run this Node.js here: an emulator of the processor (QEMU) or of
+// Windows (Wine), or the loader of musl.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -11,18 +11,18 @@ const { FOLDER, run } = require('./folders')
 const { prepareWine } = require('./wine')
 
 const NODE = RUNTIMES.node20.version
-/** The package of Node.js that PyPI has for musl. */
+/** The version of Node.js for musl that is installed from PyPI. */
 const MUSL_NODE = '24.19.0'
-const MUSL_SUITE = 'trixie' // the musl of Debian 12 ends this Node.js with a signal
+const MUSL_SUITE = 'trixie' // with the musl of Debian 12, a signal ends this Node.js
 
 /**
  * @typedef {object} Runtime
  * @property {string} command starts Node.js
  * @property {NodeJS.ProcessEnv} env
  * @property {string} node its version
- * @property {string} under the program that runs it; '' if nothing does
+ * @property {string} under the program that runs it; '' if it runs by itself
  * @property {(file: string) => string} pathOf the path of a file, as that Node.js writes it
- * @property {() => void} [end] ends what programs have left running
+ * @property {() => void} [end] ends processes that programs have left running
  */
 
 /** @type {Record<NonNullable<import('./platforms').Platform['run']>, () => Runtime>} */
@@ -43,8 +43,8 @@ function prepare (kind) {
 }
 
 /**
- * A Node.js that another program starts. A script starts both, and `process.execPath` is that script, so that the
- * children of a test are started in the same way.
+ * Returns a Node.js that another program runs. A script starts the program with this Node.js. `process.execPath` is the
+ * script, so that the children of a test are started in the same way.
  *
  * @param {string} name
  * @param {string[]} under

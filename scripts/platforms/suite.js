@@ -25,7 +25,7 @@ const REPORT = 'target/report.json' // relative, so that each system finds it
  * @param {string} platform
  * @param {Runtime} runtime
  * @param {string} binary
- * @param {string[]} [only] the test files to run; all without it
+ * @param {string[]} [only] the test files to run; absent: all files
  * @returns {Promise<Results>}
  */
 async function runSuite (platform, runtime, binary, only) {
@@ -38,7 +38,7 @@ async function runSuite (platform, runtime, binary, only) {
     const exceptions = exceptionsOf(platform, file)
     let outcomes = await runFile(runtime, checkout, file)
     if (runtime.under !== '' && failuresOf(outcomes, exceptions).length > 0) {
-      // An emulator is slow, and not free of faults of its own.
+      // An emulator is slow, and has faults of its own. So a file with failures runs a second time.
       results.repeated.push(file)
       say(`${platform}: ${file}: a second run, after ${list(failuresOf(outcomes, exceptions))}`)
       outcomes = await runFile(runtime, checkout, file)
@@ -54,7 +54,7 @@ async function runSuite (platform, runtime, binary, only) {
 }
 
 /**
- * The files that run on a platform.
+ * Returns the test files that run on a platform.
  *
  * @param {string} platform
  * @param {string[]} [only]

@@ -1,7 +1,7 @@
 'use strict'
 
 // The compilers. Debian has a Rust compiler together with the source of the standard library, so that every
-// target can be built without another download; zig links for all systems but Windows x64, where mingw does.
+// target can be built without another download. mingw links for Windows x64, and zig for all other targets.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -37,7 +37,7 @@ function toolchain (platform) {
   }
 }
 
-/** Returns a folder with libraries that the linker asks for and that have nothing to link: see lib/build-addon.js. */
+/** Returns a folder with empty libraries that the linker requires: see lib/build-addon.js. */
 function emptyLibraries () {
   const folder = path.join(FOLDER, 'empty-libraries')
   fs.mkdirSync(folder, { recursive: true })

@@ -23,7 +23,7 @@ function prepareWine (node) {
   const wine = fileOf(folder, 'usr/lib/wine/wine64')
   const server = fileOf(folder, 'usr/lib/wine/wineserver64')
   if (wine.startsWith(folder)) {
-    // Wine prefers this file, a script with fixed paths.
+    // Wine would start this script, which contains fixed paths.
     fs.rmSync(path.join(path.dirname(wine), 'wineserver'), { force: true })
     fs.symlinkSync('wineserver64', path.join(path.dirname(wine), 'wineserver'))
   }
@@ -36,7 +36,7 @@ function prepareWine (node) {
     WINEDLLPATH: path.dirname(zlib),
     WINEPREFIX: PREFIX,
     WINEDEBUG: '-all',
-    WINEDLLOVERRIDES: 'mscoree,mshtml=', // asks for no download
+    WINEDLLOVERRIDES: 'mscoree,mshtml=', // without this, Wine asks to download them
     NODE_SKIP_PLATFORM_CHECK: '1',
     NODE_OPTIONS: `--require=${JSON.stringify(pathOf(KEEP_ALIVE))}`,
     DISPLAY: ''
@@ -45,9 +45,9 @@ function prepareWine (node) {
   const library = path.join(system, 'bcryptprimitives.dll')
   if (!fs.existsSync(library)) {
     fs.rmSync(PREFIX, { recursive: true, force: true })
-    // Fails at its end, because the programs of 32 bits are not there.
+    // This command creates the prefix. At its end it fails, because the programs of 32 bits are not installed.
     spawnSync(wine, ['wineboot', '-i'], { env, timeout: 300_000, stdio: 'ignore' })
-    // A drive of its own, because Linux's /proc is a folder of drive Z.
+    // This project gets a drive of its own, because drive Z also contains Linux's /proc.
     fs.symlinkSync(ROOT, path.join(PREFIX, 'dosdevices', 'p:'))
     fs.copyFileSync(zlib, path.join(system, 'zlib1.dll'))
     run(wine, ['winecfg', '-v', 'win10'], { env, timeout: 300_000 })

@@ -21,7 +21,7 @@ const LINE = /^trace_counter\{object_classname="SomeModule",caller_functionname=
  *
  * @param {string} name of the platform
  * @param {string} registry
- * @param {Runtime} [runtime] runs npm; without it, npm of this machine is told the platform
+ * @param {Runtime} [runtime] runs npm; without it, npm of this machine runs, with options for the platform
  */
 function installPackage (name, registry, runtime) {
   const folder = path.join(FOLDER, 'projects', name)
@@ -29,7 +29,7 @@ function installPackage (name, registry, runtime) {
   fs.mkdirSync(folder, { recursive: true })
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "application", "private": true }\n')
   const pathOf = runtime?.pathOf ?? ((/** @type {string} */ file) => file)
-  // npm finds the C library in /usr/bin/ldd, which is Debian's.
+  // npm reads the name of the C library from /usr/bin/ldd. Here this is the file of Debian, so npm would install for glibc.
   const libc = runtime !== undefined && name.endsWith('-musl') ? ['--libc=musl'] : []
   const args = ['install', 'hypertrace-prometheus', 'hypertrace', `--registry=${registry}`, `--cache=${pathOf(path.join(FOLDER, 'cache', name))}`, '--no-audit', '--no-fund', ...libc]
   npm(folder, runtime === undefined ? [...args, ...platformOptions(name)] : args, runtime)
@@ -58,7 +58,7 @@ function npm (cwd, args, runtime) {
   if (status !== 0) throw new Error(`npm ${args.join(' ')} failed: ${signal ?? `exit code ${status}`}\n${fs.readFileSync(log, 'utf8')}`)
 }
 
-/** A copy of this machine's npm, in this project, where each runtime finds it. */
+/** Returns the program of a copy of this machine's npm. The copy is in this project, where each runtime finds it. */
 function npmProgram () {
   const copy = path.join(FOLDER, 'npm')
   if (!fs.existsSync(copy)) fs.cpSync(path.join(run('npm', ['root', '--global']).trim(), 'npm'), copy, { recursive: true, dereference: true })

@@ -12,8 +12,8 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { ROOT, run } = require('../platforms/folders')
 
 const FOLDER = path.join(ROOT, 'target', 'rehearsal')
-const VERSION = '6.5.0' // runs in Node.js 20, as 6.10 does not
-/** verdaccio asks for a tag of this package, which not every registry has. */
+const VERSION = '6.5.0' // runs in Node.js 20; 6.10 does not
+/** verdaccio requires a tag of node-fetch that not every registry has. So a version is required instead. */
 const OVERRIDES = { 'node-fetch': '2.7.0' }
 const START_LIMIT_MS = 60_000
 

@@ -2,7 +2,7 @@
 
 /*
  * The application of the soak test, a process of its own: objects, worker threads, renewed certificates, and an exporter that
- * stops and starts again. The other process sends commands, and receives one answer for each.
+ * stops and starts again. The parent process sends commands, and receives one answer for each.
  */
 
 const fs = require('node:fs')
@@ -66,7 +66,7 @@ function startWorker () {
   const way = WAYS[threads % WAYS.length]
   const workerData = { options: { ...options, port }, begun, ended, way, objects: 100 + Math.floor(Math.random() * 400), firstId: ++threads * IDS }
   const worker = new Worker(path.join(__dirname, 'worker.js'), { workerData, stderr: true })
-  worker.on('error', () => {}) // some throw
+  worker.on('error', () => {}) // some of the threads throw
   if (way === 'terminate') worker.once('message', () => setTimeout(() => worker.terminate(), Math.random() * 200))
   const end = /** @type {Promise<void>} */ (new Promise((resolve) => worker.once('exit', () => resolve())))
   workers.add(end)
@@ -91,7 +91,7 @@ const COMMANDS = {
   },
   settle,
   calls: () => ({ begun: Atomics.load(begun, 0), ended: Atomics.load(ended, 0) }),
-  /** With scrapers connected; no worker thread counts, as it would count for the exporter that it joined. */
+  /** Waits for the worker threads first, because they would count for the exporter that they joined. */
   async restart () {
     await settle()
     await traceFunction.stop()

@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * The processes of one port, of which one is killed every few seconds, also the one that has the port. Its page is compared with the
- * calls that the processes report.
+ * Processes that share a port. Every few seconds one of them is killed; it may be the one that has opened the port. The page is
+ * compared with the calls that the processes report.
  */
 
 const assert = require('node:assert/strict')
@@ -14,15 +14,15 @@ const { setTimeout: sleep } = require('node:timers/promises')
 
 const MEMBERS = 3
 const KILL_MS = 6_000
-/** The time in which another process takes the port over, on a machine that is busy. */
+/** The time after which another process has taken the port over, on a busy machine too. */
 const TAKE_OVER_MS = 4_000
 const COUNTED = /^trace_counter\{.*object_id="(\d+)".*\} (\d+)$/gm
 
 /**
- * Runs until `isOver`.
+ * Runs until `isOver` returns true.
  *
  * @param {() => boolean} isOver
- * @returns {Promise<string>} what was done
+ * @returns {Promise<string>} a sentence for the log
  */
 async function soakCluster (isOver) {
   const port = await freePort()
@@ -59,9 +59,9 @@ async function soakCluster (isOver) {
       if (page !== undefined) {
         const now = new Map()
         for (const [, pid, text] of page.matchAll(COUNTED)) {
-          assert.ok(!now.has(pid), `twice: process ${pid}`)
+          assert.ok(!now.has(pid), `process ${pid} is on the page twice`)
           now.set(pid, Number(text))
-          assert.ok(Number(text) >= (before.get(pid) ?? 0), `fell: process ${pid} to ${text}`)
+          assert.ok(Number(text) >= (before.get(pid) ?? 0), `the calls of process ${pid} fell to ${text}`)
         }
         if (isSettled) for (const [pid, calls] of least) assert.ok(now.get(String(pid)) >= calls, `process ${pid}: ${now.get(String(pid))} of ${calls} calls`)
         before = now

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * The scrapers of the soak test. One checks each page; the others come, stall, send garbage, and reset their connections.
+ * The clients of the soak test. A scraper checks each page. Hostile clients do not read, send garbage, and reset their connections.
  */
 
 const assert = require('node:assert/strict')
@@ -33,27 +33,27 @@ async function scrape (port, { agent, compressed = false } = {}) {
   return (response.headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(body) : body).toString()
 }
 
-/** Compares each page with those before: no series twice, no value that falls. */
+/** Compares each page with the page before: no series occurs twice, and no value falls. */
 class Pages {
   constructor () {
     /** @type {Map<string, number>} */
     this.values = new Map()
-    /** Series that have expired, of the exporters so far. */
+    /** The highest number of expired series that an exporter has reported. */
     this.expired = 0
   }
 
   /**
-   * Returns the number of calls that the page has.
+   * Checks a page, and returns the number of calls on the page.
    *
    * @param {string} page
    */
   check (page) {
     const values = new Map()
     for (const [, labels, text] of page.matchAll(COUNTED)) {
-      assert.ok(!values.has(labels), `twice: ${labels}`)
+      assert.ok(!values.has(labels), `the page has a series twice: ${labels}`)
       values.set(labels, Number(text))
       const before = this.values.get(labels)
-      assert.ok(before === undefined || Number(text) >= before, `fell from ${before} to ${text}: ${labels}`)
+      assert.ok(before === undefined || Number(text) >= before, `a series fell from ${before} to ${text}: ${labels}`)
     }
     assert.match(page, /^process_cpu_seconds_total/m)
     this.values = values
@@ -63,12 +63,13 @@ class Pages {
 }
 
 /**
- * Connects, sends nothing good, and leaves, again and again.
+ * Connects and disconnects repeatedly until `isOver` returns true. On each connection, sends an unfinished request, garbage, or
+ * requests whose responses it does not read.
  *
  * @param {() => number} portOf
  * @param {() => boolean} isOver
  */
-async function rude (portOf, isOver) {
+async function hostileClient (portOf, isOver) {
   while (!isOver()) {
     const port = portOf()
     const connection = net.connect({ port, host: '127.0.0.1' })
@@ -77,9 +78,9 @@ async function rude (portOf, isOver) {
     await Promise.race([once(socket, 'secureConnect').catch(() => {}), sleep(1000)])
     const way = Math.floor(Math.random() * 5)
     const request = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n'
-    if (way === 0) socket.write(request) // ends within the head
+    if (way === 0) socket.write(request) // without the end of the head
     if (way === 1) socket.write(Buffer.from(Array.from({ length: 200 }, () => Math.floor(Math.random() * 256))))
-    if (way === 2) socket.write(`${request}\r\n`.repeat(50)) // pipelined, and none is read
+    if (way === 2) socket.write(`${request}\r\n`.repeat(50)) // pipelined; no response is read
     if (way > 2) socket.write(`${request}Accept-Encoding: gzip\r\n\r\n`)
     if (way !== 4) socket.pause()
     await sleep(Math.random() * 3000)
@@ -89,4 +90,4 @@ async function rude (portOf, isOver) {
   }
 }
 
-module.exports = { Pages, rude, scrape }
+module.exports = { Pages, hostileClient, scrape }

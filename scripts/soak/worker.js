@@ -1,7 +1,7 @@
 'use strict'
 
-// A worker thread of the soak test: joins the port, traces short-lived objects and ends in one of several ways. It adds each
-// call to two shared numbers, before and after it.
+// A worker thread of the soak test: joins the port, traces short-lived objects and ends in one of several ways. It
+// increments one shared number before each call, and another one after the call.
 
 const { parentPort, workerData } = require('node:worker_threads')
 const HypertracePrometheus = require('../..')

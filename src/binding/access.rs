@@ -12,7 +12,7 @@ use crate::server::{
 /// Credentials: a bearer token, or a name and a password.
 #[napi(object, object_to_js = false)]
 pub struct Auth {
-    /// The token. With it, name and password are ignored.
+    /// The token. If it is given, name and password are ignored.
     pub bearer: Option<String>,
     /// The name.
     pub username: Option<String>,
@@ -52,7 +52,7 @@ pub struct TlsOptions {
     /// The authorities of client certificates.
     #[napi(ts_type = "string | Uint8Array")]
     pub ca: Option<PemData>,
-    /// TLS 1.2 is refused.
+    /// `true` if TLS 1.2 is rejected.
     pub only_13: bool,
 }
 
@@ -78,12 +78,12 @@ pub struct TlsRenewal {
     /// The private key.
     #[napi(ts_type = "string | Uint8Array")]
     pub key: PemData,
-    /// The authorities of client certificates; left out, they stay the same.
+    /// The authorities of client certificates. If this is left out, they stay the same.
     #[napi(ts_type = "string | Uint8Array")]
     pub ca: Option<PemData>,
-    /// Clients need no certificate any more.
+    /// `true` if clients need no certificate any more.
     pub drops_ca: bool,
-    /// TLS 1.2 is refused; left out, the oldest version stays the same.
+    /// `true` if TLS 1.2 is rejected. If this is left out, the oldest accepted version stays the same.
     pub only_13: Option<bool>,
 }
 
@@ -115,7 +115,7 @@ pub struct UnusableTls {
     /// `cert`, `key` or `ca`.
     #[napi(ts_type = "'cert' | 'key' | 'ca'")]
     pub option: &'static str,
-    /// Completes "must be …".
+    /// The end of a sentence that begins with "must be".
     pub expected: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Values that both languages need: defined in Rust, read by JavaScript once, when it loads.
+//! Values that both languages need. They are defined in Rust, and JavaScript reads them once, when it loads.
 
 use napi_derive::napi;
 
@@ -21,7 +21,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Constants {
     /// The content type of the page.
     pub content_type: &'static str,
-    /// A cell block has 2 to this power cells.
+    /// The binary logarithm of the number of cells of a cell block.
     pub cell_bits: u32,
     /// The help text of the trace counter.
     pub counter_help: &'static str,
@@ -33,7 +33,7 @@ pub struct Constants {
     pub props_prefixes: Vec<&'static str>,
     /// The label of the figures of a worker thread.
     pub worker_label: &'static str,
-    /// The label of the lines of a process that shares its port.
+    /// The label of the samples of a process that shares its port.
     pub process_label: &'static str,
     /// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf.
     pub gc_bounds: Vec<f64>,

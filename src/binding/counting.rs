@@ -25,7 +25,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Returns the slot of a label set. `values` are those of `Schema::names`, as
+    /// Returns the slot of a label set. `values` has a value for each name of `Schema::names`, packed as
     /// [`packing`](super::packing) describes.
     #[napi(catch_unwind)]
     pub fn intern(&mut self, env: &Env, values: String) -> u32 {
@@ -52,7 +52,8 @@ impl Exporter {
         Some(self.slot_of(env, interned))
     }
 
-    /// Defines a call site by number, for this thread. `values` are the first of `Schema::names`.
+    /// Defines a call site by number, for this thread. `values` has a value for each of the first names of
+    /// `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_site(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -60,7 +61,8 @@ impl Exporter {
         gatherer.counter().define_site(thread.shard, number, values.iter().map(AsRef::as_ref));
     }
 
-    /// Defines a property set by number, for this thread. `values` are the last of `Schema::names`.
+    /// Defines a property set by number, for this thread. `values` has a value for each of the last names of
+    /// `Schema::names`.
     #[napi(catch_unwind)]
     pub fn define_props(&self, number: u32, values: String) {
         let Inner { gatherer, thread, .. } = &*self.inner;
@@ -92,7 +94,7 @@ impl Exporter {
         let counter = gatherer.counter();
         let index = index as usize;
         if index > counter.stats().limit as usize / CELLS {
-            return Err(Error::from_reason("no slot has an index of this cell block"));
+            return Err(Error::from_reason("no slot can be in this cell block"));
         }
         if self.cell_blocks.contains_key(&index) {
             return Err(Error::from_reason("the cell block exists"));
@@ -110,8 +112,8 @@ impl Exporter {
         Ok(cells)
     }
 
-    /// Starts a reading of all series. `reader` is the number of a metric producer of this thread, whose
-    /// last reading counts when series expire.
+    /// Starts a reading of all series. `reader` is the number of a metric producer of this thread: no series
+    /// expires before this producer has read its last value.
     #[napi(catch_unwind)]
     pub fn read_series(&self, reader: Option<u32>) -> SeriesReading {
         let Inner { gatherer, thread, .. } = &*self.inner;

@@ -1,4 +1,4 @@
-//! One exporter: a JavaScript thread that counts, and the server that shows its page.
+//! One exporter: a JavaScript thread that counts, and the server that serves its page.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use super::{
         PageRequests, QuestionCallback, Questions, RenderCallback, SampleCallback, SampleRequests,
         notice,
     },
-    sample::{NodeGlance, NodeSample},
+    sample::{NodeAnswer, NodeSample},
     thread_call::{Callback, ThreadCall},
 };
 use crate::{
@@ -46,8 +46,8 @@ const EXIT_GRACE: Duration = Duration::from_millis(100);
 #[napi]
 pub struct Exporter {
     pub(super) inner: Arc<Inner>,
-    /// Keeps the process alive while this thread's server is open. It is the one handle that every
-    /// runtime can reference, and that no test puts under a fake clock.
+    /// Keeps the process alive while this thread's server is open. A threadsafe function is the only handle
+    /// that every runtime can reference and that no fake clock of a test replaces.
     keep_alive: Option<ThreadCall<bool>>,
     renderer: Renderer,
     /// Called when the bound shortens a label set for the first time.
@@ -56,22 +56,22 @@ pub struct Exporter {
     pub(super) cell_blocks: HashMap<usize, Float64Array>,
 }
 
-/// The state that the end of the JavaScript thread has to reach.
+/// The state that must end with the JavaScript thread.
 pub(super) struct Inner {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) thread: Arc<JsThread>,
     render_requests: Arc<RenderRequests>,
     server: Option<Arc<SharedServer>>,
-    /// This thread started the server.
+    /// `true` if this thread started the server.
     started: bool,
     stopped: AtomicBool,
     sweeps: Sweeps,
 }
 
-/// The sweeps of one thread: they expire idle series. Pages drive them, as a series expires only after a
-/// page has shown its last value, so that no timer is needed.
+/// The sweeps of one thread, which expire idle series. They run when a page is made. No timer is needed,
+/// because a series expires only after a page has shown its last value.
 struct Sweeps {
-    /// The least time between two; `None` if series do not expire.
+    /// The minimum time between two sweeps; `None` if series do not expire.
     interval: Option<Duration>,
     last: Mutex<Option<Instant>>,
 }
@@ -117,13 +117,13 @@ impl Exporter {
         Self::with(&env, inner, None)
     }
 
-    /// Creates an exporter that serves a port, or counts for the page of the thread of this process
-    /// that does.
+    /// Creates an exporter that serves a port, or counts for the page of the thread of this process that
+    /// serves the port.
     ///
-    /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. Its argument is
-    /// true if the window of event-loop delay must not end. `request_page`, which only a register needs,
-    /// receives a number and responds with `deliverPage`. `answer_question`, which only the recorder needs,
-    /// responds with `answer`.
+    /// Each scrape calls `request_sample`, which responds with `deliver` or `decline`. The argument of
+    /// `request_sample` is true if the window of event-loop delay must not end. `request_page`, which
+    /// only a registry needs, receives a number and responds with `deliverPage`. `answer_question`, which
+    /// only the recorder needs, responds with `answer`.
     ///
     /// # Errors
     ///
@@ -222,14 +222,14 @@ impl Exporter {
         }
     }
 
-    /// Returns for each allowed property the column of its label among those of its owner. Properties
-    /// that become the same label name have the same column.
+    /// Returns the column of each allowed property: the index of its label among the labels of its owner.
+    /// Properties that become the same label name have the same column.
     #[napi(getter)]
     pub fn prop_columns(&self) -> Vec<u32> {
         self.inner.gatherer.counter().schema().columns().to_vec()
     }
 
-    /// When the counts of the page began, in seconds since the Unix epoch and nanoseconds.
+    /// Returns the time at which the counts of the page began, in seconds since the Unix epoch and nanoseconds.
     #[napi(getter, ts_return_type = "[seconds: number, nanoseconds: number]")]
     pub fn opened(&self) -> Vec<f64> {
         let opened = self.inner.gatherer.opened().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -238,14 +238,14 @@ impl Exporter {
         vec![seconds, opened.subsec_nanos().into()]
     }
 
-    /// Returns the TLS option that cannot be used.
+    /// Returns the TLS option that cannot be used; `null` if all can be used.
     #[napi(catch_unwind)]
     pub fn check_tls(options: TlsOptions) -> Option<UnusableTls> {
         SecureContext::try_from(&options).err().map(Into::into)
     }
 
-    /// Renews the certificate of the server, from the next handshake on. Returns the option that cannot
-    /// be used, and changes nothing then.
+    /// Renews the certificate of the server, from the next handshake on. If an option cannot be used, returns
+    /// it and changes nothing.
     #[napi(catch_unwind)]
     pub fn set_secure_context(&self, renewal: TlsRenewal) -> Option<UnusableTls> {
         let server = self.inner.server.as_ref()?.server();
@@ -269,8 +269,8 @@ impl Exporter {
         Some(Address::new(address, server.host()))
     }
 
-    /// Takes a sample of this thread, and sweeps if that is due. `true`: the trace path must drop its
-    /// cache before it counts again.
+    /// Stores a sample of this thread, and sweeps if a sweep is due. Returns `true` if the trace path must drop
+    /// its cache before it counts again.
     #[napi(catch_unwind)]
     pub fn deliver(&self, sample: NodeSample) -> bool {
         let drop_cache = self.sweep();
@@ -278,7 +278,7 @@ impl Exporter {
         drop_cache
     }
 
-    /// Expires idle series if a sweep is due. `true`: the trace path must drop its cache before it
+    /// Expires idle series if a sweep is due. Returns `true` if the trace path must drop its cache before it
     /// counts again.
     #[napi(catch_unwind)]
     pub fn sweep(&self) -> bool {
@@ -289,7 +289,7 @@ impl Exporter {
             && gatherer.counter().sweep(thread.shard, now)
     }
 
-    /// Answers a request for a sample without one.
+    /// Ends a request for a sample without a sample.
     #[napi]
     pub fn decline(&self) {
         self.inner.thread.node.decline();
@@ -297,17 +297,18 @@ impl Exporter {
 
     /// Answers a question of the recorder, with the figures that take little time to read.
     #[napi(catch_unwind)]
-    pub fn answer(&self, glance: NodeGlance) {
-        self.inner.thread.watch.answer(glance.into());
+    pub fn answer(&self, figures: NodeAnswer) {
+        self.inner.thread.watch.answer(figures.into());
     }
 
-    /// Begins to render the page of the register for a request. `false`: no scrape waits for it any more.
+    /// Begins to render the page of the registry for a request. Returns `false` if no scrape waits for it any
+    /// more.
     #[napi(catch_unwind)]
     pub fn begin_page(&self, request: u32) -> bool {
         self.inner.render_requests.begin(request)
     }
 
-    /// Answers a request for the page of the register; `null` if it could not be rendered.
+    /// Answers a request for the page of the registry; `null` if it could not be rendered.
     #[napi(catch_unwind)]
     pub fn deliver_page(&self, request: u32, page: Option<JsPage>) {
         let page = page.map(|JsPage { text, content_type }| RegisterPage { text, content_type });
@@ -320,8 +321,7 @@ impl Exporter {
         self.inner.gatherer.families().iter().map(Into::into).collect()
     }
 
-    /// Renders the page off the JavaScript thread, and passes it to `done`; `undefined` if it is too
-    /// long for a string.
+    /// Renders the page on another thread, and passes it to `done`; `undefined` if it is too long for a string.
     ///
     /// # Errors
     ///
@@ -357,8 +357,8 @@ impl Exporter {
         Ok(())
     }
 
-    /// Ends the exporter and waits for the end of its server, for at most 100 ms. Called if an exporter
-    /// could not be completed.
+    /// Ends the exporter and waits for the end of its server, for at most 100 ms. Called if the creation of an
+    /// exporter has failed.
     #[napi(catch_unwind)]
     pub fn abort(&mut self) {
         self.keep_alive = None;
@@ -367,12 +367,12 @@ impl Exporter {
     }
 }
 
-/// A page as a register rendered it.
+/// A page as a registry rendered it.
 #[napi(object, object_to_js = false)]
 pub struct JsPage {
     /// The page.
     pub text: String,
-    /// The content type of the register.
+    /// The content type of the registry.
     pub content_type: String,
 }
 

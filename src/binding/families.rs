@@ -1,4 +1,4 @@
-//! The default families in the form that JavaScript registers in the user's register.
+//! The default families in the form that JavaScript registers in the user's registry.
 
 use napi_derive::napi;
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};

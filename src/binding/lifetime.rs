@@ -11,7 +11,7 @@ use std::{
 
 use napi::{Env, Result};
 
-/// State that must end before its JavaScript thread does.
+/// State that must end before its JavaScript thread ends.
 pub trait Ends {
     /// Runs on the JavaScript thread, at its end, for at most about 100 ms.
     fn end(&self);

@@ -1,4 +1,4 @@
-//! Listening: its options, its result, and its errors in the form of Node.js' own servers.
+//! The options, the result and the errors of listening. The errors have the form of those of Node.js' servers.
 
 use std::{io, net::SocketAddr};
 
@@ -24,18 +24,18 @@ pub struct ListenOptions {
     pub host: String,
     /// The port; 0 for any free one.
     pub port: u16,
-    /// Options that threads of one port must share: names, and values in a canonical form.
+    /// Options that must be equal in all threads of one port: names, and values in a canonical form.
     #[napi(ts_type = "[name: string, value: string][]")]
     pub shared_options: Vec<Vec<String>>,
-    /// The option that prevents this thread from joining any other.
+    /// The option that prevents this thread from joining any server.
     pub join_blocker: Option<String>,
     /// The credentials that each request must have.
     pub auth: Option<Auth>,
-    /// The certificate of the server; without one it serves plain HTTP.
+    /// The certificate of the server; left out for a server without TLS.
     pub tls: Option<TlsOptions>,
-    /// Host names that browsers may use for this server.
+    /// Host names that requests may have, besides those of this server.
     pub allowed_hosts: Vec<String>,
-    /// Other processes may share the port.
+    /// `true` if other processes may share the port.
     pub cluster: bool,
 }
 
@@ -70,9 +70,9 @@ impl ListenOptions {
 #[derive(Default)]
 #[napi(object, object_from_js = false)]
 pub struct Listening {
-    /// The exporter, which serves the port or has joined the thread that does.
+    /// The exporter, which serves the port or has joined the thread that serves it.
     pub exporter: Option<Exporter>,
-    /// Another thread serves the port.
+    /// `true` if another thread serves the port, and the exporter has joined it.
     pub joined: bool,
     /// The TLS option that cannot be used.
     pub unusable_tls: Option<UnusableTls>,
@@ -89,7 +89,7 @@ pub struct Differing {
     pub option: String,
     /// Its value in the other thread, as in `sharedOptions`; `undefined` if it is secret or not the cause.
     pub expected: Option<String>,
-    /// The other thread is of another process.
+    /// `true` if the other thread is in another process.
     pub is_of_process: bool,
 }
 
@@ -112,7 +112,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address of a socket that was opened for `host`. A link-local address keeps the zone of the
+    /// Creates the address of a socket that was opened for `host`. A link-local address keeps the zone of the
     /// host (`fe80::1%eth0`), without which no client can use it.
     pub fn new(address: &SocketAddr, host: &str) -> Self {
         let zone = match address {
@@ -133,13 +133,13 @@ impl Address {
 pub struct Failure {
     /// The whole message.
     pub message: String,
-    /// The error's name, as `EADDRINUSE`.
+    /// The error's name, such as `EADDRINUSE`.
     pub code: &'static str,
     /// The error's number, negative as in Node.js.
     pub errno: i32,
     /// The call that failed.
     pub syscall: &'static str,
-    /// The address or host name of the option; `undefined` if the error is not of the address.
+    /// The address or host name of the option; `undefined` if the error does not concern the address.
     pub address: Option<String>,
     /// The port of the option, unless it is 0.
     pub port: Option<u16>,
@@ -154,7 +154,7 @@ impl From<BindError> for Failure {
 }
 
 impl Failure {
-    /// The failure to find a folder where processes can meet.
+    /// Creates the failure that there is no folder in which processes can find each other.
     pub fn folder(error: &io::Error) -> Self {
         let BindError { code, errno, .. } = BindError::listen(error, SocketAddr::from(([0; 4], 0)));
         let message = format!(
@@ -164,7 +164,7 @@ impl Failure {
         Self { message, code, errno, syscall: "bind", address: None, port: None }
     }
 
-    /// The failure of the server thread to start.
+    /// Creates the failure that the server thread could not be started.
     pub fn thread(error: &io::Error) -> Self {
         // The fields of Node.js, without an address.
         let BindError { code, errno, .. } = BindError::listen(error, SocketAddr::from(([0; 4], 0)));

@@ -1,12 +1,13 @@
 //! The interface of the addon to JavaScript: the only module that names `napi`.
 //!
-//! Every function here runs on the JavaScript thread of its environment, unless it says otherwise.
+//! Every function here runs on the JavaScript thread of its environment, unless its comment names another
+//! thread.
 
 #![expect(
     clippy::needless_pass_by_value,
     clippy::trivially_copy_pass_by_ref,
     clippy::struct_field_names,
-    reason = "napi's shapes: arguments by value, getters on an object, Node.js' names of fields"
+    reason = "napi requires arguments by value and an object for getters; the field names are those of Node.js"
 )]
 
 mod access;

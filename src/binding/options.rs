@@ -25,15 +25,15 @@ pub struct ExporterOptions {
     pub default_labels: Vec<Vec<String>>,
     /// The maximum number of series at a time.
     pub max_series: u32,
-    /// Shows each new series at 0 once, to each scraper.
+    /// `true` if each new series is shown at 0 once, to each scraper.
     pub start_at_zero: bool,
     /// The time in milliseconds after which an idle series expires; 0 if series do not expire.
     pub series_idle_timeout: u32,
     /// The number of this worker thread; `undefined` on the main thread.
     pub worker: Option<u32>,
-    /// Adds the families `process_*` and `nodejs_*` to the page, if `collect_own` is set too.
+    /// `true` if the page has the families `process_*` and `nodejs_*`. Has no effect without `collect_own`.
     pub collect_runtime: bool,
-    /// Adds the families `hypertrace_*` to the page.
+    /// `true` if the page has the families `hypertrace_*`.
     pub collect_own: bool,
     /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,

@@ -1,5 +1,5 @@
-//! Unpacks the values that the trace path packs into one string, so that one string crosses Node-API:
-//! U+001F ends each value; within a value, U+001E `0` encodes U+001E and U+001E `1` encodes U+001F. Pure.
+//! Unpacks the values that the trace path packs into one string, so that only one string crosses Node-API.
+//! U+001F ends each value. Within a value, U+001E `0` encodes U+001E and U+001E `1` encodes U+001F. Pure.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Readings of all series, for the user's register and for metric producers. Runs on the JavaScript
+//! Readings of all series, for the user's registry and for metric producers. Runs on the JavaScript
 //! thread.
 
 use napi::{Env, Result, bindgen_prelude::Float64ArraySlice};
@@ -22,9 +22,10 @@ impl SeriesReading {
 
 #[napi]
 impl SeriesReading {
-    /// Returns the next slots, in memory of V8, as Electron accepts no other: for each the value and the
-    /// start of its series, in seconds and nanoseconds. The value of a series that is not on the page is 0,
-    /// and the start of a free slot too. Returns `null` at the end.
+    /// Returns three numbers for each of the next slots: the value of its series, and the start in seconds and
+    /// nanoseconds. The value is 0 if the series was interned after the start of the reading. All three are 0
+    /// for a free slot. Returns `null` at the end. The array has memory of V8, because Electron accepts no
+    /// other memory.
     #[napi(catch_unwind, ts_return_type = "Float64Array | null")]
     pub fn step<'env>(&mut self, env: &'env Env) -> Result<Option<Float64ArraySlice<'env>>> {
         let Some(step) = self.reading.as_mut().and_then(Reading::step) else { return Ok(None) };
@@ -35,7 +36,7 @@ impl SeriesReading {
         Float64ArraySlice::copy_from(env, numbers.collect::<Vec<f64>>()).map(Some)
     }
 
-    /// Returns the labels of slots that have been read, each as names and values in turn.
+    /// Returns the labels of slots that have been read, as names and values, alternating.
     #[napi(catch_unwind)]
     pub fn labels(&self, slots: Vec<u32>) -> Vec<Vec<String>> {
         self.reading.as_ref().map(|reading| reading.labels(slots)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Renders pages for `metrics()` off the JavaScript thread.
+//! Renders pages for `metrics()` on a thread that is not a JavaScript thread.
 //!
 //! The renderer has a thread of its own and does not use libuv's pool, whose threads an application can
 //! keep busy for long (DNS, slow file systems). If the system starts no thread, the page is rendered on
@@ -20,7 +20,8 @@ use crate::exposition::Page;
 
 const THREAD_NAME: &str = "hypertrace-page";
 
-/// Renders the pages of one exporter one after the other, on a thread that lives while there are any.
+/// Renders the pages of one exporter one after the other, on a thread that exists while there are pages to
+/// render.
 #[derive(Clone, Default)]
 pub struct Renderer(Arc<Mutex<Queue>>);
 
@@ -80,14 +81,14 @@ impl Argument for PageText {
 
     #[expect(unsafe_code, reason = "takes back the memory of `into_data`")]
     unsafe fn from_data(data: *mut c_void) -> Self {
-        // SAFETY: `data` is a box of `into_data`, by the caller's contract for the first time.
+        // SAFETY: `data` is a box of `into_data`, which the caller passes once.
         unsafe { *Box::from_raw(data.cast()) }
     }
 
     #[expect(unsafe_code, reason = "Node-API functions are unsafe")]
     unsafe fn create(self, env: sys::napi_env, value: &mut sys::napi_value) -> i32 {
         let Some(page) = self.0 else { return sys::Status::napi_generic_failure };
-        // Lossy only for a page that is not UTF-8, which no page is.
+        // Every page is UTF-8; the fallback only avoids a panic.
         let page = String::from_utf8(page)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let (text, length) = (page.as_ptr().cast(), page.len().cast_signed());

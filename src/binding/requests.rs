@@ -10,10 +10,10 @@ use crate::{
 /// A function that takes a sample. Its argument is true if the current window of event-loop delay continues.
 pub type SampleCallback<'a> = Callback<'a, bool>;
 
-/// A function that renders the register's page. Its argument is the number of the request.
+/// A function that renders the registry's page. Its argument is the number of the request.
 pub type RenderCallback<'a> = Callback<'a, u32>;
 
-/// Answers a question of the recorder.
+/// A function that answers a question of the recorder.
 pub type QuestionCallback<'a> = Callback<'a, ()>;
 
 /// Requests samples by a JavaScript function. Does not keep the process alive.
@@ -32,11 +32,11 @@ impl SampleRequester for SampleRequests {
     }
 }
 
-/// Asks by a JavaScript function for a sign of life. Does not keep the process alive.
+/// Sends questions of the recorder by a JavaScript function. Does not keep the process alive.
 pub struct Questions(ThreadCall<()>);
 
 impl Questions {
-    /// Asks by this function.
+    /// Creates a questioner that calls this function.
     pub fn new(function: &QuestionCallback<'_>) -> napi::Result<Self> {
         ThreadCall::new(function, false).map(Self)
     }
@@ -48,7 +48,7 @@ impl Questioner for Questions {
     }
 }
 
-/// Requests pages of a register by a JavaScript function. Does not keep the process alive.
+/// Requests pages of a registry by a JavaScript function. Does not keep the process alive.
 pub struct PageRequests(ThreadCall<u32>);
 
 impl PageRequests {

@@ -40,7 +40,7 @@ pub struct NodeSample {
 /// The figures in an answer to the recorder: those that take little time to read.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
-pub struct NodeGlance {
+pub struct NodeAnswer {
     /// The memory in use of the heap of V8.
     pub heap_used: Option<f64>,
     /// The figures of the process, on systems where Rust cannot read them.
@@ -81,11 +81,11 @@ pub struct NodeTally {
     pub types: Vec<String>,
     /// The number of objects of each type.
     pub counts: Vec<f64>,
-    /// The number of all objects, with those that have no type.
+    /// The number of all objects, including those without a type.
     pub total: f64,
 }
 
-/// The delay of the event loop in one window. No figure is there until something was recorded.
+/// The delay of the event loop in one window. All figures are missing until a delay was recorded.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct NodeDelay {
@@ -113,7 +113,7 @@ pub struct NodeGcKind {
     pub kind: String,
     /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
     pub buckets: Vec<f64>,
-    /// The time spent.
+    /// The time of all collections.
     pub sum: f64,
 }
 
@@ -171,20 +171,20 @@ fn delay(&NodeDelay { min, max, mean, stddev, p50, p90, p99 }: &NodeDelay) -> Ev
     }
 }
 
-/// Returns `None` where the number of buckets is not that of this crate.
+/// Converts the collections of one kind. Returns `None` if the number of buckets differs from this crate's.
 fn gc_kind(NodeGcKind { kind, buckets, sum }: NodeGcKind) -> Option<GcKind> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "JavaScript counts up from 0 by one; a cast saturates where it does not"
+        reason = "JavaScript counts up from 0 by one; a cast of any other number saturates"
     )]
     let whole = |count: f64| count as u64;
     let buckets: [f64; 7] = buckets.try_into().ok()?;
     Some(GcKind { kind, buckets: buckets.map(whole), sum })
 }
 
-/// Converts the figures of the process. The start time is computed here, as a test can replace the
-/// clock of JavaScript, and has whole seconds, as in prom-client.
+/// Converts the figures of the process. The start time is computed here, because a test can replace the
+/// clock of JavaScript. It has whole seconds, as in prom-client.
 fn process(process: NodeProcess) -> ProcessSample {
     let NodeProcess { cpu_user, cpu_system, resident_memory, uptime } = process;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -192,8 +192,8 @@ fn process(process: NodeProcess) -> ProcessSample {
     ProcessSample { cpu_user, cpu_system, resident_memory, start_time }
 }
 
-impl From<NodeGlance> for Answer {
-    fn from(NodeGlance { heap_used, process: figures }: NodeGlance) -> Self {
+impl From<NodeAnswer> for Answer {
+    fn from(NodeAnswer { heap_used, process: figures }: NodeAnswer) -> Self {
         Self { heap_used, process: figures.map(process) }
     }
 }
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_of_a_group_is_left_out() {
+    fn a_missing_figure_of_a_group_is_omitted() {
         let sample = Sample::from(NodeSample {
             heap: Some(NodeHeap { total: 3.0, used: 2.0, external: None }),
             gc: Some(vec![NodeGcKind { buckets: vec![1.0], ..NodeGcKind::default() }]),

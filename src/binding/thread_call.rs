@@ -3,8 +3,9 @@
 //! napi's own `ThreadsafeFunction` and `JsDeferred` crash on Bare, which passes the finalizer of a
 //! threadsafe function its two pointers in the other order. Here both pointers are the same one.
 //!
-//! Invariant: the raw function is alive as long as `Shared` contains it. Its users hold the lock; the
-//! finalizer, which runs on the JavaScript thread before the memory is freed, removes it.
+//! Invariant: the raw function is alive as long as `Shared` contains it. Code that uses the raw function holds
+//! the lock of `Shared`. The finalizer, which runs on the JavaScript thread before the memory is freed, removes
+//! the function from `Shared`.
 
 use std::{
     ffi::c_void,
@@ -26,8 +27,9 @@ use napi::{
 /// A JavaScript function with one argument, whose result is ignored.
 pub type Callback<'a, A> = Function<'a, A, UnknownReturnValue>;
 
-/// The argument of a call. It crosses the threads as the data pointer of a threadsafe function: a number
-/// in place of a pointer, so that a call allocates nothing, or the memory of a larger value.
+/// The argument of a call. It crosses the threads as the data pointer of a threadsafe function. A small value
+/// is a number in place of the pointer, so that a call allocates nothing. The pointer of a larger value is the
+/// address of its memory.
 pub trait Argument: Sized {
     /// Converts the argument into the data of one call.
     fn into_data(self) -> *mut c_void;
@@ -36,7 +38,7 @@ pub trait Argument: Sized {
     ///
     /// # Safety
     ///
-    /// `data` must be a result of `into_data`, and must be converted once.
+    /// `data` must be a result of `into_data`, and must be converted only once.
     #[expect(unsafe_code, reason = "the data may be memory")]
     unsafe fn from_data(data: *mut c_void) -> Self;
 
@@ -119,8 +121,8 @@ impl Shared {
 }
 
 impl<A: Argument> ThreadCall<A> {
-    /// Makes a function callable from any thread. With `keeps_alive` the process does not end before
-    /// this is dropped.
+    /// Makes a function callable from any thread. With `keeps_alive` the process does not end before this value
+    /// is dropped.
     ///
     /// # Errors
     ///
@@ -129,8 +131,7 @@ impl<A: Argument> ThreadCall<A> {
         function: &Callback<'_, V>,
         keeps_alive: bool,
     ) -> Result<Self> {
-        // From here on another thread runs this library's code, maybe for longer than the environment
-        // lives.
+        // From here on another thread runs this library's code, perhaps for longer than the environment exists.
         retain_current_module_for_unload_safety();
         let value = function.value();
         let shared = Arc::new(Shared(Mutex::new(None)));
@@ -188,8 +189,8 @@ impl<A: Argument> ThreadCall<A> {
         }
     }
 
-    /// Queues a call of the function and returns at once. `false`: the environment is ending, and the
-    /// function will not be called.
+    /// Queues a call of the function and returns at once. Returns `false` if the environment is ending, so that
+    /// the function will not be called.
     pub fn call(&self, argument: A) -> bool {
         let mut guard = self.shared.raw();
         let Some(Raw(raw)) = *guard else { return false };
@@ -235,7 +236,7 @@ extern "C" fn finalize(_: sys::napi_env, pointer: *mut c_void, _: *mut c_void) {
     shared.raw().take();
 }
 
-/// Runs on the JavaScript thread, for each call; without an environment when that is ending.
+/// Runs on the JavaScript thread, for each call. `env` is null if the environment is ending.
 extern "C" fn call<A: Argument>(
     env: sys::napi_env,
     function: sys::napi_value,
@@ -261,8 +262,8 @@ extern "C" fn call<A: Argument>(
         let status =
             sys::napi_call_function(env, this, function, 1, &raw const value, ptr::null_mut());
         if status == sys::Status::napi_pending_exception {
-            // The functions catch what user code throws. What is left (a full stack, a worker that is
-            // being terminated) must not become an uncaught exception of the application.
+            // The functions catch the exceptions of user code. Other exceptions (a full stack, a worker
+            // that is being terminated) must not become an uncaught exception of the application.
             let mut exception = ptr::null_mut();
             sys::napi_get_and_clear_last_exception(env, &raw mut exception);
         }

@@ -1,10 +1,10 @@
-//! Series in deflated blocks: the member compresses its own series and caches them by range, and the
-//! opener passes the bytes on. So a scrape in gzip costs what has changed, and each process compresses its
-//! own series at the same time as the others.
+//! Series in deflated blocks. A member compresses its own series and caches the blocks by range, and the
+//! opener passes the bytes on. So a scrape in gzip compresses only what has changed, and all processes
+//! compress at the same time.
 //!
-//! A block begins and ends at a full flush and at a series. Its head is the number of its range and its
-//! length, 4 bytes each. The opener inflates a block to check it ([`SeriesCheck`]), unless it is the same as
-//! the last one of its range.
+//! A block begins and ends at a full flush, and contains whole series. The number of its range and its length,
+//! 4 bytes each, precede it. The opener inflates a block to check it ([`SeriesCheck`]), unless the block is
+//! equal to the last block of its range.
 
 use std::{
     collections::HashMap,
@@ -23,30 +23,30 @@ use crate::{
     },
 };
 
-/// The number of a block that is not the whole text of a range.
+/// The range number of a block that is not the whole text of a range.
 const NO_RANGE: u32 = u32::MAX;
 
-/// The text of a chunk, about: the opener checks it in one turn.
+/// The approximate length of a chunk's text, in bytes. The opener checks a chunk without a pause.
 const CHUNK_TEXT: usize = 512 * 1024;
 
-/// The bytes of a chunk, about.
+/// The approximate length of a chunk, in bytes.
 const CHUNK_BYTES: usize = 48 * 1024;
 
-/// The text of a block, about. A range with longer labels is in several blocks.
+/// The approximate maximum length of a block's text, in bytes. A range with longer text has several blocks.
 const BLOCK_TEXT: usize = 256 * 1024;
 
-/// The longest text of a block: one series may be longer than [`BLOCK_TEXT`].
+/// The maximum length of a block's text, in bytes. A single series may be longer than [`BLOCK_TEXT`].
 const MAX_BLOCK_TEXT: usize = 16 * 1024 * 1024;
 
 /// Writes the series of one page in blocks.
 pub struct BlockWriter {
     cache: Rc<DeflateCache>,
-    /// The next block begins with a range.
+    /// `true` if a range begins at the start of the next block.
     is_at_range: bool,
 }
 
 impl BlockWriter {
-    /// Writes blocks; `cache` holds those of ranges that have not changed.
+    /// Creates a writer. `cache` has the blocks of ranges that have not changed.
     #[must_use]
     pub fn new(cache: Rc<DeflateCache>) -> Self {
         Self { cache, is_at_range: true }
@@ -56,7 +56,7 @@ impl BlockWriter {
     ///
     /// # Errors
     ///
-    /// If the compressor fails, which it does not.
+    /// If the compressor fails, which no input causes.
     pub fn chunk(&mut self, series: &mut CounterSeries) -> Result<Vec<u8>, Panicked> {
         let cache = Rc::clone(&self.cache);
         let mut chunk = Chunk { bytes: Vec::with_capacity(CHUNK_BYTES), text: 0 };
@@ -132,7 +132,7 @@ pub struct Block {
 
 /// Checks the blocks of one member in one format.
 pub struct BlockCheck {
-    /// By number: the last block of each range.
+    /// The last block of each range, by the number of the range.
     ranges: HashMap<u32, Checked>,
     limit: u32,
     hasher: RandomState,
@@ -140,14 +140,14 @@ pub struct BlockCheck {
 }
 
 struct Checked {
-    /// A keyed hash of the deflated bytes, so that no member can make another block with the same one.
+    /// A keyed hash of the deflated bytes, so that no member can make another block with the same hash.
     hash: u64,
     crc: Crc,
     series: usize,
 }
 
 impl BlockCheck {
-    /// Nothing has been checked. At most `ranges` ranges are remembered.
+    /// Creates a check without results. It stores the results of at most `ranges` ranges.
     #[must_use]
     pub fn new(ranges: u32) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl BlockCheck {
     ///
     /// # Errors
     ///
-    /// If the bytes are no blocks, or their text is no series of the member.
+    /// If the bytes are not blocks, or their text is not series of the member.
     pub fn check(
         &mut self,
         mut chunk: &[u8],
@@ -220,7 +220,7 @@ impl BlockCheck {
             if !is_valid || checked.crc.amount() as usize > MAX_BLOCK_TEXT {
                 return Err(Invalid);
             }
-            // With room left, all text of the input was written.
+            // If the buffer is not full, all text of the input has been written.
             if length < text.len() && (self.total_in() == bytes.len() || length == 0) {
                 break;
             }

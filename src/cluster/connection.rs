@@ -11,7 +11,7 @@ pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
-/// A local socket of any system.
+/// A local socket of any operating system, as one type.
 pub type BoxSocket = Box<dyn Socket>;
 
 /// Reads frames. A frame that is not complete yet stays in the buffer, so that a call of
@@ -28,12 +28,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { reader, buffer: Vec::new(), limit }
     }
 
-    /// Reads frames after bytes that were read before.
+    /// Reads frames. The first bytes are in `buffer`, because they were read before.
     pub fn resume(reader: R, buffer: Vec<u8>, limit: usize) -> Self {
         Self { reader, buffer, limit }
     }
 
-    /// Sets the length of the longest frame.
+    /// Sets the maximum length of a frame.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
@@ -67,7 +67,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// Returns the reader, and the bytes that were read and belong to no frame yet.
+    /// Returns the reader, and the bytes after the last frame that was returned.
     pub fn into_parts(self) -> (R, Vec<u8>) {
         (self.reader, self.buffer)
     }

@@ -17,20 +17,22 @@ use super::{
 };
 use crate::server::listen::BindError;
 
-/// The time for which a process waits for a port whose opener it has found: openers end and start.
+/// The time for which a process tries to get a port whose opener it has found. The opener may be about to
+/// end, or may have just started.
 const FOUND_LIMIT: Duration = Duration::from_secs(5);
 
-/// The time for which a process waits for a port of which it has found no opener. An opener can be found
-/// well within a millisecond after it has bound the port, on a machine that is not busy.
+/// The time for which a process tries to get a port that is in use and has no opener. On a machine that is
+/// not busy, an opener can be found less than a millisecond after it has bound the port.
 const UNFOUND_LIMIT: Duration = Duration::from_millis(500);
 
-/// The longest wait for the response of an opener, which may wait for the members of the opener before.
+/// The time for which a process waits for the response of an opener. The opener itself may wait for the
+/// members of the previous opener.
 const JOIN_LIMIT: Duration = Duration::from_secs(3);
 
 /// The first and the longest pause between two attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(20)];
 
-/// The longest pause of a member whose opener has ended, when others have the port for long.
+/// The longest pause between two attempts of a member whose opener has ended.
 const LONG_PAUSE: Duration = Duration::from_millis(200);
 
 /// The role of a process.
@@ -41,15 +43,15 @@ pub enum Role {
     Member(Membership),
 }
 
-/// A port that this process has opened.
+/// The state of a process that has opened the port.
 pub struct Opener {
     /// The listeners.
     pub listeners: Vec<net::TcpListener>,
-    /// Where members come. `None`: there is no folder for it any more.
+    /// The rendezvous with members; `None` if there is no folder for it any more.
     pub rendezvous: Option<Rendezvous>,
     /// The number of this process.
     pub number: u32,
-    /// There was an opener before, whose members may come.
+    /// `true` if there was a previous opener, whose members may join this one.
     pub has_predecessor: bool,
 }
 
@@ -57,7 +59,7 @@ pub struct Opener {
 pub struct Membership {
     /// The connection.
     pub socket: BoxSocket,
-    /// Bytes that were read from it.
+    /// Bytes that were read from the connection and belong to the next frames.
     pub read: Vec<u8>,
     /// The number of this process.
     pub number: u32,
@@ -70,12 +72,12 @@ pub enum EnterError {
     Bind(BindError),
     /// An option differs from the opener's, which has this value.
     Differs(String, String),
-    /// There is no folder in which processes can meet.
+    /// There is no folder in which processes can find each other.
     Folder(io::Error),
 }
 
-/// Opens or joins a port. Blocks the calling thread for at most some seconds; the result belongs to the
-/// runtime.
+/// Opens or joins a port. Blocks the calling thread for at most some seconds. The sockets of the result
+/// belong to the runtime.
 ///
 /// # Errors
 ///
@@ -104,8 +106,8 @@ pub fn enter(runtime: &Runtime, options: &mut ClusterOptions) -> Result<Role, En
     })
 }
 
-/// Opens or joins a port again, after its opener has ended. Tries until it is possible, and calls `report`
-/// once with the reason if that takes long.
+/// Opens or joins a port again, after its opener has ended. Tries until it has succeeded. If this takes long,
+/// calls `report` once with the reason.
 pub async fn enter_again(
     options: &mut ClusterOptions,
     number: u32,
@@ -149,7 +151,7 @@ impl Pauses {
 enum Failure {
     /// Another attempt would fail too.
     Final(EnterError),
-    /// The port is in use. `found`: by a process that may have been joined, or was one.
+    /// The port is in use. `found`: there is the name of an opener, which may be about to end.
     InUse { error: BindError, found: bool },
 }
 
@@ -166,7 +168,7 @@ async fn attempt(options: &mut ClusterOptions, number: Option<u32>) -> Result<Ro
         match join(&candidate, options, number).await {
             Ok(Joining::Joined(membership)) => return Ok(Role::Member(membership)),
             Ok(Joining::Differs(option, value)) => {
-                // A process at another address, or in another container, is not the one that has the port.
+                // An opener in another network, such as that of another container, does not have this port.
                 if option != NETWORK {
                     difference = Some((option, value));
                 }
@@ -191,10 +193,10 @@ fn open(
     if let Some(Ok(address)) = listeners.first().map(net::TcpListener::local_addr) {
         options.port = address.port();
     }
-    // A process that has never had a number takes that of the opener that has ended or is about to: it is
-    // free, while the numbers of its members are not.
-    let before = find(&options.folders, options.port);
-    let free = before.iter().map(Candidate::number).min();
+    // A process that has never had a number takes that of the previous opener, which has ended or is about
+    // to end. That number is free; the numbers of its members are not.
+    let previous = find(&options.folders, options.port);
+    let free = previous.iter().map(Candidate::number).min();
     let own = number.or(free).unwrap_or(1);
     let rendezvous = match Rendezvous::publish(&options.folders, options.port, own) {
         Ok(rendezvous) => Some(rendezvous),
@@ -203,7 +205,7 @@ fn open(
         Err(error) => return Err(Failure::Final(EnterError::Folder(error))),
     };
     remove_stale(&options.folders, options.port);
-    let has_predecessor = number.is_some() || !before.is_empty();
+    let has_predecessor = number.is_some() || !previous.is_empty();
     Ok(Opener { listeners, rendezvous, number: own, has_predecessor })
 }
 
@@ -244,7 +246,10 @@ impl fmt::Display for EnterError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Differs(option, value) => {
-                write!(f, "the process that serves it has {option} {value}, and this one does not")
+                write!(
+                    f,
+                    "the process that serves the port has {option} {value}, and this process does not"
+                )
             }
             Self::Folder(error) => write!(f, "no folder for the socket of the port: {error}"),
         }

@@ -1,4 +1,4 @@
-//! The messages of hostile processes. Compiled for the targets in `fuzz/` only.
+//! Functions that read the bytes of hostile processes. Compiled for the targets in `fuzz/` only.
 
 use super::{
     blocks::BlockCheck,
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::exposition::Format;
 
-/// Reads bytes as each message of a process, and compares what is read with what it is written as.
+/// Reads bytes as a message. If they are one, writes the message and reads it again.
 ///
 /// # Panics
 ///
-/// If they differ.
+/// If the two messages differ.
 pub fn read(bytes: &[u8]) {
     if let Ok(message) = ToMember::decode(bytes) {
         assert_eq!(ToMember::decode(&message.encode()[HEADER..]), Ok(message));
@@ -23,12 +23,11 @@ pub fn read(bytes: &[u8]) {
     }
 }
 
-/// Reads bytes as the series and the blocks of a member. The series are accepted or rejected whether they come at
-/// once or in two pieces.
+/// Reads bytes as blocks and as series of a member. Series are read at once, and again in two pieces.
 ///
 /// # Panics
 ///
-/// If that makes a difference.
+/// If the results differ.
 pub fn check(bytes: &[u8], cut: usize) {
     let mut series = SeriesCheck::new(Format::Text, "trace_counter", 2);
     let _ = BlockCheck::new(1).check(bytes, &mut series);
@@ -42,7 +41,7 @@ pub fn check(bytes: &[u8], cut: usize) {
     }
 }
 
-/// Makes the documents of all processes of a query and of what two processes sent.
+/// Merges the bytes that two processes sent as their documents.
 pub fn merge(query: &str, first: &[u8], second: &[u8]) {
     let Ok(query) = Query::parse(query) else { return };
     let documents: Vec<ProcessDocument> = [(1, first), (2, second)]

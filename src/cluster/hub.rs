@@ -28,15 +28,15 @@ use super::{
     protocol::{Hello, MAX_FRAME, MAX_HELLO, ToMember, ToOpener},
     rendezvous::Rendezvous,
 };
-use crate::counter::RANGE;
+use crate::{counter::RANGE, sort::sort_by};
 
-/// The time in which a process that connects must say who it is.
+/// The time in which a process that connects must send its [`Hello`].
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest write to a member that makes no progress.
+/// The time in which a message must be written to a member.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections, of members and of processes that have not joined yet.
+/// The maximum number of connections, of members and of processes that have not joined yet.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// The pause after a failed accept.
@@ -64,7 +64,7 @@ impl Hub {
         self.list().is_empty()
     }
 
-    /// Tells the members that this process ends. No process joins from now on.
+    /// Notifies the members that this process ends. No process joins from now on.
     fn end(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
         for link in self.links() {
@@ -86,7 +86,7 @@ impl Hub {
     fn add(&self, link: &Arc<Link>) {
         let mut links = self.list();
         links.push(Arc::clone(link));
-        links.sort_by_key(|link| link.number);
+        sort_by(&mut links, |a, b| a.number.cmp(&b.number));
     }
 
     fn remove(&self, link: &Arc<Link>) {
@@ -110,8 +110,8 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts members of the opener with this number. `grace`: the time until which processes without a
-    /// number wait, as the members of the opener before may still come with theirs.
+    /// Creates an acceptor for the opener with this number. Until `grace`, processes without a number wait,
+    /// because the members of the previous opener may still come with their numbers.
     pub fn new(
         hub: Arc<Hub>,
         options: ClusterOptions,
@@ -152,7 +152,8 @@ impl Acceptor {
                 tasks.spawn_local(self.clone().serve(socket));
             }
         }
-        // Members that look for the next opener must not find this one. Its name stays until they have left.
+        // Members that look for the next opener must not connect to this one. The name of this opener stays until
+        // its members have left.
         if let Some(rendezvous) = rendezvous {
             rendezvous.close();
         }
@@ -168,7 +169,7 @@ impl Acceptor {
         let Ok(ToOpener::Hello(hello)) = ToOpener::decode(&frame) else { return };
         if let Some(refusal) = refusal(&hello, &self.options) {
             let _ = timeout(HELLO_TIMEOUT, writer.write_all(&refusal.encode())).await;
-            // The other side closes the connection when it has read this.
+            // The other process closes the connection when it has read the refusal.
             let _ = timeout(HELLO_TIMEOUT, frames.next()).await;
             return;
         }
@@ -194,7 +195,7 @@ impl Acceptor {
     }
 }
 
-/// Removes a member at the end of its connection.
+/// A member that has joined. It is removed when this value is dropped, at the end of its connection.
 struct Joined {
     hub: Arc<Hub>,
     link: Arc<Link>,

@@ -1,4 +1,4 @@
-//! The opener's end of the connection to one member.
+//! The opener's side of the connection to one member.
 
 use std::{
     collections::HashMap,
@@ -16,13 +16,14 @@ use super::{
 };
 use crate::exposition::Format;
 
-/// Messages that wait for a member. A member that reads has none.
+/// The maximum number of messages that wait until a member reads them.
 const OUTGOING: usize = 512;
 
-/// Requests without a response, after which a member gets no further one until it responds.
+/// A late member with this number of unanswered requests gets no further request until it responds.
 const MAX_UNANSWERED: usize = 8;
 
-/// Responses of a member to one request that have not been read: it sends none that was not requested.
+/// The maximum number of responses to one request that have not been read. A member sends no response that
+/// was not requested.
 const INCOMING: usize = 2;
 
 /// The connection to one member.
@@ -42,13 +43,13 @@ pub struct Link {
 pub struct Responses {
     /// The number of the request.
     pub request: u64,
-    /// The responses, in order. Ends when the connection does.
+    /// The responses, in order. Ends when the connection ends.
     pub receiver: mpsc::Receiver<ToOpener>,
 }
 
 impl Link {
-    /// Creates a link, and the end that the connection reads. `ranges` is the largest number of ranges that
-    /// a member has.
+    /// Creates a link, and the queue of the messages to send. `ranges` is the maximum number of ranges of a
+    /// member.
     pub fn new(number: u32, ranges: u32) -> (Self, mpsc::Receiver<ToMember>) {
         let (outgoing, queue) = mpsc::channel(OUTGOING);
         let check = || Mutex::new(BlockCheck::new(ranges));
@@ -64,7 +65,8 @@ impl Link {
         (link, queue)
     }
 
-    /// Sends a request of this number. `None`: the member has not responded to many others.
+    /// Sends a request, which `message` makes from its number. Returns `None` if the member is late and has
+    /// [`MAX_UNANSWERED`] unanswered requests, or if the request cannot be sent.
     pub fn request(&self, message: impl FnOnce(u64) -> ToMember) -> Option<Responses> {
         if self.unanswered.load(Ordering::Relaxed) >= MAX_UNANSWERED && self.is_late() {
             return None;
@@ -90,7 +92,7 @@ impl Link {
         self.requests().remove(&request);
     }
 
-    /// Passes a response on. Returns `false` if the member has sent what was not requested.
+    /// Passes a response to the task that waits for it. Returns `false` if it was not requested.
     pub fn receive(&self, response: ToOpener) -> bool {
         let (request, is_first) = match &response {
             ToOpener::Hello(_) => return false,
@@ -110,7 +112,7 @@ impl Link {
             Some(sender) => {
                 !matches!(sender.try_send(response), Err(mpsc::error::TrySendError::Full(_)))
             }
-            // The page has ended meanwhile.
+            // The request has ended meanwhile.
             None => true,
         }
     }
@@ -120,7 +122,7 @@ impl Link {
         self.is_late.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether the member has not responded in time, and not since.
+    /// Returns whether the member did not respond in time, and has not responded since.
     pub fn is_late(&self) -> bool {
         self.is_late.load(Ordering::Relaxed)
     }
@@ -131,7 +133,7 @@ impl Link {
         check.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends all requests, as the connection has ended.
+    /// Ends all requests, because the connection has ended.
     pub fn close(&self) {
         self.requests().clear();
     }

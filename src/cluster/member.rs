@@ -22,18 +22,18 @@ use crate::{
     server::{Limits, Source, gzip::PageCaches, panics::Panicked},
 };
 
-/// Pages at a time. The server of the opener has fewer scrapes.
+/// The maximum number of pages at a time. The server of the opener allows fewer scrapes.
 const MAX_PAGES: usize = 512;
 
-/// The bytes of an answer before its document.
+/// An upper bound of the bytes of an answer before its document.
 const ANSWER_HEAD: usize = 64;
 
-/// Documents at a time.
+/// The maximum number of documents at a time.
 const MAX_DOCUMENTS: usize = 4;
 
 /// The reason why a member no longer responds to an opener.
 pub enum End {
-    /// The opener ends, and has closed the port. Pages may be under way.
+    /// The opener ends, and has closed the port. It may still request chunks of pages that have begun.
     Ending,
     /// The connection has ended.
     Closed,
@@ -47,8 +47,9 @@ pub struct Connection {
     source: Arc<dyn Source>,
     caches: PageCaches,
     pages: HashMap<u64, Page>,
-    /// Work that waits for the JavaScript threads.
+    /// The tasks that prepare pages and documents. They may wait for the JavaScript threads.
     tasks: JoinSet<()>,
+    /// The number of documents that are being prepared.
     documents: Rc<RefCell<usize>>,
     ready: mpsc::UnboundedReceiver<Ready>,
     sender: mpsc::UnboundedSender<Ready>,
@@ -57,7 +58,7 @@ pub struct Connection {
 /// A page that is being sent.
 struct Page {
     series: CounterSeries,
-    /// Writes deflated blocks; without it the page is text.
+    /// Writes the series as deflated blocks; `None` if the page is not compressed.
     blocks: Option<BlockWriter>,
 }
 
@@ -67,7 +68,7 @@ enum Ready {
 }
 
 impl Connection {
-    /// Responds with the pages of this gatherer and the documents of this source.
+    /// Creates a connection that responds with the pages of `gatherer` and the documents of `source`.
     pub fn new(membership: Membership, gatherer: Arc<Gatherer>, source: Arc<dyn Source>) -> Self {
         let (reader, writer) = tokio::io::split(membership.socket);
         let (sender, ready) = mpsc::unbounded_channel();
@@ -85,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// Responds to the opener until it ends.
+    /// Responds to the opener until the opener or the connection ends.
     pub async fn serve(&mut self) -> End {
         loop {
             match self.turn().await {
@@ -96,7 +97,7 @@ impl Connection {
         }
     }
 
-    /// Responds to an opener that ends, until no page is under way and `left` is ready.
+    /// Responds to an opener that ends, until `left` is ready and each page has ended.
     pub async fn drain(mut self, left: impl Future) {
         let mut left = std::pin::pin!(left);
         let mut has_left = false;

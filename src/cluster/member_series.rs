@@ -46,9 +46,9 @@ pub struct MemberSeries {
 
 /// A piece of the series that can be sent.
 pub enum Piece {
-    /// Text of the format.
+    /// Series in the format of the page.
     Text(Vec<u8>),
-    /// Deflated text.
+    /// Deflated series in the format of the page.
     Block(Block),
 }
 
@@ -61,12 +61,13 @@ enum Progress {
     Requested,
     /// The member has no more chunks.
     Finished,
-    /// The member has not responded in time, or its bytes were no series of it.
+    /// The member has not responded in time, or has sent bytes that are not its series.
     Failed,
 }
 
 impl MemberSeries {
-    /// The series of a member that has begun a page. The member sends at most `series` series.
+    /// Creates the series of a member that has begun a page. The member may send at most `series` series of
+    /// the counter `name`.
     pub fn new(
         link: Arc<Link>,
         responses: Responses,
@@ -94,7 +95,7 @@ impl MemberSeries {
         }
     }
 
-    /// Returns the length of the series in the protobuf format that are still to come.
+    /// Returns the length of the series that are still to come; 0 in the text format.
     pub fn protobuf_length(&self) -> u64 {
         match self.format {
             Format::Text => 0,
@@ -102,7 +103,7 @@ impl MemberSeries {
         }
     }
 
-    /// Requests the next chunk, unless one is requested or there is none.
+    /// Requests the next chunk, unless a chunk is requested or no more chunks will come.
     pub fn request(&mut self) {
         if self.progress == Progress::Idle {
             let is_sent = self.link.send(ToMember::Pull(self.page));
@@ -111,7 +112,7 @@ impl MemberSeries {
         }
     }
 
-    /// Waits until there is a piece to send, or none will come.
+    /// Waits until there is a piece to send, or no more pieces will come.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.ready.is_empty() && !self.is_over() {
             self.request();
@@ -123,7 +124,7 @@ impl MemberSeries {
                         (true, true) => Progress::Idle,
                         (true, false) => Progress::Finished,
                     };
-                    // The member writes the next one while this one is sent.
+                    // The member renders the next chunk while this one is sent.
                     self.request();
                 }
                 Poll::Ready(_) => self.progress = Progress::Failed,
@@ -146,12 +147,12 @@ impl MemberSeries {
         self.ready.pop_front()
     }
 
-    /// Returns whether no chunk will come.
+    /// Returns whether no more chunks will come.
     pub fn is_over(&self) -> bool {
         matches!(self.progress, Progress::Finished | Progress::Failed)
     }
 
-    /// Returns whether the member has not sent all its series, when no chunk will come.
+    /// Returns whether the member has failed to send all its series. Valid only if no more chunks will come.
     pub fn has_failed(&self) -> bool {
         self.progress == Progress::Failed || self.protobuf_length() > 0
     }
@@ -161,7 +162,7 @@ impl MemberSeries {
         self.link.number
     }
 
-    /// Checks a chunk. `None`: its bytes are not series of the member.
+    /// Checks a chunk and adds its pieces. Returns `None` if its bytes are not series of the member.
     fn add(&mut self, bytes: Vec<u8>) -> Option<()> {
         if !self.gzip {
             let series = self.check.push(&bytes).ok().filter(|_| self.check.is_at_end())?;
@@ -181,7 +182,7 @@ impl MemberSeries {
         self.series_left = self.series_left.checked_sub(series)?;
         if self.format == Format::Protobuf {
             let left = self.bytes_left.checked_sub(length)?;
-            // If a member omits series at the end, padding takes their room.
+            // Series that the member omits at the end are replaced by padding, which has a minimum length.
             self.bytes_left = Some(left).filter(|&left| left == 0 || left >= MIN_PADDING)?;
         }
         Some(())

@@ -1,5 +1,5 @@
-//! The documents of several processes as one: everything is summed, unless the query groups or filters by
-//! process. Pure.
+//! Merges the documents of several processes into one. Calls are summed, unless the query groups or filters
+//! by process. Pure.
 
 mod query;
 mod steps;
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 pub use self::query::Query;
 use self::steps::{Kind, Steps};
-use crate::gather::PROCESS_LABEL;
+use crate::{gather::PROCESS_LABEL, sort::sort_by};
 
-/// The stalls of a history.
+/// The maximum number of stalls of a history.
 const MAX_STALLS: usize = 100;
 
 /// The document of one process.
@@ -27,7 +27,7 @@ pub struct ProcessDocument {
 }
 
 impl ProcessDocument {
-    /// Reads the document of a process. `None`: it is no document.
+    /// Reads the document of a process. Returns `None` if it is not a JSON object.
     #[must_use]
     pub fn read(process: u32, json: &[u8]) -> Option<Self> {
         let document = serde_json::from_slice(json).ok().filter(Value::is_object)?;
@@ -42,7 +42,7 @@ impl ProcessDocument {
         self.get(path).as_f64()
     }
 
-    /// Returns the labels of a row in the order of `by`, with the process if `by` has it.
+    /// Returns the labels of a row in the order of `by`, with the number of the process for [`PROCESS_LABEL`].
     fn labels(&self, row: &Value, by: &[String]) -> Labels {
         let value = |label: &String| {
             if label == PROCESS_LABEL {
@@ -68,8 +68,8 @@ fn texts(list: &Value) -> Vec<String> {
     texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-/// The summary of all processes. The first document is that of the opener. `absent`: the processes that have
-/// not responded.
+/// Returns the summary of all processes. The first document is that of the opener. `absent` has the numbers
+/// of the processes that have not responded.
 #[must_use]
 pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> Vec<u8> {
     let Some(first) = documents.first() else { return Vec::new() };
@@ -142,13 +142,13 @@ pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> 
         })
     };
     let mut sorted: Vec<&ProcessDocument> = documents.iter().collect();
-    sorted.sort_by_key(|each| each.process);
+    sort_by(&mut sorted, |a, b| a.process.cmp(&b.process));
     object.add("processes", &sorted.into_iter().map(process).collect::<Vec<_>>());
     object.add("absentProcesses", absent);
     object.end()
 }
 
-/// Adds the numbers of all processes to the summary of one.
+/// Adds the numbers of all processes to the summary of one process.
 #[must_use]
 pub fn with_processes(mut summary: Vec<u8>, numbers: &[u32]) -> Vec<u8> {
     if summary.last() == Some(&b'}') {
@@ -198,7 +198,7 @@ fn rows(
     let mut rows: Vec<Row> =
         groups.into_iter().map(|(labels, (value, rate))| Row { labels, value, rate }).collect();
     let key = |row: &Row| if is_rate { row.rate.unwrap_or_default() } else { row.value };
-    rows.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
+    sort_by(&mut rows, |a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
     let left = rows.len().saturating_sub(query.limit);
     rows.truncate(query.limit);
     let shown: f64 = rows.iter().map(|row| row.value).sum();
@@ -207,7 +207,7 @@ fn rows(
     (rows, json!({ "groups": number(Some(groups)), "value": number(Some(all - shown)) }))
 }
 
-/// The history of all processes. The first document is that of the opener.
+/// Returns the history of all processes. The first document is that of the opener.
 #[must_use]
 pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
     let Some(first) = documents.first() else { return Vec::new() };
@@ -234,7 +234,7 @@ pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
         .map(|(labels, lists)| (labels, steps.join(lists.into_iter(), |a, b| a + b, Kind::Sum)))
         .collect();
     let total = |list: &[Option<f64>]| list.iter().flatten().sum::<f64>();
-    rows.sort_by(|(_, a), (_, b)| total(b).partial_cmp(&total(a)).unwrap_or(Ordering::Equal));
+    sort_by(&mut rows, |(_, a), (_, b)| total(b).partial_cmp(&total(a)).unwrap_or(Ordering::Equal));
     rows.truncate(query.limit);
     let mut other = calls.clone();
     for (_, row) in &rows {
@@ -273,7 +273,7 @@ fn stalls(documents: &[ProcessDocument]) -> Vec<Value> {
         }
     }
     let start = |stall: &Value| stall["startTimeSeconds"].as_f64().unwrap_or_default();
-    stalls.sort_by(|a, b| start(a).partial_cmp(&start(b)).unwrap_or(Ordering::Equal));
+    sort_by(&mut stalls, |a, b| start(a).partial_cmp(&start(b)).unwrap_or(Ordering::Equal));
     stalls.split_off(stalls.len().saturating_sub(MAX_STALLS))
 }
 
@@ -316,7 +316,7 @@ impl Object {
     }
 
     fn write<T: Serialize + ?Sized>(&mut self, value: &T) {
-        // Fails only for a map whose keys are not strings, and for a writer that fails.
+        // Cannot fail: the keys of all maps are strings, and a `Vec` accepts all bytes.
         let _ = serde_json::to_writer(&mut self.0, value);
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-/// The numbers that living processes have. The smallest is 1.
+/// The numbers of the running processes. The smallest number is 1.
 #[derive(Debug)]
 pub struct Numbers(BTreeSet<u32>);
 
 impl Numbers {
-    /// The opener's number is assigned.
+    /// Creates the numbers, of which only the opener's is assigned.
     #[must_use]
     pub fn new(opener: u32) -> Self {
         Self(BTreeSet::from([opener]))
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_gets_the_smallest_number_that_no_living_one_has() {
+    fn a_process_gets_the_smallest_free_number() {
         let mut numbers = Numbers::new(2);
         assert_eq!([numbers.assign(None), numbers.assign(None)], [1, 3]);
         numbers.free(1);

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::server::listen::Target;
 
-/// Options that all who share a port must have in common: names, and values in a canonical form.
+/// Options that must be equal in all threads and processes that share a port: their names, and their values
+/// in a canonical form.
 pub type SharedOptions = Vec<(String, String)>;
 
-/// Returns the first of our options whose value is not theirs, and our value.
+/// Returns the first option of `ours` whose value differs in `theirs`, with its value in `ours`.
 #[must_use]
 pub fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<(String, String)> {
     let differs = |(name, value): &&(String, String)| {
@@ -21,12 +22,12 @@ pub fn differing(ours: &SharedOptions, theirs: &SharedOptions) -> Option<(String
 pub struct ClusterOptions {
     /// The address to listen on.
     pub target: Target,
-    /// The port. With 0 the system chooses one, which other processes can join.
+    /// The port. With 0 the system chooses a free port, which other processes can join.
     pub port: u16,
-    /// Options that all processes must share.
+    /// The options that must be equal in all processes.
     pub shared: SharedOptions,
-    /// The largest number of series of a process.
+    /// The maximum number of series of a process.
     pub max_series: u32,
-    /// The folders in which processes of a user may meet.
+    /// The folders in which processes of a user can find each other.
     pub folders: Vec<PathBuf>,
 }

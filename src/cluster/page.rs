@@ -1,5 +1,5 @@
-//! The page of all processes: the series of this one, then those of each member, then the small families of
-//! all. Rendered while it is sent.
+//! The page of all processes: the series of this process, then those of each member, then the small families
+//! of all processes. It is rendered while it is sent.
 
 use std::{
     sync::{
@@ -23,20 +23,21 @@ use crate::exposition::{
     write_families,
 };
 
-/// Field 15 of `MetricFamily`, of variable length. It does not exist.
+/// The tag of a field with number 15 and variable length, which `MetricFamily` does not define.
 const PADDING: u8 = 0x7a;
 
-/// The shortest padding: its tag and a length of five bytes.
+/// The minimum length of padding: its tag and a length of five bytes.
 pub const MIN_PADDING: u64 = 6;
 
-/// The end of a page for its members: each records what the scraper has seen, if it has seen all.
+/// Ends a page for its members when it is dropped. If the page is complete, each member records what the
+/// scraper has seen.
 pub struct PageEnd {
     members: Mutex<Vec<(Arc<Link>, u64)>>,
     is_complete: AtomicBool,
 }
 
 impl PageEnd {
-    /// Ends the pages of these members when it is dropped.
+    /// Creates the end of a page that these members have begun.
     pub fn new(members: Vec<(Arc<Link>, u64)>) -> Arc<Self> {
         Arc::new(Self { members: Mutex::new(members), is_complete: AtomicBool::new(false) })
     }
@@ -46,7 +47,7 @@ impl PageEnd {
         self.is_complete.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the page of one member, which is not complete.
+    /// Ends the page of one member as incomplete.
     fn fail(&self, number: u32) {
         let mut members = self.members();
         if let Some(index) = members.iter().position(|(link, _)| link.number == number) {
@@ -88,7 +89,7 @@ pub struct ClusterPage {
     end: Arc<PageEnd>,
     /// The checksum of the last block.
     crc: Crc,
-    /// The bytes that replace the series which a member did not send.
+    /// The number of bytes to write in place of the series that a member did not send.
     padding: u64,
 }
 
@@ -175,7 +176,8 @@ impl ClusterPage {
         Step::Text { more: true }
     }
 
-    /// Begins a field that no reader knows, of the length that the header of the family has promised.
+    /// Begins an unknown field in place of the missing series. It has their length, because the length of the
+    /// family in its header includes them.
     fn begin_padding(&mut self, length: u64, out: &mut Vec<u8>) {
         if length > 0 {
             out.extend_from_slice(&[PADDING, 0x80, 0x80, 0x80, 0x80, 0]);
@@ -256,7 +258,8 @@ impl Render for ClusterPage {
     }
 }
 
-/// Waits for the start of a page of a member until a time. `None`: the member has not responded.
+/// Waits until a member has started its page. Returns `None` if the member has not done so by the time
+/// `until`.
 pub async fn head(
     link: &Link,
     responses: &mut Responses,

@@ -1,26 +1,28 @@
 //! The messages between the opener of a port and its members, and their form in bytes. Pure.
 //!
-//! A frame is the length of its rest (4 bytes, little-endian), a byte for the kind of the message, and the
-//! fields of the message. The first message of each side ([`Hello`] and the response to it) begins in the
-//! same way in every version of this package, so that two versions can name their difference.
+//! A frame has a length (4 bytes, little-endian), a byte for the kind of the message, and the fields of the
+//! message. The length is that of the bytes after it. The first message of each side ([`Hello`] and the
+//! response to it) begins in the same way in every version of this package, so that processes of different
+//! versions can report this difference.
 
 use std::time::Duration;
 
 use crate::{counter::ScraperId, exposition::Format};
 
-/// The longest frame. A chunk of a page is much shorter; the history of 1,000 call sites in 900 steps is not.
+/// The maximum length of a frame, in bytes. The longest frame is the history of 1,000 call sites in 900 steps;
+/// a chunk of a page is much shorter.
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
-/// The longest first message, which comes from a process that has not been accepted yet.
+/// The maximum length of the first message, in bytes. It comes from a process that is not accepted yet.
 pub const MAX_HELLO: usize = 64 * 1024;
 
-/// The bytes before the message.
+/// The number of bytes before the message: those of its length.
 pub const HEADER: usize = 4;
 
-/// Distinguishes a member from a program that connects by mistake.
+/// Distinguishes a member from another program that connects.
 const MAGIC: u32 = u32::from_le_bytes(*b"htpc");
 
-/// The bytes of a frame are no message.
+/// The bytes of a frame are not a message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -29,7 +31,7 @@ pub struct Malformed;
 pub struct Hello {
     /// The version of this package.
     pub version: String,
-    /// The number that the process had with the opener before, if it had one.
+    /// The number that the process had with the previous opener, if it had one.
     pub number: Option<u32>,
     /// The options that all processes of a port must share.
     pub options: Vec<(String, String)>,
@@ -42,11 +44,11 @@ pub struct PageRequest {
     pub page: u64,
     /// The format.
     pub format: Format,
-    /// The series are requested in deflated blocks.
+    /// `true` if the series are requested in deflated blocks.
     pub gzip: bool,
     /// The scraper that the page is for.
     pub scraper: Option<ScraperId>,
-    /// The time that the page may wait for the samples of the JavaScript threads.
+    /// The time for which the page may wait for the samples of the JavaScript threads.
     pub js_timeout: Duration,
 }
 
@@ -70,7 +72,7 @@ pub enum ToMember {
     End {
         /// The page.
         page: u64,
-        /// The scraper has received the page as a whole.
+        /// `true` if the scraper has received the whole page.
         is_complete: bool,
     },
     /// The opener ends, and has closed the port.
@@ -83,7 +85,7 @@ pub enum ToMember {
         document: Document,
         /// The query string.
         query: String,
-        /// The time that the document may wait for the JavaScript threads.
+        /// The time for which the document may wait for the JavaScript threads.
         js_timeout: Duration,
     },
 }
@@ -115,7 +117,7 @@ pub enum ToOpener {
     Chunk {
         /// The page.
         page: u64,
-        /// More series follow.
+        /// `true` if more series follow.
         more: bool,
         /// Text, or deflated blocks ([`super::blocks`]).
         bytes: Vec<u8>,
@@ -124,7 +126,7 @@ pub enum ToOpener {
     Answer {
         /// The request.
         request: u64,
-        /// The document was made; otherwise `bytes` are a sentence on the fault of the query.
+        /// `true` if the document was made; otherwise `bytes` are a sentence that says why not.
         is_ok: bool,
         /// The document.
         bytes: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The life of a process of a port: a member for as long as its opener lives, then the opener or a member of
-//! the next one.
+//! The role of a process that shares a port. A member stays a member until its opener ends. Then it becomes
+//! the opener, or a member of the next opener.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::{
     server::{Background, ListenerSet, Source, log},
 };
 
-/// The time in which the members of the opener before come to the next one. A process that joins gets its
-/// number after it.
+/// The time in which the members of the previous opener can join with their numbers. A process without a
+/// number gets one after this time.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// One process of a port.
@@ -74,7 +74,7 @@ impl Process {
         }
     }
 
-    /// Pages of the connection before have ended, or end soon.
+    /// Sets the number of this process. Pages of the previous connection have ended, or end soon.
     fn set_number(&mut self, number: u32) {
         if self.number != number {
             self.number = number;
@@ -95,7 +95,8 @@ impl Process {
         acceptor.run(guard.rendezvous.as_mut(), set.closed()).await;
     }
 
-    /// Is a member until its opener ends. `None`: this process stops.
+    /// Responds as a member until the opener ends, then opens or joins the port again. Returns `None` if this
+    /// process stops.
     async fn join(&mut self, membership: Membership, set: &ListenerSet) -> Option<Role> {
         let (gatherer, source) = (Arc::clone(&self.gatherer), Arc::clone(&self.source));
         let mut connection = Connection::new(membership, gatherer, source);
@@ -127,7 +128,8 @@ impl Process {
     }
 }
 
-/// Leaves the name of an opener that ends before its members have left.
+/// Holds the rendezvous of an opener. If this value is dropped before the members have left, the opener's name
+/// stays, so that the next opener finds it.
 struct Guard<'a> {
     hub: &'a Hub,
     rendezvous: Option<Rendezvous>,

@@ -1,15 +1,15 @@
 //! Checks that the bytes of a member are series of the counter with the member's label, so that a faulty
-//! process cannot make the page of all invalid. Pure.
+//! process cannot make the page of all processes invalid. Pure.
 //!
 //! The bytes come in pieces of any length.
 
 use super::PROCESS_LABEL;
 use crate::exposition::Format;
 
-/// The longest series. The longest label value has 65,535 UTF-16 units.
+/// The maximum length of a series, in bytes. A label value has at most 65,535 UTF-16 code units.
 const MAX_SERIES: usize = 8 * 1024 * 1024;
 
-/// The bytes are no series.
+/// The bytes are not series of the member.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid;
 
@@ -20,7 +20,7 @@ pub struct SeriesCheck {
     name: Vec<u8>,
     /// The member's number.
     process: Vec<u8>,
-    /// The start of a series whose end is not there yet.
+    /// The bytes of a series that is not complete yet.
     rest: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl SeriesCheck {
     ///
     /// # Errors
     ///
-    /// If they are no series of the member.
+    /// If the bytes are not series of the member.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<usize, Invalid> {
         let mut series = 0;
         while !self.rest.is_empty() && !bytes.is_empty() {
@@ -58,7 +58,7 @@ impl SeriesCheck {
         self.rest.is_empty()
     }
 
-    /// Returns how many of the next bytes complete the series that has begun.
+    /// Returns the number of these bytes to append to `rest`: not more than to the end of its series.
     fn missing(&self, bytes: &[u8]) -> usize {
         match self.format {
             Format::Text => memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1),
@@ -138,7 +138,8 @@ impl SeriesCheck {
             names.add(name, value, &self.process)?;
             rest = &rest[length..];
         }
-        // As this package writes it, at its one length: the value, the start's seconds and nanoseconds.
+        // The counter as this package writes it, with a fixed length: the value, then the start in seconds
+        // and nanoseconds.
         let is_counter = rest.len() == 25
             && rest[..3] == [0x1a, 23, 0x09]
             && rest[11..14] == [0x1a, 12, 0x08]
@@ -176,7 +177,8 @@ pub fn is_label_name(name: &[u8]) -> bool {
         && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
-/// Returns the position of the quote that ends a value, whose escapes are those of the text format.
+/// Returns the position of the quote that ends a value. Returns `None` if there is no such quote, or if an
+/// escape before it does not exist in the text format.
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut start = 0;
     loop {
@@ -216,7 +218,7 @@ fn read_field(bytes: &[u8], tag: u8) -> Field<'_> {
         Some(_) => {}
     }
     let mut length = 0;
-    // Four bytes are enough for the longest series.
+    // The length of the longest series has four bytes.
     for (index, byte) in bytes[1..].iter().take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
@@ -230,7 +232,7 @@ fn read_field(bytes: &[u8], tag: u8) -> Field<'_> {
     if bytes.len() > 4 { Field::Invalid } else { Field::Incomplete { missing: 1 } }
 }
 
-/// Returns whether five bytes are a number in the form that this package writes.
+/// Returns whether five bytes are one number, padded to this length as this package writes it.
 fn is_padded_varint(bytes: &[u8]) -> bool {
     bytes[..4].iter().all(|byte| byte & 0x80 != 0) && bytes[4] & 0x80 == 0
 }
@@ -294,13 +296,17 @@ mod tests {
                 assert_eq!((series, check.is_at_end()), (16, true), "{format:?} {length}");
             }
             assert_eq!(check(format, 1, &bytes), None, "the number of another process");
-            assert_eq!(check(format, 2, &bytes[..bytes.len() - 1]), None, "cut");
+            assert_eq!(
+                check(format, 2, &bytes[..bytes.len() - 1]),
+                None,
+                "the last byte is missing"
+            );
         }
         thread.leave(&counter);
     }
 
     #[test]
-    fn a_line_that_is_not_of_the_member_is_invalid() {
+    fn a_line_that_is_not_a_series_of_the_member_is_invalid() {
         let good = "trace_counter{a=\"1\",process=\"2\"} 3\n";
         assert_eq!(check(Format::Text, 2, good.as_bytes()), Some(1));
         let bad = [
@@ -334,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_any_byte_of_a_message_is_no_panic() {
+    fn a_changed_byte_of_a_message_causes_no_panic() {
         let (counter, thread) = counter();
         let bytes = written(&counter, Format::Protobuf);
         for index in 0..bytes.len().min(400) {

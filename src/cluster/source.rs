@@ -23,12 +23,13 @@ use crate::{
     exposition::{CounterSeries, apply_options, label, read_families},
     gather::{Gatherer, GathererSource},
     server::{BoxFuture, HistoryError, Scrape, ScrapeRequest, Source},
+    sort::sort_by,
 };
 
-/// The time that a page waits for a member which did not respond in time to the page before.
+/// The time for which a page or a document waits for a member that did not respond in time before.
 const LATE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The largest length of a member's series.
+/// The maximum length of a member's series in the protobuf format, in bytes.
 const MAX_LENGTH: u64 = 1 << 34;
 
 /// Serves the pages of all processes.
@@ -38,7 +39,7 @@ pub struct ClusterSource {
 }
 
 impl ClusterSource {
-    /// Serves the pages of this gatherer and of the members.
+    /// Creates a source of the pages of this gatherer and of the members.
     #[must_use]
     pub fn new(gatherer: Arc<Gatherer>, hub: Arc<Hub>) -> Self {
         Self { gatherer, hub }
@@ -50,7 +51,7 @@ impl ClusterSource {
     }
 }
 
-/// The time that a document waits for another process.
+/// The time for which a document waits for another process.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy)]
@@ -68,9 +69,9 @@ struct DocumentSource {
 
 /// The documents of a query.
 enum Documents {
-    /// That of one process, and the numbers of all.
+    /// The document of one process, and the numbers of all processes.
     One(Vec<u8>, Vec<u32>),
-    /// Those of all processes that have responded, and the numbers of the others.
+    /// The documents of all processes that have responded, and the numbers of the others.
     All(Vec<ProcessDocument>, Vec<u32>),
 }
 
@@ -89,18 +90,18 @@ impl DocumentSource {
             let link = links.iter().find(|link| link.number == process);
             let no_process = || HistoryError::Query(format!("There is no process {process}."));
             let link = link.ok_or_else(no_process)?;
-            let document = self.of(link, self.ask(link, query)).await;
+            let document = self.document_of(link, self.ask(link, query)).await;
             let late = || HistoryError::Query(format!("Process {process} has not responded."));
             return document.unwrap_or_else(|| Err(late())).map(one);
         }
         let asked: Vec<_> = links.iter().map(|link| (link, self.ask(link, query))).collect();
-        // The error of a wrong query is that of this process.
+        // If the query is wrong, the error of this process is returned.
         let document = self.own(&query.forwarded).await?;
         let mut documents: Vec<ProcessDocument> =
             ProcessDocument::read(own, &document).into_iter().collect();
         let mut absent = Vec::new();
         for (link, responses) in asked {
-            let document = self.of(link, responses).await.and_then(Result::ok);
+            let document = self.document_of(link, responses).await.and_then(Result::ok);
             match document.and_then(|document| ProcessDocument::read(link.number, &document)) {
                 Some(read) => documents.push(read),
                 None => absent.push(link.number),
@@ -126,8 +127,8 @@ impl DocumentSource {
         link.request(|request| ToMember::Ask { request, document, query, js_timeout })
     }
 
-    /// Waits for the document of a member. `None`: it has not responded in time.
-    async fn of(
+    /// Waits for the document of a member. Returns `None` if the member has not responded in time.
+    async fn document_of(
         &self,
         link: &Link,
         responses: Option<Responses>,
@@ -202,7 +203,7 @@ impl Source for ClusterSource {
     }
 }
 
-/// A page that was requested of a member. Its drop ends the page.
+/// A page that was requested from a member. The page ends when this value is dropped.
 struct Started {
     link: Arc<Link>,
     request: PageRequest,
@@ -302,13 +303,13 @@ fn page(gatherer: &Arc<Gatherer>, members: Members, request: ScrapeRequest) -> S
     }
 }
 
-/// Returns the family that says which processes have not responded.
+/// Returns the family that shows which processes have not responded.
 fn incomplete(gatherer: &Gatherer, absent: &[u32], present: &[u32]) -> MetricFamily {
     let value = |value: f64| move |number: &u32| (*number, value);
     let own = [gatherer.process()];
     let mut processes: Vec<(u32, f64)> = absent.iter().map(value(1.0)).collect();
     processes.extend(present.iter().chain(&own).map(value(0.0)));
-    processes.sort_by_key(|(number, _)| *number);
+    sort_by(&mut processes, |(a, _), (b, _)| a.cmp(b));
     let sample =
         |(number, value): (u32, f64)| (vec![label(PROCESS_LABEL, number.to_string())], value);
     let family = descriptors::INCOMPLETE.family(processes.into_iter().map(sample));
@@ -316,7 +317,7 @@ fn incomplete(gatherer: &Gatherer, absent: &[u32], present: &[u32]) -> MetricFam
     apply_options(vec![family], "", labels).swap_remove(0)
 }
 
-/// Reads the small families of a member. `None`: they are not families of a page, or no families at all.
+/// Reads the small families of a member. Returns `None` if they are not families of a page.
 fn check_families(bytes: &[u8], number: u32, gatherer: &Gatherer) -> Option<Vec<MetricFamily>> {
     let mut families = read_families(bytes)?;
     let prefix = gatherer.default_metrics().map_or("", |options| &options.prefix);

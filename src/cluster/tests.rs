@@ -1,4 +1,4 @@
-//! Pages of an opener with members on connections in memory: honest, faulty and silent ones.
+//! Pages of an opener whose members are correct, faulty or silent. The connections are in memory.
 
 use std::{future::poll_fn, io::Read as _, sync::Arc, time::Duration};
 
@@ -95,7 +95,7 @@ impl Opener {
         Self { process, source, acceptor: Acceptor::new(hub, options(), 1, None) }
     }
 
-    /// Connects a process that says this first.
+    /// Connects a process that sends these bytes first.
     async fn connect(&self, first: &[u8]) -> Fake {
         let (ours, theirs) = duplex(64 * 1024);
         spawn_local(self.acceptor.clone().serve(Box::new(ours)));
@@ -167,7 +167,7 @@ impl Fake {
         ToMember::decode(&frame).expect("a message")
     }
 
-    /// Waits for the request of a page.
+    /// Waits for the request for a page, and returns the number of the page.
     async fn page(&mut self) -> u64 {
         loop {
             if let ToMember::Start(request) = self.next().await {
@@ -196,7 +196,7 @@ async fn read_page(mut scrape: Scrape) -> Vec<u8> {
         let step = scrape.page.render(&|_| None, &mut text);
         if step == Step::Deflated {
             let crc = scrape.page.checksum().expect("a checksum");
-            // A last block, which the opener writes at the end.
+            // The deflated text ends with a last block, as the opener writes it at the end of a page.
             let block = [&text[..], &[1, 0, 0, 0xff, 0xff]].concat();
             let mut inflated = Vec::new();
             DeflateDecoder::new(&block[..]).read_to_end(&mut inflated).expect("deflated text");
@@ -217,7 +217,7 @@ fn run(test: impl AsyncFnOnce()) {
     LocalSet::new().block_on(&runtime, test());
 }
 
-/// Returns the number of lines of each process, from 1 on, in the counter.
+/// Returns the number of series of the counter for each process, from process 1 on.
 fn lines(page: &str, processes: u32) -> Vec<usize> {
     let of = |number| {
         let label = format!(",process=\"{number}\"}} ");
@@ -274,7 +274,7 @@ fn a_scraper_sees_the_new_series_of_each_process_at_0_once() {
                 drop(opener.scrape(scrape).await);
                 assert_eq!(zeros(scrape).await, 303);
             }
-            // The members get to know in the order of the requests.
+            // A member receives the end of a page before the request for the next page.
             assert_eq!([zeros(scrape).await, zeros(request()).await], [0, 0]);
         }
     });
@@ -308,7 +308,7 @@ type Head = (u64, Vec<u8>);
 /// The bytes of a chunk, and whether more follow.
 type Chunk = (Vec<u8>, bool);
 
-/// Responds to each request for a page: with this head, and with this chunk.
+/// Responds to each request for a page with this head, and to each request for a chunk with this chunk.
 async fn respond(mut fake: Fake, head: Head, chunk: Option<Chunk>) {
     while let Ok(frame) = fake.frames.next().await {
         match ToMember::decode(&frame) {
@@ -326,7 +326,7 @@ async fn respond(mut fake: Fake, head: Head, chunk: Option<Chunk>) {
     }
 }
 
-/// A block of text that is deflated well.
+/// Returns a valid block of this text.
 fn block(text: &[u8]) -> Vec<u8> {
     let mut compress = flate2::Compress::new(flate2::Compression::fast(), false);
     let mut bytes = Vec::with_capacity(1024 + text.len());
@@ -340,7 +340,7 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_member_that_sends_anything_else_than_its_series_spoils_nothing() {
+fn a_member_that_sends_anything_but_its_series_is_omitted() {
     let line = b"trace_counter{process=\"3\"} 1\n".to_vec();
     let other = b"trace_counter{process=\"2\"} 1\n".to_vec();
     let garbage = || (vec![0xff; 5000], false);
@@ -366,7 +366,7 @@ fn a_member_that_sends_anything_else_than_its_series_spoils_nothing() {
     run(async move || {
         for (name, gzip, head, chunk) in table {
             let opener = Opener::new(2);
-            let _honest = opener.member(2).await;
+            let _correct = opener.member(2).await;
             let (fake, number) = opener.join(None).await;
             assert_eq!(number, 3);
             spawn_local(respond(fake, head, chunk));
@@ -389,13 +389,13 @@ fn a_member_that_sends_anything_else_than_its_series_spoils_nothing() {
 }
 
 #[test]
-fn what_a_member_omits_is_padded_in_the_protobuf_format() {
+fn missing_series_of_a_member_are_padded_in_the_protobuf_format() {
     run(async || {
         for gzip in [false, true] {
             let opener = Opener::new(2);
             let (fake, _) = opener.join(None).await;
             spawn_local(respond(fake, (200_000, Vec::new()), Some((Vec::new(), false))));
-            let _honest = opener.member(2).await;
+            let _correct = opener.member(2).await;
             let page =
                 opener.page(ScrapeRequest { format: Format::Protobuf, gzip, ..request() }).await;
             let families = crate::exposition::read_families(&page).expect("well-formed");
@@ -414,7 +414,7 @@ fn what_a_member_omits_is_padded_in_the_protobuf_format() {
 }
 
 #[test]
-fn families_of_a_member_are_those_of_a_page_with_its_number() {
+fn families_of_a_member_are_checked_and_get_its_number() {
     use crate::{
         default_metrics::descriptors,
         exposition::{label, write_families},
@@ -462,7 +462,7 @@ fn families_of_a_member_are_those_of_a_page_with_its_number() {
 fn a_member_that_does_not_respond_delays_the_first_page_only() {
     run(async || {
         let opener = Opener::new(1);
-        let _honest = opener.member(1).await;
+        let _correct = opener.member(1).await;
         let (_silent, _) = opener.join(None).await;
         let long = ScrapeRequest { process_timeout: Duration::from_secs(2), ..request() };
         for (round, limit) in [(0, 10_000), (1, 1500), (2, 1500)] {
@@ -495,7 +495,7 @@ fn messages_that_break_the_protocol_end_the_connection() {
 }
 
 #[test]
-fn a_process_with_other_options_or_another_version_gets_the_value_of_the_opener() {
+fn a_process_with_other_options_or_another_version_is_rejected_and_receives_the_opener_s_value() {
     run(async || {
         let opener = Opener::new(1);
         let (version, options) = (VERSION.to_owned(), vec![("a".to_owned(), "2".to_owned())]);

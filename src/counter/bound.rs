@@ -1,6 +1,6 @@
-//! The bound on series: the number of series determines which labels of a new label set its series has. Pure.
+//! The bound on the number of series. Near the bound, the series of a new label set has fewer labels. Pure.
 
-/// The labels of a label set that its series has.
+/// The labels that the series of a label set has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.
@@ -8,15 +8,15 @@ pub enum Detail {
     /// The call site's labels only: id, class names, function and file. Object ids and properties,
     /// which make a label set unique, are dropped.
     Site,
-    /// No label: the overflow series counts it.
+    /// No label: the overflow series counts the calls.
     Overflow,
 }
 
 /// Decides the detail of a label set that has no series yet. `series` of at most `limit` are in use;
-/// `overflowing`: the overflow series is one of them.
+/// `overflowing`: `true` if the overflow series is one of them.
 ///
-/// The last tenth of the limit is reserved for shortened label sets, and the last series of all for
-/// the overflow, so that the total is right at any number of label sets.
+/// The last tenth of the limit is reserved for shortened label sets, and the last series for the overflow
+/// series, so that the total is right at any number of label sets.
 #[must_use]
 pub fn detail_for(series: u32, limit: u32, overflowing: bool) -> Detail {
     let reserve = (limit / 10).max(1);

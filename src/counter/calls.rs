@@ -1,11 +1,12 @@
-//! The calls of each call site since the reading before, in steps.
+//! Reads the calls of each call site since the previous reading, some ranges at a time.
 //!
 //! # Invariants
 //!
 //! - Over all readings, the sum of the calls is the number of calls, also across expiries, resets and
-//!   threads that end: a value that is set back is added before that ([`CallReadings::set_back`]).
+//!   threads that end. When a value is set back to 0, its calls are stored for the next reading
+//!   ([`CallReadings::set_back`]).
 //! - A range whose version has not changed is not read value by value.
-//! - The memory does not grow beyond [`MAX_READ_SLOTS`] slots. The calls of series beyond have no call site.
+//! - The last value is stored for at most [`MAX_READ_SLOTS`] slots. Calls in other slots have no call site.
 
 use std::collections::HashMap;
 
@@ -18,20 +19,21 @@ use super::{
     state::State,
 };
 
-/// The slots whose last value is stored: 4 bytes each.
+/// The maximum number of slots whose last values are stored, in 4 bytes each.
 pub const MAX_READ_SLOTS: u32 = 1 << 20;
 
-/// The ranges that one step reads under one lock: 4,096 slots, about 50 µs if all were counted.
+/// The number of ranges that one step reads under one lock: 4,096 slots. This takes about 50 µs if the
+/// values of all slots have changed.
 const STEP_RANGES: u32 = 16;
 
-/// The call sites of values that were set back which one step reads.
+/// One step reads the calls of at most this many call sites whose values were set back.
 const STEP_SITES: usize = 1024;
 
 /// The calls of one call site, as one step of a reading has found them. A call site can be found
 /// several times.
 pub struct CalledSite<'a> {
     series: &'a mut SeriesTable,
-    /// The call site. It may mean another one after this visit, unless it is held.
+    /// The call site. After this visit, the reference may stand for another call site, unless it is held.
     pub site: SiteRef,
     /// The number of calls.
     pub calls: u64,
@@ -44,29 +46,30 @@ impl CalledSite<'_> {
         self.series.site_labels(self.site)
     }
 
-    /// Keeps the meaning of the call site until [`TraceCounter::release_sites`].
+    /// Keeps the reference to the call site valid until [`TraceCounter::release_sites`].
     pub fn hold(&mut self) {
         self.series.hold_site(self.site);
     }
 }
 
-/// The progress of a reading.
+/// The result of one step of a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallsStep {
-    /// The range to continue from, or nothing at the end.
+    /// The range to continue from; `None` at the end.
     pub next: Option<u32>,
-    /// Calls of series whose call site is not known.
+    /// The number of calls that have no call site.
     pub without_site: u64,
 }
 
 /// The values that the last reading has found.
 #[derive(Debug, Default)]
 pub struct CallReadings {
-    /// By slot: the lower 32 bits of its value. Fewer calls than 2³² happen between two readings.
+    /// The lower 32 bits of the last value of each slot. A series has fewer than 2³² calls between two
+    /// readings.
     values: Vec<u32>,
-    /// By range.
+    /// The last version of each range.
     versions: Vec<RangeVersion>,
-    /// By range beyond [`MAX_READ_SLOTS`]: the lower 32 bits of the sum of its values.
+    /// The lower 32 bits of the last sum of the values, for each range beyond [`MAX_READ_SLOTS`].
     beyond: Vec<u32>,
     /// The calls of values that were set back since the last reading. Each call site is held.
     set_back: HashMap<SiteRef, u64, DefaultHashBuilder>,
@@ -95,7 +98,7 @@ impl CallReadings {
     }
 }
 
-/// Returns by how much a value has grown since its lower 32 bits were these.
+/// Returns the growth of a value since its lower 32 bits were `before`.
 fn difference(value: f64, before: u32) -> u64 {
     u64::from(lower_bits(value).wrapping_sub(before))
 }
@@ -115,10 +118,10 @@ impl TraceCounter {
         self.state().call_readings.get_or_insert_default();
     }
 
-    /// Visits the call sites that were called since the reading before, in some ranges from range `from`
+    /// Visits the call sites that were called since the previous reading, in some ranges from range `from`
     /// on. A reading begins at range 0.
     ///
-    /// Holds the lock meanwhile: `visit` copies and returns.
+    /// Holds the lock meanwhile, so `visit` must only copy and return.
     pub fn read_calls(&self, from: u32, visit: &mut impl FnMut(CalledSite<'_>)) -> CallsStep {
         let mut guard = self.state();
         let State { series, shards, call_readings, .. } = &mut *guard;
@@ -145,7 +148,7 @@ impl TraceCounter {
         step
     }
 
-    /// Returns the memory that [`TraceCounter::read_calls`] needs.
+    /// Returns the memory that [`TraceCounter::read_calls`] needs, in bytes.
     #[must_use]
     pub fn call_readings_bytes(&self) -> usize {
         self.state().call_readings.as_ref().map_or(0, CallReadings::bytes)
@@ -181,7 +184,7 @@ impl CallReadings {
         self.versions[index] = version;
         let slots = range * RANGE..series.slots().min((range + 1) * RANGE);
         if self.values.len() < slots.end as usize {
-            // A whole range, so that new series do not move the values each time.
+            // Grows by a whole range, so that not every new series causes an allocation.
             self.values.resize((range as usize + 1) * RANGE as usize, 0);
         }
         let before = &mut self.values[slots.start as usize..slots.end as usize];
@@ -214,15 +217,15 @@ impl CallReadings {
     }
 }
 
-/// The calls of one thread since the reading before, by call site: for a stall of that thread.
+/// The readings of the calls of one thread, for a stall of that thread.
 #[derive(Debug)]
 pub struct ThreadCalls {
     shard: ShardId,
-    /// By slot: the lower 32 bits of the thread's count.
+    /// The lower 32 bits of the thread's last count in each slot.
     values: Vec<u32>,
 }
 
-/// The slots that a [`ThreadCalls`] reads. Calls of other series have no call site.
+/// The maximum number of slots that a [`ThreadCalls`] reads. Calls in other slots are not read.
 pub const MAX_THREAD_SLOTS: u32 = 1 << 19;
 
 impl ThreadCalls {
@@ -234,7 +237,7 @@ impl ThreadCalls {
 }
 
 impl TraceCounter {
-    /// Starts readings of the calls of one thread: a first reading without its calls.
+    /// Starts readings of the calls of one thread. They do not include calls before this start.
     #[must_use]
     pub fn start_thread_calls(&self, shard: ShardId) -> ThreadCalls {
         let mut calls = ThreadCalls { shard, values: Vec::new() };
@@ -245,7 +248,8 @@ impl TraceCounter {
         calls
     }
 
-    /// As [`TraceCounter::read_calls`], for one thread. Returns the range to continue from.
+    /// Does the same as [`TraceCounter::read_calls`], for one thread. Returns the range to continue from; `None`
+    /// at the end.
     pub fn read_thread_calls(
         &self,
         calls: &mut ThreadCalls,

@@ -1,11 +1,12 @@
-//! Cell blocks: memory that JavaScript threads count in and this crate reads. The only `unsafe` code of
-//! the crate's core.
+//! Cell blocks: memory that JavaScript threads count in and this crate reads. This file has the only `unsafe`
+//! code of the crate's core.
 //!
 //! # Invariants
 //!
 //! - A cell block is [`CELLS`] 8-byte aligned `f64` cells. Its thread is the only writer and writes
 //!   whole cells with plain 8-byte stores.
-//! - This crate only reads cells, as relaxed 8-byte atomics: a count may be a moment old, never torn.
+//! - This crate only reads cells, as relaxed 8-byte atomics. So it may read a slightly old count, but never
+//!   bytes of two different counts.
 //! - The lender of a cell block keeps it alive until its shard is closed ([`Shards::close`]), which
 //!   reads the cells for the last time.
 
@@ -17,8 +18,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub const CELLS: usize = 4096;
 
 /// The number of slots of a range, whose text has one version and is cached as a whole. A range lies
-/// within a cell block. 256 slots are about 64 KiB of text. In gzip, ranges of 128 slots take 16 %
-/// more bytes and of 512 slots 8 % fewer, and one count invalidates a whole range.
+/// within a cell block. 256 slots are about 64 KiB of text. In gzip, ranges of 128 slots take 16 % more bytes,
+/// and ranges of 512 slots 8 % fewer. But one count invalidates a whole range.
 pub const RANGE: u32 = 256;
 
 /// The version of a range's values. A value only grows, or is set back to 0; so a range that has
@@ -32,10 +33,10 @@ pub struct RangeVersion {
 }
 
 impl RangeVersion {
-    /// The version of no range.
+    /// A version that no range has.
     pub const NONE: Self = Self { set_back: u64::MAX, sum: 0.0 };
 
-    /// Adds the version of the slots that follow.
+    /// Returns the version of these slots together with the slots that follow.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
         if self.set_back == next.set_back {
@@ -45,7 +46,8 @@ impl RangeVersion {
         Self::NONE
     }
 
-    /// Adds values. Whole numbers have the same sum in any order, so several sums grow at a time.
+    /// Adds values. The sum of whole numbers does not depend on their order, so eight sums are added in
+    /// parallel.
     pub fn add(&mut self, values: &[f64]) {
         let mut sums = [0.0; 8];
         let chunks = values.chunks_exact(sums.len());
@@ -114,7 +116,8 @@ impl fmt::Display for ShardId {
 struct Shard {
     id: ShardId,
     blocks: Vec<Option<CellBlock>>,
-    /// The thread's cache may contain slots, so that it has to drop it before one is freed.
+    /// `true` if the thread's cache may contain slots. Then the thread must drop its cache before a slot is
+    /// freed.
     has_cache: bool,
 }
 
@@ -123,9 +126,9 @@ struct Shard {
 pub struct Shards {
     open: Vec<Shard>,
     opened: u64,
-    /// By slot: the counts of closed shards, less what was set back. Absent elements are 0.
+    /// The counts of closed shards by slot, minus the values that were set back. Missing elements are 0.
     settled: Vec<f64>,
-    /// By range: the number of times that a value was set back. Absent elements are 0.
+    /// The number of times that a value was set back, by range. Missing elements are 0.
     set_back: Vec<u64>,
 }
 
@@ -235,8 +238,8 @@ impl Shards {
         RangeVersion { set_back: self.set_back.get(range as usize).copied().unwrap_or(0), sum: 0.0 }
     }
 
-    /// Sets a slot's value back to 0, and returns what it was. Cells are not written, as they belong to
-    /// their threads.
+    /// Sets a slot's value back to 0, and returns the previous value. Cells are not written, because only
+    /// their threads write them.
     pub fn zero(&mut self, slot: usize) -> f64 {
         let value = self.value(slot);
         if value != 0.0 {

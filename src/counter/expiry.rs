@@ -15,9 +15,9 @@ use super::{cells::ShardId, start::Start};
 #[derive(Debug)]
 pub struct Expiry {
     idle_timeout: Duration,
-    /// The watch of each slot.
-    watches: Vec<Watch>,
-    /// Marked slots, with the values that they had then.
+    /// The last use of each slot.
+    last_uses: Vec<LastUse>,
+    /// The marked slots, with their values at the time when they were marked.
     marked: HashMap<u32, f64>,
     /// Threads whose caches may still contain marked slots.
     waiting: Vec<ShardId>,
@@ -25,7 +25,7 @@ pub struct Expiry {
 
 /// The last use of a slot, as the sweeps have observed it.
 #[derive(Clone, Copy, Debug)]
-struct Watch {
+struct LastUse {
     value: f64,
     /// The time of the first sweep that read this value, or of a later look-up of the slot.
     used: Instant,
@@ -36,15 +36,16 @@ struct Watch {
 /// The result of a sweep.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sweep {
-    /// The thread that sweeps must drop its cache before it counts again.
+    /// `true` if the thread that sweeps must drop its cache before it counts again.
     pub drop_cache: bool,
-    /// Slots in which no thread can count any more.
+    /// The slots to free. No thread can count in them any more.
     pub expired: Vec<u32>,
 }
 
-/// The counter, as a sweep sees it.
+/// The data of a counter that a sweep reads.
 pub trait Slots {
-    /// Returns start and value of a series that can expire; nothing for a free slot.
+    /// Returns the start and the value of a series that can expire; `None` for a free slot and for the
+    /// overflow series.
     fn get(&self, slot: u32) -> Option<(Start, f64)>;
 
     /// Returns the number of pages that have been started.
@@ -59,27 +60,27 @@ impl Expiry {
     /// Creates an expiry of series that are not counted for `idle_timeout`.
     #[must_use]
     pub fn new(idle_timeout: Duration) -> Self {
-        Self { idle_timeout, watches: Vec::new(), marked: HashMap::new(), waiting: Vec::new() }
+        Self { idle_timeout, last_uses: Vec::new(), marked: HashMap::new(), waiting: Vec::new() }
     }
 
-    /// Records that a slot was looked up, to be counted in.
+    /// Records that a thread has looked up a slot, so that it can count in this slot.
     pub fn used(&mut self, slot: u32, now: Instant) {
         self.marked.remove(&slot);
-        self.watch(slot, now).used = now;
+        self.last_use(slot, now).used = now;
     }
 
     /// Records that a series has started in a slot.
     pub fn started(&mut self, slot: u32, now: Instant) {
         self.marked.remove(&slot);
-        *self.watch(slot, now) = Watch { value: 0.0, used: now, pages: 0 };
+        *self.last_use(slot, now) = LastUse { value: 0.0, used: now, pages: 0 };
     }
 
-    fn watch(&mut self, slot: u32, now: Instant) -> &mut Watch {
+    fn last_use(&mut self, slot: u32, now: Instant) -> &mut LastUse {
         let slot = slot as usize;
-        if self.watches.len() <= slot {
-            self.watches.resize(slot + 1, Watch { value: 0.0, used: now, pages: 0 });
+        if self.last_uses.len() <= slot {
+            self.last_uses.resize(slot + 1, LastUse { value: 0.0, used: now, pages: 0 });
         }
-        &mut self.watches[slot]
+        &mut self.last_uses[slot]
     }
 
     /// Does one step of the expiry. Each thread that counts calls this regularly. `shard` is that of the
@@ -115,13 +116,13 @@ impl Expiry {
     }
 
     fn mark_idle(&mut self, now: Instant, slots: &impl Slots) {
-        for (slot, watch) in (0..).zip(&mut self.watches) {
+        for (slot, last_use) in (0..).zip(&mut self.last_uses) {
             let Some((start, value)) = slots.get(slot) else { continue };
-            if value != watch.value {
-                *watch = Watch { value, used: now, pages: slots.pages() };
+            if value != last_use.value {
+                *last_use = LastUse { value, used: now, pages: slots.pages() };
             }
-            if now.saturating_duration_since(watch.used) >= self.idle_timeout
-                && (value == 0.0 || slots.was_shown(start, watch.pages))
+            if now.saturating_duration_since(last_use.used) >= self.idle_timeout
+                && (value == 0.0 || slots.was_shown(start, last_use.pages))
             {
                 self.marked.insert(slot, value);
             }
@@ -225,7 +226,7 @@ mod tests {
         f.sweep(a, 0);
         f.show();
         assert_eq!(f.sweep(a, 61), Sweep { drop_cache: true, expired: vec![] });
-        assert_eq!(f.sweep(a, 62), Sweep::default(), "the other has not");
+        assert_eq!(f.sweep(a, 62), Sweep::default(), "the other thread has not dropped its cache");
         assert_eq!(f.sweep(b, 63), expired(&[0]));
     }
 

@@ -19,7 +19,7 @@ pub struct Fragments {
 #[derive(Debug, Default)]
 struct Fragment {
     text: Box<[u8]>,
-    /// The text's hash, so that the table grows without reading all texts.
+    /// The hash of the text, so that the table can grow without hashing all texts again.
     hash: u64,
     uses: u32,
     /// The length of the same labels in the protobuf format.
@@ -92,7 +92,7 @@ impl Fragments {
             number
         } else {
             self.entries.push(fragment);
-            u32::try_from(self.entries.len() - 1).expect("fewer fragments than series can hold")
+            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 fragments")
         };
         let entries = &self.entries;
         self.numbers.insert_unique(hash, number, |&n| entries[n as usize].hash);
@@ -127,15 +127,15 @@ mod tests {
             texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3), 0..100)
         ) {
             let mut fragments = Fragments::default();
-            let kept = fragments.intern(b"kept");
+            let held = fragments.intern(b"held");
             let numbers: Vec<u32> = texts.iter().map(|text| fragments.intern(text)).collect();
             for &number in &numbers {
                 fragments.release(number);
             }
-            for text in texts.iter().filter(|text| **text != b"kept"[..]) {
+            for text in texts.iter().filter(|text| **text != b"held"[..]) {
                 prop_assert_eq!(fragments.find(text), None);
             }
-            prop_assert_eq!(fragments.find(b"kept"), Some(kept));
+            prop_assert_eq!(fragments.find(b"held"), Some(held));
             prop_assert_eq!(fragments.len(), 1);
             prop_assert_eq!(fragments.entries.len(), 1 + fragments.free.len());
         }

@@ -1,4 +1,4 @@
-//! Conversion of a label set from JavaScript, values in the schema's order, to parts.
+//! Converts a label set from JavaScript, which is a list of values in the schema's order, to parts.
 
 use super::series::{NUMBERS_END, PARTS, Part, Parts, SITE};
 use crate::labels::{self, RESERVED, SITE_LABELS, Schema};
@@ -65,7 +65,7 @@ pub fn part_of(label: usize, props_per_owner: usize) -> usize {
     }
 }
 
-/// Returns an id as a number if the number prints as the same text, so that two texts are never one
+/// Returns an id as a number if the number prints as the same text, so that no two texts have the same
 /// number.
 fn number(value: &str) -> Option<u32> {
     let number = value.parse::<u32>().ok().filter(|&number| number < NUMBERS_END)?;

@@ -1,21 +1,21 @@
 //! The counter `trace_counter`: label sets are interned here; calls are counted in cell blocks, in memory
-//! of JavaScript.
+//! of JavaScript. The cell blocks of one JavaScript thread are a *shard*.
 //!
 //! # Design
 //!
 //! `prometheus::CounterVec` is not used: it finds children by a hash of their label values without
 //! separators, so that ("Foo", "12") and ("Foo1", "2") become one series, and it prints an absent
-//! label as `x=""`. This type implements [`prometheus::core::Collector`] instead.
+//! label as `x=""`. [`TraceCounter`] implements [`prometheus::core::Collector`] instead.
 //!
 //! # Invariants
 //!
-//! - Two different label sets are never one series below the bound; one label set is never two.
+//! - Two different label sets are never one series below the bound; one label set is never two series.
 //! - A series keeps its slot until it expires.
-//! - The sum over all series is the number of calls, at the bound too. Calls that were counted before a
-//!   reset, or by series that have expired, are not in it.
+//! - The sum over all series is the number of calls, at the bound too. This sum does not contain calls that
+//!   were counted before a reset or by series that have expired.
 //! - A scraper never sees a series fall, except for an expiry or a reset ([`scrapers`], [`view`]).
-//! - A new label set holds the lock for one interning, and a page for one chunk at a time. Only rare
-//!   operations hold it for all series: a sweep and a reset.
+//! - The lock is held for the interning of one label set, or for one chunk of a page. Only rare operations
+//!   hold it for all series: a sweep, a reset, and a new common label.
 
 mod bound;
 mod calls;
@@ -77,7 +77,7 @@ pub struct CounterOptions {
     pub default_labels: Vec<(String, String)>,
     /// The maximum number of series at a time, at least 1.
     pub max_series: u32,
-    /// Shows each new series at 0 once, to each scraper.
+    /// `true` if each new series is shown at 0 once, to each scraper.
     pub start_at_zero: bool,
     /// The time after which an idle series expires; `None` if series do not expire.
     pub idle_timeout: Option<Duration>,
@@ -90,7 +90,7 @@ pub struct CounterStats {
     pub series: u32,
     /// The maximum number of series.
     pub limit: u32,
-    /// The number of times that a label set was shortened to its call site at the bound, when it was
+    /// The number of times that a label set was shortened to its call site near the bound, when it was
     /// interned.
     pub collapsed: u64,
     /// The number of times that a label set was replaced by the overflow series, when it was interned.
@@ -154,8 +154,8 @@ impl TraceCounter {
         &self.options.default_labels
     }
 
-    /// Adds a label to all series, in place of the one that an earlier call added. No page may be under
-    /// way.
+    /// Adds a label to all series. It replaces the label that an earlier call added. The caller ensures that
+    /// no page is being rendered.
     pub fn set_common_label(&self, name: &str, value: &str) {
         let constant = constant_labels(&self.options.default_labels, Some((name, value)));
         self.state().series.set_constant(constant);
@@ -316,7 +316,7 @@ impl TraceCounter {
     }
 }
 
-/// Returns labels in the text format.
+/// Returns labels, and a last one, in the text format.
 fn constant_labels(labels: &[(String, String)], last: Option<(&str, &str)>) -> Vec<u8> {
     let mut text = Vec::new();
     let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));

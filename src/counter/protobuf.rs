@@ -1,8 +1,8 @@
 //! Parts of a series' `Metric` message in the protobuf format: the labels of fragments, and the
 //! `Counter` message at its end. Pure.
 //!
-//! The length of the `Counter` message is always the same, so that the length of a whole family is known before its values
-//! are read: numbers that vary in length are padded, which every decoder accepts.
+//! The length of the `Counter` message is always the same, so that the length of a whole family is known
+//! before its values are read. Numbers that vary in length are padded, which every decoder accepts.
 //!
 //! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
@@ -16,10 +16,10 @@ use crate::labels::protobuf::{self, NumberLabel};
 /// The number of fragments in [`EncodedLabels`].
 const FRAGMENTS: usize = 256;
 
-/// Labels that a page used last, encoded: many series share them.
+/// A cache of encoded labels for one page. Many series have the same labels.
 #[derive(Debug)]
 pub struct EncodedLabels {
-    /// By fragment number modulo the length: the number and the labels.
+    /// The numbers of fragments and their encoded labels. The index is the number modulo the length.
     fragments: Box<[(u32, Vec<u8>); FRAGMENTS]>,
     /// The object's id, where it is a number.
     pub object: NumberLabel<9>,
@@ -57,7 +57,7 @@ impl EncodedLabels {
     }
 }
 
-/// The bytes that [`write_counter`] appends.
+/// The number of bytes that [`write_counter`] appends.
 pub const COUNTER_LENGTH: usize = 2 + MESSAGE_LENGTH as usize;
 
 const MESSAGE_LENGTH: u8 = 9 + 2 + TIMESTAMP_LENGTH;

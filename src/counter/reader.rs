@@ -20,7 +20,7 @@ use super::{
 /// The number of slots that [`TraceCounter::calls`] reads under one lock.
 const CHUNK: u32 = 16 * RANGE;
 
-/// A series during a visit: its labels, to be copied, and its value.
+/// A series that is being visited. Its labels can be copied.
 pub struct Series<'a> {
     table: &'a SeriesTable,
     /// The series' slot.
@@ -37,7 +37,7 @@ impl Series<'_> {
         self.table.write_labels(self.slot, out);
     }
 
-    /// Returns the start of the series: when it was interned or reset.
+    /// Returns the start of the series: the time at which it was interned or reset.
     #[must_use]
     pub fn start(&self) -> Start {
         self.table.start(self.slot).unwrap_or_default().max(self.last_reset)
@@ -65,8 +65,8 @@ impl Series<'_> {
 }
 
 impl TraceCounter {
-    /// Visits the series with a value from slot `from` on, in the order of their slots, until
-    /// `visit` breaks. Returns the slot to continue from, or nothing at the end.
+    /// Visits the series whose value is not 0 from slot `from` on, in the order of their slots, until
+    /// `visit` breaks. Returns the slot to continue from; `None` at the end.
     ///
     /// Holds the lock meanwhile, so `visit` must only copy and return.
     pub fn visit(
@@ -92,8 +92,8 @@ impl TraceCounter {
         None
     }
 
-    /// Returns the number of calls that have been counted, with those of expired series and those before a
-    /// reset. It never falls.
+    /// Returns the number of calls that have been counted, including those of expired series and those before
+    /// a reset. It never falls.
     #[must_use]
     pub fn calls(self: &Arc<Self>) -> f64 {
         let _pin = SlotPin::new(Arc::clone(self));
@@ -112,7 +112,7 @@ impl TraceCounter {
                     if state.last_reset == before {
                         return sum + state.past_calls;
                     }
-                    // A reset moved values between two steps.
+                    // A reset between two chunks has moved values to `past_calls`, so the sum is wrong.
                     break;
                 }
             }
@@ -149,8 +149,7 @@ impl Walk<'_> {
     }
 }
 
-/// Prevents that slots and the label texts of their series are freed while it exists, so that series can be
-/// read in steps.
+/// While a pin exists, no slot and no label text of a series is freed. So series can be read in steps.
 #[derive(Debug)]
 pub struct SlotPin(Arc<TraceCounter>);
 
@@ -182,12 +181,12 @@ pub struct PageReader {
     record: PageRecord,
 }
 
-/// The membership of a range on a page, which is decided once.
+/// The series of a range that a page contains. They are decided once for each page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeSeries {
     /// All series of the range that started before the page.
     All,
-    /// These series: a bit for each slot.
+    /// These series, as one bit for each slot.
     Some([u64; RANGE as usize / 64]),
 }
 
@@ -210,8 +209,8 @@ pub struct RangeMeasure {
 }
 
 impl PageReader {
-    /// Starts a page. `scraper` is the scraper that it is for, if that announces itself: it is shown
-    /// new series at 0.
+    /// Starts a page. `scraper` is the scraper that the page is for, if the client announces itself. The page
+    /// shows new series at 0 to a scraper.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, scraper: Option<ScraperId>) -> Self {
         let pin = SlotPin::new(counter);
@@ -230,8 +229,8 @@ impl PageReader {
         Self { pin, record: PageRecord { scraper, view, number } }
     }
 
-    /// Starts a page that shows the series of this moment at their values. `reader` identifies who reads
-    /// again and again.
+    /// Starts a page that shows the present series at their values. `reader` identifies a reader that reads
+    /// repeatedly.
     #[must_use]
     pub fn exact(counter: Arc<TraceCounter>, reader: Option<ScraperId>) -> Self {
         let mut page = Self::new(counter, None).with_horizon();
@@ -259,7 +258,7 @@ impl PageReader {
         self.pin.counter()
     }
 
-    /// Returns what [`TraceCounter::complete`] records when the page has been sent.
+    /// Returns the properties that [`TraceCounter::complete`] records when the page has been sent.
     #[must_use]
     pub fn record(&self) -> PageRecord {
         self.record
@@ -278,7 +277,8 @@ impl PageReader {
         self.is_exact_in(&self.counter().state(), range)
     }
 
-    /// After a reset during the page, the starts that the page shows are out of date.
+    /// Does the same as [`PageReader::is_exact`] with a locked state. After a reset during the page, no range
+    /// is exact, because the page shows the starts before the reset.
     fn is_exact_in(&self, state: &State, range: u32) -> bool {
         let view = &self.record.view;
         state.last_reset == view.last_reset && view.is_exact(state.series.range(range).newest)
@@ -322,7 +322,7 @@ impl PageReader {
     }
 
     /// Visits the series of the page from slot `from` on, until `visit` breaks, but no further than to
-    /// the end of the range. `series` are those that the page contains, if that has been decided.
+    /// the end of the range. `series` are the series that the page contains, if they have been decided.
     pub fn visit_range(
         &self,
         from: u32,
@@ -341,7 +341,7 @@ impl PageReader {
         let walk = Walk { table, slots: slots_of_walk, values: &values, last_reset };
         let is_exact = self.is_exact_in(&state, range);
         let next = match series {
-            // An exact range is read without a look at its starts.
+            // In an exact range, the starts need not be read.
             None | Some(RangeSeries::All) if is_exact => {
                 walk.run(|_, value| (value != 0.0).then_some(value), visit)
             }
@@ -369,10 +369,10 @@ impl PageReader {
 /// The result of [`PageReader::visit_range`].
 #[derive(Clone, Copy, Debug)]
 pub struct RangeVisit {
-    /// The slot to continue from, or nothing at the end.
+    /// The slot to continue from; `None` at the end.
     pub next: Option<u32>,
     /// The version of the slots that were visited.
     pub version: RangeVersion,
-    /// All series of the range are shown with their values.
+    /// `true` if all series of the range are shown with their values.
     pub is_exact: bool,
 }

@@ -1,13 +1,13 @@
-//! Readings of series: all series in steps, for what needs each series as an object (a register, a metric
-//! producer) and not as a line of a page.
+//! Readings of all series, for code that needs each series as an object and not as a line of a page: a
+//! registry or a metric producer.
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
 use super::{TraceCounter, cells::RANGE, reader::PageReader, scrapers::ScraperId, start::Start};
 use crate::labels;
 
-/// The number of slots that a step reads under one lock. The labels of as many series take a
-/// JavaScript thread two or three milliseconds.
+/// The number of slots that a step reads under one lock. For the labels of this number of series, a
+/// JavaScript thread needs two or three milliseconds.
 const STEP: u32 = 4 * RANGE;
 
 /// A reading in progress. While it exists, no slot is freed. It counts as a page.
@@ -20,21 +20,21 @@ pub struct Reading {
 /// One series of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReadSeries {
-    /// The value; 0 if the series is not on the page.
+    /// The value; 0 for a free slot, and for a series that was interned after the start of the reading.
     pub value: f64,
-    /// When the series was interned or reset; [`Start::NEVER`] for a free slot.
+    /// The time at which the series was interned or reset; [`Start::NEVER`] for a free slot.
     pub start: Start,
 }
 
 impl Reading {
-    /// Starts a reading. `reader` identifies who reads again and again, so that no series expires before
-    /// its last value has been read; nothing for all others.
+    /// Starts a reading. `reader` identifies a reader that reads repeatedly: no series expires before this
+    /// reader has read its last value. `None` for other readers.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, reader: Option<ScraperId>) -> Self {
         Self { page: PageReader::exact(counter, reader), next: 0 }
     }
 
-    /// Returns the series of the next slots, slot by slot from the first one on; nothing at the end.
+    /// Returns the series of the next slots, slot by slot; `None` at the end. The first step begins at slot 0.
     pub fn step(&mut self) -> Option<Vec<ReadSeries>> {
         let state = self.page.counter().state();
         let slots = self.next..state.series.slots().min(self.next + STEP);
@@ -58,13 +58,13 @@ impl Reading {
         Some(series)
     }
 
-    /// Returns the labels of series, each as names and values in turn.
+    /// Returns the labels of series, as names and values, alternating.
     #[must_use]
     pub fn labels(&self, slots: impl IntoIterator<Item = u32>) -> Vec<Vec<String>> {
         self.page.counter().labels(slots)
     }
 
-    /// Records that the reading is complete, and returns its time: after all starts that it has read.
+    /// Records that the reading is complete, and returns its time, which is after all starts that were read.
     #[must_use]
     pub fn complete(self) -> Start {
         let counter = self.page.counter();
@@ -74,7 +74,8 @@ impl Reading {
 }
 
 impl TraceCounter {
-    /// Returns the labels of series, each as names and values in turn; those of a free slot are empty.
+    /// Returns the labels of series, as names and values, alternating. A free slot has only the labels that
+    /// every series has.
     #[must_use]
     pub fn labels(&self, slots: impl IntoIterator<Item = u32>) -> Vec<Vec<String>> {
         let state = self.state();

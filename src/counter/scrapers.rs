@@ -6,7 +6,7 @@
 //! - No page shows a series at 0 to a scraper that may have seen it at a higher value: Prometheus would
 //!   treat the 0 as a restart and count all calls of the series twice. In doubt the page shows the value;
 //!   then Prometheus misses the first increase.
-//! - Two scrapers with the same id count as one. The last page of this one is the later of their pages.
+//! - Two scrapers with the same id count as one scraper, whose last page is the later of their pages.
 //! - The table is bounded. The scraper whose last page is the oldest is evicted; a scraper that is
 //!   not in the table is shown 0 only for series that no scraper has seen.
 
@@ -68,8 +68,8 @@ struct CompletedPage {
 }
 
 impl CompletedPage {
-    /// Returns whether the page showed the last value of a series. The series started at `start`, and had
-    /// its last value before any page with a number above `changed` was started.
+    /// Returns whether the page showed the last value of a series. The series started at `start`. Every page
+    /// with a number above `changed` was started after the series had got its last value.
     fn showed(&self, start: Start, changed: u64) -> bool {
         self.number > changed && start <= self.exact_until
     }
@@ -212,7 +212,7 @@ mod tests {
         f.scrape(Some(A), 7, 1);
         assert_eq!(f.threshold(B, 2), at(7));
         f.scrape(Some(A), 9, 3);
-        assert_eq!(f.threshold(B, 4), at(7), "from then on its own pages decide");
+        assert_eq!(f.threshold(B, 4), at(7), "after its first page, only its own pages count");
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_scraper_a_page_of_any_reader_shows_a_value() {
+    fn without_a_scraper_a_value_has_been_seen_when_any_reader_has_completed_a_page_with_it() {
         let mut f = Fixture::new();
         f.scrape(None, 5, 2);
         assert!(f.have_seen(5, 1, 2));

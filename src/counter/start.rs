@@ -2,17 +2,17 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The start time of a series: when it was interned, or reset. In nanoseconds since the Unix epoch.
+/// The start of a series: the time at which it was interned or reset, in nanoseconds since the Unix epoch.
 ///
-/// No two series of one counter have the same start, and a series that starts later has a greater
-/// one, whatever the system's clock does. So starts also order the series.
+/// No two series of one counter are interned with the same start, and a series that is interned later has a
+/// greater start, whatever the system's clock does. So starts also order the series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Start(u64);
 
 impl Start {
-    /// Is before every start.
+    /// A time before every start.
     pub const NEVER: Self = Self(0);
-    /// Is after every start.
+    /// A time after every start.
     pub const END: Self = Self(u64::MAX);
 
     /// Returns milliseconds since the Unix epoch, rounded down.
@@ -21,7 +21,7 @@ impl Start {
         self.0 / 1_000_000
     }
 
-    /// Returns seconds since the Unix epoch, and the nanoseconds of the last one.
+    /// Returns the whole seconds since the Unix epoch, and the remaining nanoseconds.
     #[must_use]
     pub fn seconds(self) -> (u64, u64) {
         (self.0 / 1_000_000_000, self.0 % 1_000_000_000)
@@ -49,7 +49,7 @@ impl StartClock {
         self.last
     }
 
-    /// Lets time pass: the next starts are this much later than the last one, at a whole millisecond.
+    /// Advances the clock by at least this time, to a whole millisecond.
     #[cfg(test)]
     pub fn pass(&mut self, time: std::time::Duration) {
         let now = self.next().0 + u64::try_from(time.as_nanos()).expect("fewer than 500 years");

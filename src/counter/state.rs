@@ -1,4 +1,4 @@
-//! The data behind the counter's lock.
+//! The data that the counter's lock protects.
 
 use std::time::Instant;
 
@@ -19,11 +19,11 @@ use crate::labels::{self, OVERFLOW};
 pub struct Interned {
     /// The slot to count in.
     pub slot: u32,
-    /// The bound removed labels: the slot's series shows fewer than the call has.
+    /// `true` if the slot's series has fewer labels than the call, because of the bound.
     pub shortened: bool,
 }
 
-/// The series, the threads that count them, the bound, and what has been shown.
+/// The series of a counter, the threads that count them, and the pages that show them.
 #[derive(Debug, Default)]
 pub struct State {
     pub series: SeriesTable,
@@ -33,14 +33,14 @@ pub struct State {
     pub collapsed: u64,
     pub overflowed: u64,
     pub starts: StartClock,
-    /// The start of all series that started before it and were reset then.
+    /// The time of the last reset. It is the start of all series that were interned before it.
     pub last_reset: Start,
     /// The number of pages that have been started.
     pub pages: u64,
     pub scrapers: Scrapers,
     pub expiry: Option<Expiry>,
     pub expired: u64,
-    /// The calls counted by series that have expired, and before a reset.
+    /// The calls that were counted by series that have expired, and those before a reset.
     pub past_calls: f64,
     /// The number of slot pins. While there is one, no slot is freed.
     pub slot_pins: u32,
@@ -109,8 +109,8 @@ impl State {
         self.find(site).unwrap_or_else(|| self.insert(site))
     }
 
-    /// Returns the slot beyond the reserve: that of the call site's series if there is one, or else that of the
-    /// overflow series.
+    /// Returns the slot of a label set that gets no new series: the slot of the call site's series if there is
+    /// one, or else the slot of the overflow series.
     fn overflow(&mut self, site: Key) -> u32 {
         if let Some(slot) = self.find(site) {
             self.collapsed += 1;

@@ -1,6 +1,6 @@
 //! Decides which value of a series a page shows. Pure.
 //!
-//! Prometheus computes increases from differences, so the first value of a series counts as nothing.
+//! Prometheus computes increases from differences, so the first value of a series adds nothing.
 //! A page for a scraper therefore shows a new series at 0 once, and at its value from then on.
 
 use super::start::Start;
@@ -8,22 +8,22 @@ use super::start::Start;
 /// The rules of one page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// Series that started after this are not on the page, so that a completed page contained all
-    /// series up to here and no other.
+    /// Series that started after this time are not on the page. So a completed page contained all series that
+    /// started until then, and no others.
     pub horizon: Start,
-    /// Series that started after this are new to the scraper, which sees them at 0.
+    /// Series that started after this time are new to the scraper, which sees them at 0.
     pub threshold: Start,
-    /// The last reset before the page: series started anew then.
+    /// The time of the last reset before the page. It is the start of all series that were interned before it.
     pub last_reset: Start,
 }
 
 impl View {
-    /// The view of everybody but scrapers: each series at its value.
+    /// The view of readers that are not scrapers: each series is shown at its value.
     pub const EXACT: Self =
         Self { horizon: Start::END, threshold: Start::END, last_reset: Start::NEVER };
 
-    /// Returns the value that the page shows for a series, or nothing if the series is not on the
-    /// page: it is new and was not counted yet, or it was reset and not counted since.
+    /// Returns the value that the page shows for a series; `None` if the series is not on the page, because it
+    /// started after the horizon, was not counted yet, or was reset and not counted since.
     #[must_use]
     pub fn value(&self, start: Start, value: f64) -> Option<f64> {
         if start > self.horizon {
@@ -78,7 +78,7 @@ mod tests {
         let view = View { horizon: at(9), threshold: at(5), last_reset: Start::NEVER };
         assert!(view.is_exact(at(5)));
         assert!(!view.is_exact(at(6)), "new");
-        assert!(!view.is_exact(at(10)), "late");
+        assert!(!view.is_exact(at(10)), "after the horizon");
         assert!(!View { last_reset: at(6), ..view }.is_exact(at(3)), "reset since");
         assert!(View::EXACT.is_exact(at(u64::MAX - 1)));
     }

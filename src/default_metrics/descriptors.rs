@@ -165,7 +165,7 @@ pub static GC: Descriptor = Descriptor {
     kind: Kind::Histogram,
 };
 
-/// The first of the metrics that describe this exporter.
+/// Seconds. This family and the families below describe this exporter.
 pub static SAMPLE_AGE: Descriptor = aggregated(
     "hypertrace_sample_age_seconds",
     "Seconds since the JavaScript thread last delivered the nodejs_ figures.",
@@ -177,7 +177,7 @@ pub static CALLS: Descriptor = counter(
     "hypertrace_calls_total",
     "Calls counted since the start, those of expired series included.",
 );
-/// Series in use, with the overflow series.
+/// Series in use, including the overflow series.
 pub static SERIES: Descriptor =
     gauge("hypertrace_series", "Series that the trace counter has in use.");
 /// The option `maxSeries`.
@@ -188,7 +188,7 @@ pub static COLLAPSED: Descriptor = counter(
     "hypertrace_collapsed_total",
     "Label sets that were counted without object ids and properties, as series neared their bound.",
 );
-/// Counted as [`COLLAPSED`] is.
+/// Counted in the same way as [`COLLAPSED`].
 pub static OVERFLOWED: Descriptor = counter(
     "hypertrace_overflowed_total",
     "Label sets that were counted in the overflow series, as series had reached their bound.",
@@ -214,7 +214,7 @@ pub static STALL_SECONDS: Descriptor = counter(
 /// Always 1; by label `version`.
 pub static BUILD_INFO: Descriptor =
     aggregated("hypertrace_build_info", "Version of the package hypertrace-prometheus.", "first");
-/// 1 or 0.
+/// 1 if the page is incomplete, else 0.
 pub static INCOMPLETE: Descriptor = aggregated(
     "hypertrace_scrape_incomplete",
     "1 if JavaScript did not answer in time and the page lacks what only its register holds, or if this \

@@ -45,7 +45,7 @@ pub fn figures(sampled: Option<&ProcessSample>) -> Figures {
     *last.insert(figures)
 }
 
-/// The figures that are read once a second.
+/// The figures that the recorder reads at the end of each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// CPU time in seconds.
@@ -205,8 +205,8 @@ mod linux {
     /// Returns the number of open descriptors, without the one that lists them.
     fn open_fds(folder: &str, max_fds: Option<f64>) -> Option<f64> {
         let folder = format!("{folder}/fd");
-        // Since Linux 6.2 the size of the folder is the number: no descriptor is needed, nor a walk over
-        // 100,000 sockets.
+        // Since Linux 6.2 the size of the folder is the number, so no descriptor is needed, and no list of
+        // perhaps 100,000 entries is read.
         let size = fs::metadata(&folder).ok()?.len();
         if size > 0 {
             return Some(float(size));
@@ -240,7 +240,7 @@ mod linux {
 
     #[expect(
         clippy::cast_precision_loss,
-        reason = "every figure here is far below 2^53, and the format has nothing but floats"
+        reason = "every figure here is far below 2^53, and the format has only floats"
     )]
     fn float(figure: u64) -> f64 {
         figure as f64

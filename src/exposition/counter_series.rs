@@ -31,7 +31,7 @@ enum Position {
 
 /// The range that is being rendered.
 struct OpenRange {
-    /// Its text is the same on every page with its version.
+    /// `true` if the text of the range is the same on every page on which the range has the same version.
     is_exact: bool,
     version: Option<RangeVersion>,
 }
@@ -41,14 +41,14 @@ enum Writer {
     Protobuf {
         /// The length of all series.
         length: u64,
-        /// The series of each range of which not all are on the page.
+        /// The series on the page, for each range of which the page does not contain all series.
         partial: HashMap<u32, RangeSeries>,
         series: SeriesWriter,
     },
 }
 
 impl CounterSeries {
-    /// Starts a page of this counter. `scraper` is the scraper that the page is for, if that announces
+    /// Starts a page of this counter. `scraper` is the scraper that the page is for, if the client announces
     /// itself.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, format: Format, scraper: Option<ScraperId>) -> Self {
@@ -70,13 +70,13 @@ impl CounterSeries {
         self.reader.counter()
     }
 
-    /// Returns what [`TraceCounter::complete`] records when the page has been sent.
+    /// Returns the properties that [`TraceCounter::complete`] records when the page has been sent.
     #[must_use]
     pub fn record(&self) -> PageRecord {
         self.reader.record()
     }
 
-    /// Measures some ranges. Returns whether more are to be measured.
+    /// Measures the next ranges. Returns whether more are left.
     pub fn measure(&mut self) -> bool {
         let (Position::Measure(from), Writer::Protobuf { length, partial, .. }) =
             (&self.position, &mut self.writer)
@@ -97,7 +97,7 @@ impl CounterSeries {
         more
     }
 
-    /// Returns the length of all series in the protobuf format, when they have been measured.
+    /// Returns the length in the protobuf format of all series that have been measured.
     #[must_use]
     pub fn protobuf_length(&self) -> u64 {
         match self.writer {
@@ -106,8 +106,8 @@ impl CounterSeries {
         }
     }
 
-    /// Appends the start of the counter's family. In the protobuf format it has the length of all series,
-    /// and of `more` bytes of other series that the caller adds.
+    /// Appends the start of the counter's family. In the protobuf format, this start contains the length of the
+    /// family, which includes all series and `more` bytes of other series that the caller adds.
     pub fn write_header(&self, out: &mut Vec<u8>, more: u64) {
         let counter = self.reader.counter();
         match &self.writer {
@@ -175,7 +175,7 @@ impl CounterSeries {
         };
         self.position = visit.next.map_or(Position::End, Position::Series);
         let is_end = visit.next.is_none_or(|next| next % RANGE == 0);
-        // If a series started while the range was rendered, the text is that of no version.
+        // If a series started while the range was rendered, the text has no version.
         let version = if visit.is_exact { visit.version } else { RangeVersion::NONE };
         let version = range.version.map_or(version, |before| before.followed_by(version));
         let is_exact = range.is_exact;

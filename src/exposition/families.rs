@@ -1,5 +1,5 @@
-//! The small families, which are those of the `prometheus` crate, and the user's options for them.
-//! The trace counter has its own writer.
+//! The small families, which have the types of the `prometheus` crate, and the user's options for them.
+//! The family of the trace counter has its own writer.
 //!
 //! Pure; any thread.
 
@@ -19,8 +19,8 @@ pub fn label(name: &str, value: impl Into<String>) -> LabelPair {
     pair
 }
 
-/// Adds `prefix` to the name of each family, and to each sample the default labels that it does not
-/// have itself: a sample's own label has precedence, as in prom-client.
+/// Adds `prefix` to the name of each family. Adds the default labels to each sample, except those whose names
+/// the sample has already: a sample's own label has precedence, as in prom-client.
 #[must_use]
 pub fn apply_options(
     mut families: Vec<MetricFamily>,
@@ -49,8 +49,8 @@ fn add_missing(labels: &mut Vec<LabelPair>, defaults: &[(String, String)], reser
     }
 }
 
-/// Returns the label that the encoder adds to samples of this type. A default label of that name would
-/// occur twice on one line, which fails the whole scrape.
+/// Returns the label that the encoder adds to samples of this type. With a default label of the same name, a
+/// line would have the label twice, and the whole scrape would fail.
 fn reserved_label(kind: MetricType) -> &'static str {
     match kind {
         MetricType::HISTOGRAM => "le",
@@ -59,7 +59,7 @@ fn reserved_label(kind: MetricType) -> &'static str {
     }
 }
 
-/// Adds families to others. Families of one name become one.
+/// Adds families to others. Families with the same name become one.
 pub fn merge_families(families: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
     for mut family in more {
         match families.iter_mut().find(|other| other.name() == family.name()) {
@@ -79,12 +79,12 @@ pub fn write_families(out: &mut Vec<u8>, format: Format, families: &[MetricFamil
 
 fn write_text(out: &mut Vec<u8>, family: &MetricFamily) {
     if family.get_metric().is_empty() {
-        // The encoder returns an error for these.
+        // For a family without samples, the encoder returns an error.
         write_header(out, family.name(), family.help(), type_name(family.get_field_type()));
         return;
     }
     let mut text = String::new();
-    // It fails only on a family without a name, which cannot be on a page anyway.
+    // The encoder fails only on a family without a name, which cannot be on a page anyway.
     if TextEncoder::new().encode_utf8(std::slice::from_ref(family), &mut text).is_ok() {
         out.extend_from_slice(text.as_bytes());
     }
@@ -218,9 +218,9 @@ mod tests {
             descriptors::OPEN_FDS.family([(vec![], 1.0)]),
             descriptors::HANDLES.family([(vec![label("type", "Socket")], 2.0)]),
         ];
-        let dressed =
+        let labelled =
             apply_options(families, "", &defaults(&[("type", "default"), ("app", "a\"b")]));
-        let page = text(&dressed);
+        let page = text(&labelled);
         assert!(page.contains("\nprocess_open_fds{type=\"default\",app=\"a\\\"b\"} 1\n"));
         assert!(page.contains("\nnodejs_active_handles{type=\"Socket\",app=\"a\\\"b\"} 2\n"));
     }

@@ -48,7 +48,7 @@ impl Format {
 /// The size of a chunk of a page, in bytes: it bounds both the time for which a lock is held and the
 /// memory that a scrape needs, whatever the number of series.
 ///
-/// It is less than 64 KiB, the window of the server's compressor, which is slow beyond it.
+/// It is less than 64 KiB, because the server's compressor is slow with longer chunks.
 pub const CHUNK_BYTES: usize = 63 * 1024;
 
 /// Returns the version of a range, by number, that the caller of [`Render::render`] has cached.
@@ -68,8 +68,8 @@ pub trait Render: Send {
     /// Runs on the server thread and must not block on JavaScript.
     fn render(&mut self, cached: &CachedVersions<'_>, out: &mut Vec<u8>) -> Step;
 
-    /// Waits until the next [`Render::render`] has something to append. A page that another process
-    /// sends may have to wait for it.
+    /// Waits until the next [`Render::render`] has something to append. A page with series of another
+    /// process may have to wait for that process.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
@@ -85,16 +85,16 @@ pub trait Render: Send {
 pub enum Step {
     /// Text outside ranges was appended. Every page ends with this step.
     Text {
-        /// More steps follow.
+        /// `true` if more steps follow.
         more: bool,
     },
-    /// Text of a range was appended. The steps of one range follow one another.
+    /// Text of a range was appended. The steps of one range are consecutive.
     Range {
         /// The range's number.
         number: u32,
-        /// This was the last step of the range.
+        /// `true` in the last step of the range.
         is_end: bool,
-        /// The version of the whole range, at its end, if its text can be cached.
+        /// In the last step of the range: its version, if its text can be cached. `None` in the other steps.
         version: Option<RangeVersion>,
     },
     /// The range has the version that `cached` returned, and nothing was appended.

@@ -9,9 +9,9 @@ use crate::counter::{PageRecord, ScraperId, TraceCounter};
 /// A page with the series of the counter, in the order of their slots, and with small families, which are
 /// encoded beforehand.
 ///
-/// The counter is read while the page is sent, so a page needs the memory of one chunk. In the text
-/// format, and for a client that does not announce itself as a scraper, series that start meanwhile
-/// are at its end. No series is on it twice.
+/// The counter is read while the page is sent, so a page needs the memory of one chunk. A page in the text
+/// format for a client that does not announce itself as a scraper may contain series that start meanwhile.
+/// No series is on a page twice.
 pub struct Page {
     series: CounterSeries,
     position: Position,
@@ -28,7 +28,7 @@ enum Position {
 
 impl Page {
     /// Starts a page of this counter. `families` are the small families, encoded in the same format.
-    /// `scraper` is the scraper that the page is for, if that announces itself.
+    /// `scraper` is the scraper that the page is for, if the client announces itself.
     #[must_use]
     pub fn new(
         counter: Arc<TraceCounter>,
@@ -50,13 +50,13 @@ impl Page {
         Self::new(counter, Format::Text, None, families)
     }
 
-    /// Returns what [`TraceCounter::complete`] records when the page has been sent.
+    /// Returns the properties that [`TraceCounter::complete`] records when the page has been sent.
     #[must_use]
     pub fn record(&self) -> PageRecord {
         self.series.record()
     }
 
-    /// Renders the whole page for the application, to which it counts as complete.
+    /// Renders the whole page for the application, and records it as complete.
     #[must_use]
     pub fn into_bytes(mut self) -> Vec<u8> {
         let page = render_all(&mut self);
@@ -94,14 +94,14 @@ impl Render for Page {
     }
 }
 
-/// A page that was rendered elsewhere, passed on chunk by chunk.
+/// A page that is already rendered. It is passed on chunk by chunk.
 pub struct RenderedPage {
     page: Arc<Vec<u8>>,
     sent: usize,
 }
 
 impl RenderedPage {
-    /// Passes on this page, which several responses may share.
+    /// Creates a page of these bytes, which several responses may share.
     #[must_use]
     pub fn new(page: impl Into<Arc<Vec<u8>>>) -> Self {
         Self { page: page.into(), sent: 0 }

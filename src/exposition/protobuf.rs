@@ -1,7 +1,7 @@
 //! The protobuf format: a stream of `MetricFamily` messages, each preceded by its length.
 //!
-//! `prost` encodes the small families. The counter's family is written here, series by series, as it
-//! may be larger than the memory that a scrape may take.
+//! `prost` encodes the small families. The counter's family is written here, series by series, because it
+//! may be larger than the memory that a scrape may use.
 //!
 //! Schema: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
@@ -21,7 +21,7 @@ const METRIC: u8 = 0x22;
 /// `MetricType.COUNTER`.
 const COUNTER: u8 = 0;
 
-/// Appends the start of the counter's family, whose series follow and have this length in all.
+/// Appends the start of the counter's family. The series that follow it have the length `series_length`.
 pub fn write_counter_header(out: &mut Vec<u8>, name: &str, help: &str, series_length: u64) {
     let mut header = Vec::with_capacity(name.len() + help.len() + 16);
     for (tag, text) in [(NAME, name), (HELP, help)] {
@@ -59,12 +59,12 @@ pub fn write_families(out: &mut Vec<u8>, families: &[proto::MetricFamily]) {
         let message = MetricFamily::from(family);
         out.reserve(varint_length(message.encoded_len() as u64) + message.encoded_len());
         write_varint(out, message.encoded_len() as u64);
-        // It fails only without room, and a vector has room.
+        // Cannot fail: a vector grows as needed.
         let _ = message.encode(out);
     }
 }
 
-/// Reads families that [`write_families`] has written. `None`: the bytes are no families.
+/// Reads families that [`write_families`] has written. Returns `None` if the bytes are not families.
 #[must_use]
 pub fn read_families(mut bytes: &[u8]) -> Option<Vec<proto::MetricFamily>> {
     let mut families = Vec::new();
@@ -152,7 +152,7 @@ impl From<&proto::MetricFamily> for MetricFamily {
     }
 }
 
-/// A family of a type that this package does not have.
+/// The family has a type that this package does not write.
 struct UnknownType;
 
 impl TryFrom<MetricFamily> for proto::MetricFamily {

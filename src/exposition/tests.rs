@@ -1,5 +1,5 @@
-//! Laws of pages in the protobuf format whose counter changes between their steps, and of the cache of
-//! ranges. The decoder is that of `prost`, with messages of its own.
+//! Laws of the cache of ranges, and of pages in the protobuf format that are written while the counter
+//! changes. `prost` decodes the pages, with message types that only these tests use.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -76,10 +76,10 @@ fn decode(mut page: &[u8]) -> Result<Family, TestCaseError> {
     Ok(family)
 }
 
-/// The most series of a counter here: three ranges, of which the last is not full.
+/// The maximum number of series in these tests: three ranges, of which the last is not full.
 const SERIES: u32 = 2 * RANGE + 100;
 
-/// Series whose text makes one range longer than a chunk.
+/// The file of each series. It is so long that the text of a range is longer than a chunk.
 const FILE: &str = concat!(
     "/a/path/that/is/long/enough/for/more/than/one/step/in/each/range/of/series/a/path/that/is/long/",
     "enough/for/more/than/one/step/in/each/range/of/series/a/path/that/is/long/enough/for/more/than/",
@@ -115,7 +115,7 @@ struct Open {
     page: Page,
     format: Format,
     is_for_scraper: bool,
-    /// Uses the cache of its format.
+    /// `true` if the page uses the cache of its format.
     cached: bool,
     bytes: Vec<u8>,
     /// The bytes of a range that is not complete.
@@ -161,7 +161,7 @@ impl World {
     }
 
     fn apply(&mut self, event: &Event) -> Result<(), TestCaseError> {
-        // Each event happens at a time of its own.
+        // No two events happen at the same time.
         let now = pass(&self.counter, Duration::from_secs(1));
         match event {
             Event::Count(ids) => ids.clone().for_each(|id| self.count(id, now)),
@@ -258,7 +258,7 @@ impl World {
             };
             prop_assert_eq!(label("caller_filename"), Some(FILE));
             let id = label("object_id").and_then(|id| id.parse().ok()).expect("an id");
-            prop_assert!(ids.insert(id), "{} is there once", id);
+            prop_assert!(ids.insert(id), "the series {} occurs twice", id);
 
             let value = metric.counter.value;
             let (least, most) = page.bounds.get(&id).copied().unwrap_or_default();
@@ -274,7 +274,11 @@ impl World {
             let Timestamp { seconds, nanos } = metric.counter.start;
             let start = u64::try_from(seconds).expect("after 1970") * 1000;
             let start = start + u64::from(nanos.unsigned_abs()) / 1_000_000;
-            prop_assert!(start >= page.last_reset && start <= page.started, "the start of {}", id);
+            prop_assert!(
+                start >= page.last_reset && start <= page.started,
+                "the start of {} is wrong",
+                id
+            );
             let current = self.series.get(&id).map_or(0, |&(_, start)| start);
             prop_assert!(
                 start == current || current > page.started,
@@ -286,7 +290,7 @@ impl World {
         }
         // The page has every series that was counted before the page and was not reset during it.
         for (id, &(least, _)) in &page.bounds {
-            prop_assert!(least == 0.0 || ids.contains(id), "{} is on the page", id);
+            prop_assert!(least == 0.0 || ids.contains(id), "{} is not on the page", id);
         }
         Ok(())
     }
@@ -342,7 +346,7 @@ fn a_range_is_not_cached_with_the_starts_before_a_reset() {
     let events =
         [Event::Count(0..9), START, Event::Reset, Event::Count(0..9), FINISH, START, FINISH];
     for event in events {
-        world.apply(&event).expect("pages of the right starts");
+        world.apply(&event).expect("each start is right");
     }
     assert!(!world.caches[1].is_empty());
 }
@@ -351,7 +355,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn a_page_in_protobuf_is_what_it_announces_whatever_changes_meanwhile(
+    fn a_protobuf_page_has_the_right_lengths_and_values_if_the_counter_changes_meanwhile(
         events in prop::collection::vec(event(), 0..60),
     ) {
         let mut world = World::new();

@@ -23,7 +23,7 @@ pub fn write_header(out: &mut Vec<u8>, name: &str, help: &str, kind: &str) {
     out.push(b'\n');
 }
 
-/// Appends the line of a series. Each label starts with a comma; the brace replaces the first one.
+/// Appends the line of a series. Each label starts with a comma; the opening brace replaces the first comma.
 pub fn write_series(out: &mut Vec<u8>, name: &[u8], series: &Series<'_>) {
     out.extend_from_slice(name);
     let open = out.len();

@@ -33,17 +33,17 @@ use crate::{
     server::{BoxFuture, Scrape, ScrapeRequest, Source},
 };
 
-/// The label of the lines of one process, where a page shows several.
+/// The label of the samples of one process, on a page of several processes.
 pub const PROCESS_LABEL: &str = "process";
 
 /// The user's options for the default metrics.
 #[derive(Clone, Debug, Default)]
 pub struct DefaultMetricsOptions {
-    /// The families `process_*` and `nodejs_*` are collected, not only `hypertrace_*`.
+    /// `true` if the families `process_*` and `nodejs_*` are collected, and not only `hypertrace_*`.
     pub runtime: bool,
     /// The prefix of the names of `process_*` and `nodejs_*`.
     pub prefix: String,
-    /// Labels of every sample that has none of that name.
+    /// The labels that are added to each sample, unless it has a label of the same name.
     pub default_labels: Vec<(String, String)>,
 }
 
@@ -54,7 +54,7 @@ pub struct Gatherer {
     default_metrics: Option<DefaultMetricsOptions>,
     /// The number of calls that threads could not count before they left.
     lost_calls: Mutex<f64>,
-    /// The number of this process among those of its port; 0 without others.
+    /// The number of this process among those of its port; 0 if the port cannot be shared.
     process: AtomicU32,
     /// The start of this gatherer, by the system's clock and by a monotonic one.
     start: (SystemTime, Instant),
@@ -72,7 +72,7 @@ pub struct ProcessIdentity {
 }
 
 impl Gatherer {
-    /// Creates a gatherer of this counter and, with options for them, of the default metrics.
+    /// Creates a gatherer of this counter, and of the default metrics if their options are given.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, default_metrics: Option<DefaultMetricsOptions>) -> Self {
         let start = (SystemTime::now(), Instant::now());
@@ -95,14 +95,15 @@ impl Gatherer {
         self
     }
 
-    /// Adds a recorder of the last seconds, which runs while a server serves the pages; none for 0.
+    /// Adds a recorder of the last `seconds`, which runs while a server serves the pages. With 0 seconds, adds
+    /// no recorder.
     #[must_use]
     pub fn with_recorder(mut self, seconds: u32) -> Self {
         self.recorder = (seconds > 0).then(|| Arc::new(Recorder::new(seconds, &self.counter)));
         self
     }
 
-    /// Runs the recorder, until it is dropped.
+    /// Runs the recorder, until the future is dropped.
     pub async fn record(self: Arc<Self>) {
         if let Some(recorder) = self.recorder.clone() {
             recording::record(self, recorder).await;
@@ -115,7 +116,7 @@ impl Gatherer {
         &self.counter
     }
 
-    /// Returns when this gatherer was created, by the system's clock.
+    /// Returns the time at which this gatherer was created, by the system's clock.
     #[must_use]
     pub fn opened(&self) -> SystemTime {
         self.start.0
@@ -159,13 +160,14 @@ impl Gatherer {
         families
     }
 
-    /// Sets the number of this process among those of its port: the label [`PROCESS_LABEL`] of each line.
+    /// Sets the number of this process among those of its port. It becomes the label [`PROCESS_LABEL`] of each
+    /// sample.
     pub fn set_process(&self, number: u32) {
         self.process.store(number, Ordering::Relaxed);
         self.counter.set_common_label(PROCESS_LABEL, &number.to_string());
     }
 
-    /// Returns the number of this process among those of its port; 0 without others.
+    /// Returns the number of this process among those of its port; 0 if the port cannot be shared.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.process.load(Ordering::Relaxed)
@@ -186,7 +188,7 @@ impl Gatherer {
         labels
     }
 
-    /// Starts a page. `scraper` is the scraper that it is for, if that announces itself.
+    /// Starts a page. `scraper` is the scraper that the page is for, if the client announces itself.
     #[must_use]
     pub fn page(&self, format: Format, scraper: Option<ScraperId>) -> Page {
         self.page_with(format, scraper, &[])
@@ -211,7 +213,7 @@ impl Gatherer {
         }
     }
 
-    /// Requests a sample of each JavaScript thread if a page needs them, and waits for at most `js_timeout`.
+    /// Requests a sample of each JavaScript thread if a page needs samples, and waits for at most `js_timeout`.
     pub async fn refresh(&self, js_timeout: Duration) {
         if self.needs_samples() {
             self.threads.refresh(js_timeout).await;

@@ -1,4 +1,5 @@
-//! A recording, and the documents that are made of it in steps. Runs on the server thread.
+//! A recording, and the documents that are made from it. Runs on the server thread. A long query is divided
+//! into short units of work, so that other work of the thread can run in between.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,18 +25,18 @@ impl Recorder {
         Self(Mutex::new(History::new(seconds, now())))
     }
 
-    /// Writes the document of a query, in steps.
+    /// Writes the document of a query.
     pub async fn document(self: Arc<Self>, query: Query, counter: Arc<TraceCounter>) -> Vec<u8> {
         let pin = HistoryPin::new(self, query.seconds);
         let mut document = Document::new(query, counter.schema(), pin.window.clone());
-        while document.step(&pin.recorder.history()) {
+        while document.advance(&pin.recorder.history()) {
             yield_now().await;
         }
         document.into_json()
     }
 
-    /// Sums the calls of the last seconds, in steps; by the groups of a summary's query, if its labels are
-    /// those of a call site. `None` before the first step.
+    /// Sums the calls of the last seconds, in total and by the given groups. Returns `None` before the first
+    /// step of the recording.
     pub async fn rates(self: Arc<Self>, seconds: u32, groups: Option<GroupQuery>) -> Option<Rates> {
         let pin = HistoryPin::new(self, seconds);
         let (seconds, calls) = pin.recorder.history().measured(&pin.window);
@@ -47,7 +48,7 @@ impl Recorder {
             None => None,
             Some(GroupQuery { by, filters }) => {
                 let mut groups = Groups::new(by, filters, pin.window.clone());
-                while groups.step(&pin.recorder.history()) {
+                while groups.advance(&pin.recorder.history()) {
                     yield_now().await;
                 }
                 Some(groups.into_calls())
@@ -56,21 +57,21 @@ impl Recorder {
         Some(Rates { seconds, calls, groups, is_complete })
     }
 
-    /// Locks the recording. Only the server thread does, so that this never waits.
+    /// Locks the recording. Only the server thread locks it, so this call never waits.
     pub fn history(&self) -> MutexGuard<'_, History> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The labels of a summary's query that are those of a call site: names, and names and values.
+/// The labels of a query of `/summary.json`, if all of them are labels of a call site.
 pub struct GroupQuery {
-    /// The labels to group by.
+    /// The names of the labels to group by.
     pub by: Vec<String>,
-    /// The labels to filter by.
+    /// The names and values of the labels to filter by.
     pub filters: Vec<(String, String)>,
 }
 
-/// While it exists, the steps and call sites of a history remain.
+/// While a pin exists, the history drops no step, and reuses no number of a call site.
 struct HistoryPin {
     recorder: Arc<Recorder>,
     window: Window,

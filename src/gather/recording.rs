@@ -1,8 +1,8 @@
-//! The task that records what the process does: reads the counter once a second, and asks each event loop a
-//! question four times a second.
+//! The task that records what the process does: reads the counter at the end of each step, and asks each event
+//! loop a question four times a second.
 //!
 //! Runs on the server thread, from its start to its end, also while every event loop is blocked. The
-//! counter is read in steps between which other work of the thread can run.
+//! counter is read some ranges at a time, so that other work of the thread can run in between.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,25 +24,25 @@ use crate::{
 /// The time between two questions.
 const QUESTION_INTERVAL: Duration = STALL_AFTER;
 
-/// A question without an answer for this time may become a stall, so that the thread's calls are read.
+/// A question without an answer for this time may become a stall, so the calls of its thread are read.
 const SUSPECT_AFTER: Duration = Duration::from_millis(30);
 
-/// The least time between two looks for the answer to such a question, which take place more rarely the longer
-/// it is open: an idle worker of a pool does not answer for hours. The JavaScript thread does not wake
-/// this task, because that fails where the application has closed descriptors.
-const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// The minimum time between two checks for the answer to such a question. The JavaScript thread does not
+/// wake this task when it answers, because waking fails if the application has closed descriptors.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The time that a question is open, as a multiple of the time between two looks.
-const LOOKS: u32 = 32;
+/// The time between two checks is the time for which a question has been open, divided by this number. So an
+/// idle worker of a thread pool, which may not answer for hours, is checked rarely.
+const CHECKS: u32 = 32;
 
-/// The memory of the last counts of threads that do not answer. Beyond, the calls of further threads are
-/// not read.
+/// The maximum memory of the last counts of threads that do not answer, in bytes. Beyond it, the calls of
+/// further threads are not read.
 const MAX_SUSPECT_BYTES: usize = 1024 * 1024;
 
-/// The age up to which the heap figure of an answer is current.
+/// The maximum age of an answer whose figures are used.
 const MAX_ANSWER_AGE: Duration = Duration::from_secs(2);
 
-/// The task that writes a recording. Runs until it is dropped.
+/// Writes the recording. Never returns; ends when the future is dropped.
 pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
     let mut clock = interval(QUESTION_INTERVAL);
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -50,16 +50,16 @@ pub async fn record(gatherer: Arc<Gatherer>, recorder: Arc<Recorder>) {
     let mut task = Task::new(gatherer, recorder);
     loop {
         task.ask();
-        let mut look = Instant::now() + SUSPECT_AFTER;
+        let mut next_check = Instant::now() + SUSPECT_AFTER;
         loop {
             tokio::select! {
                 biased;
                 _ = clock.tick() => break,
-                () = sleep_until(look) => {}
+                () = sleep_until(next_check) => {}
             }
-            task.suspect();
+            task.add_suspects();
             task.check().await;
-            look = Instant::now() + task.look_interval();
+            next_check = Instant::now() + task.check_interval();
         }
         task.check().await;
         if task.step_is_due() {
@@ -82,17 +82,18 @@ struct Task {
 struct Suspect {
     thread: Arc<JsThread>,
     asked: std::time::Instant,
-    /// The same time, since the epoch.
+    /// The time of the question, in seconds since the epoch.
     start: f64,
-    /// `None` if that would take too much memory.
+    /// The counts of the thread at the last reading; `None` if they would take too much memory.
     calls: Option<ThreadCalls>,
     sum: StallCalls,
-    /// The number of the stall, once it is one.
+    /// The number of the stall; `None` if the time is too short for a stall.
     stall: Option<u64>,
 }
 
 impl Suspect {
-    /// Returns whether it is a worker thread that makes no call: pools block the event loops of idle workers.
+    /// Returns whether this is a worker thread without calls: thread pools block the event loops of idle
+    /// workers.
     fn is_idle(&self) -> bool {
         self.thread.worker().is_some() && self.sum.is_empty()
     }
@@ -110,14 +111,14 @@ impl Task {
         }
     }
 
-    /// Returns the time to the next look for answers.
-    fn look_interval(&self) -> Duration {
+    /// Returns the time to the next check for answers.
+    fn check_interval(&self) -> Duration {
         let open = self.suspects.iter().map(|suspect| suspect.asked.elapsed()).min();
-        open.map_or(QUESTION_INTERVAL, |open| (open / LOOKS).max(LOOK_INTERVAL))
+        open.map_or(QUESTION_INTERVAL, |open| (open / CHECKS).max(CHECK_INTERVAL))
     }
 
     /// Starts to read the calls of threads whose questions are open.
-    fn suspect(&mut self) {
+    fn add_suspects(&mut self) {
         for thread in self.gatherer.threads().all() {
             let Some(asked) = thread.watch.open_question() else { continue };
             if self.suspects.iter().any(|suspect| suspect.asked == asked) {
@@ -154,7 +155,7 @@ impl Task {
                 let seconds = length.as_secs_f64();
                 self.recorder.history().stalls.set(id, seconds, false, &suspect.sum);
                 if suspect.is_idle() {
-                    // Its delay is not a lag.
+                    // The delay of an idle worker is not a lag.
                     let _ = suspect.thread.watch.take_longest_delay();
                 }
             }
@@ -182,7 +183,7 @@ impl Task {
     }
 
     fn step_is_due(&self) -> bool {
-        // A question before or after the end of a step does not matter.
+        // A step ends at the tick of the clock that is nearest to its due time.
         let step = Duration::from_secs(self.recorder.history().step_seconds().into());
         self.last.elapsed() + QUESTION_INTERVAL / 2 >= step
     }
@@ -213,7 +214,7 @@ impl Task {
         }
     }
 
-    /// Reads the calls since the last step. Returns the time that it took.
+    /// Reads the calls since the last step. Returns the time that the reading took.
     async fn read_calls(&self) -> Duration {
         let mut duration = Duration::ZERO;
         let mut from = Some(0);

@@ -53,8 +53,8 @@ pub struct RegisterPage {
     pub content_type: String,
 }
 
-/// The number of renderings of one registry that may run at a time, so that a scraper need not wait for the
-/// end of a slow one.
+/// The number of renderings of one registry that may run at a time. With two, a scraper need not wait for the
+/// end of a slow rendering.
 const MAX_RENDERINGS: usize = 2;
 
 /// The longest pause between two renderings. A pause is as long as the rendering before it, so that the
@@ -64,7 +64,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// After this time, a rendering for which no scrape waits does not count as running any more.
 const ABANDONED: Duration = Duration::from_secs(8);
 
-/// The requests for pages. Scrapes that wait share a rendering that begins after them.
+/// The requests for pages. All scrapes that wait share the next rendering.
 #[derive(Default)]
 pub struct RenderRequests {
     state: Mutex<State>,
@@ -99,7 +99,8 @@ type Rendered = Option<Arc<CompletePage>>;
 type Waiting = oneshot::Sender<Rendered>;
 
 impl RenderRequests {
-    /// Begins a requested rendering. `false`: no scrape waits for it any more. On the JavaScript thread.
+    /// Begins a requested rendering. Returns `false` if no scrape waits for it any more. Runs on the JavaScript
+    /// thread.
     pub fn begin(&self, request: u32) -> bool {
         let mut state = self.state();
         let Some(next) = state.next.take_if(|next| next.request == request) else { return false };
@@ -176,7 +177,7 @@ impl State {
             return Some(pause);
         }
         if !next.requester.take()?.request_page(next.request) {
-            // The JavaScript thread has ended: the scrapes end with the dropped senders.
+            // The JavaScript thread has ended. When the senders are dropped, the scrapes no longer wait.
             self.next = None;
         }
         None
@@ -188,15 +189,16 @@ impl Source for RegisterSource {
         let gatherer = Arc::clone(&self.gatherer);
         let (requester, requests) = (Arc::clone(&self.requester), Arc::clone(&self.requests));
         Box::pin(async move {
-            // The page waits as long as the scraper does: a series that is missing on one page ends for
-            // Prometheus. The samples are requested too, for the lag and for a page without the register.
+            // The page waits until shortly before the scraper's timeout, because Prometheus treats a series that
+            // is missing on one page as ended. The samples are requested too, for the lag and for a page without
+            // the registry.
             let page = requests.page(&requester, request.register_timeout);
             let (_, page) = join(gatherer.threads.refresh(request.js_timeout), page).await;
             if let Some(page) = page {
                 return page.scrape();
             }
-            // The registry's pages are text and show each series at its value, so this one does too: a
-            // series at 0 would be a fall of the counter.
+            // The registry's pages are text and show each series at its value, so this page does too. A
+            // series at 0 would look like a fall of the counter.
             let request = ScrapeRequest { format: Format::Text, scraper: None, ..request };
             gatherer.scrape(&request, &[incomplete(1.0)])
         })
@@ -215,7 +217,7 @@ impl Source for RegisterSource {
     }
 }
 
-/// A registry's page with the family that says that it is complete.
+/// A registry's page, and a family that shows that the page is complete.
 struct CompletePage {
     bytes: Arc<Vec<u8>>,
     content_type: String,
@@ -323,16 +325,16 @@ mod tests {
 
     /// Records the requests, and responds to none by itself.
     #[derive(Default)]
-    struct Recorder(Mutex<Vec<u32>>);
+    struct FakeRequester(Mutex<Vec<u32>>);
 
-    impl RenderRequester for Recorder {
+    impl RenderRequester for FakeRequester {
         fn request_page(&self, request: u32) -> bool {
             self.0.lock().expect("not poisoned").push(request);
             true
         }
     }
 
-    impl Recorder {
+    impl FakeRequester {
         fn take(&self) -> Vec<u32> {
             std::mem::take(&mut *self.0.lock().expect("not poisoned"))
         }
@@ -340,18 +342,18 @@ mod tests {
 
     struct Fixture {
         requests: RenderRequests,
-        recorder: Arc<Recorder>,
+        requester: Arc<FakeRequester>,
     }
 
     impl Fixture {
         fn new() -> Self {
-            Self { requests: RenderRequests::default(), recorder: Arc::default() }
+            Self { requests: RenderRequests::default(), requester: Arc::default() }
         }
 
         /// Begins to wait, and sends a request if it may be sent.
         fn wait(&self) -> oneshot::Receiver<Rendered> {
             let (sender, response) = oneshot::channel();
-            let requester = Arc::clone(&self.recorder) as Arc<dyn RenderRequester>;
+            let requester = Arc::clone(&self.requester) as Arc<dyn RenderRequester>;
             let mut state = self.requests.state();
             state.wait(sender, &requester);
             state.send_next();
@@ -377,18 +379,18 @@ mod tests {
     fn scrapes_share_a_rendering_that_begins_after_them() {
         let fixture = Fixture::new();
         let first: Vec<_> = (0..64).map(|_| fixture.wait()).collect();
-        assert_eq!(fixture.recorder.take(), [1]);
+        assert_eq!(fixture.requester.take(), [1]);
         assert!(fixture.requests.begin(1));
         let second: Vec<_> = (0..64).map(|_| fixture.wait()).collect();
-        assert_eq!(fixture.recorder.take(), [2]);
+        assert_eq!(fixture.requester.take(), [2]);
         fixture.respond(1, "first 1");
         assert!(fixture.requests.begin(2));
-        assert!(!fixture.requests.begin(2), "it has begun");
+        assert!(!fixture.requests.begin(2), "the rendering has already begun");
         fixture.respond(2, "second 1");
         for (responses, text) in [(first, "first 1"), (second, "second 1")] {
             assert!(responses.into_iter().all(|page| received(page).as_deref() == Some(text)));
         }
-        assert!(fixture.recorder.take().is_empty());
+        assert!(fixture.requester.take().is_empty());
     }
 
     #[test]
@@ -402,9 +404,9 @@ mod tests {
             })
             .collect();
         let others = [fixture.wait(), fixture.wait()];
-        assert_eq!(fixture.recorder.take(), [1, 2]);
+        assert_eq!(fixture.requester.take(), [1, 2]);
         fixture.respond(2, "slow 1");
-        assert_eq!(fixture.recorder.take(), [3]);
+        assert_eq!(fixture.requester.take(), [3]);
         assert!(fixture.requests.begin(3));
         fixture.respond(3, "other 1");
         assert!(others.into_iter().all(|page| received(page).as_deref() == Some("other 1")));
@@ -416,7 +418,7 @@ mod tests {
         drop(fixture.wait());
         assert!(!fixture.requests.begin(1));
         let response = fixture.wait();
-        assert_eq!(fixture.recorder.take(), [1, 2]);
+        assert_eq!(fixture.requester.take(), [1, 2]);
         assert!(fixture.requests.begin(2));
         fixture.respond(2, "a 1");
         assert_eq!(received(response).as_deref(), Some("a 1"));
@@ -426,10 +428,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_scrape_gets_its_page_after_the_pause_and_none_at_the_time_limit() {
         let fixture = Fixture::new();
-        let requester = Arc::clone(&fixture.recorder) as Arc<dyn RenderRequester>;
+        let requester = Arc::clone(&fixture.requester) as Arc<dyn RenderRequester>;
         let respond = async {
             loop {
-                for request in fixture.recorder.take() {
+                for request in fixture.requester.take() {
                     assert!(fixture.requests.begin(request));
                     let page =
                         RegisterPage { text: format!("a {request}"), content_type: String::new() };

@@ -17,7 +17,7 @@ use crate::{
     summary::{EventLoopStats, ProcessStats, Query, Rates, RuntimeStats, Summary},
 };
 
-/// Resolves to the document as JSON, or to a message on the fault of the query.
+/// Resolves to the document as JSON, or to a message that says what is wrong with the query.
 pub type SummaryFuture = BoxFuture<'static, Result<Vec<u8>, String>>;
 
 /// Computes the summary of a query string.
@@ -39,7 +39,7 @@ pub fn summarise(gatherer: &Arc<Gatherer>, query: &str, js_timeout: Duration) ->
 /// Resolves to the document of `/history.json`.
 pub type HistoryFuture = BoxFuture<'static, Result<Vec<u8>, HistoryError>>;
 
-/// Writes the history of a query string.
+/// Writes the document of `/history.json` for a query string.
 pub fn history(gatherer: &Arc<Gatherer>, query: &str) -> HistoryFuture {
     let (recorder, counter) = (gatherer.recorder.clone(), Arc::clone(&gatherer.counter));
     let query = recorder::Query::parse(query, counter.schema()).map_err(|error| error.to_string());

@@ -21,7 +21,7 @@ pub const WORKER_LABEL: &str = "worker";
 
 /// One JavaScript thread.
 pub struct JsThread {
-    /// Its cell blocks.
+    /// The shard of its cell blocks.
     pub shard: ShardId,
     /// Its `nodejs_*` families.
     pub node: NodeMetrics,
@@ -109,8 +109,8 @@ impl JsThreads {
             .collect()
     }
 
-    /// Returns whether every thread responds within `js_timeout`. Does not start new windows of their
-    /// statistics.
+    /// Returns whether every thread responds within `js_timeout`. Unlike [`JsThreads::refresh`], starts no new
+    /// window of a thread's statistics.
     pub async fn peek(&self, js_timeout: Duration) -> bool {
         let threads = self.all();
         let responses = join_all(threads.iter().map(|thread| thread.node.peek(js_timeout))).await;
@@ -124,7 +124,7 @@ impl JsThreads {
         self.merged(|thread| thread.node.families(&thread.labels()))
     }
 
-    /// Returns the ages of the threads' samples.
+    /// Returns the family of the ages of the threads' samples.
     #[must_use]
     pub fn ages(&self) -> Vec<MetricFamily> {
         self.merged(|thread| thread.node.age_family(&thread.labels()).into_iter().collect())

@@ -2,7 +2,7 @@
 //! page. Pure functions; any thread.
 //!
 //! A label is stored as the text format writes it, preceded by a comma: `,object_classname="Hypercore"`.
-//! A concatenation of labels, its first comma replaced by `{`, is the label set of a line.
+//! To write a line, labels are concatenated, and the first comma is replaced by `{`.
 
 use std::borrow::Cow;
 
@@ -79,11 +79,11 @@ impl Schema {
     }
 }
 
-/// Returns a property's name as the end of a label name: each UTF-16 unit outside `[A-Za-z0-9_]`
+/// Returns a property's name as the end of a label name: each UTF-16 code unit outside `[A-Za-z0-9_]`
 /// becomes `_`.
 ///
-/// UTF-16 units are what the JavaScript package of this name (1.0.0) replaces, and dashboards contain
-/// the names that it made.
+/// The JavaScript package of this name (1.0.0) replaced UTF-16 code units in the same way, and dashboards
+/// contain its names.
 #[must_use]
 pub fn sanitise_name(prop: &str) -> String {
     let mut name = String::with_capacity(prop.len());
@@ -230,12 +230,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_labels_read_back(values in prop::collection::vec(any::<String>(), 1..6)) {
+        fn written_labels_are_read_back_unchanged(values in prop::collection::vec(any::<String>(), 1..6)) {
             let mut out = Vec::new();
             for value in &values {
                 write_label(&mut out, "l", value);
             }
-            let text = String::from_utf8(out).expect("UTF-8 in, UTF-8 out");
+            let text = String::from_utf8(out).expect("labels of UTF-8 values are UTF-8");
             let read: Vec<String> =
                 read_labels(&text).into_iter().map(|(_, value)| value.into_owned()).collect();
             let given: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).collect();

@@ -58,10 +58,10 @@ pub fn write_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 /// The longest label of a number: name, ten digits, and 6 bytes of tags and lengths.
 const NUMBER_LABEL: usize = 32;
 
-/// A label whose values are numbers, with the last one encoded: series that follow one another often
-/// have the same object or parent.
+/// A label whose values are numbers. It caches the encoded label of the last number, because consecutive
+/// series often have the same object or parent.
 ///
-/// All copies have a length that the compiler knows, so that they take no call.
+/// All arrays that are copied have a constant length, so that they are copied without a function call.
 #[derive(Debug)]
 pub struct NumberLabel<const N: usize> {
     name: [u8; N],
@@ -111,10 +111,10 @@ impl<const N: usize> NumberLabel<N> {
     }
 }
 
-/// The end of the numbers whose digits [`digits`] returns.
+/// The first number that has too many digits for [`digits`].
 const DIGITS_8: u32 = 100_000_000;
 
-/// A length below 128 as a varint.
+/// Returns a length below 128 as a varint.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "short")]
 const fn short(length: usize) -> u8 {
@@ -138,7 +138,7 @@ fn digits(number: u32) -> ([u8; 8], usize) {
     (((ones | 0x3030_3030_3030_3030) >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize)
 }
 
-/// Reserves the length of a message, which is written by [`write_length`]. Returns the start of the
+/// Reserves memory for the length of a message, which [`write_length`] writes. Returns the start of the
 /// message.
 #[inline]
 pub fn reserve_length(out: &mut Vec<u8>) -> usize {
@@ -146,7 +146,7 @@ pub fn reserve_length(out: &mut Vec<u8>) -> usize {
     out.len()
 }
 
-/// Writes the length of the message from `start` to the end before it.
+/// Writes the length of the message that begins at `start` into the memory before the message.
 #[inline]
 pub fn write_length(out: &mut Vec<u8>, start: usize) {
     let length = out.len() - start;
@@ -273,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn the_length_is_that_of_what_is_written(
+        fn the_computed_length_is_the_written_length(
             values in prop::collection::vec(any::<String>(), 0..6),
         ) {
             let (mut text, mut direct, mut out) = (Vec::new(), Vec::new(), Vec::new());

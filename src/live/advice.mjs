@@ -1,4 +1,4 @@
-// Advice on the use of series, from summaries: each with its reason and its cure. Pure.
+// Advice on the use of series, computed from summaries. Each advice has a reason and a cure (a change to make). Pure.
 
 import { count, percent, printable } from './format.mjs'
 import { titleOf } from './sentence.mjs'
@@ -12,13 +12,13 @@ import { titleOf } from './sentence.mjs'
  * @property {Summary} objects by class and object
  * @property {(number | null)[]} growth the number of series at each step of the recording
  * @property {number} stepSeconds
- * @property {boolean} expires true with `seriesIdleTimeout`: some series has expired
+ * @property {boolean} expires true if a series has expired, because `seriesIdleTimeout` is set
  * @typedef {{ id: string, title: string, reason: string, cure: string, code: string }} Advice
  */
 
 const OMIT = "omitLabels: ['object_id', 'parent_object_id']"
 
-// Fewer ids of one function than this are names that someone wrote.
+// If a function has fewer ids than this number, the ids are assumed to be names in the source code.
 const MIN_IDS = 20
 const MIN_OBJECTS = 50
 const NEAR = 0.5
@@ -26,7 +26,7 @@ const MIN_GROWTH = 0.1
 
 const CHANGING = /[0-9a-f]{8}-[0-9a-f-]{27,}|(?<![a-z])[0-9a-f]{8,}(?![a-z])|\d+/gi
 
-/** Returns the form of an id: the segments that change are replaced. */
+/** Returns the form of an id: its numbers, hashes and UUIDs are replaced by `…`. */
 export function formOf (id) {
   return id.replace(CHANGING, '…')
 }
@@ -72,7 +72,7 @@ function ids (rows) {
   }
 }
 
-/** Counts the names of rows, the most frequent first. */
+/** Returns the names of rows and the number of rows of each, the most frequent name first. */
 function counted (rows, nameOf) {
   const names = new Map()
   for (const { labels } of rows) names.set(nameOf(labels), (names.get(nameOf(labels)) ?? 0) + 1)

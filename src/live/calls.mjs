@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// The card of the calls: the table, the map or a comparison, of now or of the chosen span.
+// The card of the calls: the table, the map or a comparison, for the present or for the chosen span.
 
 import { drawComparison } from './comparison.mjs'
 import { compare } from './compare.mjs'
@@ -70,7 +70,7 @@ export class Calls {
     return sums
   }
 
-  /** Returns the rates of a row that the answer of the recorder does not have, before which nothing is drawn. */
+  /** Returns the trend of a row that is not in the recording. The steps before the row appeared on this page are `null`. */
   #trendSinceOpened (key, { history, summary }, { seconds, filters }) {
     const trend = this.#rates.trendOf(key)
     if (history === null || !isRecorded(summary.by, filters)) return trend
@@ -148,8 +148,8 @@ export class Calls {
   #showMapUnits (rateUnit, valueUnit, hidden, things) {
     setText($('map-rate-unit'), rateUnit)
     setText($('map-value-unit'), valueUnit)
-    const arrow = things === 'classes' ? 'a class to the class of the objects' : 'an object to the objects'
-    setText($('map-text'), `An arrow leads from ${arrow} that it is the parent of. Rates: ${rateUnit}. The thickness shows the calls ${valueUnit}.`)
+    const arrow = things === 'classes' ? 'the class of a parent to the class of its objects' : 'a parent to its objects'
+    setText($('map-text'), `An arrow leads from ${arrow}. Rates: ${rateUnit}. The thickness shows the calls ${valueUnit}.`)
     setText($('rest'), hidden > 0 ? `${count(hidden)} more ${things} with fewer calls are not shown.` : '')
   }
 }
@@ -160,12 +160,12 @@ function trendOf (calls, history, seconds) {
   return ratesOf(calls, stepSeconds, meanFor(history, seconds)).slice(firstMeasured(points.calls))
 }
 
-/** Returns the time that the charts show. */
+/** Returns the text of the time that the charts show. */
 function lastText (history, seconds) {
   return `last ${duration(Math.round(history.endTimeSeconds - startOf(history, seconds)))}`
 }
 
-/** Returns what the rates are the mean of. */
+/** Returns the text of the time over which rates are computed. */
 function meanText (history, seconds) {
   const mean = meanFor(history, seconds)
   return `${duration(history === null ? mean : coveredBy(history.points.calls, history.stepSeconds, mean))} mean`

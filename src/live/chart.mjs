@@ -15,10 +15,10 @@ const HALF_LABEL = 28
 
 /**
  * @typedef {{ name: string, colour: string, values: (number | null)[], sums: (number | null)[], key: string }} Layer
- *   the lowest first; `colour`: a name in the palette
+ *   `colour`: a name in the palette
  * @typedef {object} Drawing
  * @property {number[]} times
- * @property {Layer[]} layers
+ * @property {Layer[]} layers the lowest first
  * @property {[number, number]} range the times at the edges
  * @property {import('./recording.mjs').Stall[]} stalls
  * @property {number[]} restarts
@@ -41,9 +41,9 @@ export class Chart {
 
   /**
    * @param {HTMLElement} container
-   * @param {string} name the text for screen readers
+   * @param {string} name the name of the chart for screen readers
    * @param {(value: number | null) => string} format
-   * @param {number} [layers] the largest number of layers; a chart of several has axes
+   * @param {number} [layers] the maximum number of layers; a chart with more than one has axes
    */
   constructor (container, name, format, layers = 1) {
     this.#container = container
@@ -73,20 +73,20 @@ export class Chart {
     else this.plot.setData(this.#data)
   }
 
-  /** Dims all layers but this one; `null` ends it. */
+  /** Dims all layers except the one with this key; `null` ends the dimming. */
   emphasise (key) {
     if (this.#emphasis === key) return
     this.#emphasis = key
     this.plot?.redraw(false)
   }
 
-  /** Moves the cursor to a time, `null` removes it. */
+  /** Moves the cursor to a time; `null` removes the cursor. */
   point (time) {
     const left = time === null ? -10 : this.plot.valToPos(time, 'x')
     this.plot.setCursor({ left, top: time === null ? -10 : 10 }, true, true)
   }
 
-  // The layers are drawn from the top: each covers what is above the layers below it.
+  // The top layer is drawn first. A layer is filled down to 0, and the layers below are drawn over it.
   get #data () {
     const { times, layers } = this.#drawing
     const empty = times.map(() => null)
@@ -171,7 +171,7 @@ export class Chart {
     ctx.restore()
   }
 
-  /** Draws stalls: bands below the layers, and a line above them. */
+  /** Draws stalls: as bands below the layers, or as lines above them. */
   #drawStalls (plot, alpha, height) {
     const { ctx, bbox: { left, top, width } } = plot
     const x = (time) => Math.min(left + width, Math.max(left, plot.valToPos(time, 'x', true)))
@@ -226,7 +226,7 @@ export class Chart {
   }
 }
 
-/** Returns whether the label of a time is not cut off at the right edge. */
+/** Returns whether the label of a time fits before the right edge. */
 function fits ({ width, scales: { x: { min, max } } }, time) {
   return (max - time) / (max - min) * (width - SCALE_WIDTH) > HALF_LABEL
 }

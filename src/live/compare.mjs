@@ -9,10 +9,10 @@ import { keyOf } from './recording.mjs'
  *   `before`, `after`: calls per second
  */
 
-// A rate that differs by less than this is the same: the application works in bursts.
+// Two rates whose quotient is less than this are the same, because the rates of any application vary.
 const LEAST_FACTOR = 1.1
 
-/** Returns what happened between two rates. @returns {Change} */
+/** Returns the change from one rate to another. @returns {Change} */
 export function changeOf (before, after) {
   if (before === 0) return after === 0 ? 'same' : 'appeared'
   if (after === 0) return 'ended'

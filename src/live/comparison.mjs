@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// The table of a comparison: what rose, fell, appeared and ended between two spans.
+// The table of a comparison: the calls whose rates rose, fell, appeared or ended between two spans.
 
 import { create, setText } from './dom.mjs'
 import { count, heading, rate } from './format.mjs'
@@ -20,7 +20,7 @@ export function changeText ({ change, before, after }) {
 }
 
 /**
- * Fills the table.
+ * Fills the table, and returns the number of lines that it shows and of all lines.
  *
  * @param {HTMLElement} head
  * @param {HTMLElement} body

@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// Creates elements. Text is set as text, never as markup: an application chooses the names.
+// Creates elements. Text is set as text, never as markup, because an application chooses the names.
 
 /** Returns the element with this id. */
 export const $ = (id) => document.getElementById(id)
@@ -37,14 +37,14 @@ export function svg (name, attributes = {}) {
   return created
 }
 
-/** Writes only text that has changed: writing ends a selection. */
+/** Sets the text only if it has changed, because setting it ends the user's selection. */
 export function setText (element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
 /**
- * Copies a text to the clipboard, and shows it in the button; without a clipboard (no TLS) selects
- * `source`, or shows the text as a message.
+ * Copies a text to the clipboard, and shows "Copied" in the button. A page that is neither on localhost nor on TLS has no
+ * clipboard; then the text is selected in `source` or, without `source`, in a message.
  *
  * @param {HTMLElement} trigger
  * @param {string} text

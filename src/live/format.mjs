@@ -21,7 +21,7 @@ export function rate (value) {
   return value >= 1 ? tenth.format(value) : precise.format(value)
 }
 
-/** Calls per second at a scale: round numbers, in few characters. */
+/** Formats calls per second for the scale of a chart. These are round numbers, so the text has few characters. */
 export function axisRate (value) {
   if (value >= 1e6) return `${precise.format(value / 1e6)}M/s`
   return value >= 1e4 ? `${whole.format(value / 1e3)}k/s` : `${rate(value)}/s`
@@ -104,7 +104,7 @@ export function printable (text, maxLength = MAX_LENGTH) {
   return shown === text ? plain : plain + '…'
 }
 
-/** Returns the last segments of a path: the end is what differs between files. */
+/** Returns the last segments of a path. There, the paths of two files usually differ. */
 export function shortPath (path) {
   const segments = path.split(/[\\/]/)
   return segments.length > 4 ? '…/' + segments.slice(-3).join('/') : path

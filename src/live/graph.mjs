@@ -1,15 +1,15 @@
-// The map: which class creates objects of which other class, with rates; as nodes and edges with positions.
-// Pure: the layout is that of dagre, which the caller passes.
+// The map: classes or objects as nodes, edges from parents to their objects, the rates of both, and positions. Pure: dagre,
+// which the caller passes, computes the positions.
 
 import { printable } from './format.mjs'
 
 /**
  * @typedef {{ labels: Record<string, string>, rate: number, value: number }} Row
- * @typedef {{ id: string, name: string, className: string, rate: number, value: number, objects: boolean }} Node
+ * @typedef {{ id: string, name: string, className: string, rate: number, value: number, isObject: boolean }} Node
  * @typedef {{ from: string, to: string, rate: number, value: number }} Edge
  */
 
-/** The map shows this many nodes: those with the most calls. */
+/** The maximum number of nodes of the map. The map has the nodes with the most calls. */
 export const MAX_NODES = 40
 
 const NODE = { width: 168, height: 52 }
@@ -19,8 +19,8 @@ const MAX_NAME = 22
 const LOOP = 42
 
 /**
- * Returns the nodes and the edges of rows by parent and object. A row without a parent is a call of an object
- * without one: it counts for the node alone.
+ * Returns the nodes and the edges of rows by parent and object. The calls of a row without a parent count for its node,
+ * and for no edge.
  *
  * @param {Row[]} rows
  * @returns {{ nodes: Node[], edges: Edge[], hidden: number }} `hidden`: the number of nodes that are left out
@@ -33,7 +33,7 @@ export function graphOf (rows) {
     let node = nodes.get(id)
     if (node === undefined) {
       const name = objectId === undefined ? className : `${className} #${objectId}`
-      node = { id, name: name === '' ? '(no class)' : name, className, rate: 0, value: 0, objects: objectId !== undefined }
+      node = { id, name: name === '' ? '(no class)' : name, className, rate: 0, value: 0, isObject: objectId !== undefined }
       nodes.set(id, node)
     }
     return node
@@ -55,7 +55,7 @@ export function graphOf (rows) {
   return largest([...nodes.values()], [...edges.values()])
 }
 
-/** Leaves out the nodes with the fewest calls, and their edges. A parent is as large as its children. */
+/** Leaves out the nodes with the fewest calls, and their edges. The calls of a parent include those on its edges. */
 function largest (nodes, edges) {
   const size = new Map(nodes.map(({ id, value }) => [id, value]))
   for (const { from, value } of edges) size.set(from, size.get(from) + value)
@@ -125,7 +125,7 @@ export function pathOf (points) {
   return path
 }
 
-/** Returns the width of an edge's line: thicker with more calls, relative to the largest. */
+/** Returns the width of an edge's line. The width grows with the number of the edge's calls, relative to the highest number. */
 export function widthOf (value, highest) {
   return highest > 0 ? 1 + 5 * Math.sqrt(value / highest) : 1
 }

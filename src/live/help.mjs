@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id)
 
-/** The terms of labels; a label of a property has none of its own. */
+/** The terms that explain labels. All labels of properties have one term, `props`. */
 const TERMS = {
   object_classname: 'class',
   caller_functionname: 'function',
@@ -26,6 +26,6 @@ export function setUpHelp () {
   $('help-button').addEventListener('click', () => dialog.showModal())
   $('help-close').addEventListener('click', () => dialog.close())
   dialog.addEventListener('click', ({ target }) => {
-    if (target === dialog) dialog.close() // a click beside the content
+    if (target === dialog) dialog.close() // a click outside the content
   })
 }

@@ -1,7 +1,7 @@
 /* eslint-env browser */
 /* global dagre */
-// Draws the map as SVG. The layout is computed anew only when nodes or edges change; the rates change in place.
-// A table beside it has the same content.
+// Draws the map as SVG. A new layout is computed only when nodes or edges change. When only the rates change, only the
+// texts and the widths of the lines change. A table below the map has the same content.
 
 import { button, create, setText, svg } from './dom.mjs'
 import { count, printable, rate } from './format.mjs'
@@ -29,8 +29,8 @@ export class ClassMap {
 
   /**
    * @param {HTMLElement} container
-   * @param {HTMLElement} body of the table with the same content
-   * @param {(className: string) => void} onOpen a class is opened
+   * @param {HTMLElement} body the body of the table with the same content
+   * @param {(className: string) => void} onOpen called with the class that the user opens
    */
   constructor (container, body, onOpen) {
     this.#container = container
@@ -84,7 +84,7 @@ export class ClassMap {
   }
 
   #createNode (node, { x, y, width, height }) {
-    const opens = !node.objects && node.className !== ''
+    const opens = !node.isObject && node.className !== ''
     const group = svg('g', { class: opens ? 'node opens' : 'node', transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, role: opens ? 'button' : 'img' })
     group.dataset.id = node.id
     const name = svg('text', { class: 'node-name', x: 12, y: 22 })
@@ -109,8 +109,8 @@ export class ClassMap {
   }
 
   #fill ({ nodes, edges }) {
-    const highest = Math.max(0, ...edges.map(({ value }) => value))
-    const greatest = Math.max(0, ...nodes.map(({ value }) => value))
+    const highestEdge = Math.max(0, ...edges.map(({ value }) => value))
+    const highestNode = Math.max(0, ...nodes.map(({ value }) => value))
     for (const { id, name, rate: perSecond, value } of nodes) {
       const { group, figure, title, bar, width } = this.#nodes.get(id)
       const text = `${rate(perSecond)} calls/s`
@@ -118,11 +118,11 @@ export class ClassMap {
       setText(title, `${printable(name)}: ${text}, ${count(value)} calls`)
       group.setAttribute('aria-label', `${printable(name)}: ${text}, ${count(value)} calls`)
       group.classList.toggle('idle', perSecond === 0)
-      bar.setAttribute('width', (greatest > 0 ? width * value / greatest : 0).toFixed(1))
+      bar.setAttribute('width', (highestNode > 0 ? width * value / highestNode : 0).toFixed(1))
     }
     for (const { from, to, rate: perSecond, value } of edges) {
       const edge = this.#edges.get(`${from} ${to}`)
-      edge.line.setAttribute('stroke-width', widthOf(value, highest).toFixed(1))
+      edge.line.setAttribute('stroke-width', widthOf(value, highestEdge).toFixed(1))
       edge.line.classList.toggle('idle', perSecond === 0)
       setText(edge.label, `${rate(perSecond)}/s`)
     }

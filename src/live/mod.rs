@@ -1,9 +1,10 @@
 //! The files of the live page at `/`, embedded in the binary as gzip members. Pure.
 //!
-//! The page draws the documents of `/history.json` and `/summary.json` ([`crate::summary`]) and sends no other request.
-//! Script and style are separate files, so that the content security policy is `'self'`: inline text
-//! would need a hash that matches it, or a nonce for each response. The paths in the page are relative, so
-//! that it also works behind a proxy that adds a path prefix.
+//! The page draws the documents of `/history.json` and `/summary.json` ([`crate::summary`]). While it is open,
+//! it requests no other document; to save a copy, it also requests its own files. Script and style are separate
+//! files, so that the content security policy is `'self'`: inline text would need a hash that matches it, or a
+//! nonce for each response. The paths in the page are relative, so that it also works behind a proxy that adds
+//! a path prefix.
 //!
 //! `build.rs` makes one script of the modules in this folder. The files in `vendor/` are those of the
 //! libraries uPlot (charts) and dagre (layout of the map), unchanged; a test compares them with the packages.
@@ -37,7 +38,7 @@ impl Asset {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // The build has written it: it is a gzip member.
+        // Cannot fail: `build.rs` has written a valid gzip member.
         let _ = GzDecoder::new(self.gzip).read_to_string(&mut text);
         text
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_have_at_most_150_kilobytes_as_they_are_sent() {
+    fn the_compressed_files_have_at_most_150_kilobytes() {
         let bytes: usize = ASSETS.iter().map(|asset| asset.gzip.len()).sum();
         assert!(bytes <= 150_000, "{bytes}");
     }

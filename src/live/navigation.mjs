@@ -42,7 +42,7 @@ function pressed (text, isPressed, onclick) {
   return created
 }
 
-/** Replaces the buttons; one with the same text as the focused one gets the focus. */
+/** Replaces the buttons. If an old button has the focus, the new button with its text gets the focus. */
 function replace (container, buttons) {
   const focused = container.contains(document.activeElement) ? document.activeElement.textContent : null
   container.replaceChildren(...buttons)

@@ -8,10 +8,10 @@ import { stallSentence } from './sentence.mjs'
 const MAX_STALLS = 20
 
 /**
- * Shows the stalls, the last first.
+ * Shows the stalls, the newest first.
  *
  * @param {import('./recording.mjs').Stall[]} stalls
- * @param {string} when the time that they are of
+ * @param {string} when the text of the time in which the stalls happened
  * @param {(stall: import('./recording.mjs').Stall) => void} onChoose
  */
 export function showStalls (stalls, when, onChoose) {

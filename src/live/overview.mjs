@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// The header and the charts: which process it is, the figures of now, and the last minutes.
+// The header and the charts: the facts of the process, the present figures, and the last minutes.
 
 import { Chart } from './chart.mjs'
 import { $, button, create, setText, swatch } from './dom.mjs'
@@ -36,13 +36,13 @@ export class Overview {
     this.#selector = new Selector($('chart-calls'), this.#calls, { onSpan, onClick, describe: (time) => this.#describe(time) })
   }
 
-  /** Returns the colour of a row, `undefined` if it has none of its own. */
+  /** Returns the colour of a row, `undefined` if the row has no colour of its own. */
   colourOf (key) {
     const colour = this.#colours.get(key)
     return colour === undefined ? undefined : `c${colour}`
   }
 
-  /** Dims the layers of all rows but this one. */
+  /** Dims the layers of all rows except the row with this key; `null` ends the dimming. */
   emphasise (key) {
     const isLayer = this.#colours.has(key) || key === 'other'
     this.#calls.emphasise(isLayer ? key : null)
@@ -58,7 +58,7 @@ export class Overview {
     const { points, stepSeconds, endTimeSeconds: to } = history
     const mean = meanFor(history, seconds)
     const times = timesOf(history)
-    // A mean is drawn in the middle of its time, so that it fits to the marks.
+    // A mean is drawn in the middle of the time that it covers, so that a change of the rate is drawn at the time of the change.
     const middles = this.#times = times.map((time) => time - mean / 2)
     const range = [startOf(history, seconds), to]
     const layers = layersOf(history, mean)
@@ -108,7 +108,7 @@ export class Overview {
   }
 }
 
-/** Shows which process it is. */
+/** Shows the name and the facts of the process. */
 export function showProcess ({ process, version, defaultLabels = {}, processes = [], absentProcesses = [] }) {
   const { name, pid, nodeVersion, threads } = process
   const facts = [
@@ -128,7 +128,7 @@ export function showProcess ({ process, version, defaultLabels = {}, processes =
 }
 
 /**
- * Shows the choice of a process, if there are several.
+ * Shows the list from which the user chooses a process, if there are several.
  *
  * @param {{ process: number, pid?: number }[]} processes
  * @param {string} chosen the number of a process; empty for all
@@ -161,7 +161,7 @@ export function showTotals ({ calls, series: { used, limit }, uptimeSeconds }) {
  * @param {import('./view.mjs').State} state
  * @param {{ total: number, seconds: number } | null} sums
  * @param {{ onCompare: () => void, onPick: () => void, onClear: () => void, onUncompare: () => void }} actions
- * @param {boolean} isPicking the next span is compared with this one
+ * @param {boolean} isPicking true while the user chooses the span to compare with
  */
 export function showSpan ({ span, base }, sums, actions, isPicking) {
   $('span-hint').hidden = span !== null

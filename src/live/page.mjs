@@ -35,14 +35,14 @@ const read = saved === null ? fetchJson : async (path, query) => answer(saved, p
 
 let state = fromHash(location.hash) ?? INITIAL
 let limit = ROWS
-let labels = null // the labels that some series has, from the last summary
-let answers = null // the last ones
+let labels = null // the labels that at least one series has, from the last summary
+let answers = null // the last answers
 let earlier = null // the last recording of the process before a restart
 let restarts = []
-let facts = null // what the advice is based on
+let facts = null // the summaries from which the advice is computed
 let factsTime = -Infinity
 let silentSince = null
-let isPicking = false // the next span is the one to compare with
+let isPicking = false // true while the user chooses the span to compare with
 const status = new Status(saved?.host ?? location.host)
 
 const overview = new Overview({ onSpan: choose, onClick: chooseStallAt, onHover: (key) => overview.emphasise(key) })
@@ -107,7 +107,7 @@ async function load (signal) {
     try {
       return [name, await read(path, query, signal)]
     } catch (failure) {
-      // Without a recorder (`history: 0`) the page shows the table.
+      // Without a recorder (`history: 0`) the server has no history.json, and the page shows no charts.
       if (failure instanceof Failure && failure.status === 404 && path === 'history.json') return [name, null]
       throw failure
     }
@@ -115,7 +115,7 @@ async function load (signal) {
   const requested = state
   const now = answers?.history?.endTimeSeconds ?? saved?.history.endTimeSeconds ?? Date.now() / 1000
   const requests = requestsOf(state, currentView().by, labels ?? DEFAULT_LABELS, limit, now, meanFor(answers?.history ?? null, state.seconds))
-  // A span that has ended does not change: its answers are requested once.
+  // The calls in a span that has ended do not change, so they are requested once.
   const key = spanKey(state, currentView().by)
   const cached = key !== null && answers?.spanKey === key && hasAll(answers.span, state) ? { span: answers.span, map: answers.map } : {}
   const missing = Object.entries(requests).filter(([name]) => cached[name] === undefined)
@@ -151,12 +151,12 @@ function followProcess (found) {
   const last = answers?.summary
   if (last === undefined) return
   if (processOf(found.state) !== processOf(answers.state)) {
-    // The recording of another process.
+    // The user has chosen another process: its recording does not continue the earlier one.
     earlier = null
     restarts = []
     return
   }
-  // Of all processes together, sums fall when one ends.
+  // The sum over all processes falls when one of them ends; this is no restart.
   if (processOf(found.state) === '' && summary.processes !== undefined) return
   const isOther = summary.startTimeSeconds !== last.startTimeSeconds || summary.uptimeSeconds < last.uptimeSeconds
   const isReset = summary.calls.total < last.calls.total
@@ -197,7 +197,7 @@ function showWithoutRecorder (isEmpty) {
 }
 
 function showCalls () {
-  // Answers to the state before the last click do not fit the present one: the next ones are under way.
+  // These answers belong to the state before the last click. The answers for the present state are under way.
   if (answers.state.span !== state.span || answers.state.map !== state.map) return
   const sums = calls.draw(state, answers, labels)
   showSpan(state, sums, {
@@ -236,7 +236,7 @@ function showFailure ({ status: code, message }, delay) {
   if (answers !== null) draw(true)
 }
 
-/** Draws the charts, dimmed if their values are not current, and returns the rate of now. */
+/** Draws the charts, dimmed if their values are not current. Returns the present rate. */
 function draw (dimmed) {
   const { history, overview: unfiltered = history } = answers
   if (history === null) return null
@@ -244,7 +244,7 @@ function draw (dimmed) {
   return overview.draw(history, { ...state, stalls: unfiltered.stalls, restarts, dimmed, isFiltered })
 }
 
-/** Chooses a span, or with `null` the present. */
+/** Chooses a span; `null` chooses the present. */
 function choose (span) {
   if (answers?.history == null) return
   const exact = span === null ? null : snapped(answers.history, span)
@@ -255,7 +255,7 @@ function choose (span) {
   go(next, state.span !== null && exact !== null)
 }
 
-/** Returns a state without what the recording does not have. */
+/** Returns a state without the view and the filters for which the recording has no labels. */
 function recordedState (state) {
   const view = isRecorded(currentView().by, []) ? state.view : INITIAL.view
   return { ...state, view, filters: state.filters.filter(([label]) => isRecorded([label], [])) }

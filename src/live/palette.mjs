@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// The colours of the style sheet for canvases, which do not know custom properties.
+// The colours of the style sheet for canvases, which cannot use custom properties.
 
 import { COLOURS } from './scale.mjs'
 

@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// Polls: once a second while the page is visible, every ten seconds while it is hidden, and with growing
+// Polls the server: once a second while the page is visible, every ten seconds while it is hidden, and with growing
 // delays while requests fail.
 
 const VISIBLE_MS = 1000
@@ -18,7 +18,7 @@ export function delayOf (failures, hidden) {
   return hidden ? Math.max(HIDDEN_MS, delay) : delay
 }
 
-/** A response that is no document. `status` is 0 without a response. */
+/** The failure of a request for a document. `status` is 0 without a response. */
 export class Failure extends Error {
   constructor (status, text) {
     super(text)

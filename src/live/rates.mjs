@@ -1,8 +1,8 @@
-// Rates of rows that the recorder does not have, such as objects: from the differences of summaries. Pure.
+// Rates of rows that the recorder does not have, such as objects, computed from the differences between summaries. Pure.
 
 import { keyOf } from './recording.mjs'
 
-// Summaries are a second apart: the samples of a mean may be a little older than its window.
+// Summaries are about a second apart, so the first sample of a mean may be a little older than its window.
 const TOLERANCE = 0.25
 const MIN_SECONDS = 0.5
 const MAX_POINTS = 300
@@ -13,7 +13,7 @@ export class Rates {
   #trends = new Map()
 
   /**
-   * Adds the rows of a summary. Rows of different queries are not compared, nor are those before a restart.
+   * Adds the rows of a summary. They are not compared with rows of another query, or with rows before a restart.
    *
    * @param {string} query
    * @param {number} uptime by the server's clock
@@ -50,7 +50,7 @@ export class Rates {
     return change < 0 ? null : change / (last.uptime - first.uptime)
   }
 
-  /** Returns the rates of a row since it is shown. */
+  /** Returns the rates of a row since it appeared. */
   trendOf (key) {
     return this.#trends.get(key) ?? []
   }

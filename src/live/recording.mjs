@@ -25,8 +25,8 @@ const MIN_SECONDS = 10
 const DEFAULT_MEAN = 5
 
 /**
- * Returns the time at which the charts of at most this many seconds begin: a process that has just started
- * has less.
+ * Returns the time at which the charts begin. They show at most this many seconds, and fewer if the process has just
+ * started.
  *
  * @param {History} history
  * @param {number} seconds
@@ -37,8 +37,8 @@ export function startOf ({ points, stepSeconds, endTimeSeconds: end }, seconds) 
 }
 
 /**
- * Returns the seconds that rates are the mean of: a second for each minute that the charts show. The figure,
- * the charts and the rows show the same mean.
+ * Returns the number of seconds over which rates are computed: one for each minute that the charts show. The figure, the
+ * charts and the rows use the same number.
  */
 export function meanFor (history, seconds) {
   return history === null ? DEFAULT_MEAN : Math.max(1, Math.round((history.endTimeSeconds - startOf(history, seconds)) / 60))
@@ -89,7 +89,7 @@ export function coveredBy (values, stepSeconds, meanSeconds) {
   return measured * stepSeconds
 }
 
-/** Returns the index of the first step that was measured; the number of steps without one. */
+/** Returns the index of the first step that was measured, or the number of steps if none was measured. */
 export function firstMeasured (values) {
   const first = values.findIndex((value) => value !== null)
   return first === -1 ? values.length : first
@@ -104,7 +104,7 @@ export function stepsOf (history, { from, to }) {
   return [first, Math.max(index(to), Math.min(length, first + 1))]
 }
 
-/** Returns the span whose bounds are the ends of steps, at least one step long. */
+/** Returns a span with its bounds moved to the ends of steps. It has at least one step. */
 export function snapped (history, span) {
   const { stepSeconds, endTimeSeconds, points: { calls: { length } } } = history
   const [first, end] = stepsOf(history, span)
@@ -119,7 +119,7 @@ function sum (values, [first, end]) {
 }
 
 /**
- * Returns the calls in a span: of all rows, the largest first, of the others, and in all.
+ * Returns the calls in a span: those of each row, the largest first; those of the other groups; and the total.
  *
  * @param {History} history
  * @param {Span} span
@@ -137,14 +137,14 @@ export function sumsOver (history, span) {
   return { seconds, total: sum(calls, steps), rows, other: sum(history.other.calls, steps) }
 }
 
-/** Returns a recording of the calls of its rows alone. @param {History} history @returns {History} */
+/** Returns a recording in which only the calls of its rows are counted. @param {History} history @returns {History} */
 export function matching (history) {
   const { points, rows } = history
   const calls = points.calls.map((value, i) => value === null ? null : rows.reduce((sum, row) => sum + (row.calls[i] ?? 0), 0))
   return { ...history, points: { ...points, calls }, other: { calls: calls.map((value) => value === null ? null : 0) } }
 }
 
-/** Returns whether a recording is later than the end of the chosen spans. */
+/** Returns whether a recording ends later than the chosen spans. */
 export function hasAll ({ endTimeSeconds, stepSeconds }, { span, base }) {
   return endTimeSeconds > Math.max(span.to, base?.to ?? 0) + stepSeconds
 }

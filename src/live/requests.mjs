@@ -11,13 +11,13 @@ const INSTANCES = ['parent_object_classname', 'parent_object_id', 'object_classn
 /** The recorder has at most this many seconds. */
 export const MAX_SECONDS = 900
 
-const MAX_VALUES = 30_000 // of one answer, which comes each second
+const MAX_VALUES = 30_000 // in one answer, which has a value for each second of each row
 const TREND_ROWS = 100
 /** The server returns at most this many rows. */
 export const MAX_ROWS = 1000
 const MAX_INSTANCES = 200
 
-/** Returns whether the map shows objects: one class is chosen, and no span, because the recorder has no objects. */
+/** Returns whether the map shows objects. It does while one class and no span is chosen: the recorder has no objects. */
 export function showsObjects ({ map, filters, span }, labels) {
   return map && span === null && labels.includes('object_id') && filters.some(([label]) => label === 'object_classname')
 }
@@ -27,7 +27,7 @@ export function isMatching ({ filters, search }, by) {
   return isRecorded(by, filters) && (filters.length > processFilters({ filters }).length || search !== '')
 }
 
-/** Returns a key of what the answers about the chosen spans depend on, `null` without a span. */
+/** Returns a key of all values on which the answers about the chosen spans depend; `null` without a span. */
 export function spanKey ({ span, base, filters, search, map }, by) {
   return span === null ? null : JSON.stringify([span, base, filters, search, map, by])
 }
@@ -37,10 +37,10 @@ export function spanKey ({ span, base, filters, search, map }, by) {
  *
  * @param {import('./view.mjs').State} state
  * @param {string[]} by the labels of the present view
- * @param {string[]} labels the labels that some series has
+ * @param {string[]} labels the labels that at least one series has
  * @param {number} limit the number of rows of the table
  * @param {number} now the server's time
- * @param {number} mean the seconds that rates are the mean of
+ * @param {number} mean the number of seconds over which rates are computed
  * @returns {Record<string, [string, string]>}
  */
 export function requestsOf (state, by, labels, limit, now, mean) {

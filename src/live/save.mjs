@@ -4,12 +4,12 @@
 // nothing. The recording is JSON in an element that the browser does not run; each `<` in it is escaped, so
 // that no name can end the element.
 
-/** Returns JSON that cannot end the element it is in. */
+/** Returns JSON that cannot end the element that contains it. */
 export function embeddable (value) {
   return JSON.stringify(value).replace(/[<\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-// The saved page contains this file, which must not end its element.
+// The saved page contains this file in a script element. So the file must not contain the text that ends such an element.
 const END = '</'
 
 const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`)
@@ -25,7 +25,7 @@ export function savedPage (html, files, saved, title, nonce) {
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`
   const head = `<meta http-equiv="Content-Security-Policy" content="${policy}">`
   const data = `<script type="application/json" id="recording">${embeddable(saved)}${END}script>`
-  // The files come last: they contain these texts too.
+  // The files are inserted last, because they contain texts that are replaced here.
   return html
     .replace(/<meta charset="utf-8">/, (meta) => `${meta}\n${head}`)
     .replace(/<title>[^<]*<\/title>/, () => `<title>${escaped(title)}</title>`)

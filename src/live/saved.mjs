@@ -1,10 +1,9 @@
-// A recording that was saved in a file: answers the requests of the page from the documents in it, as the
-// server does. Pure.
+// Answers the requests of a saved page from the documents in its file, as the server does. Pure.
 
 import { keyOf } from './recording.mjs'
 import { RECORDED } from './view.mjs'
 
-/** The number of rows that a saved recording has at most. */
+/** The maximum number of rows of a saved recording. */
 export const SAVED_ROWS = 300
 
 /** @typedef {{ savedTimeSeconds: number, host: string, summary: any, history: import('./recording.mjs').History }} Saved */

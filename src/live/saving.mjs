@@ -13,7 +13,7 @@ const MAX_SUMMARY_ROWS = 1000
 
 /**
  * @param {HTMLButtonElement} trigger
- * @param {string[]} labels the labels that some series has
+ * @param {string[]} labels the labels that at least one series has
  */
 export async function save (trigger, labels) {
   const text = trigger.textContent

@@ -2,7 +2,7 @@
 
 import { ratesOf, keyOf } from './recording.mjs'
 
-/** The number of rows that have a colour of their own; all others share one. */
+/** The number of rows that have a colour of their own. All other rows share one colour. */
 export const COLOURS = 7
 
 /** Returns the end of a scale for values up to `max`: a round number whose half is round too. */
@@ -19,8 +19,8 @@ export function highestOf (values) {
 }
 
 /**
- * Assigns a colour to each key, and returns the map. A key that had one keeps it, so that a colour means the
- * same row while the order of the rows changes.
+ * Returns the colours by key. A key keeps the colour that it had before, so that a row has the same colour while the order
+ * of the rows changes.
  *
  * @param {Map<string, number>} before
  * @param {string[]} keys at most {@link COLOURS}
@@ -39,8 +39,8 @@ export function coloursOf (before, keys) {
 }
 
 /**
- * Returns the layers of the stacked chart, the busiest row first and the other rows last: rates, and the sums
- * of these with the layers below.
+ * Returns the layers of the stacked chart: one for each of the busiest rows, then one for all other rows. A layer has
+ * its rates, and at each step the sum of its rate and the rates of the layers below.
  *
  * @param {import('./recording.mjs').History} history
  * @param {number} meanSeconds
@@ -61,7 +61,7 @@ export function layersOf ({ rows, other, stepSeconds }, meanSeconds) {
   })
 }
 
-/** Returns the mix of two colours of the form `rgb(1, 2, 3)`: `share` of the first. */
+/** Returns the mix of two colours of the form `rgb(1, 2, 3)`. `share` is the share of the first one, from 0 to 1. */
 export function mix (first, second, share) {
   const channels = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number)
   const [a, b] = [channels(first), channels(second)]

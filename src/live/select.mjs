@@ -3,7 +3,7 @@
 
 import { clockTime, duration } from './format.mjs'
 
-// A pointer that moves less than this clicks.
+// A pointer that moves less than this between down and up is a click.
 const DRAG_PIXELS = 4
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 }

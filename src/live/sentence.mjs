@@ -10,7 +10,7 @@ export function nameOf (label, value) {
   return printable(label === 'caller_filename' ? shortPath(value) : value)
 }
 
-/** Returns one name for a row: `Class.function` if it has them, else all that it has. */
+/** Returns a name for a row: its process, class and function as `Class.function`, then the values of its other labels. */
 export function titleOf (labels) {
   if ('hypertrace_overflow' in labels) return 'Overflow'
   const { object_classname: object, caller_functionname: fn, process, ...others } = labels

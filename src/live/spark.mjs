@@ -1,5 +1,5 @@
 /* eslint-env browser */
-// A line without a scale, for a row. The numbers in the row say the same as text.
+// A line without a scale in a row of the table. The row has the present value as text.
 
 import { svg } from './dom.mjs'
 import { highestOf } from './scale.mjs'
@@ -53,7 +53,7 @@ export class Spark {
     this.root.append(this.#area, this.#line)
   }
 
-  /** Returns the highest value. */
+  /** Draws values, and returns the highest one. */
   draw (values) {
     values = sampled(values)
     const highest = highestOf(values)

@@ -13,7 +13,7 @@ export class Status {
   #name
   #noteTimer = 0
 
-  /** @param {string} name of the process or the address, in the title */
+  /** @param {string} name the name of the process, or the address; shown in the title */
   constructor (name) {
     this.#name = name
     $('note-close').addEventListener('click', () => { $('note').hidden = true })
@@ -63,7 +63,7 @@ export class Status {
     this.#set('recording', `Recording of ${new Date(seconds * 1000).toLocaleString()}`, 'Recording')
   }
 
-  /** Shows for a minute that counts restarted at 0. */
+  /** Shows, for a minute, a message that counts restarted at 0. */
   restarted () {
     $('note-text').textContent = `Counts restarted at 0 at ${time()}: the process was restarted or the counter was reset.`
     $('note').hidden = false
@@ -78,7 +78,7 @@ export class Status {
     if ($('state').textContent !== text) $('state').textContent = text
   }
 
-  /** The time is a separate element: screen readers do not repeat the message each second. */
+  /** Shows the time in an element of its own, so that screen readers do not repeat the message each second. */
   #showBanner (text, since) {
     if ($('banner-text').textContent !== text) $('banner-text').textContent = text
     $('banner-time').textContent = since

@@ -3,7 +3,7 @@
 // selection and scroll position stay. An application chooses the names: they are set as text, never as markup.
 //
 // On a narrow screen the style sheet lays rows out as grids. Elements have explicit roles, because a
-// browser drops the implicit ones with `display: grid`.
+// browser drops the implicit roles with `display: grid`.
 
 import { button, copy, create, setText, swatch } from './dom.mjs'
 import { UNKNOWN, count, heading, percent, printable, rate } from './format.mjs'
@@ -41,8 +41,9 @@ export class Table {
    * @param {HTMLElement} head
    * @param {HTMLElement} body
    * @param {{ onOpen: (labels: Record<string, string>) => void, onSort: (sort: Sort) => void,
-   *   onHover: (key: string | null) => void, help: (id: string) => string }} callbacks a row is opened; a
-   *   heading is clicked; a row is under the pointer or has the focus; the explanation of a column
+   *   onHover: (key: string | null) => void, help: (id: string) => string }} callbacks called when a row
+   *   is opened, when a heading is clicked, and when a row is under the pointer or has the focus; `help` returns the
+   *   explanation of a column
    */
   constructor (head, body, callbacks) {
     this.#head = head
@@ -53,7 +54,7 @@ export class Table {
     for (const event of ['pointerleave', 'focusout']) body.addEventListener(event, () => callbacks.onHover(null))
   }
 
-  /** Sets the order of the rows; a column that the table does not have sets the order by total. */
+  /** Sets the order of the rows. If the table does not have the column, the rows are sorted by total. */
   sortBy (sort) {
     this.#sort = sort
     this.#showSort()
@@ -209,7 +210,7 @@ export class Table {
   }
 }
 
-/** Orders two lines; equal ones by total. */
+/** Compares two lines for sorting; lines that are equal in the column are compared by total. */
 function compare (a, b, { column, descending }) {
   const sign = descending ? -1 : 1
   if (column === 'rate') return sign * ((a.rate ?? -1) - (b.rate ?? -1)) || b.value - a.value

@@ -34,10 +34,10 @@ const VIEWS = [
   { id: 'parent', name: 'Parents', by: ['parent_object_classname', 'parent_object_id'] }
 ]
 
-/** The labels of a call site: the recorder has these and, with `cluster`, the process, and no others. */
+/** The labels of a call site. The recorder has only these labels and, with `cluster`, the label of the process. */
 export const RECORDED = ['object_classname', 'caller_functionname', 'caller_filename', 'id', 'parent_object_classname', 'process']
 
-/** The label of the processes that share a port. The recording of each is apart, so it can be a filter. */
+/** The label of the processes that share a port. Each process has a recording of its own, so the label can be a filter. */
 export const PROCESS = 'process'
 
 // The server accepts requests of at most 16 KiB.
@@ -49,7 +49,7 @@ const PROP = /^(object|parent_object|caller)_props_/
  * Returns the views of a state. A label with a filter has one value and needs no column; a view without
  * columns is left out.
  *
- * @param {string[]} labels the labels that some series has
+ * @param {string[]} labels the labels that at least one series has
  * @param {Pick<State, 'filters'>} state
  * @param {(label: string) => string} heading
  * @returns {View[]}
@@ -70,8 +70,8 @@ export function isRecorded (by, filters) {
 }
 
 /**
- * Returns the state that filters by a row's labels; `null` if no other label is left, or if the names are
- * too long for a request.
+ * Returns the state that filters by a row's labels. Returns `null` if no view is left, or if the values are too long for
+ * a request.
  *
  * @param {State} state
  * @param {string[]} by
@@ -83,7 +83,7 @@ export function drillDown (state, by, row, labels) {
   if ('hypertrace_overflow' in row) return null
   const filters = [...state.filters, ...by.map((label) => [label, row[label] ?? ''])]
   const open = viewsOf(labels, { filters }, String)
-  // In a chosen span, only what the recorder has.
+  // With a chosen span, only a view whose labels the recorder has can be shown.
   const next = state.span === null ? open[0] : open.find((view) => isRecorded(view.by, filters))
   if (next === undefined) return null
   const drilled = { ...state, view: next.id, filters, search: '' }
@@ -112,8 +112,8 @@ export function without (state, label) {
 }
 
 /**
- * Returns the query string of a summary or of a history: `parameters`, those of the value `''` left out,
- * and the filters.
+ * Returns the query string of a summary or of a history: the parameters, except those with the value `''`, and the
+ * filters.
  *
  * @param {Record<string, string | number | string[]>} parameters
  * @param {[string, string][]} [filters]

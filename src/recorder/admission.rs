@@ -1,35 +1,36 @@
-//! Which call sites a full recording accepts: those that are called more often than the ones that were removed.
-//! Without this, the same call sites would be removed and accepted in turn. Pure.
+//! The admission of call sites to a full recording. It accepts those that are called more often than the
+//! call sites that were removed. Otherwise the same call sites would be removed and accepted alternately.
+//! Pure.
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::counter::SiteRef;
 
-/// The call sites that are counted in one step while the memory is full.
+/// The maximum number of call sites whose calls are counted in one step to decide on their admission.
 const MAX_CANDIDATES: usize = 8192;
 
-/// The memory of all candidates and of those that are accepted.
+/// The maximum memory of the candidates and the accepted call sites, in bytes.
 pub const ADMISSION_BYTES: usize = MAX_CANDIDATES * 64;
 
-/// Accepts every call site until the memory was full.
+/// Decides which call sites are accepted: all of them, unless [`Admission::restrict`] was called.
 #[derive(Debug, Default)]
 pub struct Admission {
-    /// The calls in a step that a call site must exceed; `None`: every call site is accepted.
+    /// The number of calls in a step that a call site must exceed; `None` if every call site is accepted.
     least: Option<f64>,
-    /// The calls of call sites that were not accepted, in the step that has not ended.
+    /// The call sites that are not accepted, with their calls in the step that has not ended.
     candidates: HashMap<SiteRef, u64, DefaultHashBuilder>,
-    /// Call sites to accept in this step, as they had enough calls in the last one.
+    /// The call sites that are accepted in this step, because they had enough calls in the step before.
     accepted: HashSet<SiteRef, DefaultHashBuilder>,
 }
 
 impl Admission {
-    /// Returns whether a call site that is not recorded is accepted now.
+    /// Returns whether a call site that is not recorded is accepted now. If not, counts its calls.
     #[inline]
     pub fn admits(&mut self, site: SiteRef, calls: u64) -> bool {
-        self.is_open() || self.is_accepted(site, calls)
+        self.is_open() || self.check_candidate(site, calls)
     }
 
-    fn is_accepted(&mut self, site: SiteRef, calls: u64) -> bool {
+    fn check_candidate(&mut self, site: SiteRef, calls: u64) -> bool {
         if self.accepted.contains(&site) {
             return true;
         }
@@ -46,7 +47,7 @@ impl Admission {
         self.least.is_none()
     }
 
-    /// Restricts the admission, as call sites of up to this rate were removed.
+    /// Accepts only call sites with more calls in a step than this rate, the highest of those removed.
     pub fn restrict(&mut self, rate: f64) {
         self.least = Some(rate);
     }
@@ -56,7 +57,7 @@ impl Admission {
         self.least = None;
     }
 
-    /// Ends a step.
+    /// Ends a step: the candidates that had enough calls are accepted in the next step.
     #[expect(clippy::cast_precision_loss, reason = "rates need no precision")]
     pub fn end_step(&mut self) {
         self.accepted.clear();

@@ -1,15 +1,15 @@
-//! The calls of one call site in each step: the steps without calls take no memory. Pure.
+//! The calls of one call site, by step. Steps without calls take no memory. Pure.
 
 use std::{collections::VecDeque, iter::Peekable, ops::Range};
 
-/// Calls by step. Each entry is the distance to the entry before and the calls, both as numbers of 7 bits
-/// a byte: 2 bytes for up to 127 calls a step.
+/// Calls by step. An entry has the distance from the step of the previous entry, then the calls. Both
+/// numbers are written with 7 bits in each byte, so an entry with small numbers takes 2 bytes.
 #[derive(Debug, Default)]
 pub struct Column {
     bytes: VecDeque<u8>,
-    /// The step that the first distance counts from.
+    /// The step from which the distance of the first entry is counted.
     base: u32,
-    /// The step of the last entry; [`Column::base`] without entries.
+    /// The step of the last entry; without entries, the same as [`Column::base`].
     last: u32,
     /// The calls of all entries.
     sum: u64,
@@ -26,7 +26,7 @@ impl Column {
             self.last = step;
         }
         if self.bytes.capacity() - self.bytes.len() < MAX_ENTRY {
-            // Less than the doubling of the collection: there are many columns.
+            // Grows by a quarter of the length and not to double the capacity, because there are many columns.
             self.bytes.reserve_exact(MAX_ENTRY + self.bytes.len() / 4);
         }
         self.write((step - self.last).into());
@@ -60,7 +60,7 @@ impl Column {
         self.within(steps).map(|(_, calls)| calls).sum()
     }
 
-    /// Returns the calls for each step since the first one, up to the step before `next`.
+    /// Returns the mean number of calls in a step, from the first entry's step to the one before `next`.
     #[expect(clippy::cast_precision_loss, reason = "rates need no precision")]
     pub fn rate(&self, next: u32) -> f64 {
         self.sum as f64 / f64::from(next.saturating_sub(self.base).max(1))
@@ -70,19 +70,19 @@ impl Column {
     pub fn drop_before(&mut self, step: u32) {
         while !self.bytes.is_empty() {
             let mut bytes = self.bytes.iter().copied();
-            let first = read(&mut bytes).and_then(|distance| u32::try_from(distance).ok());
-            let first = self.base + first.unwrap_or_default();
+            let distance = read(&mut bytes).and_then(|distance| u32::try_from(distance).ok());
+            let first = self.base + distance.unwrap_or_default();
             if first >= step {
                 return;
             }
             self.sum -= read(&mut bytes).unwrap_or_default();
-            let left = bytes.len();
-            self.bytes.drain(..self.bytes.len() - left);
+            let remaining = bytes.len();
+            self.bytes.drain(..self.bytes.len() - remaining);
             self.base = first;
         }
     }
 
-    /// Merges each two steps into one.
+    /// Merges each pair of steps into one step.
     pub fn double_steps(&mut self) {
         let mut entries: Vec<(u32, u64)> = Vec::new();
         for (step, calls) in self.iter_back() {
@@ -102,7 +102,7 @@ impl Column {
         self.bytes.is_empty()
     }
 
-    /// Returns the memory of the entries.
+    /// Returns the memory of the entries, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.capacity()
     }
@@ -116,7 +116,7 @@ impl Column {
     }
 }
 
-/// The most bytes of an entry: 5 of the distance and 10 of the calls.
+/// The maximum length of an entry in bytes: 5 for the distance and 10 for the calls.
 const MAX_ENTRY: usize = 15;
 
 fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
@@ -131,7 +131,7 @@ fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     None
 }
 
-/// Reads a number from its end: each of its bytes but the last one has the upper bit.
+/// Reads a number backwards. Each byte of a number except its last one has the upper bit set.
 fn read_back(bytes: &mut Peekable<impl Iterator<Item = u8>>) -> Option<u64> {
     let mut number = u64::from(bytes.next()?);
     while let Some(byte) = bytes.next_if(|byte| *byte >= 0x80) {
@@ -174,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn entries_read_back(entries in entries()) {
+        fn entries_are_read_back_unchanged(entries in entries()) {
             prop_assert_eq!(in_order(&column(&entries)), entries);
         }
 
@@ -202,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn doubled_steps_have_the_sums_of_two(entries in entries()) {
+        fn a_doubled_step_has_the_calls_of_two_steps(entries in entries()) {
             let mut column = column(&entries);
             column.double_steps();
             let mut sums = std::collections::BTreeMap::new();

@@ -1,11 +1,9 @@
-//! The document of `/history.json`, written in steps. Pure.
-
-use std::cmp::Reverse;
+//! Writes the document of `/history.json` in short units of work. Pure.
 
 use serde::Serialize;
 
 use super::{
-    groups::{Group, Groups, STEP_SITES, group_labels},
+    groups::{Group, Groups, SITES_AT_A_TIME, group_labels},
     history::{History, Window},
     point::{Figures, Point},
     query::Query,
@@ -13,16 +11,17 @@ use super::{
 };
 use crate::{
     labels::{OVERFLOW, Schema},
+    sort::sort_by,
     summary::GroupLabels,
 };
 
-/// One of the figures.
-type Column = fn(&Figures) -> Option<f64>;
+/// Selects one of the figures.
+type Figure = fn(&Figures) -> Option<f64>;
 
-/// The version of the document's shape.
+/// The version of the document's structure.
 const SCHEMA: u32 = 1;
 
-/// A document under way.
+/// A document that is being written.
 #[derive(Debug)]
 pub struct Document {
     query: Query,
@@ -30,7 +29,7 @@ pub struct Document {
     window: Window,
     json: Vec<u8>,
     state: State,
-    /// By step: the calls that no row has.
+    /// The calls of each step that are in no row.
     other: Vec<u64>,
 }
 
@@ -40,17 +39,17 @@ enum State {
     Rows(Rows),
 }
 
-/// The rows that are left.
+/// The rows that are not written yet.
 #[derive(Debug)]
 struct Rows {
     groups: std::vec::IntoIter<Group>,
-    /// The row under way: its group, the next of its call sites, and its calls by step.
+    /// The row that is being summed: its group, the index of its next call site, and its calls by step.
     row: Option<(Group, usize, Vec<u64>)>,
     is_first: bool,
 }
 
 impl Document {
-    /// Starts a document. The history is pinned until its end.
+    /// Starts a document. The caller has pinned the history, and unpins it when the document is complete.
     #[must_use]
     pub fn new(query: Query, schema: &Schema, window: Window) -> Self {
         let name = |label: usize| schema.names()[label].clone();
@@ -62,18 +61,18 @@ impl Document {
         Self { query, by, window, json: Vec::new(), state, other: Vec::new() }
     }
 
-    /// Does one step, at most about half a millisecond, and returns whether there are more.
-    pub fn step(&mut self, history: &History) -> bool {
+    /// Does the next unit of work, of at most about half a millisecond, and returns whether more is left.
+    pub fn advance(&mut self, history: &History) -> bool {
         match &mut self.state {
             State::Grouping(groups) => {
-                if !groups.step(history) {
+                if !groups.advance(history) {
                     self.begin_rows(history);
                 }
                 true
             }
             State::Rows(rows) => {
                 let Self { window, by, json, other, .. } = self;
-                let more = rows.step(history, window, by, json, other);
+                let more = rows.advance(history, window, by, json, other);
                 if !more {
                     self.end(history);
                 }
@@ -119,14 +118,14 @@ impl Document {
         json.extend_from_slice(br#","points":{"calls":"#);
         let calls = |point: &Point| Some(point.calls);
         write_steps(json, window, |step| history.point(step).and_then(calls));
-        let columns: [(&str, Column); 5] = [
+        let figures: [(&str, Figure); 5] = [
             ("lagSeconds", |figures| figures.lag),
             ("cpuSeconds", |figures| figures.cpu),
             ("heapUsedBytes", |figures| figures.heap),
             ("residentMemoryBytes", |figures| figures.resident_memory),
             ("series", |figures| figures.series.map(f64::from)),
         ];
-        for (name, figure) in columns {
+        for (name, figure) in figures {
             json.push(b',');
             write(json, name);
             json.push(b':');
@@ -152,7 +151,7 @@ impl Document {
 }
 
 impl Rows {
-    fn step(
+    fn advance(
         &mut self,
         history: &History,
         window: &Window,
@@ -165,7 +164,7 @@ impl Rows {
             Some((group, 0, vec![0; window.count as usize]))
         });
         let Some((group, from, mut calls)) = row else { return false };
-        let end = group.sites.len().min(from + STEP_SITES as usize);
+        let end = group.sites.len().min(from + SITES_AT_A_TIME as usize);
         let sites = group.sites[from..end].iter().filter_map(|&number| history.site(number));
         for (step, count) in sites.flat_map(|site| site.column.within(&window.steps)) {
             if let Some(position) = window.position(step) {
@@ -199,7 +198,8 @@ fn write_calls(json: &mut Vec<u8>, window: &Window, calls: &[u64], history: &His
     });
 }
 
-/// Writes a value for each step of a window; `null` before the first step and for `None`.
+/// Writes a value for each step of a window: `null` before the first recorded step, and where `value`
+/// returns `None`.
 fn write_steps<T: Serialize>(
     json: &mut Vec<u8>,
     window: &Window,
@@ -219,11 +219,11 @@ fn write_steps<T: Serialize>(
 }
 
 fn write<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
-    // Fails only for a map whose keys are not strings, and for a writer that fails.
+    // Cannot fail: the keys of all maps are strings, and a `Vec` accepts all bytes.
     let _ = serde_json::to_writer(json, value);
 }
 
-/// A number as JavaScript writes it, with at most six digits after the point: there are many.
+/// A number as JavaScript writes it, with at most six digits after the point to shorten the document.
 struct Rounded(f64);
 
 impl Serialize for Rounded {
@@ -232,7 +232,7 @@ impl Serialize for Rounded {
     }
 }
 
-/// The labels of a group with their names.
+/// The labels of a group, written with their names.
 struct LabelMap<'a> {
     by: &'a [String],
     labels: &'a GroupLabels,
@@ -304,6 +304,6 @@ fn sums_of(stall: &Stall, by: &[String]) -> Vec<(GroupLabels, u64)> {
             None => sums.push((labels, *calls)),
         }
     }
-    sums.sort_by_key(|(_, calls)| Reverse(*calls));
+    sort_by(&mut sums, |(_, a), (_, b)| b.cmp(a));
     sums
 }

@@ -1,4 +1,4 @@
-//! Sums the calls of call sites by some of their labels, in steps. Pure.
+//! Sums the calls of call sites by some of their labels, a few call sites at a time. Pure.
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
@@ -8,16 +8,17 @@ use super::{
 };
 use crate::{
     labels::{OVERFLOW, read_labels},
+    sort::sort_by,
     summary::{GroupCalls, GroupLabels, OVERFLOW_INDEX, contains},
 };
 
-/// The number of call sites that one step reads, in at most about half a millisecond.
-pub const STEP_SITES: u32 = 128;
+/// The number of call sites that are read at a time. Their reading takes at most about half a millisecond.
+pub const SITES_AT_A_TIME: u32 = 128;
 
 /// Call sites with the same values of the labels that a query groups by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// The labels; absent ones are left out.
+    /// The labels that are present.
     pub labels: GroupLabels,
     /// The calls in the window.
     pub calls: u64,
@@ -25,7 +26,7 @@ pub struct Group {
     pub sites: Vec<u32>,
 }
 
-/// The groups of a query.
+/// The groups of a query, while their calls are summed.
 #[derive(Debug)]
 pub struct Groups {
     by: Vec<String>,
@@ -43,9 +44,9 @@ impl Groups {
         Self { by, filters, window, sums: HashMap::default(), next: 0 }
     }
 
-    /// Adds some call sites, and returns whether there are more. The history is pinned.
-    pub fn step(&mut self, history: &History) -> bool {
-        let end = self.next + STEP_SITES;
+    /// Adds the next call sites, and returns whether more are left. The caller has pinned the history.
+    pub fn advance(&mut self, history: &History) -> bool {
+        let end = self.next + SITES_AT_A_TIME;
         for number in self.next..end {
             if let Some(site) = history.site(number) {
                 self.add(number, site);
@@ -72,8 +73,8 @@ impl Groups {
         self.sums.into_iter().map(|(labels, (calls, _))| (labels, calls)).collect()
     }
 
-    /// Returns the groups with the most calls, in descending order; of these, only those that have `search`
-    /// in a label value.
+    /// Returns the groups that contain `search` in a label value: at most `limit`, those with the most calls,
+    /// in descending order.
     #[must_use]
     pub fn into_top(self, limit: usize, search: &str) -> Vec<Group> {
         let is_found = |(labels, _): &(GroupLabels, _)| {
@@ -88,12 +89,12 @@ impl Groups {
             groups.select_nth_unstable_by(limit, by_calls);
             groups.truncate(limit);
         }
-        groups.sort_unstable_by(by_calls);
+        sort_by(&mut groups, by_calls);
         groups
     }
 }
 
-/// Returns the labels to group a call site by; `None` if a filter rejects it.
+/// Returns the labels by which a call site is grouped; `None` if a filter rejects the call site.
 pub fn group_labels(
     written: &[u8],
     by: &[String],

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::counter::{CalledSite, SiteRef};
 
-/// A reading that comes late covers at most this many steps. After a longer time without a reading the
-/// process was stopped, and its steps were not measured.
+/// The maximum number of steps that a late reading covers. If more time has passed, the process was
+/// stopped, and the steps of this time count as not measured.
 const MAX_COVERED: u32 = 10;
 
-/// Readings that must all take too long before the step grows, so that one that was interrupted is not enough.
+/// The step doubles when this number of consecutive readings have all taken too long. A single reading may
+/// only have been interrupted.
 const SLOW_READINGS: usize = 8;
 
 /// The fraction of a step that a reading may take: 0.5 %.
@@ -44,24 +45,25 @@ pub struct History {
     step: u32,
     /// The number of the next step.
     next: u32,
-    /// The end of the last step, in seconds since the epoch; the start before the first.
+    /// The end of the last step, in seconds since the epoch; before the first step, the recording's start.
     end: f64,
-    /// The last steps. `None` was not measured.
+    /// The last steps; `None` for a step that was not measured.
     points: VecDeque<Option<Point>>,
     sites: Sites,
     admission: Admission,
-    /// Calls in the step that has not ended, with those without a call site.
+    /// The calls in the step that has not ended, including those without a call site.
     pending: u64,
     /// The durations of the last readings.
     durations: VecDeque<f64>,
-    /// Memory that the recorder uses elsewhere.
+    /// The memory that the recorder uses outside this history, in bytes.
     reserved: usize,
-    /// The memory that the call sites may use.
+    /// The memory that the call sites may use, in bytes.
     limit: usize,
-    /// Queries that have begun. Meanwhile the steps remain, and call sites too unless the memory is full.
+    /// The number of running queries. While there are any, no step is dropped, and call sites are removed
+    /// only if the memory is full.
     pins: u32,
-    /// Call sites were removed to bound the memory: the step of the last time.
-    merged: Option<u32>,
+    /// The step in which call sites were last removed because the memory was full.
+    last_removal: Option<u32>,
     /// The stalls.
     pub stalls: Stalls,
 }
@@ -83,7 +85,7 @@ impl History {
             reserved: 0,
             limit: MAX_BYTES - ADMISSION_BYTES,
             pins: 0,
-            merged: None,
+            last_removal: None,
             stalls: Stalls::default(),
         }
     }
@@ -115,15 +117,15 @@ impl History {
         self.pending += calls;
     }
 
-    /// Ends a step, or several if the reading comes late. `figures` are those of the last, except for the
-    /// CPU time, which is that of all. Returns call sites to release.
+    /// Ends a step, or several steps if the reading comes late. `figures` are those of the last step, but
+    /// their CPU time is that of all these steps. Returns the call sites that the caller must release.
     #[must_use]
     pub fn end_step(&mut self, reading: ReadingEnd, figures: Figures) -> Vec<SiteRef> {
         let step = f64::from(self.step);
         let covered = whole(reading.elapsed / step).max(1);
         let (covered, stopped) =
             if covered > MAX_COVERED { (1, covered - 1) } else { (covered, 0) };
-        // A computer that sleeps stops the monotonic clock.
+        // The monotonic clock stops while the computer sleeps.
         let asleep = whole((reading.now - self.end) / step).saturating_sub(covered + stopped);
         for _ in 0..stopped.saturating_add(asleep).min(self.capacity()) {
             self.push(None);
@@ -146,7 +148,7 @@ impl History {
             self.durations.pop_front();
         }
         if self.pins > 0 {
-            // Queries without a pause must not make the memory grow.
+            // Clients that send queries without a pause must not make the memory grow.
             let is_full = self.sites.bytes() > self.limit + self.limit / 16;
             return if is_full { self.free_memory() } else { Vec::new() };
         }
@@ -157,13 +159,13 @@ impl History {
         self.free_memory()
     }
 
-    /// Sets the memory that the recorder uses elsewhere.
+    /// Sets the memory that the recorder uses outside this history, in bytes.
     pub fn reserve(&mut self, bytes: usize) {
         self.reserved = bytes;
         self.set_limit();
     }
 
-    /// Returns the memory of the call sites and stalls.
+    /// Returns the memory of the call sites and stalls, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.sites.bytes() + self.stalls.bytes()
@@ -175,7 +177,7 @@ impl History {
         self.sites.len()
     }
 
-    /// Starts a query of the last `seconds`: its steps remain until [`History::unpin`].
+    /// Starts a query of the last `seconds`. No step is dropped until [`History::unpin`].
     pub fn pin(&mut self, seconds: u32) -> Window {
         self.pins += 1;
         self.window(seconds)
@@ -186,7 +188,7 @@ impl History {
         self.pins -= 1;
     }
 
-    /// Returns the last steps of `seconds`.
+    /// Returns the steps of the last `seconds`.
     #[must_use]
     pub fn window(&self, seconds: u32) -> Window {
         let count = seconds.div_ceil(self.step);
@@ -208,10 +210,11 @@ impl History {
         points.fold((0, 0), |(seconds, calls), point| (seconds + window.step, calls + point.calls))
     }
 
-    /// Returns whether all calls of a window have their call sites: the memory was not full.
+    /// Returns whether all call sites that were called in a window are recorded. Some may be missing if the
+    /// memory was full.
     #[must_use]
     pub fn is_complete(&self, window: &Window) -> bool {
-        self.admission.is_open() && self.merged.is_none_or(|step| step < window.steps.start)
+        self.admission.is_open() && self.last_removal.is_none_or(|step| step < window.steps.start)
     }
 
     /// Returns a call site.
@@ -230,7 +233,7 @@ impl History {
         self.seconds.div_ceil(self.step)
     }
 
-    /// The oldest step of the recording.
+    /// Returns the oldest step of the recording.
     fn oldest(&self) -> u32 {
         self.next.saturating_sub(self.capacity())
     }
@@ -243,18 +246,18 @@ impl History {
         }
     }
 
-    /// Returns whether each of the last readings took more than its share of a step.
+    /// Returns whether each of the last readings took more than [`READING_SHARE`] of a step.
     fn is_slow(&self) -> bool {
         let most = READING_SHARE * f64::from(self.step);
         self.durations.len() == SLOW_READINGS && self.durations.iter().all(|took| *took > most)
     }
 
-    /// Merges each two steps into one. The number of steps is even.
+    /// Merges each pair of steps into one step. The number of the next step is even.
     fn double_steps(&mut self) {
         self.step *= 2;
         self.next /= 2;
         self.durations.clear();
-        self.merged = self.merged.map(|step| step / 2);
+        self.last_removal = self.last_removal.map(|step| step / 2);
         if self.points.len() % 2 == 1 {
             self.points.pop_front();
         }
@@ -274,10 +277,10 @@ impl History {
         let limit = self.limit;
         let mut removed = self.sites.drop_old(self.next, self.oldest());
         if self.sites.bytes() > limit {
-            // An eighth is free afterwards, so that this is rare.
+            // Leaves an eighth of the memory free, so that removals are rare.
             let (shrunk, rate) = self.sites.shrink(limit / 8 * 7, self.next);
             self.admission.restrict(rate);
-            self.merged = Some(self.next);
+            self.last_removal = Some(self.next);
             removed.extend(shrunk);
         } else if self.sites.bytes() < limit / 4 * 3 {
             self.admission.lift();
@@ -286,7 +289,7 @@ impl History {
     }
 }
 
-/// Rounds to a whole number; negative and enormous numbers to the nearest one.
+/// Rounds to a whole number. A number outside the range of `u32` becomes the nearest one in the range.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
 fn whole(number: f64) -> u32 {
     number.round() as u32
@@ -295,9 +298,9 @@ fn whole(number: f64) -> u32 {
 /// The last steps of a history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// The number of steps, with those before the first one.
+    /// The number of steps, including those before the first one of the recording.
     pub count: u32,
-    /// The numbers of the steps. There are fewer than `count` soon after the start.
+    /// The numbers of the steps in the recording. Soon after its start, there are fewer than `count`.
     pub steps: Range<u32>,
     /// The length of a step, in seconds.
     pub step: u32,

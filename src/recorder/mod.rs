@@ -1,24 +1,26 @@
-//! The recorder: what the process did in the last minutes, also if nobody looked.
+//! The recorder: stores what the process did in the last minutes, whether or not anyone reads it.
 //!
 //! Once a second the server thread reads the calls of each call site and the figures of the process, and
-//! stores them as one **step** of the recording. Four times a second it asks each event loop a **question**,
-//! a call that takes some microseconds. A question without an answer for [`STALL_AFTER`] is a **stall**: its
-//! start, its length and the calls of the thread meanwhile are stored too.
+//! stores them as one **step** of the recording. Four times a second it sends each event loop a
+//! **question**: a call of a JavaScript function that takes some microseconds. If a question has no answer
+//! for [`STALL_AFTER`], this is a **stall**. Its start, its length, and the calls of the thread during the
+//! stall are stored too.
 //!
 //! # Invariants
 //!
-//! - The memory is at most [`MAX_BYTES`], which is 8 MB of resident memory. If that is full, the call sites with the fewest calls are
-//!   removed, and their calls are in no row.
-//! - In each measured step, the calls of all rows and of `other` have the sum of `points.calls`.
+//! - A recording allocates at most [`MAX_BYTES`]. When this memory is full, the call sites with the lowest
+//!   rates are removed. Their calls are then in `other`.
+//! - In each measured step, the calls of all rows and of `other` add up to `points.calls`.
 //! - A step that was not measured is `null`, never 0.
-//! - The steps grow where a reading takes more than 0.5 % of a step.
+//! - When several consecutive readings have each taken more than 0.5 % of a step, the step doubles.
 //!
-//! Everything here is pure but [`LoopWatch`]; `gather` has the clock, the counter and the questions.
+//! All modules except [`LoopWatch`]'s are pure. `gather` supplies the time, reads the counter and sends the
+//! questions.
 //!
 //! # The document of `/history.json`
 //!
-//! `docs/http-interface.md` describes parameters and fields. The document is stable: fields may be added, and the
-//! meaning of a field never changes.
+//! `docs/http-interface.md` describes its parameters and fields. The document is stable: fields may be
+//! added, and the meaning of a field never changes.
 
 mod admission;
 mod column;
@@ -46,8 +48,9 @@ pub use self::{
     watch::{Answer, LoopWatch, Question, Questioner, StallTotals},
 };
 
-/// The memory that a recording allocates, in bytes. With what the allocator adds it is 8 MB of resident memory.
+/// The maximum memory that a recording allocates, in bytes. With the overhead of the allocator, this is
+/// 8 MB of resident memory.
 pub const MAX_BYTES: usize = 6 * 1024 * 1024;
 
-/// A question without an answer for this time is a stall.
+/// If an event loop does not answer a question for this time, this is a stall.
 pub const STALL_AFTER: Duration = Duration::from_millis(250);

@@ -1,6 +1,6 @@
 //! The figures of one step. Pure.
 
-/// The figures at the end of a step. `None` is not measured.
+/// The figures of a step; `None` for a figure that was not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     /// The longest delay of an event loop in the step, in seconds.
@@ -24,7 +24,7 @@ pub struct Point {
     pub figures: Figures,
 }
 
-/// Merges two steps that follow one another.
+/// Merges two consecutive steps.
 pub fn merge(first: Option<Point>, second: Option<Point>) -> Option<Point> {
     let (Some(a), Some(b)) = (first, second) else { return first.or(second) };
     let most = |a: Option<f64>, b: Option<f64>| match (a, b) {

@@ -19,16 +19,15 @@ const DEFAULT_SECONDS: u32 = 300;
 /// A valid query. Labels are indexes into [`Schema::names`], below [`SITE_LABELS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// The length of the answer, in seconds.
+    /// The length of the window, in seconds.
     pub seconds: u32,
     /// The labels to group by: at least one, without duplicates.
     pub by: Vec<usize>,
-    /// Labels to filter by and their value. An empty value selects call sites without the label.
+    /// The labels to filter by, with their values. An empty value selects call sites without the label.
     pub filters: Vec<(usize, String)>,
-    /// The most rows to return.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// The text that a label value of each row must contain. Upper and lower case of ASCII letters are
-    /// equal.
+    /// The text that a label value of each row must contain. The case of ASCII letters is ignored.
     pub search: String,
 }
 
@@ -96,7 +95,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// If the query is wrong in any way: no part of it is guessed or ignored.
+    /// If the name or the value of any parameter is not valid.
     pub fn parse(query: &str, schema: &Schema) -> Result<Self, QueryError> {
         let names = &schema.names()[..SITE_LABELS];
         let mut parsed = Self::default();

@@ -1,28 +1,30 @@
-//! The call sites of a recording and their calls in each step, within a bound of memory. Pure.
+//! The call sites of a recording and their calls in each step, in a bounded memory. Pure.
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::column::Column;
 use crate::counter::SiteRef;
 
-/// The memory of one call site besides its text and its column: with its share of the tables, which may be half
-/// empty, and of what the allocator adds.
+/// The memory of one call site without its labels and its column, in bytes. It includes a share of the
+/// tables, which may be half empty, and of the overhead of the allocator.
 const SITE_BYTES: usize = 240;
 
-/// In a step, this fraction of the call sites drops what is older than the recording.
+/// The number of turns in which all call sites drop the steps that are older than the recording. Each end of
+/// a step is one turn.
 const DROP_TURNS: usize = 16;
 
-/// All call sites. Their numbers are stable until they are removed, and not used again while a query runs.
+/// All call sites. The number of a call site does not change. When the call site is removed, its number is
+/// not used again while a query runs.
 #[derive(Debug, Default)]
 pub struct Sites {
     list: Vec<Option<Site>>,
     free: Vec<u32>,
-    /// Numbers of call sites that were removed, which a query may still have.
+    /// Numbers of removed call sites, which a query may still use.
     removed: Vec<u32>,
     numbers: HashMap<SiteRef, u32, DefaultHashBuilder>,
     /// The call sites with calls in the step that has not ended.
     called: Vec<u32>,
-    /// The memory of all call sites.
+    /// The memory of all call sites, in bytes.
     bytes: usize,
 }
 
@@ -51,7 +53,8 @@ impl Sites {
         self.numbers.get(&site).copied()
     }
 
-    /// Adds a call site, which the caller holds until [`Sites::shrink`] or [`Sites::drop_old`] returns it.
+    /// Adds a call site. The caller holds it in the counter until [`Sites::shrink`] or [`Sites::drop_old`]
+    /// returns it.
     pub fn insert(&mut self, site: SiteRef, labels: &[u8]) -> u32 {
         let added =
             Site { reference: site, labels: labels.into(), column: Column::default(), pending: 0 };
@@ -77,7 +80,7 @@ impl Sites {
         site.pending += calls;
     }
 
-    /// Ends `count` steps, the first of which is `first`: their calls are shared evenly.
+    /// Ends `count` steps from the step `first` on, and divides the calls evenly among them.
     pub fn end_steps(&mut self, first: u32, count: u32) {
         for number in self.called.drain(..) {
             let Some(Some(site)) = self.list.get_mut(number as usize) else { continue };
@@ -90,8 +93,8 @@ impl Sites {
         }
     }
 
-    /// Drops the steps before `oldest` of some call sites: of all after [`DROP_TURNS`] steps. Returns those
-    /// that have no calls any more.
+    /// Drops the steps before `oldest` of some call sites. After [`DROP_TURNS`] turns, all call sites have been
+    /// visited. Removes and returns the call sites that have no calls any more.
     pub fn drop_old(&mut self, turn: u32, oldest: u32) -> Vec<SiteRef> {
         let first = turn as usize % DROP_TURNS;
         let numbers = (first..self.list.len()).step_by(DROP_TURNS);
@@ -106,8 +109,8 @@ impl Sites {
         dropped.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
-    /// Removes the call sites with the lowest rates until the memory is at most `bytes`. Returns them, and the
-    /// highest of their rates.
+    /// Removes the call sites with the lowest rates until the memory is at most `bytes`. Returns the removed
+    /// call sites and the highest of their rates. `next` is the number of the next step.
     pub fn shrink(&mut self, bytes: usize, next: u32) -> (Vec<SiteRef>, f64) {
         let mut order: Vec<(f64, usize)> = (0..)
             .zip(&self.list)
@@ -125,7 +128,7 @@ impl Sites {
         (removed, highest)
     }
 
-    /// Merges each two steps into one.
+    /// Merges each pair of steps into one step.
     pub fn double_steps(&mut self) {
         for site in self.list.iter_mut().flatten() {
             let before = site.column.bytes();
@@ -162,13 +165,13 @@ impl Sites {
         Some(site.reference)
     }
 
-    /// Uses the numbers of removed call sites again: no query has them.
+    /// Allows the numbers of removed call sites to be used again. The caller ensures that no query runs.
     pub fn reuse_numbers(&mut self) {
         self.free.append(&mut self.removed);
     }
 }
 
-/// Returns the share of one of `count` steps, so that the shares of all steps have the sum `calls`.
+/// Divides `calls` evenly among `count` steps, and returns the calls of the step with the index `step`.
 pub fn share(calls: u64, step: u32, count: u32) -> u64 {
     let upto = |step: u64| u128::from(calls) * u128::from(step) / u128::from(count.max(1));
     u64::try_from(upto(u64::from(step) + 1) - upto(step.into())).unwrap_or_default()

@@ -1,22 +1,25 @@
-//! The last stalls of the event loops: when, for how long, and the calls of each call site meanwhile. Pure.
+//! The last stalls of the event loops: their starts, their lengths, and the calls during each. Pure.
 //!
-//! A **stall** is the time for which an event loop has not answered a question, if it is
-//! [`STALL_AFTER`](super::STALL_AFTER) or longer.
+//! A **stall** is the time for which an event loop has not answered a question, if this time is at least
+//! [`STALL_AFTER`](super::STALL_AFTER).
 
 use std::collections::VecDeque;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-/// The number of stalls that are stored.
+use crate::sort::sort_by;
+
+/// The maximum number of stalls that are stored.
 pub const MAX_STALLS: usize = 100;
 
-/// The call sites of a stall that are stored: those with the most calls.
+/// The maximum number of call sites that are stored for a stall: those with the most calls.
 pub const MAX_STALL_SITES: usize = 20;
 
-/// The memory of the call sites of all stalls. Beyond, those of the oldest stalls are dropped.
+/// The maximum memory of the call sites of all stalls, in bytes. Beyond it, the call sites of the oldest
+/// stalls are dropped.
 const MAX_STALL_BYTES: usize = 256 * 1024;
 
-/// The call sites that a running stall distinguishes.
+/// The maximum number of call sites that are distinguished while a stall goes on.
 const MAX_RUNNING_SITES: usize = 1000;
 
 /// One stall.
@@ -29,7 +32,7 @@ pub struct Stall {
     pub seconds: f64,
     /// The label of a worker thread; `None` for the main thread.
     pub worker: Option<String>,
-    /// The stall goes on.
+    /// `true` while the stall goes on.
     pub ongoing: bool,
     /// The calls of the thread during the stall.
     pub calls: u64,
@@ -70,13 +73,13 @@ impl StallCalls {
 
     fn busiest(&self) -> Vec<(Box<[u8]>, u64)> {
         let mut sites: Vec<_> = self.sites.iter().collect();
-        sites.sort_unstable_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        sort_by(&mut sites, |a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         sites.truncate(MAX_STALL_SITES);
         sites.into_iter().map(|(labels, calls)| (labels.clone(), *calls)).collect()
     }
 }
 
-/// The last stalls, in the order of their begins.
+/// The last stalls, in the order in which they began.
 #[derive(Debug, Default)]
 pub struct Stalls {
     list: VecDeque<Stall>,
@@ -97,8 +100,8 @@ impl Stalls {
         id
     }
 
-    /// Sets the length and the calls of a stall, so far or at its end. A stall of a worker thread without calls
-    /// is dropped at its end: pools block the event loops of idle workers.
+    /// Sets the length and the calls of a stall that goes on or ends. When it ends, a stall of a worker thread
+    /// without calls is dropped: an idle worker of a thread pool may block its event loop while it waits for work.
     pub fn set(&mut self, id: u64, seconds: f64, ongoing: bool, calls: &StallCalls) {
         let Some(stall) = self.list.iter_mut().find(|stall| stall.id == id) else { return };
         stall.seconds = seconds;
@@ -127,7 +130,7 @@ impl Stalls {
         })
     }
 
-    /// Returns the memory of the call sites of all stalls.
+    /// Returns the memory of the call sites of all stalls, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.list.iter().map(Stall::bytes).sum()
@@ -179,7 +182,7 @@ mod tests {
         assert_eq!(starts(&stalls, 12.5, 20.0), [20.0]);
         assert_eq!(starts(&stalls, 33.0, 40.0), [0.0; 0]);
         let id = stalls.begin(40.0, None);
-        assert_eq!(starts(&stalls, 33.0, 35.0), [40.0], "it goes on");
+        assert_eq!(starts(&stalls, 33.0, 35.0), [40.0], "the stall goes on");
         stalls.set(id, 1.0, false, &calls(&[]));
         assert_eq!(starts(&stalls, 33.0, 35.0), [0.0; 0]);
     }

@@ -60,7 +60,7 @@ impl Recording {
         let query = Query::parse(query, self.counter.schema()).expect("a valid query");
         let window = self.history.pin(query.seconds);
         let mut document = Document::new(query, self.counter.schema(), window);
-        while document.step(&self.history) {}
+        while document.advance(&self.history) {}
         self.history.unpin();
         String::from_utf8(document.into_json()).expect("UTF-8")
     }
@@ -88,7 +88,7 @@ fn rows(document: &Value, label: &str) -> BTreeMap<String, Vec<Option<u64>>> {
     document["rows"].as_array().expect("rows").iter().map(row).collect()
 }
 
-/// Checks that the calls of all rows and of `other` have the sum of `points.calls`.
+/// Checks that the calls of all rows and of `other` add up to `points.calls`.
 fn check_sums(document: &Value) {
     let points = steps(&document["points"]["calls"]);
     let lists = document["rows"].as_array().expect("rows").iter().map(|row| &row["calls"]);
@@ -212,7 +212,7 @@ fn the_time_of_a_stopped_process_or_a_sleeping_computer_is_not_measured() {
 }
 
 #[test]
-fn a_long_sleep_leaves_a_recording_without_measured_steps() {
+fn after_a_long_sleep_only_the_step_of_the_reading_is_measured() {
     let mut recording = Recording::start(900);
     recording.call(&["A"], 7);
     recording.step();
@@ -253,7 +253,7 @@ fn old_steps_and_their_call_sites_are_dropped() {
 }
 
 #[test]
-fn steps_grow_where_every_reading_takes_long_and_not_where_one_does() {
+fn steps_grow_if_all_readings_take_long_but_not_if_single_ones_do() {
     let mut recording = Recording::start(900);
     let step = |recording: &mut Recording, duration: f64| {
         recording.call(&["A"], 5);
@@ -272,7 +272,11 @@ fn steps_grow_where_every_reading_takes_long_and_not_where_one_does() {
         assert_eq!(step(&mut recording, if number % 5 == 0 { 1.0 } else { 0.001 }), 1);
     }
     let lengths: Vec<u32> = (0..10).map(|_| step(&mut recording, 0.008)).collect();
-    assert_eq!(lengths[6..], [1, 2, 2, 2], "0.8 % of a second, 0.4 % of two");
+    assert_eq!(
+        lengths[6..],
+        [1, 2, 2, 2],
+        "a reading takes 0.8 % of a step of one second, and 0.4 % of one of two seconds"
+    );
     let document = recording.document("seconds=8&by=object_classname");
     check_sums(&document);
     assert_eq!(document["stepSeconds"], 2);
@@ -283,7 +287,7 @@ fn steps_grow_where_every_reading_takes_long_and_not_where_one_does() {
 }
 
 #[test]
-fn in_a_full_memory_the_call_sites_with_the_fewest_calls_are_removed() {
+fn if_the_memory_is_full_the_call_sites_with_the_fewest_calls_are_removed() {
     let mut recording = Recording::start(900);
     recording.history.reserve(MAX_BYTES - 900_000);
     let names: Vec<String> = (0..1500).map(|number| format!("{number:04}")).collect();
@@ -293,7 +297,7 @@ fn in_a_full_memory_the_call_sites_with_the_fewest_calls_are_removed() {
         }
         recording.step();
         assert!(recording.history.bytes() < 330_000, "{}", recording.history.bytes());
-        // A query without an end, as clients that ask without a pause are.
+        // This query never ends, as if clients sent queries without a pause.
         recording.history.pin(900);
     }
     let window = recording.history.window(900);

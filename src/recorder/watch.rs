@@ -1,6 +1,7 @@
 //! The questions to one event loop, and its answers.
 //!
-//! The server thread asks; the JavaScript thread answers. At most one question is open. Any thread may read the totals.
+//! The server thread asks; the JavaScript thread answers. At most one question is open. Any thread may read
+//! the totals.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,10 +10,10 @@ use std::{
 
 use crate::default_metrics::node::ProcessSample;
 
-/// Asks one event loop for a sign of life.
+/// Sends questions to one event loop.
 pub trait Questioner: Send + Sync {
-    /// Sends a question and returns at once. The thread responds with [`LoopWatch::answer`]. `false`: the
-    /// thread has ended and will not respond.
+    /// Sends a question and returns at once. The thread responds with [`LoopWatch::answer`]. Returns `false`
+    /// if the thread has ended, so that it will not respond.
     fn ask(&self) -> bool;
 }
 
@@ -32,16 +33,16 @@ pub enum Question {
     Open,
     /// It was answered after this time.
     Answered(Duration),
-    /// The thread has left.
+    /// The thread has left the page.
     Left,
 }
 
-/// The stalls of one event loop, for its families.
+/// The sums of all stalls of one event loop, for its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StallTotals {
-    /// Their number.
+    /// The number of stalls.
     pub count: u64,
-    /// The sum of their lengths, in seconds; of one that goes on, its length so far.
+    /// The sum of their lengths, in seconds. A stall that goes on counts with its length so far.
     pub seconds: f64,
 }
 
@@ -53,19 +54,19 @@ pub struct LoopWatch(Mutex<State>);
 struct State {
     questioner: Option<Arc<dyn Questioner>>,
     asked: Option<Instant>,
-    /// The last answer: when it was asked for, and the delay.
+    /// The last question that was answered: the time at which it was asked, and the delay of the answer.
     answered: Option<(Instant, Duration)>,
-    /// The longest delay since it was taken.
+    /// The longest delay since the last [`LoopWatch::take_longest_delay`].
     longest: Option<Duration>,
     answer: Option<(Answer, Instant)>,
-    /// The begin of a stall that goes on.
+    /// The start of a stall that goes on.
     stall: Option<Instant>,
     totals: StallTotals,
     left: bool,
 }
 
 impl LoopWatch {
-    /// Asks by this questioner from now on.
+    /// Sets the questioner that sends all further questions.
     pub fn set_questioner(&self, questioner: Arc<dyn Questioner>) {
         let mut state = self.state();
         if !state.left {
@@ -73,7 +74,7 @@ impl LoopWatch {
         }
     }
 
-    /// Asks, unless a question is open.
+    /// Sends a question, unless one is open.
     pub fn ask(&self) {
         let questioner = {
             let mut state = self.state();
@@ -89,7 +90,7 @@ impl LoopWatch {
         }
     }
 
-    /// Ends the open question. On the JavaScript thread.
+    /// Answers the open question. Runs on the JavaScript thread.
     pub fn answer(&self, answer: Answer) {
         let now = Instant::now();
         let mut state = self.state();
@@ -103,7 +104,7 @@ impl LoopWatch {
         state.answer = Some((answer, now));
     }
 
-    /// Ends all questions, and drops the questioner.
+    /// Records that the thread has left the page, and drops the questioner.
     pub fn leave(&self) {
         let questioner = {
             let mut state = self.state();
@@ -114,14 +115,14 @@ impl LoopWatch {
         drop(questioner);
     }
 
-    /// Returns the time of the open question.
+    /// Returns the time at which the open question was asked.
     #[must_use]
     pub fn open_question(&self) -> Option<Instant> {
         let state = self.state();
         state.asked.filter(|_| !state.left)
     }
 
-    /// Returns the state of the question of this time.
+    /// Returns the state of the question that was asked at this time.
     #[must_use]
     pub fn question(&self, asked: Instant) -> Question {
         let state = self.state();
@@ -132,7 +133,8 @@ impl LoopWatch {
         }
     }
 
-    /// Returns the longest delay since the last call, with that of the open question so far.
+    /// Returns the longest delay since the last call of this function. The delay of an open question so far
+    /// counts too.
     #[must_use]
     pub fn take_longest_delay(&self) -> Option<Duration> {
         let mut state = self.state();
@@ -164,8 +166,8 @@ impl LoopWatch {
     #[must_use]
     pub fn totals(&self) -> StallTotals {
         let state = self.state();
-        let now = state.stall.map_or(Duration::ZERO, |begin| begin.elapsed());
-        StallTotals { seconds: state.totals.seconds + now.as_secs_f64(), ..state.totals }
+        let ongoing = state.stall.map_or(Duration::ZERO, |begin| begin.elapsed());
+        StallTotals { seconds: state.totals.seconds + ongoing.as_secs_f64(), ..state.totals }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -179,20 +181,20 @@ mod tests {
 
     use super::*;
 
-    /// Counts the questions; the thread has ended after `left` of them.
+    /// Counts the questions. The thread ends after `until_end` questions.
     struct Counted {
         asked: AtomicU32,
-        left: u32,
+        until_end: u32,
     }
 
     impl Questioner for Counted {
         fn ask(&self) -> bool {
-            self.asked.fetch_add(1, Ordering::Relaxed) < self.left
+            self.asked.fetch_add(1, Ordering::Relaxed) < self.until_end
         }
     }
 
-    fn watch(left: u32) -> (LoopWatch, Arc<Counted>) {
-        let counted = Arc::new(Counted { asked: AtomicU32::new(0), left });
+    fn watch(until_end: u32) -> (LoopWatch, Arc<Counted>) {
+        let counted = Arc::new(Counted { asked: AtomicU32::new(0), until_end });
         let watch = LoopWatch::default();
         watch.set_questioner(Arc::clone(&counted) as Arc<dyn Questioner>);
         (watch, counted)
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(watch.last_answer().expect("an answer").0.heap_used, Some(7.0));
         watch.ask();
         assert_eq!(counted.asked.load(Ordering::Relaxed), 2);
-        assert!(watch.take_longest_delay().is_some(), "that of the open question so far");
+        assert!(watch.take_longest_delay().is_some(), "the delay of the open question so far");
     }
 
     #[test]

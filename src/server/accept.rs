@@ -20,10 +20,11 @@ use tokio::{
 /// descriptors or memory; connections wait in the kernel meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Consecutive failures of single connections before the acceptor pauses for these too.
+/// The number of consecutive failures of single connections after which the acceptor pauses for such
+/// failures too.
 const MAX_ACCEPT_FAILURES: u32 = 64;
 
-/// The least time between two log lines about failures.
+/// The minimum time between two log lines about failures.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The listeners of a server, to which others can be added.
@@ -84,7 +85,7 @@ impl Acceptor {
     async fn accept_once(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut added = pin!(self.listeners.added.notified());
         poll_fn(|cx| {
-            // Those that are added later must be polled too.
+            // Listeners that are added later must be polled too.
             while added.as_mut().poll(cx).is_ready() {
                 added.set(self.listeners.added.notified());
             }

@@ -84,7 +84,7 @@ const TABLE: [SystemError; 16] = [
 const UNKNOWN: &str = "UNKNOWN";
 
 impl BindError {
-    /// The error of a socket that could not listen.
+    /// Returns the error of a socket that could not listen.
     pub(crate) fn listen(error: &io::Error, address: SocketAddr) -> Self {
         let number = error.raw_os_error();
         let entry = number.and_then(find);
@@ -98,15 +98,15 @@ impl BindError {
         }
     }
 
-    /// The error of an address that is in use.
+    /// Returns the error of an address that is in use.
     pub(crate) fn in_use(address: SocketAddr) -> Self {
         let entry = TABLE.iter().find(|entry| entry.code == "EADDRINUSE").map(system_number);
         Self::listen(&io::Error::from_raw_os_error(entry.unwrap_or_default()), address)
     }
 
-    /// The error of a name that does not resolve.
+    /// Returns the error of a name that does not resolve.
     pub(crate) fn lookup(host: &str, port: u16, error: Option<&io::Error>) -> Self {
-        // The standard library passes on the resolver's sentence, and not its number.
+        // The standard library returns the resolver's sentence, but not its number.
         let temporary = error.is_some_and(|error| {
             let sentence = error.to_string();
             sentence.contains("Temporary failure") || sentence.contains("Try again")

@@ -41,13 +41,14 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// The body of a response. Its end, or its drop, ends the response for the connection's [`Progress`].
+/// The body of a response. When it has ended or is dropped, the connection's [`Progress`] records the end of
+/// the response.
 pub(crate) struct ResponseBody {
     /// The next bytes.
     ready: Bytes,
     /// The rest of a page.
     rest: Option<Box<PageStream>>,
-    /// `ready` is the whole body, whose length is announced.
+    /// `true` if `ready` is the whole body, so that its length is announced.
     has_length: bool,
     progress: Option<Rc<Progress>>,
     on_complete: Option<OnComplete>,
@@ -59,7 +60,7 @@ pub(crate) struct ResponseBody {
 struct PageStream {
     page: PageEncoder,
     deadline: Instant,
-    /// Other connections must run before the next chunk is written.
+    /// `true` if other connections must run before the next chunk is written.
     must_yield: bool,
 }
 
@@ -91,7 +92,7 @@ impl PageStream {
 }
 
 impl ResponseBody {
-    /// A body of these bytes.
+    /// Creates a body of these bytes.
     pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
         Self {
             ready: bytes.into(),
@@ -104,7 +105,7 @@ impl ResponseBody {
     }
 
     /// Writes the first chunk of a page, and creates the body. So a page that fails at once can become an
-    /// error response; an empty 200 would mark every series stale.
+    /// error response. After an empty page with the status 200, Prometheus would treat every series as ended.
     pub(crate) async fn first_chunk(
         page: PageEncoder,
         deadline: Instant,
@@ -124,8 +125,8 @@ impl ResponseBody {
         self.rest.is_some()
     }
 
-    /// Writes the rest of the page into memory, for a client that must get the length first: the only
-    /// scrapes whose memory grows with the page.
+    /// Writes the rest of the page into memory, for a client that must get the length first. Only the memory
+    /// of such a scrape grows with the page.
     pub(crate) async fn buffer(&mut self) -> Result<(), BodyError> {
         let Some(stream) = &mut self.rest else { return Ok(()) };
         let mut whole = Vec::from(std::mem::take(&mut self.ready));
@@ -200,7 +201,7 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // Without this, the connection counts as responding and is reset when it closes.
+        // Without this call, the connection counts as responding and is reset when it closes.
         if let Some(progress) = self.progress.take()
             && self.rest.is_none()
         {

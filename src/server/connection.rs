@@ -32,10 +32,10 @@ use super::{
 /// response before a reset destroys it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The least size of a buffer that hyper accepts.
+/// The minimum size of a buffer that hyper accepts.
 const MIN_BUFFER: usize = 8 * 1024;
 
-/// The server is stopping. As the error of a request it makes hyper close the connection.
+/// The server is stopping. When a request ends with this error, hyper closes the connection.
 #[derive(Debug)]
 struct Stopped;
 
@@ -47,7 +47,7 @@ impl std::fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// Serves an accepted connection. With a context it begins with a TLS handshake.
+/// Serves an accepted connection. If `tls` is given, the connection begins with a handshake.
 pub(crate) async fn accept(
     stream: TcpStream,
     connection: Rc<Connection>,
@@ -141,7 +141,7 @@ pub(crate) async fn serve<T: Transport>(
     }
 }
 
-/// Ends the sending side and discards input until the peer ends its own.
+/// Ends the sending side and discards input until the peer ends its sending side too.
 ///
 /// A socket closed with unread input is reset, and the reset can overtake the response.
 pub(crate) async fn lingering_close(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {

@@ -7,11 +7,11 @@
 //! - At the limit of scrapes, a new scrape ends one whose client does not read. If all clients read, the
 //!   new scrape gets a 503.
 //! - The clients of one network have no more than a share of the connections and the scrapes. On a server
-//!   with credentials, a network without a scrape under way gets one beyond the limit.
+//!   with credentials, a network without a scrape under way may begin one beyond the limit.
 //!
-//! If several connections may end, one whose client has shown no credentials and no certificate ends first,
-//! then one of the network with the most connections, then the one that has waited longest. So a client that opens many connections
-//! ends its own. Server thread only.
+//! If several connections may end, a connection whose client has shown no credentials and no certificate ends
+//! first, then one of the network with the most connections, then the one that has waited longest. So if a
+//! client opens many connections, its own connections end. Server thread only.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -30,7 +30,7 @@ use super::{
     limits::Limits,
 };
 
-/// A client that has accepted no byte for this time does not read as fast as it could.
+/// A client that has accepted no byte for this time counts as a client that does not read.
 const MIN_STALL: Duration = Duration::from_millis(100);
 
 /// A number of connections, handshakes or responses.
@@ -59,11 +59,11 @@ pub(crate) struct Connection {
     number: u64,
     network: Rc<Network>,
     is_authenticated: Cell<bool>,
-    /// The connection is in its TLS handshake.
+    /// Present while the connection is in its TLS handshake.
     handshake: RefCell<Option<CountGuard>>,
     scrapes: Count,
     summaries: Count,
-    /// Dropped when the connection ends or is about to.
+    /// Dropped when the connection ends or is about to end.
     open: RefCell<Option<[CountGuard; 2]>>,
     task: OnceCell<AbortHandle>,
 }
@@ -96,7 +96,7 @@ impl Connection {
         CountGuard::new(&self.summaries)
     }
 
-    /// Ends the connection at the next turn of its task.
+    /// Ends the connection when its task runs again.
     fn end(&self) {
         self.handshake.take();
         self.open.take();
@@ -114,7 +114,7 @@ impl Connection {
         self.progress.silent_since()
     }
 
-    /// Returns the time since which the client has not read, if that is long.
+    /// Returns the time since which the client has not read, if this is at least [`MIN_STALL`] ago.
     fn stalled_since(&self) -> Option<Instant> {
         self.progress.stalled_since().filter(|since| since.elapsed() >= MIN_STALL)
     }
@@ -151,7 +151,7 @@ pub(crate) struct ScrapePermit {
 }
 
 impl Connections {
-    /// Creates an empty set of connections. `has_credentials`: the server requires credentials.
+    /// Creates an empty set of connections. `has_credentials`: `true` if the server requires credentials.
     pub(crate) fn new(limits: Limits, has_credentials: bool) -> Rc<Self> {
         Rc::new(Self {
             limits,
@@ -165,7 +165,8 @@ impl Connections {
         })
     }
 
-    /// Adds a connection, and ends another one at a limit. `None`: the new one must be closed.
+    /// Adds a connection. At a limit, ends another connection. Returns `None` if the new connection must be
+    /// closed.
     pub(crate) fn open(
         self: &Rc<Self>,
         peer: Peer,
@@ -206,7 +207,8 @@ impl Connections {
         Some((connection, guard))
     }
 
-    /// Permits a scrape on a connection, and ends another one's at a limit. `None`: a limit is reached.
+    /// Permits a scrape on a connection. At a limit, ends the scrape of another connection. Returns `None` if
+    /// no other scrape may end.
     pub(crate) fn permit_scrape(&self, connection: &Connection) -> Option<ScrapePermit> {
         let network = &connection.network;
         let is_over_share = network.scrapes.get() >= self.limits.scrapes_per_network;
@@ -236,7 +238,8 @@ impl Connections {
     }
 
     /// Ends the first of the connections that may end, and returns whether there was one. `since` returns
-    /// the time since which a connection has waited, if it may end; `among` limits them to one network.
+    /// the time since which a connection has waited, if the connection may end. With `among`, only connections
+    /// of this network may end.
     fn end_first(
         &self,
         among: Option<&Network>,

@@ -23,7 +23,7 @@ const SLACK: usize = 4 * 1024;
 pub(crate) struct Chunk {
     /// May be empty although more chunks follow.
     pub(crate) bytes: Bytes,
-    /// Another chunk follows.
+    /// `true` if another chunk follows.
     pub(crate) more: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct PageEncoder {
     gzip: Option<Gzip>,
     /// The text of the current chunk.
     text: Vec<u8>,
-    /// No text has been rendered yet.
+    /// `true` while no text has been rendered.
     is_empty: bool,
 }
 
@@ -43,7 +43,7 @@ struct Gzip {
 }
 
 impl PageEncoder {
-    /// Encodes a page with this coding; `cache` holds compressed ranges of the same source's pages.
+    /// Creates an encoder of a page with this coding. `cache` has compressed ranges of pages of the same source.
     pub(crate) fn new(page: Box<dyn Render>, coding: Coding, cache: &Rc<DeflateCache>) -> Self {
         let gzip = (coding == Coding::Gzip)
             .then(|| Gzip { member: Member::new(), cache: Rc::clone(cache) });
@@ -130,7 +130,7 @@ impl PageEncoder {
             }
         }
         member.end_chunk(cache, &mut out)?;
-        // A client that does not read costs no more than the bytes that it has not read.
+        // While a client does not read, only the bytes for it remain in memory.
         self.text = Vec::new();
         Ok(Chunk { bytes: out.into(), more: true })
     }

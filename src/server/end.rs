@@ -1,6 +1,6 @@
-//! The end of the server thread: set by it, awaited by any thread.
+//! The end of the server thread, for which any thread can wait.
 //!
-//! Each callback runs exactly once: on the thread that finishes or, after the end, on the caller's.
+//! Each callback runs exactly once: on the thread that sets the end or, after the end, on the calling thread.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,8 @@ impl End {
         Self { state: Mutex::new(State::Pending(Vec::new())), reached: Condvar::new() }
     }
 
-    /// Has `callback` called at the end, and returns whether that is still to come. Otherwise calls it now.
+    /// Registers a callback for the end, and returns `true`. If the end is reached already, calls it at once
+    /// and returns `false`.
     pub(crate) fn on_reached(&self, callback: impl FnOnce() + Send + 'static) -> bool {
         let mut state = self.state();
         if let State::Pending(callbacks) = &mut *state {

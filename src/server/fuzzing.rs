@@ -19,7 +19,7 @@ use super::{
 
 pub use super::negotiate::format;
 
-/// More bytes than any response of a fuzzed source.
+/// All responses on a connection have fewer bytes than this.
 const PIPE_BYTES: usize = 1 << 20;
 
 impl Transport for DuplexStream {

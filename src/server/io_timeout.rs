@@ -34,12 +34,12 @@ impl Transport for tokio::net::TcpStream {
     }
 }
 
-/// The stage of a connection between two requests.
+/// The stage of a request and its response on a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    /// No byte of the next request was read. hyper's header timeout is the idle limit.
+    /// No byte of the next request was read. The idle limit applies, which is hyper's header timeout.
     Idle,
-    /// The first byte of a request was read at this time, and not all of its headers.
+    /// The first byte of a request was read at this time. Not all of its headers were read.
     Head(Instant),
     /// The request was complete at this time, and its response is under way.
     Responding(Instant),
@@ -53,16 +53,16 @@ pub(crate) struct Progress {
     stage: Cell<Stage>,
     /// The end of the last response, or the start of the connection.
     silent: Cell<Instant>,
-    /// Bytes of the next request were read while a response was under way.
+    /// `true` if bytes of the next request were read while a response was under way.
     has_next: Cell<bool>,
-    /// A write has been without progress since this time.
+    /// The time since which a write has made no progress.
     stalled: Cell<Option<Instant>>,
     on_complete: Cell<Option<OnComplete>>,
     /// The permits of the response, held until the socket has accepted its last byte.
     permits: Cell<Vec<Permit>>,
     head: Duration,
     stall: Duration,
-    /// The longest time of the current response.
+    /// The maximum time of the current response.
     response: Cell<Duration>,
 }
 
@@ -149,7 +149,7 @@ impl Progress {
         self.stalled.set(self.stalled.get().or(Some(now)));
     }
 
-    /// Returns the end of any wait for the peer; `None` while only the idle limit applies.
+    /// Returns the time at which any wait for the peer ends; `None` while only the idle limit applies.
     fn deadline(&self) -> Option<Instant> {
         let whole = match self.stage.get() {
             Stage::Idle => None,

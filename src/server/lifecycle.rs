@@ -57,12 +57,12 @@ pub struct Setup {
     pub source: Arc<dyn Source>,
     /// The limits.
     pub limits: Limits,
-    /// Work that runs on the server thread besides.
+    /// Additional work of the server thread.
     pub background: Option<Background>,
 }
 
-/// Work that runs on the server thread, beside the connections, until the server has stopped. It begins
-/// with the listeners of the server, and has a grace to end by itself ([`ListenerSet::closed`]).
+/// Work that runs on the server thread beside the connections. It receives the listeners of the server. When
+/// the server stops ([`ListenerSet::closed`]), it has the same grace as responses to end by itself.
 pub type Background = Box<dyn FnOnce(ListenerSet) -> LocalBoxFuture<'static, ()> + Send>;
 
 /// The listeners of a server, for its [`Background`].
@@ -76,7 +76,7 @@ impl ListenerSet {
     ///
     /// # Errors
     ///
-    /// If the system refuses them.
+    /// If the system has no resources for them.
     pub fn add(&self, listeners: Vec<net::TcpListener>) -> io::Result<()> {
         let adopted: io::Result<Vec<_>> = listeners.into_iter().map(adopt).collect();
         self.listeners.add(adopted?);
@@ -94,7 +94,7 @@ struct Shared {
     end: End,
 }
 
-/// A running server. Its drop stops it without waiting for the end.
+/// A running server. When this value is dropped, the server stops; the drop does not wait for its end.
 pub struct Server {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
@@ -154,7 +154,7 @@ impl Server {
         Builder::new_current_thread().enable_io().enable_time().build()
     }
 
-    /// Starts a server of these components. It may have no listener yet.
+    /// Starts a server of these components. The server may have no listener yet.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Server {
         Ok(Self { addresses, shared, tls, thread: Mutex::new(Some(thread)) })
     }
 
-    /// The addresses of the listeners; the first is the one to report.
+    /// Returns the addresses of the listeners. The first one is the address to report.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -202,7 +202,7 @@ impl Server {
 
     /// Stops the server and returns at once. The server responds to no new request; responses under
     /// way may continue for [`Limits::stop_grace`]. When nothing of the server is left and its ports are
-    /// free, calls `on_stopped`: on the server thread, or at once on the caller's if the server has
+    /// free, calls `on_stopped`: on the server thread, or at once on the calling thread if the server has
     /// ended before. May be called any number of times.
     pub fn stop(&self, on_stopped: impl FnOnce() + Send + 'static) {
         if self.shared.end.on_reached(on_stopped) {
@@ -222,9 +222,9 @@ impl Server {
         thread.is_none_or(|thread| thread.join().is_ok())
     }
 
-    /// Advances the shutdown. The application may have closed descriptors of the server, as programs
-    /// that become daemons do: then a connection wakes the server thread. If there is no listener either,
-    /// the server has ended, although its thread waits.
+    /// Advances the shutdown. If the application has closed descriptors of the server, as programs that become
+    /// daemons do, a connection wakes the server thread. If there is no listener either, the server counts as
+    /// ended, although its thread still waits.
     fn advance(&self, phase: Phase) {
         if self.shared.shutdown.advance(phase) || self.addresses.iter().any(connects) {
             return;
@@ -272,8 +272,8 @@ fn run(
     let listeners = Rc::new(Listeners::new(listeners));
     let tasks = LocalSet::new();
     let work = Box::pin(serve(Rc::clone(&listeners), service, tls, background, shared, phase));
-    // tokio panics if the application has closed its descriptors. The panic must not drop the work, which
-    // would wake tasks, and so panic again: that aborts the process.
+    // tokio panics if the application has closed the descriptors of tokio. The panic must not drop `work`: the
+    // drop would wake tasks and panic again, and a second panic aborts the process.
     let mut work = ManuallyDrop::new(work);
     if panics::caught(|| tasks.block_on(&runtime, work.as_mut())).is_ok() {
         drop((ManuallyDrop::into_inner(work), tasks, runtime));
@@ -337,12 +337,12 @@ async fn serve(
                 let _guard = guard;
                 connection::accept(stream, accepted, service, stopping, phase, tls).await;
             }));
-            // While many connections arrive, this lets those that were ended close their sockets.
+            // Lets ended connections close their sockets, also while many connections arrive.
             tokio::task::yield_now().await;
         }
     };
     let source = async {
-        // The server goes on without the source's own work.
+        // If the source's own work ends or panics, the server continues.
         let _ = panics::caught_async(service.source.run()).await;
         pending::<()>().await;
     };

@@ -1,4 +1,4 @@
-//! All limits of the server, and the JavaScript timeout that follows from the scraper's own.
+//! All limits of the server, and the timeouts that are derived from the scraper's timeout.
 //!
 //! The defaults protect the application that the server runs in; a Prometheus with ordinary settings
 //! reaches none of them. Tests use short limits instead of waiting.
@@ -8,14 +8,14 @@ use std::time::Duration;
 /// The limits of one server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The time without a byte before the first request of a connection and between two. 120 s:
+    /// The time without a byte before the first request of a connection and between two requests. 120 s:
     /// longer than the usual scrape interval, so that a scraper can reuse its connection.
     pub idle: Duration,
     /// The time from the first byte of a request to the end of its headers. 10 s.
     pub head: Duration,
     /// The time of a write without progress. 10 s, the default scrape timeout of Prometheus: after
-    /// it the scraper no longer waits for the page. The kernel reports progress in steps of
-    /// `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
+    /// it the scraper no longer waits for the page. Linux reports progress in steps
+    /// of about two thirds of `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
     pub stall: Duration,
     /// The time from the end of a request to the end of its response, however steadily the peer reads.
     /// 60 s, or the scraper's own timeout if that is longer ([`response_timeout`]).
@@ -53,15 +53,16 @@ pub struct Limits {
     /// The cache is dropped after this time without a scrape that accepts gzip. 10 minutes: longer
     /// than any scrape interval that Prometheus handles well.
     pub cache_idle: Duration,
-    /// The time that `stop` grants the responses under way. 1 s.
+    /// The time for which responses under way may continue after `stop`. 1 s.
     pub stop_grace: Duration,
     /// The longest wait of a page for the JavaScript thread. 100 ms, less if the scraper's own
     /// timeout is short ([`js_timeout`]).
     pub js_timeout: Duration,
-    /// Header lines of one request. 100, as many as Envoy accepts: each proxy of a chain may add some.
+    /// The number of header lines of one request. 100, as many as Envoy accepts: each proxy of a chain may
+    /// add some.
     pub headers: usize,
-    /// Bytes of the request line and headers of one request, and of one write. 16 KiB; hyper requires
-    /// at least 8 KiB.
+    /// The number of bytes of the request line and headers of one request, and of one write. 16 KiB; hyper
+    /// requires at least 8 KiB.
     pub buffer: usize,
     /// `SO_SNDBUF` of a connection: the kernel memory of a stalled reader. 256 KiB.
     pub send_buffer: usize,
@@ -102,7 +103,7 @@ pub fn js_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds.and_then(seconds).map_or(usual, |timeout| (timeout / 2).min(usual))
 }
 
-/// Returns the time for which a page may wait for the register of the user: the scraper's timeout, less a
+/// Returns the time for which a page may wait for the registry of the user: the scraper's timeout minus a
 /// margin for writing and sending the page; 8 s for a client that sends no timeout.
 #[must_use]
 pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
@@ -112,8 +113,8 @@ pub fn register_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
         .map_or(Duration::from_secs(8), |timeout| timeout.saturating_sub(margin(timeout)))
 }
 
-/// Returns how long a page may wait for another process: 2 s, but at most half of the scraper's time-out.
-/// A process that is not stopped responds in milliseconds, so that 2 s are for a machine that is busy.
+/// Returns the time for which a page may wait for another process: 2 s, but at most half of the scraper's
+/// timeout. A process responds in milliseconds, unless it is suspended or the machine is busy.
 #[must_use]
 pub fn process_timeout(timeout_seconds: Option<&[u8]>) -> Duration {
     js_timeout(timeout_seconds, Duration::from_secs(2))
@@ -133,11 +134,11 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     (!seconds.is_zero()).then_some(seconds)
 }
 
-/// The longest time of a response. Without this limit, a client could set the time by its header.
+/// The maximum time of a response. Without this maximum, a client could set any time by its header.
 const MAX_RESPONSE: Duration = Duration::from_secs(900);
 
-/// Returns the longest time of a response: the `usual` one, or the scraper's timeout if that is longer,
-/// up to 15 minutes.
+/// Returns the maximum time of a response: the `usual` time, or the scraper's timeout if it is longer, up to
+/// 15 minutes.
 #[must_use]
 pub fn response_timeout(timeout_seconds: Option<&[u8]>, usual: Duration) -> Duration {
     timeout_seconds.and_then(seconds).map_or(usual, |timeout| timeout.min(MAX_RESPONSE).max(usual))
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_register_has_the_time_that_the_scraper_waits_less_a_margin() {
+    fn a_registry_has_the_timeout_of_the_scraper_minus_a_margin() {
         let table: [(Option<&str>, u64); 9] = [
             (None, 8000),
             (Some("10"), 9000),

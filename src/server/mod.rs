@@ -53,15 +53,15 @@ pub use self::{
 /// A request for a page.
 #[derive(Clone, Copy, Debug)]
 pub struct ScrapeRequest {
-    /// The time that the page may wait for the samples of the JavaScript threads.
+    /// The time for which the page may wait for the samples of the JavaScript threads.
     pub js_timeout: Duration,
-    /// The time that the page may wait for the register of the user.
+    /// The time for which the page may wait for the registry of the user.
     pub register_timeout: Duration,
-    /// The time that the page may wait for another process.
+    /// The time for which the page may wait for another process.
     pub process_timeout: Duration,
     /// The format that the client prefers.
     pub format: Format,
-    /// The page will be sent in gzip.
+    /// `true` if the page will be sent in gzip.
     pub gzip: bool,
     /// The scraper, if it announces itself.
     pub scraper: Option<ScraperId>,
@@ -83,11 +83,11 @@ pub type OnComplete = Box<dyn FnOnce() + Send>;
 /// The source of the server's pages and summaries.
 pub trait Source: Send + Sync + 'static {
     /// Starts a page. Runs on the server thread without blocking it. May wait for the JavaScript
-    /// thread for at most `js_timeout`; the page then has the families that need no response.
+    /// thread for at most `js_timeout`. After that, the page has only the families that need no response.
     fn scrape(&self, request: ScrapeRequest) -> BoxFuture<'static, Scrape>;
 
-    /// Makes the summary of this query string in JSON, or returns what is wrong with the query (see
-    /// [`crate::summary`]). Runs and waits as [`Source::scrape`] does.
+    /// Makes the summary of this query string in JSON, or returns a sentence that says what is wrong with the
+    /// query (see [`crate::summary`]). Runs and waits as [`Source::scrape`] does.
     fn summary(
         &self,
         query: &str,
@@ -95,13 +95,13 @@ pub trait Source: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Vec<u8>, String>>;
 
     /// Makes the history of this query string in JSON (see [`crate::recorder`]). Runs as
-    /// [`Source::summary`] does, and waits for nothing.
+    /// [`Source::summary`] does, but does not wait for the JavaScript threads.
     fn history(&self, _query: &str) -> BoxFuture<'static, Result<Vec<u8>, HistoryError>> {
         Box::pin(async { Err(HistoryError::Off) })
     }
 
-    /// Work that the server thread does besides requests, from its start until it stops. It may end
-    /// before.
+    /// Does the source's own work on the server thread, beside the requests. The work ends when the server
+    /// stops, or before.
     fn run(&self) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
@@ -112,7 +112,7 @@ pub trait Source: Send + Sync + 'static {
 pub enum HistoryError {
     /// Nothing is recorded.
     Off,
-    /// The query is wrong; the sentence says how.
+    /// The query is wrong. The sentence says why.
     Query(String),
 }
 

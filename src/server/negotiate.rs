@@ -16,21 +16,21 @@ type Weight = u16;
 
 /// Chooses a coding from the values of a request's `Accept-Encoding` headers (RFC 9110, 12.5.3).
 ///
-/// gzip is chosen if the request accepts it by name or by `*`, or refuses identity, and if its weight
-/// is not less than that of an identity accepted by name. A request that refuses both gets identity:
-/// an unexpected coding is easier to diagnose than a 406.
+/// gzip is chosen if the request accepts it, by name or by `*`, with a weight that is not less than the weight
+/// of `identity`. gzip is also chosen if the request rejects `identity` and names neither gzip nor `*`. A request
+/// that rejects both gets identity: an unexpected coding is easier to diagnose than a 406.
 #[must_use]
 pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
         let Some((name, weight)) = parse(element) else { continue };
-        let slot: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
+        let found: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => &mut gzip,
             "identity" => &mut identity,
             "*" => &mut any,
             _ => continue,
         };
-        *slot = Some(slot.map_or(weight, |other| other.max(weight)));
+        *found = Some(found.map_or(weight, |other| other.max(weight)));
     }
     let refused = |weight: Option<Weight>| weight == Some(0);
     let is_gzip = match (gzip.or(any), identity) {
@@ -44,20 +44,20 @@ pub fn coding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Coding {
 /// Chooses a format from the values of a request's `Accept` headers (RFC 9110, 12.5.1).
 ///
 /// The protobuf format is chosen if the request names it, with its schema, and gives it a greater weight
-/// than text. `OpenMetrics` is never chosen, as it would rename the counter. Every other request gets
-/// the text format: each scraper reads it.
+/// than text. `OpenMetrics` is never chosen, because it would rename the counter. Every other request gets
+/// the text format, which each scraper reads.
 #[must_use]
 pub fn format<'a>(values: impl Iterator<Item = &'a [u8]>) -> Format {
     let (mut protobuf, mut text, mut any) = (None, None, None);
     for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
         let Some((name, weight)) = parse(element) else { continue };
-        let slot: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
+        let found: &mut Option<Weight> = match name.to_ascii_lowercase().as_str() {
             "application/vnd.google.protobuf" if has_schema(element) => &mut protobuf,
             "text/plain" => &mut text,
             "text/*" | "*/*" => &mut any,
             _ => continue,
         };
-        *slot = Some(slot.map_or(weight, |other| other.max(weight)));
+        *found = Some(found.map_or(weight, |other| other.max(weight)));
     }
     let is_protobuf = protobuf.is_some_and(|weight| weight > text.or(any).unwrap_or(0));
     if is_protobuf { Format::Protobuf } else { Format::Text }
@@ -76,7 +76,7 @@ fn has_schema(element: &[u8]) -> bool {
     is("proto", "io.prometheus.client.MetricFamily") && is("encoding", "delimited")
 }
 
-/// Parses one element of the list into a name and its weight. `None`: it is malformed.
+/// Parses one element of the list into a name and its weight. Returns `None` if it is malformed.
 fn parse(element: &[u8]) -> Option<(&str, Weight)> {
     let mut fields = std::str::from_utf8(element).ok()?.split(';');
     let name = fields.next()?.trim();

@@ -1,8 +1,8 @@
-//! Panics of the server thread: caught where a page is made, and logged once.
+//! Catches panics of the server thread where a page is made, and logs the first one.
 //!
-//! Without this, the standard library would print a message for each scrape, in the log of an
-//! application that cannot do anything about it. The panic hook that prevents this is set once in a
-//! process, and passes panics of all other threads to the hook that was set before.
+//! Otherwise the standard library would print a message for each scrape, in the log of an application that
+//! cannot prevent the panic. The panic hook of this module is set once in a process. It passes panics of all
+//! other threads to the hook that was set before.
 
 use std::{
     cell::Cell,

@@ -1,6 +1,6 @@
-//! Permits: the bounds on concurrent scrapes and summaries.
+//! Permits, which bound the number of concurrent scrapes and summaries.
 //!
-//! Scrapes have permits of their own ([`Connections`]), so that no other work can delay or refuse them.
+//! Scrapes have permits of their own ([`Connections`]), so that no other work can delay or reject them.
 
 use std::{
     pin::pin,
@@ -22,7 +22,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The time between two searches for a summary whose client does not read it.
 const RECHECK: Duration = Duration::from_millis(100);
 
-/// A permit; its drop frees it.
+/// A permit. It is freed when it is dropped.
 #[expect(dead_code, reason = "a permit is only held")]
 pub(crate) enum Permit {
     /// Permits a scrape.
@@ -37,7 +37,7 @@ pub(crate) enum Permit {
 pub(crate) struct PermitPools {
     buffered_pages: Arc<Semaphore>,
     summaries: Arc<Semaphore>,
-    /// Permits to wait for the permit of a summary.
+    /// One permit for each request that waits for the permit of a summary.
     waiting: Semaphore,
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn text(
     response
 }
 
-/// Returns the response to a request that access control rejects. It reveals nothing of the server.
+/// Returns the response to a request that access control rejects. It reveals nothing about the server.
 pub(crate) fn rejection(rejection: Rejection) -> Response<ResponseBody> {
     match rejection {
         Rejection::Host(name) => text(StatusCode::FORBIDDEN, foreign_host(name.as_deref())),
@@ -140,7 +140,7 @@ pub(crate) fn asset(asset: &'static Asset, request: &HeaderMap) -> Response<Resp
 }
 
 /// Sets the headers that all responses have: no cache stores the response, no other site embeds it,
-/// and no browser guesses its type. `closes`: the connection ends with this response.
+/// and no browser guesses its type. `closes`: `true` if the connection ends with this response.
 pub(crate) fn set_common_headers(headers: &mut HeaderMap, closes: bool) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));

@@ -34,7 +34,7 @@ pub enum Route {
     Options,
     /// The path does not exist.
     NotFound,
-    /// The path exists, and the method is not allowed.
+    /// The path exists, but the method is not allowed.
     MethodNotAllowed,
     /// `CONNECT`: the server is not a proxy.
     Connect,
@@ -43,7 +43,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Returns the status of the response; that of a page, a summary or a history may differ.
+    /// Returns the status of the response. The response of a page, a summary or a history may have another one.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
@@ -64,8 +64,8 @@ impl Route {
             Self::Metrics | Self::Summary | Self::History | Self::Live(_) | Self::Options => "",
             Self::Healthy => "OK\n",
             Self::NotFound => "Not found. The live page is at /, the metrics are at /metrics.\n",
-            Self::MethodNotAllowed => "This can only be read, with GET or HEAD.\n",
-            Self::Connect => "This is no proxy.\n",
+            Self::MethodNotAllowed => "This path allows only the methods GET and HEAD.\n",
+            Self::Connect => "This server is not a proxy.\n",
             Self::BadRequest(fault) => fault,
         }
     }
@@ -83,8 +83,8 @@ impl Route {
     }
 }
 
-/// Returns the route of a request from its request line and the number of its `Host` headers: hyper
-/// accepts requests without one and with two.
+/// Returns the route of a request from its request line and the number of its `Host` headers. hyper does not
+/// check this number.
 #[must_use]
 pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Route {
     if hosts > 1 || (hosts == 0 && version >= Version::HTTP_11) {
@@ -113,8 +113,8 @@ pub fn route(method: &Method, uri: &Uri, version: Version, hosts: usize) -> Rout
     }
 }
 
-/// Returns the route of a request, and whether the connection closes after the response: also after a
-/// request with a body, because bodies are never read.
+/// Returns the route of a request, and whether the connection closes after the response. It also closes after
+/// a request with a body, because bodies are never read.
 pub(crate) fn dispatch(request: &Request<Incoming>) -> (Route, bool) {
     let route = route(
         request.method(),

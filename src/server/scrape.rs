@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// The response without a recorder.
 const NO_HISTORY: &str = "Nothing is recorded: the option history is 0.";
 
-/// The time before the deadline at which a page no longer waits for a register.
+/// The time before the deadline at which a page no longer waits for a registry.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Service {
@@ -63,7 +63,7 @@ impl Service {
         let format = format(headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes));
         let js_timeout = js_timeout(timeout, self.limits.js_timeout);
         let scraper = timeout.is_some().then(|| scraper_id(&connection.peer, headers));
-        // Past the deadline there is no response at all.
+        // The whole response must be sent before the deadline, so the registry must respond earlier.
         let left = deadline.saturating_duration_since(Instant::now());
         let register_timeout = register_timeout(timeout).min(left.saturating_sub(DEADLINE_MARGIN));
         let request = ScrapeRequest {
@@ -140,8 +140,8 @@ impl Service {
     }
 }
 
-/// Identifies a scraper by its address and its `User-Agent`. Every process of a cluster identifies it in
-/// the same way, and no client can have the identity of another.
+/// Returns the identity of a scraper, from its address and its `User-Agent`. It is the same in every process
+/// of a cluster, and no client can choose the identity of another one.
 fn scraper_id(peer: &Peer, headers: &HeaderMap) -> ScraperId {
     let mut context = Context::new(&SHA256);
     context.update(peer.address().to_canonical().to_string().as_bytes());
@@ -154,7 +154,7 @@ fn scraper_id(peer: &Peer, headers: &HeaderMap) -> ScraperId {
     ScraperId(u64::from_le_bytes(first))
 }
 
-/// Returns a document, or the sentence of an error.
+/// Returns the response with a document, or with the sentence of an error.
 fn json(document: Result<Vec<u8>, (StatusCode, String)>, permit: Permit) -> Response<ResponseBody> {
     let (status, content_type, body) = match document {
         Ok(json) => (StatusCode::OK, "application/json", Bytes::from(json)),

@@ -69,11 +69,11 @@ impl Service {
         connection: &Connection,
     ) -> Result<(), Rejection> {
         let (headers, peer) = (request.headers(), &connection.peer);
-        // A malformed request has no certain host, and its response reveals nothing.
+        // The host of a malformed request is not certain, and the response reveals nothing.
         if !route.closes() {
             self.access_control.admit_host(headers, peer)?;
         }
-        // The health check of an orchestrator has no credentials, and its response reveals nothing.
+        // An orchestrator sends a health check without credentials, and the response reveals nothing.
         if route == Route::Healthy {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use crate::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// A phase of a server's life. Phases only advance.
+/// A phase of a server. Phases only advance.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
     /// The server responds to requests.
@@ -51,8 +51,8 @@ impl Shutdown {
         self.phase.subscribe()
     }
 
-    /// Advances to `phase`; an earlier phase changes nothing. Returns whether the server thread was woken:
-    /// tokio panics if the application has closed the descriptor for that.
+    /// Advances to `phase`; an earlier phase changes nothing. Returns `false` if the server thread could not be
+    /// woken, because the application has closed the descriptor for that; tokio then panics.
     pub(crate) fn advance(&self, phase: Phase) -> bool {
         self.stopping.0.store(true, Ordering::SeqCst);
         let advance = |now: &mut Phase| {
@@ -69,7 +69,8 @@ pub(crate) async fn reached(receiver: &mut watch::Receiver<Phase>, phase: Phase)
     let _ = receiver.wait_for(|now| *now >= phase).await;
 }
 
-/// Awaits `work` for at most `limit`, and not beyond `phase`. `None`: `work` was cancelled.
+/// Awaits `work` for at most `limit`, and only until `phase` is reached. Returns `None` if `work` was
+/// cancelled.
 pub(crate) async fn until<T>(
     receiver: &mut watch::Receiver<Phase>,
     phase: Phase,

@@ -9,11 +9,12 @@
 //! - A port is opened and joined under the lock of the list: of two threads that open a port at the
 //!   same time, one starts the server and the other joins it.
 //! - The thread that started a server closes it with `stop`; otherwise the last thread to leave does.
-//! - A port that is closed by the end of a thread is free when the lock is released, so that the next
-//!   thread gets it, unless the server thread takes longer than the limit of [`SharedServer::end`].
-//! - No slow operation runs under the lock, as a thread that ends waits for it; names are resolved
-//!   before. The server thread never acquires the lock.
-//! - The server requests no sample from a thread that has left. Its counts stay on the page.
+//! - If the end of a thread closes a port, the port is free when the lock is released, so that the next
+//!   thread can open it. The only exception is a server thread that ends after the limit of
+//!   [`SharedServer::end`].
+//! - No slow operation runs under the lock, because a thread that ends waits for the lock. Host names are
+//!   resolved before. The server thread never acquires the lock.
+//! - The server requests no sample from a thread that has left. The counts of this thread stay on the page.
 
 use std::{error::Error, time::Duration};
 
@@ -43,13 +44,13 @@ pub struct ListenConfig {
     pub port: u16,
     /// The `threadId` of a worker thread; `None` on the main thread.
     pub worker: Option<u32>,
-    /// Options that a thread which joins must share.
+    /// The options that must be equal in a thread that joins.
     pub shared_options: SharedOptions,
-    /// The access policy. A thread that joins has the same one or none.
+    /// The access policy. A thread that joins has the same policy or none.
     pub access: AccessPolicy,
     /// The option that prevents this thread from joining any server.
     pub join_blocker: Option<String>,
-    /// Other processes may share the port.
+    /// `true` if other processes may share the port.
     pub cluster: bool,
 }
 
@@ -64,8 +65,9 @@ pub struct SharedServer {
 
 static OPEN_SERVERS: LazyLock<Mutex<ServerList>> = LazyLock::new(Mutex::default);
 
-/// Held while a thread opens or joins a port that processes share, which takes long if an opener is about to
-/// end: no other thread of this process may do the same meanwhile. Acquired before [`OPEN_SERVERS`].
+/// Held while a thread opens or joins a port that processes share, so that no other thread of this process
+/// does so at the same time. This may take seconds if an opener is about to end. Acquired before
+/// [`OPEN_SERVERS`].
 static ENTERING: Mutex<()> = Mutex::new(());
 
 type ServerList = Vec<Weak<SharedServer>>;
@@ -86,7 +88,7 @@ pub enum Opened {
     Started(Arc<SharedServer>, Arc<JsThread>),
     /// Another thread of this process serves the port, and the calling thread has joined.
     Joined(Arc<SharedServer>, Arc<JsThread>),
-    /// Another thread serves the port, and this option prevents the calling thread from joining.
+    /// Another thread or process serves the port, and this option prevents the calling thread from joining.
     Differs(Difference),
 }
 
@@ -98,7 +100,7 @@ pub struct Difference {
     /// Its value in the thread that started the server, in the canonical form; `None` if the value is
     /// secret or not the cause.
     pub expected: Option<String>,
-    /// The server is that of another process.
+    /// `true` if the server is in another process.
     pub is_of_process: bool,
 }
 
@@ -117,7 +119,7 @@ pub enum OpenError {
     Thread(std::io::Error),
     /// The page was not created.
     Page(Box<dyn Error + Send + Sync>),
-    /// Processes have no folder in which they can meet.
+    /// There is no folder in which processes can find each other.
     Folder(std::io::Error),
 }
 
@@ -158,7 +160,7 @@ pub fn open<E: Into<Box<dyn Error + Send + Sync>>>(
     Ok(Opened::Started(server, thread))
 }
 
-/// As [`open`], for a port that processes share.
+/// Does the same as [`open`], for a port that processes share.
 fn enter<E: Into<Box<dyn Error + Send + Sync>>>(
     config: ListenConfig,
     create: impl FnOnce() -> Result<Served, E>,
@@ -209,10 +211,10 @@ fn enter<E: Into<Box<dyn Error + Send + Sync>>>(
     Ok(Opened::Started(server, thread))
 }
 
-/// Shared options of processes whose values are not shown.
+/// The shared options whose values are not shown.
 const SECRET: [&str; 3] = ["auth", "tls", NETWORK];
 
-/// Returns the options that all processes of a port must share. Each may become the one that serves it.
+/// Returns the options that must be equal in all processes of a port. Each process may become the opener.
 fn process_options(config: &ListenConfig) -> SharedOptions {
     let mut options = config.shared_options.clone();
     let mut add = |name: &str, value: String| options.push((name.to_owned(), value));
@@ -222,9 +224,9 @@ fn process_options(config: &ListenConfig) -> SharedOptions {
         "auth",
         config.access.credentials.as_ref().map(Credentials::fingerprint).unwrap_or_default(),
     );
-    // A process that starts later may have a newer certificate.
+    // Certificates are not compared, because a process that starts later may have a newer one.
     add("tls", format!("{:?}", config.access.tls.as_ref().map(SecureContext::requirements)));
-    // Two containers may share a folder and not the port.
+    // Two containers may share a folder but not the port.
     let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
     add(NETWORK, network.to_string_lossy().into_owned());
     options
@@ -317,7 +319,7 @@ impl SharedServer {
     pub fn end(&self, thread: &Arc<JsThread>, limit: Duration) {
         let open = open_servers();
         if self.leave(thread, false, &open) {
-            // Past the limit the server thread finishes by itself.
+            // After the limit, the server thread ends by itself.
             let _ = self.server.stop_within(limit);
         }
         drop(open);

@@ -92,7 +92,7 @@ fn another_thread_joins_and_the_same_thread_does_not() {
 }
 
 #[test]
-fn an_option_that_prevents_joining_is_named_and_nothing_joins() {
+fn an_option_that_prevents_joining_is_named_and_no_thread_joins() {
     let starter = open_here(config(0)).unwrap_or_else(|error| panic!("{error}"));
     let port = starter.port();
     let mut shared_options = config(port).shared_options;
@@ -175,8 +175,8 @@ fn stop_of_the_starter_closes_the_port_and_later_threads_do_not_join() {
     next.stop();
 }
 
-/// Returns a free port outside the range from which systems assign ports: between two uses of an assigned
-/// one, another program could get it.
+/// Returns a free port outside the range from which systems assign ports. Another program could get an
+/// assigned port between two uses.
 fn unassigned_port() -> u16 {
     let offset = u16::try_from(std::process::id() % 10_000).expect("less than 10,000");
     (20_000 + offset..32_000).find(|port| is_free(*port)).expect("a free port")
@@ -185,7 +185,7 @@ fn unassigned_port() -> u16 {
 #[test]
 fn threads_that_open_and_end_at_one_port_never_find_it_in_use() {
     let port = unassigned_port();
-    // Two threads, so that the end of one meets the start of the other.
+    // With two threads, one can end while the other one starts.
     thread::scope(|scope| {
         for parity in 0..2 {
             scope.spawn(move || {

@@ -1,11 +1,10 @@
-//! The JSON document that `/summary.json` returns, as types. Their documentation is in [`super`]: one
-//! table for the readers of the document. Pure.
+//! The JSON document that `/summary.json` returns, as types. [`super`] describes its fields. Pure.
 
 use serde::{Serialize, Serializer};
 
 use crate::counter::CounterStats;
 
-/// The version of the document's shape.
+/// The version of the document's structure.
 pub const SCHEMA: u32 = 1;
 
 /// State of the process and of its event loops at the time of a summary.
@@ -13,7 +12,7 @@ pub const SCHEMA: u32 = 1;
 pub struct RuntimeStats {
     /// The start of the counter, in seconds since the epoch.
     pub start_time: f64,
-    /// Seconds since then, by a monotonic clock.
+    /// Seconds since the start of the counter, by a monotonic clock.
     pub uptime: f64,
     /// The event loops.
     pub event_loop: EventLoopStats,
@@ -37,7 +36,7 @@ pub struct EventLoopStats {
     pub sample_age_seconds: Option<f64>,
 }
 
-/// State of the process. `None` is unknown.
+/// State of the process. A figure is `None` if it is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessStats {
@@ -52,7 +51,7 @@ pub struct ProcessStats {
     /// The start of the process, in seconds since the epoch.
     #[serde(serialize_with = "number_or_null")]
     pub start_time_seconds: Option<f64>,
-    /// The CPU time it has used.
+    /// The CPU time that the process has used.
     #[serde(serialize_with = "number_or_null")]
     pub cpu_seconds: Option<f64>,
     /// Its memory in RAM.
@@ -66,7 +65,7 @@ pub struct ProcessStats {
     pub heap_total_bytes: Option<f64>,
 }
 
-/// A group of series: its labels in the order of the query without the absent ones, and its sum.
+/// A group of series: the labels that it has, in the order of the query, and its sum.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// Names and values.
@@ -145,12 +144,12 @@ pub struct Document<'a> {
 impl Document<'_> {
     /// Returns the document as JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        // Fails only for a map whose keys are not strings.
+        // Cannot fail: the keys of all maps are strings.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// Writes whole numbers without a fraction, as JavaScript does, and infinite ones as `null`.
+/// Writes whole numbers without a fraction, as JavaScript does, and numbers that are not finite as `null`.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 pub fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     /// The end of the range in which each whole number is an `f64`.

@@ -2,11 +2,11 @@
 //!
 //! A series is stored as six numbers, which this module calls its columns. A label's text is read
 //! once for each fragment and not for each series: [`Column::values`] maps the number of a fragment to
-//! its component of the group's key, or to [`REJECTED`] if a filter rejects it. All series of a group
-//! have the same key, also where their fragments differ.
+//! a component of the group's key, or to [`REJECTED`] if a filter rejects the fragment. All series of a
+//! group have the same key, even if their fragments differ.
 //!
-//! The number of groups is bounded: beyond the bound, the groups with the greater hashes of their keys are
-//! left to further passes over the series, and each pass adds its greatest groups to the result.
+//! The number of groups is bounded. Beyond the bound, the groups whose keys have the greater hashes are left to
+//! further passes over the series. Each pass adds those of its groups that are first in the query's order.
 //!
 //! Pure. Runs on the server thread, under the counter's lock for one step.
 
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
     labels::{OVERFLOW, Schema, read_labels},
+    sort::sort_by,
 };
 
 /// The key of a group: a component for each column.
@@ -30,14 +31,14 @@ type Key = [u32; PARTS];
 /// The component of a column that the query does not group by.
 const NOT_GROUPED: u32 = 0;
 
-/// A bit of components that are an index into [`Column::texts`]. Without it, a component is an id.
+/// A bit that is set in components that are an index into [`Column::texts`]. Other components are ids.
 const TEXT: u32 = 1 << 31;
 
 /// Entries of [`Column::values`] that are not components.
 const UNREAD: u32 = u32::MAX;
 const REJECTED: u32 = u32::MAX - 1;
 
-/// The groups of one pass. A group takes about 50 bytes.
+/// The maximum number of groups of one pass. A group takes about 50 bytes.
 pub const MAX_GROUPS: usize = 1 << 17;
 
 /// No groups.
@@ -49,8 +50,8 @@ pub struct Grouping {
     columns: Vec<Column>,
     keys: Vec<Key>,
     sums: Vec<f64>,
-    /// The index of the column, if the query groups by one column only. Its component alone then
-    /// finds the group, without a hash.
+    /// The index of the column, if the query groups by one column only. Then the group is found by the
+    /// component of this column, without a hash.
     single: Option<usize>,
     /// The group of each component of that column.
     single_groups: Vec<u32>,
@@ -59,7 +60,7 @@ pub struct Grouping {
     max_groups: usize,
     /// The first and the last hash of the groups of this pass.
     pass: (u64, u64),
-    /// The greatest groups of the passes before, and the others.
+    /// The first groups of the previous passes in the query's order, and the sum of the others.
     before: (Vec<Row>, Other),
     limit: usize,
     search: String,
@@ -89,7 +90,7 @@ struct Column {
 }
 
 impl Grouping {
-    /// Creates sums without a series, with at most this many groups at a time.
+    /// Creates sums that have no series yet, with at most `max_groups` groups in one pass.
     #[must_use]
     pub fn new(query: &Query, schema: &Schema, rates: Option<Rates>, max_groups: usize) -> Self {
         let names = schema.names();
@@ -236,9 +237,9 @@ impl Grouping {
         self.sums.len()
     }
 
-    /// Returns the groups of all passes so far that are first in the query's order; those that are equal in it
-    /// in the order of their sums, then of their labels. The query's search excludes groups without this text
-    /// in a label value. `Other` is the groups beyond the query's limit.
+    /// Returns the first groups of all passes so far in the query's order, up to the query's limit. Equal
+    /// groups are ordered by their sums, then by their labels. Only groups with the query's search text in a
+    /// label value are returned and counted. `Other` has the groups beyond the limit.
     #[must_use]
     pub fn top(&mut self) -> (Vec<Row>, Other) {
         let limit = self.limit;
@@ -264,7 +265,7 @@ impl Grouping {
             Order::Total => 0.0,
             Order::Rate => row.rate.unwrap_or_default(),
         };
-        rows.sort_unstable_by(|a, b| {
+        sort_by(&mut rows, |a, b| {
             let by_sum = || b.value.total_cmp(&a.value);
             rate(b).total_cmp(&rate(a)).then_with(by_sum).then_with(|| a.labels.cmp(&b.labels))
         });
@@ -280,7 +281,7 @@ impl Grouping {
         self.columns.iter().find_map(|column| column.rate(key[column.index]))
     }
 
-    /// The groups that have this text in a label value.
+    /// Returns the groups that have this text in a label value.
     fn search(&self, text: &str) -> Vec<usize> {
         let groups = 0..self.len();
         if text.is_empty() {
@@ -306,7 +307,7 @@ impl Grouping {
         for column in &self.columns {
             for (index, value) in column.labels(self.keys[group][column.index]) {
                 match values.get_mut(index) {
-                    Some(slot) => *slot = Some(value),
+                    Some(entry) => *entry = Some(value),
                     None => labels.push((OVERFLOW.to_owned(), value)),
                 }
             }
@@ -317,7 +318,7 @@ impl Grouping {
     }
 }
 
-/// Returns whether a value contains a text. Upper and lower case of ASCII letters are equal.
+/// Returns whether a value contains a text. The case of ASCII letters is ignored.
 pub fn contains(value: &str, text: &str) -> bool {
     let (value, text) = (value.as_bytes(), text.as_bytes());
     value.windows(text.len()).any(|run| run.eq_ignore_ascii_case(text))
@@ -365,7 +366,7 @@ impl Column {
         }
     }
 
-    /// The component of an id. A column of ids has one label, so each filter is a filter by it.
+    /// Returns the component of an id. A column of ids has one label, so each filter is for this label.
     #[inline]
     fn id(&self, id: u32) -> u32 {
         if !self.filters.is_empty() {
@@ -389,7 +390,7 @@ impl Column {
         component
     }
 
-    /// The component of labels as they are written on a page, or [`REJECTED`].
+    /// Returns the component of labels in the text format, or [`REJECTED`].
     #[inline(never)]
     fn component(&mut self, written: &str) -> u32 {
         let labels = read_labels(written);
@@ -429,7 +430,7 @@ impl Column {
         self.texts.iter().map(is_found).collect()
     }
 
-    /// The labels of a component.
+    /// Returns the labels of a component.
     fn labels(&self, component: u32) -> GroupLabels {
         if component < TEXT {
             let by = self.by.iter().map(|(index, _)| (*index, component.to_string()));

@@ -9,11 +9,11 @@
 //! | name | value | default |
 //! |---|---|---|
 //! | `by` | 1 to 8 label names, separated by commas | `object_classname,caller_functionname` |
-//! | `limit` | the most rows, 1 to 1000 | `50` |
-//! | `search` | only rows with this text in a label value; upper and lower case of ASCII letters are equal | all rows |
+//! | `limit` | the maximum number of rows, 1 to 1000 | `50` |
+//! | `search` | only rows with this text in a label value; the case of ASCII letters is ignored | all rows |
 //! | `order` | `total` or `rate`: the order of the rows | `total` |
 //! | `window` | the seconds over which rates are computed, 1 to 900 | `5` |
-//! | the name of a label | only series with this value of the label; empty: without the label | all series |
+//! | the name of a label | only series with this value of the label; if empty, only series without the label | all series |
 //!
 //! Each parameter may occur once. The response to any other query is status 400 with an error message.
 //!
@@ -55,24 +55,25 @@
 //!   since the start, by a monotonic clock. A rate is a difference of values divided by a difference
 //!   of `uptimeSeconds`.
 //! - `labels`: the labels that `by` and filters accept. `hypertrace_overflow` is not one of them: only
-//!   the row of the overflow series has it. `usedLabels`: those that at least one series has. Beyond
-//!   1,000 property sets of an owner, all its labels are among them.
+//!   the row of the overflow series has it. `usedLabels`: those that at least one series has. If an owner
+//!   has more than 1,000 property sets, all labels of its properties count as used.
 //! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
-//!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
-//!   that were removed because they were idle. Of all values, only `calls.total` contains their counts.
+//!   near the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
+//!   that were removed because they were idle. Of all values, only `calls.total` contains the calls of expired
+//!   series.
 //! - `calls`: `total`: the number of calls since `startTimeSeconds`, which never falls; `matched`: the
 //!   sum over the series that pass the filters. Whole numbers, exact below 2⁵³.
-//! - `calls.rate` and `rate` of a row: calls per second over `windowSeconds`, as the recorder knows them:
-//!   if `by` and filters have labels of the call site only. `null` for all calls, and no field of a row,
-//!   if they are not known. `order` is then `total`. `windowSeconds` may be less than `window` soon after
-//!   the start.
+//! - `calls.rate`, and `rate` of a row: calls per second over `windowSeconds`. They come from the recorder;
+//!   without it, `calls.rate` and `windowSeconds` are `null`. A row has a `rate` only if the recorder has its
+//!   calls, and if `by` and the filters have labels of the call site only. If no row can have a rate, `order`
+//!   is `total`. Soon after the start, `windowSeconds` may be less than `window`.
 //! - `rows`: the groups that are first in `order`; with `total`, in descending order of `value`. A label
-//!   that no series of the group has is left out. `other`: the groups that `limit` excluded, after `search`.
+//!   that no series of the group has is absent. `other`: the groups that `search` finds and `limit` excludes.
 //! - `eventLoop`: `answering`: true if the event loop responded in time; `lagSeconds`: the delay of its
 //!   response so far; `sampleAgeSeconds`: the age of the last sample.
 //! - `process`: `name`: the title of the process or the name of its script; `threads`: the JavaScript
-//!   threads that count. `null` is unknown. The values of the heap are as old as `sampleAgeSeconds`, and
-//!   unknown with `collectDefaults: false`.
+//!   threads that count. A figure is `null` if it is unknown. The values of the heap are as old as
+//!   `sampleAgeSeconds`, and unknown with `collectDefaults: false`.
 
 mod document;
 mod grouping;
@@ -103,7 +104,7 @@ const STEP_SERIES: u32 = 4096;
 
 /// A summary, computed in steps.
 pub struct Summary {
-    /// Keeps slots and fragments from being reused between two steps. Series that it visits do not
+    /// Prevents the reuse of slots and fragments between two steps. Series that a summary visits do not
     /// count as shown on a page.
     pin: SlotPin,
     query: Query,
@@ -116,7 +117,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A summary of no series yet. Without rates of its groups, its order is that of the sums.
+    /// Creates a summary that has no series yet. If `rates` has no groups, the rows are ordered by their sums.
     #[must_use]
     pub fn new(counter: Arc<TraceCounter>, mut query: Query, rates: Option<Rates>) -> Self {
         if rates.as_ref().is_none_or(|rates| rates.groups.is_none()) {

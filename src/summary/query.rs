@@ -10,7 +10,7 @@ pub const MAX_LIMIT: usize = 1000;
 /// The default of `limit`.
 pub const DEFAULT_LIMIT: usize = 50;
 
-/// The most labels to group by.
+/// The maximum number of labels to group by.
 pub const MAX_BY: usize = 8;
 
 /// The longest `window`, in seconds.
@@ -27,12 +27,11 @@ pub const DEFAULT_BY: [usize; 2] = [0, 1];
 pub struct Query {
     /// The labels to group by: at least one, without duplicates.
     pub by: Vec<usize>,
-    /// Labels to filter by and their value. An empty value selects series without the label.
+    /// The labels to filter by, with their values. An empty value selects series without the label.
     pub filters: Vec<(usize, String)>,
-    /// The most rows to return, 1 to [`MAX_LIMIT`].
+    /// The maximum number of rows, 1 to [`MAX_LIMIT`].
     pub limit: usize,
-    /// The text that a label value of each row must contain. Upper and lower case of ASCII letters
-    /// are equal.
+    /// The text that a label value of each row must contain. The case of ASCII letters is ignored.
     pub search: String,
     /// The order of the rows.
     pub order: Order,
@@ -51,7 +50,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Returns its name in a query.
+    /// Returns the name of the order in a query.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

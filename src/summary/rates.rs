@@ -1,12 +1,12 @@
-//! Rates of a summary's groups, as the recorder knows them. Pure.
+//! The rates of a summary's groups, which come from the recorder. Pure.
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-/// The labels of a group: indexes into the labels that the query groups by, in ascending order, and values. An
-/// absent label is left out. The overflow series has [`OVERFLOW_INDEX`] in addition, at the end.
+/// The labels that a group has: indexes into the labels that the query groups by, in ascending order, and their
+/// values. The overflow series also has [`OVERFLOW_INDEX`], at the end.
 pub type GroupLabels = Vec<(usize, String)>;
 
-/// The index of the overflow series' label, which no query groups by and which its row has.
+/// The index that stands for the label of the overflow series. No query groups by this label.
 pub const OVERFLOW_INDEX: usize = usize::MAX;
 
 /// Calls by group.
@@ -17,12 +17,12 @@ pub type GroupCalls = HashMap<GroupLabels, u64, DefaultHashBuilder>;
 pub struct Rates {
     /// The seconds that were measured, at least 1.
     pub seconds: u32,
-    /// All calls in them.
+    /// All calls in these seconds.
     pub calls: u64,
     /// The calls of each group that was called; `None` if the query has other labels than those of the call
     /// site.
     pub groups: Option<GroupCalls>,
-    /// Groups that are not there were not called. Otherwise their calls are not known.
+    /// `true` if a group that is missing in `groups` had no calls; `false` if its calls are unknown.
     pub is_complete: bool,
 }
 

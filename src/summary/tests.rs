@@ -18,7 +18,7 @@ use crate::{
     labels::read_labels,
 };
 
-/// A counter with these label sets and their values.
+/// Creates a counter with these label sets and their values.
 fn counted(
     allowed_props: &[&str],
     max_series: u32,
@@ -256,13 +256,13 @@ fn many_series_are_summed_in_steps() {
     }
     let mut summary = Summary::new(Arc::clone(&counter), Query::default(), None);
     let steps = std::iter::repeat_with(|| summary.step()).take_while(|&more| more).count();
-    assert_eq!(steps, 2, "two steps with more to follow, and the last");
+    assert_eq!(steps, 2, "the first two of three steps return true");
     let text = String::from_utf8(summary.into_json(&RuntimeStats::default())).expect("UTF-8");
     assert!(text.contains(r#""value":10000}"#) && text.len() < 1000, "{text}");
     thread.leave(&counter);
 }
 
-/// Sums that a reader of the whole page computes.
+/// Returns the sums that a reader of the whole page computes.
 fn sums_of_the_page(counter: &TraceCounter, query: &Query) -> BTreeMap<Vec<(String, String)>, f64> {
     let names = counter.schema().names();
     let mut sums = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Finds the labels that at least one series has. Pure.
 //!
-//! Reads the text of each fragment once, and of a column only until all its labels are found.
+//! Reads the text of each fragment once. The fragments of a column are read until all its labels are found.
 
 use super::grouping::by_column;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 /// count as used: a property can have a different value in each series.
 const MAX_FRAGMENTS: u32 = 1000;
 
-/// The labels of the schema, and which of them some series has.
+/// The labels of the schema. Those that at least one series has are marked as used.
 pub struct UsedLabels {
     names: Vec<String>,
     used: Vec<bool>,

@@ -59,7 +59,7 @@ impl Response {
     }
 }
 
-/// Decompresses one gzip member, which must be followed by nothing.
+/// Decompresses one gzip member, after which there must be no bytes.
 fn gunzip(member: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut decoder = flate2::bufread::GzDecoder::new(member);
@@ -126,7 +126,7 @@ impl Client {
         self.try_response(true).expect("a complete response")
     }
 
-    /// Reads a response. `None`: the connection ended before the end of the response.
+    /// Reads a response. Returns `None` if the connection ended before the end of the response.
     pub fn try_response(&mut self, head_only: bool) -> Option<Response> {
         let head = loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -190,7 +190,7 @@ impl Client {
         Some(std::mem::replace(&mut self.unread, rest))
     }
 
-    /// Reads more bytes. `None`: the connection ended, normally or by a reset.
+    /// Reads more bytes. Returns `None` if the connection ended, normally or by a reset.
     fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 * 1024];
         let length = loop {

@@ -1,4 +1,4 @@
-//! Shared by the server's tests: pages of any size, servers on free ports, and a client.
+//! Helpers of the server's tests: pages of any size, servers on free ports, and a client.
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -26,7 +26,7 @@ use tokio::sync::{
 
 pub use self::client::{Client, Response};
 
-/// The bound of every wait; a test fails when it is reached.
+/// The maximum time of every wait. A test fails when it is reached.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A scrape without compression.
@@ -79,7 +79,7 @@ fn line(number: usize, out: &mut Vec<u8>) {
     if number == 0 {
         out.extend_from_slice(b"# HELP x Test.\n# TYPE x counter\n");
     } else {
-        // About half of it is compressible, as on a real page.
+        // About half of the line is compressible, as on a real page.
         let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         writeln!(out, "x{{caller_filename=\"/home/a/b.js\",n=\"{noise:x}\"}} {number}").unwrap();
     }
@@ -113,17 +113,17 @@ pub fn lines_with<F: FnMut(usize) + Send>(count: usize, before_chunk: F) -> Line
     Lines { next: 0, count, chunk: 0, before_chunk }
 }
 
-/// A source whose page has `count` lines.
+/// Returns a source whose page has `count` lines.
 pub fn page_of(count: usize) -> Arc<dyn Source> {
     Arc::new(FnSource(move |_| -> ScrapeFuture { Box::pin(async move { scrape(lines(count)) }) }))
 }
 
-/// A source whose page has 20 lines.
+/// Returns a source whose page has 20 lines.
 pub fn small() -> Arc<dyn Source> {
     page_of(20)
 }
 
-/// A source whose scrapes wait: each takes one message of the sender before it returns its page.
+/// Returns a source whose scrapes wait: each one receives a message of the sender before it returns its page.
 pub fn paused(count: usize) -> (Arc<dyn Source>, Started, UnboundedSender<()>) {
     let (sender, started) = mpsc::channel();
     let (resume, resumed) = unbounded_channel();
@@ -148,7 +148,7 @@ impl Started {
     }
 }
 
-/// Limits that are short enough for a test to wait for.
+/// Returns limits that are short enough for a test to wait for.
 pub fn short_limits() -> Limits {
     Limits {
         idle: Duration::from_millis(700),
@@ -210,7 +210,7 @@ pub fn eventually(condition: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Serialises the tests of one file that measure their whole process.
+/// Returns a lock, so that tests of one file which measure the whole process run one after another.
 pub fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

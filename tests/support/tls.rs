@@ -26,14 +26,14 @@ pub struct Secure {
     pub root: CertificateDer<'static>,
 }
 
-/// A self-signed certificate and its key.
+/// Makes a self-signed certificate and its key, in PEM form.
 pub fn pem() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let cert = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     (cert.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
-/// A self-signed certificate.
+/// Makes a self-signed certificate.
 pub fn certificate() -> (SecureContext, CertificateDer<'static>) {
     let (cert, key) = pem();
     let (cert, min_version) = (cert.as_bytes(), Version::default());

@@ -1,11 +1,12 @@
-//! Writes a page of 100,000 series with labels as hypercore has them: ours, other crates, and the lower limit, which is copying
-//! the bytes. `cargo bench --manifest-path benchmark/rust/Cargo.toml`.
+//! Measures the rendering of a page of 100,000 series, with labels like those of hypercore: by this crate,
+//! and by other crates. The lower limit of the time is a plain copy of the page's bytes. Run it with
+//! `cargo bench --manifest-path benchmark/rust/Cargo.toml`.
 
 use std::{hint::black_box, ptr::NonNull, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hypertrace_prometheus::{
-    counter::{CELLS, CounterOptions, CellBlock, TraceCounter},
+    counter::{CELLS, CellBlock, CounterOptions, TraceCounter},
     exposition::{CHUNK_BYTES, Page, Render, Step},
     labels::{RESERVED, Schema},
 };
@@ -16,7 +17,8 @@ const SERIES: usize = 100_000;
 const METHODS: [&str; 4] = ["get", "append", "download", "replicate"];
 const FILE: &str = "/home/user/app/node_modules/hypercore/lib/session.js";
 
-/// The label values of series `n`, in the order of `RESERVED`: ten objects for each parent, four call sites for each object.
+/// Returns the label values of series `n`, in the order of `RESERVED`. Each parent has ten objects, and each
+/// object has four call sites.
 fn values(n: usize) -> [String; 7] {
     let (object, method) = (n / 4, METHODS[n % 4]);
     let parent = object / 10;
@@ -30,7 +32,7 @@ fn counts(n: usize) -> u64 {
     1 + n as u64 % 1000
 }
 
-/// A counter whose cells are leaked memory, as JavaScript lends memory for the life of a thread.
+/// Creates a counter with all series. The counter may read its cells at any time, so they are leaked memory.
 fn counter() -> Arc<TraceCounter> {
     let options = CounterOptions {
         name: "trace_counter".into(),
@@ -46,7 +48,7 @@ fn counter() -> Arc<TraceCounter> {
     for block in 0..SERIES.div_ceil(CELLS) {
         let cells: Vec<f64> = (0..CELLS).map(|cell| counts(block * CELLS + cell) as f64).collect();
         let cells = NonNull::new(cells.leak().as_mut_ptr()).expect("memory");
-        // SAFETY: aligned memory of this many cells, which is never freed or written.
+        // SAFETY: aligned memory of `CELLS` cells, which is never freed or written.
         let lent = unsafe { CellBlock::new(cells) };
         assert!(counter.lend_cells(shard, block, lent));
     }
@@ -77,7 +79,7 @@ fn registry() -> Registry {
         counters.with_label_values(&values(n)).inc_by(counts(n));
     }
     let registry = Registry::new();
-    registry.register(Box::new(counters)).expect("the only one");
+    registry.register(Box::new(counters)).expect("the registry is empty");
     registry
 }
 

@@ -1,4 +1,4 @@
-//! A substitute for what catches panics: in a model each one is a failure.
+//! A substitute for the functions that catch panics. It catches none: in a model, each panic is a failure.
 
 /// Runs `work`.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, ()> {

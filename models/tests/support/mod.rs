@@ -18,13 +18,13 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler},
 };
 
-/// Orders are the same in each run, so that a failure can be repeated.
+/// The seed of the random orders. It is constant, so that a failure can be repeated.
 const SEED: u64 = 21;
 
-/// Runs a model in `orders` random orders, and in as many with few changes of the thread.
+/// Runs a model in `orders` random orders, and in the same number of orders with few thread switches.
 pub fn check(orders: usize, model: impl Fn() + Send + Sync + Clone + 'static) {
     let mut config = Config::default();
-    // A poll of `tokio`'s channel needs more than the default.
+    // The default stack is too small for a poll of a channel of `tokio`.
     config.stack_size = 256 * 1024;
     config.silence_warnings = true;
     config.failure_persistence = shuttle::FailurePersistence::None;
@@ -46,7 +46,7 @@ pub fn counter() -> Arc<TraceCounter> {
     Arc::new(TraceCounter::new(options).expect("a good name"))
 }
 
-/// The cells of a block, at a multiple of their length.
+/// The cells of a block. Their address is a multiple of their length in bytes.
 #[derive(Debug)]
 #[repr(align(32768))]
 struct Memory([AtomicU64; CELLS]);
@@ -58,7 +58,7 @@ impl Memory {
     }
 }
 
-/// The calls that have begun and the calls that have ended, by class. Its lock is no step of a model.
+/// The calls that have begun and the calls that have ended, by class. The lock of this map is not simulated.
 #[derive(Debug, Default)]
 pub struct Calls(Mutex<HashMap<&'static str, (f64, f64)>>);
 
@@ -82,12 +82,12 @@ impl Calls {
     }
 }
 
-/// The cache of a thread after a sweep that requires its drop.
+/// The behaviour of a thread when a sweep requires that it drops its cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cache {
     /// The thread drops its cache when a sweep requires it.
     Dropped,
-    /// The thread counts by its cache, although it has reported that it has none. This is a fault.
+    /// The thread has reported that it has no cache, but still uses one. A model must find this fault.
     UsedAfterItsEnd,
 }
 
@@ -96,7 +96,7 @@ pub struct Thread {
     counter: Arc<TraceCounter>,
     calls: Arc<Calls>,
     shard: ShardId,
-    // The counter has its address until the shard is closed, so a model ends with `close`.
+    // The counter reads this memory until the shard is closed, so a thread must end with `close`.
     memory: Option<Box<Memory>>,
     slots: HashMap<&'static str, u32>,
     cache: Cache,
@@ -116,7 +116,7 @@ impl Thread {
         Self { counter, calls, shard, memory: None, slots: HashMap::new(), cache }
     }
 
-    /// Counts one call, of a class.
+    /// Counts one call of a class.
     pub fn count(&mut self, class: &'static str) {
         self.calls.with(class, |calls| calls.0 += 1.0);
         let slot = match self.slots.get(class) {
@@ -143,7 +143,7 @@ impl Thread {
         slot
     }
 
-    /// Does what a thread does regularly.
+    /// Sweeps, as each thread does regularly.
     pub fn sweep(&mut self) {
         if self.counter.sweep(self.shard, Instant::now()) && self.cache == Cache::Dropped {
             self.slots.clear();
@@ -157,7 +157,7 @@ impl Thread {
     }
 }
 
-/// A scraper: it has seen values, by class and start.
+/// A scraper, with the values that it has seen, by class and start.
 #[derive(Default)]
 pub struct Scraper {
     seen: HashMap<(String, Start), f64>,
@@ -174,8 +174,11 @@ impl Scraper {
             let mut labels = Vec::new();
             series.write_labels(&mut labels);
             let labels = String::from_utf8(labels).expect("labels are UTF-8");
-            let class =
-                labels.split('"').nth(1).expect("a count in a wrong slot: it is free").to_owned();
+            let class = labels
+                .split('"')
+                .nth(1)
+                .expect("a count in a wrong slot: the slot is free")
+                .to_owned();
             let value = (series.start(), series.value);
             assert!(page.insert(class, value).is_none(), "a page has a series twice");
             ControlFlow::Continue(())

@@ -16,23 +16,23 @@ use crate::{
 /// A query for the documents of all processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// The only process that is asked for.
+    /// The process whose document is requested; `None` for all processes.
     pub process: Option<u32>,
-    /// The query for each process.
+    /// The query string that each process receives.
     pub forwarded: String,
-    /// The labels to group by, if the query has them.
+    /// The labels to group by, if the query has the parameter `by`.
     pub(super) by: Option<Vec<String>>,
     pub(super) limit: usize,
-    /// The rows have filters or a search, so that the sum over all calls is not that of the rows.
+    /// `true` if the query has filters or a search, so that the rows may not have all calls.
     pub(super) is_filtered: bool,
 }
 
 impl Query {
-    /// Splits a query string: into what concerns the processes, and the query for each of them.
+    /// Splits a query string into the parameters of the merge and the query that each process receives.
     ///
     /// # Errors
     ///
-    /// A sentence on what is wrong with it.
+    /// If the query is not valid. The error is a sentence that says why.
     pub fn parse(query: &str) -> Result<Self, String> {
         let mut parsed = Self {
             process: None,
@@ -62,7 +62,7 @@ impl Query {
                         parsed.forward("by", &own.join(","));
                     }
                 }
-                // Each process reports a wrong value.
+                // A wrong value is forwarded, so that the process reports it.
                 "limit" => match value.parse() {
                     Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
                     _ => parsed.forward("limit", &value),
@@ -74,7 +74,8 @@ impl Query {
             }
         }
         if !parsed.forwarded.contains("limit=") {
-            // A group that is first in all processes together is far ahead in at least one of them.
+            // Each process returns more rows than the limit, because a group that is among the first in all
+            // processes together need not be among the first in each of them.
             let limit =
                 if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
             parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());
@@ -91,12 +92,12 @@ impl Query {
         encode(value, &mut self.forwarded);
     }
 
-    /// Returns whether the rows are the processes.
+    /// Returns whether the rows are grouped by process only.
     pub(super) fn is_by_process_alone(&self) -> bool {
         self.by.as_ref().is_some_and(|by| matches!(&by[..], [label] if label == PROCESS_LABEL))
     }
 
-    /// Returns the labels of the groups; those of a document if the query has none.
+    /// Returns the labels to group by: those of the query, else those of a document.
     pub(super) fn by(&self, document: &Value) -> Vec<String> {
         self.by.clone().unwrap_or_else(|| texts(&document["by"]))
     }
@@ -107,7 +108,7 @@ fn encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',') {
             out.push(char::from(byte));
         } else {
-            // A string takes everything.
+            // Writing to a string never fails.
             let _ = write!(out, "%{byte:02X}");
         }
     }

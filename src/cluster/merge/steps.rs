@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ProcessDocument;
 
-/// The combination of the steps of one process that are one step of all.
+/// The rule by which several steps of one process are combined into one longer step.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Sum,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
     Last,
 }
 
-/// The steps of a history: those of the process with the longest ones.
+/// The steps of a merged history. They are as long as the longest steps of any process.
 pub(super) struct Steps {
     pub(super) seconds: f64,
     pub(super) end: f64,
@@ -29,8 +29,8 @@ impl Steps {
         Self { seconds, end: end.unwrap_or_default(), count: calls.map_or(0, Vec::len) }
     }
 
-    /// Joins lists of values, each of one process. A step of a process belongs to the step of all in which
-    /// its middle is.
+    /// Joins lists of values, one list for each process. A step of a process belongs to the merged step that
+    /// contains its middle.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -49,16 +49,17 @@ impl Steps {
             let end = each.number(&["endTimeSeconds"]).unwrap_or_default();
             let mut own: Vec<Option<f64>> = vec![None; self.count];
             for (back, value) in list.as_array().into_iter().flatten().rev().enumerate() {
-                // The two ends differ by less than a step: the processes are asked at the same time.
+                // This history ends less than a step before or after the merged one, because the processes are
+                // asked at the same time.
                 let middle = end + (self.seconds - step) / 2.0 - (back as f64) * step;
                 let steps = ((self.end - middle) / self.seconds).round().max(0.0) as usize;
                 let Some(index) = self.count.checked_sub(steps + 1) else { break };
-                let (slot, Some(value)) = (&mut own[index], value.as_f64()) else { continue };
-                *slot = Some(match (*slot, kind) {
+                let (combined, Some(value)) = (&mut own[index], value.as_f64()) else { continue };
+                *combined = Some(match (*combined, kind) {
                     (None, _) => value,
                     (Some(before), Kind::Sum) => before + value,
                     (Some(before), Kind::Most) => before.max(value),
-                    // The list is read from its end.
+                    // The list is read backwards, so the last value comes first.
                     (Some(last), Kind::Last) => last,
                 });
             }

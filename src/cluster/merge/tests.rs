@@ -9,7 +9,7 @@ fn read(json: &[u8]) -> Value {
 }
 
 #[test]
-fn a_query_is_split_into_what_concerns_the_processes_and_the_rest() {
+fn a_query_is_split_into_the_process_and_the_query_of_each_process() {
     let table = [
         ("", None, "limit=200"),
         ("limit=5", None, "limit=110"),
@@ -52,7 +52,7 @@ fn document(values: &[(&str, f64)], other: f64) -> Value {
 }
 
 #[test]
-fn a_summary_of_all_processes_is_the_sum_and_names_each() {
+fn a_summary_of_all_processes_has_their_sums_and_lists_each_process() {
     let documents = [
         of_process(2, document(&[("A", 5.0), ("B", 1.0)], 1.0)),
         of_process(1, document(&[("B", 7.0), ("C", 2.0)], 3.0)),
@@ -82,7 +82,11 @@ fn a_summary_can_be_grouped_by_process() {
         [of_process(1, document(&[("A", 5.0)], 1.0)), of_process(2, document(&[("A", 7.0)], 0.0))];
     let merged = read(&summary(&Query::parse("by=process").expect("valid"), &documents, &[]));
     let row = |process: &str, value: u32, rate: u32| json!({ "labels": { "process": process }, "value": value, "rate": rate });
-    assert_eq!(merged["rows"], json!([row("1", 6, 7), row("2", 7, 7)]), "by rate");
+    assert_eq!(
+        merged["rows"],
+        json!([row("1", 6, 7), row("2", 7, 7)]),
+        "the rows are in the order of their rates"
+    );
     assert_eq!(merged["by"], json!(["process"]));
     assert_eq!(merged["other"], json!({ "groups": 0, "value": 0 }));
     let query = Query::parse("by=object_classname,process").expect("valid");
@@ -140,7 +144,7 @@ fn steps_of_different_lengths_are_joined_in_the_longer_ones() {
     assert_eq!(
         merged["points"]["series"],
         json!([12, 24]),
-        "a gauge is that at the end of the step"
+        "a gauge has its value at the end of the step"
     );
 }
 
@@ -154,7 +158,7 @@ fn the_summary_of_one_process_has_the_numbers_of_all() {
 }
 
 #[test]
-fn what_is_no_document_is_left_out() {
+fn a_response_that_is_not_a_document_is_omitted() {
     assert!(ProcessDocument::read(1, b"").is_none() && ProcessDocument::read(1, b"[1]").is_none());
     let documents = [
         of_process(1, document(&[("A", 5.0)], 0.0)),

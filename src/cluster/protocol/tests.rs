@@ -40,7 +40,7 @@ fn to_opener() -> Vec<ToOpener> {
 }
 
 #[test]
-fn each_message_reads_back_and_no_start_of_it_is_a_message() {
+fn each_message_is_read_back_unchanged_and_a_truncated_one_is_malformed() {
     for message in to_member() {
         let frame = message.encode();
         assert_eq!(frame[..HEADER], u32::try_from(frame.len() - HEADER).unwrap().to_le_bytes());

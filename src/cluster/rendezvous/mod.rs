@@ -1,5 +1,5 @@
-//! The meeting of processes of one user: the opener of a port can be found by others, and nobody else can take
-//! its place.
+//! The rendezvous of the processes of one user: they can find the opener of a port, and no process of another
+//! user can act as the opener.
 
 #[cfg(unix)]
 mod unix;
@@ -15,10 +15,10 @@ pub use self::unix::{Candidate, Rendezvous, find, folders, remove_stale};
 #[cfg(windows)]
 pub use self::windows::{Candidate, Rendezvous, find, folders, remove_stale};
 
-/// The start of each name.
+/// The start of the name of each opener.
 const PREFIX: &str = "hypertrace-";
 
-/// Returns a name that nobody can know in advance, for an opener of this number.
+/// Returns a new name, which cannot be predicted, for the opener of a port. `number` is that of the opener.
 fn new_name(port: u16, number: u32) -> std::io::Result<String> {
     let mut random = [0; 8];
     SystemRandom::new()
@@ -27,7 +27,7 @@ fn new_name(port: u16, number: u32) -> std::io::Result<String> {
     Ok(format!("{PREFIX}{port}-{number}-{:016x}", u64::from_le_bytes(random)))
 }
 
-/// Returns the number of the opener from a name at this port.
+/// Returns the number in the name of an opener of this port; `None` for any other name.
 fn number_of(name: &str, port: u16) -> Option<u32> {
     let (of, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let (number, random) = rest.split_once('-')?;
@@ -37,7 +37,7 @@ fn number_of(name: &str, port: u16) -> Option<u32> {
     number.parse().ok().filter(|&number| is_name && number != 0)
 }
 
-/// Lists the names of openers at this port, and their numbers.
+/// Lists the paths of the openers of this port in a folder, and the numbers of the openers.
 fn names(folder: &std::path::Path, port: u16) -> Vec<(PathBuf, u32)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let entry = |entry: std::io::Result<std::fs::DirEntry>| {

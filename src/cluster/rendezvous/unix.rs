@@ -1,8 +1,8 @@
 //! A Unix socket in a folder of its own, which only this user can enter.
 //!
-//! The folder is made under a name that nobody knows in advance, with mode 0700, in a folder where other users
-//! cannot rename it. It gets its final name when the socket accepts connections. So a process that finds the
-//! name and is refused knows that the opener has ended.
+//! The folder is made under a name that cannot be predicted, with mode 0700, in a folder where other users
+//! cannot rename it. It gets its final name when the socket accepts connections. So if a process finds the
+//! name but its connection is refused, the opener has ended.
 
 use std::{
     fs::{self, DirBuilder, Metadata},
@@ -21,11 +21,12 @@ use crate::cluster::connection::BoxSocket;
 /// The name of the socket in its folder.
 const SOCKET: &str = "s";
 
-/// A folder that is this old is not being made by another process.
+/// A folder that has not changed for this time is not being made by another process.
 const UNFINISHED: Duration = Duration::from_secs(60);
 
-/// Returns the folders in which processes of this user may meet, the best first. Reads the environment, which
-/// the JavaScript thread may change. Needs a runtime.
+/// Returns the folders in which processes of this user can find each other, in the order of preference. Reads
+/// environment variables, which only the JavaScript thread changes, so it must be called on this thread. Must
+/// be called in the context of a runtime.
 pub fn folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     folders.extend(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
@@ -46,7 +47,7 @@ pub fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// Returns the effective user of this process: that of a socket that it has made.
+/// Returns the effective user of this process, which is the user of a socket that it has made.
 fn own_user() -> io::Result<u32> {
     let (one, _other) = UnixStream::pair()?;
     user_of(&one)
@@ -57,7 +58,7 @@ fn user_of(stream: &UnixStream) -> io::Result<u32> {
     stream.peer_cred().map(|credentials| credentials.uid())
 }
 
-/// Returns whether only the system and this user can rename what is in a folder.
+/// Returns whether other users, except root, cannot rename the folders of this user in a folder.
 fn is_safe(folder: &Path, user: u32) -> bool {
     fs::metadata(folder).is_ok_and(|metadata: Metadata| {
         let mode = metadata.mode();
@@ -68,16 +69,17 @@ fn is_safe(folder: &Path, user: u32) -> bool {
     })
 }
 
-/// Returns whether a folder is of this user only, and no link.
+/// Returns whether only this user can enter a folder, and it is not a link.
 fn is_own(folder: &Path, user: u32) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|metadata| {
         metadata.is_dir() && metadata.uid() == user && metadata.mode() & 0o777 == 0o700
     })
 }
 
-/// The socket of an opener. Its drop removes it, unless it must stay as a sign to the next opener.
+/// The socket of an opener. It is removed when this value is dropped, unless the next opener must find its
+/// name.
 pub struct Rendezvous {
-    /// `None`: connections are refused.
+    /// `None` when connections are refused.
     listener: Option<UnixListener>,
     user: u32,
     folder: PathBuf,
@@ -85,11 +87,11 @@ pub struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// Makes a socket that others can find.
+    /// Makes a socket that other processes of this user can find.
     ///
     /// # Errors
     ///
-    /// If none of the folders can hold one.
+    /// If none of the folders can contain a socket.
     pub fn publish(folders: &[PathBuf], port: u16, number: u32) -> io::Result<Self> {
         let user = own_user()?;
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no safe folder"));
@@ -121,7 +123,7 @@ impl Rendezvous {
     ///
     /// # Errors
     ///
-    /// If the system refuses it.
+    /// If the system cannot accept a connection.
     pub async fn accept(&mut self) -> io::Result<BoxSocket> {
         let Some(listener) = &self.listener else { return std::future::pending().await };
         loop {
@@ -137,7 +139,7 @@ impl Rendezvous {
         self.listener = None;
     }
 
-    /// Sets whether the name stays: the next opener then sees that there may be members of this one.
+    /// Sets whether the name stays. From the name, the next opener knows that there may be members.
     pub fn set_stays(&mut self, stays: bool) {
         self.stays = stays;
     }
@@ -182,7 +184,7 @@ impl Candidate {
         use io::ErrorKind::{ConnectionRefused, NotFound};
         let connect = || {
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            // The queue of a process that is stopped may be full.
+            // If the opener is suspended and its queue is full, a blocking connection would wait.
             socket.set_nonblocking(true)?;
             socket.connect(&SockAddr::unix(self.folder.join(SOCKET))?)
         };
@@ -199,8 +201,8 @@ pub fn find(folders: &[PathBuf], port: u16) -> Vec<Candidate> {
         .collect()
 }
 
-/// Removes the names of openers of a port that have ended, and old names of other ports, which crashes
-/// have left.
+/// Removes the names of openers of a port that have ended. Removes the old names of other ports too, which
+/// remain after crashes.
 pub fn remove_stale(folders: &[PathBuf], port: u16) {
     for candidate in find(folders, port).iter().filter(|candidate| candidate.is_stale()) {
         remove(&candidate.folder);
@@ -219,14 +221,14 @@ pub fn remove_stale(folders: &[PathBuf], port: u16) {
     }
 }
 
-/// Returns whether a name is that of an opener at any port, finished or not.
+/// Returns whether a name is that of an opener of any port, whether its folder is finished or not.
 fn is_name(name: &str) -> bool {
     let name = name.strip_prefix('.').unwrap_or(name);
     let port = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
     port.is_some_and(|port| number_of(name, port).is_some())
 }
 
-/// Returns whether a folder has not changed for so long that it is not being made.
+/// Returns whether a folder has not changed for [`UNFINISHED`].
 fn is_old(entry: &fs::DirEntry) -> bool {
     let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
     modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)

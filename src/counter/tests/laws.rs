@@ -54,7 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
 type LabelSet = (u8, u8, u8);
 
 /// A thread that behaves as `lib/trace`: it interns a label set once and caches the slot, and drops its
-/// cache when a sweep returns `true`. `defines`: it interns label sets by definitions, not as text.
+/// cache when a sweep returns `true`. If `defines` is `true`, it interns label sets by definitions, not as
+/// text.
 struct CachingThread {
     thread: Thread,
     defines: bool,
@@ -219,7 +220,8 @@ proptest! {
         }
     }
 
-    /// Also where series expire between two readings, a slot is used again, or a thread ends.
+    /// The readings also have all calls if series expire between two readings, slots are used again, or threads
+    /// end.
     #[test]
     fn readings_have_all_calls_of_each_class(
         steps in prop::collection::vec(step(), 0..300),
@@ -284,7 +286,7 @@ fn read_calls(counter: &TraceCounter, sums: &mut BTreeMap<String, u64>) {
 }
 
 #[test]
-fn the_readings_of_a_thread_have_its_own_calls_since_they_were_started() {
+fn the_readings_of_a_thread_have_its_own_calls_since_their_start() {
     let counter = counter_with(&["p"], 10_000);
     let (mut a, mut b) =
         (CachingThread::join(&counter, false), CachingThread::join(&counter, true));

@@ -1,4 +1,4 @@
-//! The counter's behaviour.
+//! Tests of the counter as a whole.
 
 use std::{
     fmt::Write,
@@ -17,7 +17,7 @@ mod laws;
 mod reading;
 mod scrapers;
 
-/// The side of a JavaScript thread: cell blocks of its own, and counts by slot.
+/// A thread that counts as a JavaScript thread does, in cell blocks of its own.
 pub(crate) struct Thread {
     shard: ShardId,
     blocks: Vec<Box<[f64]>>,
@@ -34,7 +34,7 @@ impl Thread {
         while self.blocks.len() <= slot / CELLS {
             let mut block = vec![0.0; CELLS].into_boxed_slice();
             let cells = NonNull::new(block.as_mut_ptr()).expect("a box's memory");
-            // SAFETY: a box's memory does not move; `leave` closes the shard before it is freed.
+            // SAFETY: a box's memory does not move; `leave` closes the shard before the box is freed.
             let lent = unsafe { CellBlock::new(cells) };
             assert!(counter.lend_cells(self.shard, self.blocks.len(), lent));
             self.blocks.push(block);
@@ -64,7 +64,7 @@ pub(crate) fn counter_with(allowed_props: &[&str], max_series: u32) -> TraceCoun
     .expect("a valid counter")
 }
 
-/// Lets time pass for the starts of series. Returns the time in milliseconds.
+/// Advances the clock that issues the starts of series. Returns its time in milliseconds.
 pub(crate) fn pass(counter: &TraceCounter, time: Duration) -> u64 {
     let starts = &mut counter.state().starts;
     starts.pass(time);
@@ -83,7 +83,7 @@ fn page(counter: &TraceCounter) -> String {
         let mut text = Vec::new();
         series.write_labels(&mut text);
         let labels = std::str::from_utf8(&text).expect("UTF-8");
-        writeln!(lines, "{labels} {}", series.value).expect("a string takes it");
+        writeln!(lines, "{labels} {}", series.value).expect("writing to a string never fails");
         ControlFlow::Continue(())
     });
     lines
@@ -103,7 +103,7 @@ fn values_with_the_same_concatenation_are_two_series() {
 }
 
 #[test]
-fn trailing_absent_values_change_no_slot() {
+fn missing_values_at_the_end_do_not_change_the_slot() {
     let counter = counter_with(&["a"], 100);
     let full = counter.intern(["A", "f", "f.js", "", "", "1", "", "x", "", ""]);
     assert_eq!(counter.intern(["A", "f", "f.js", "", "", "1", "", "x"]), full);
@@ -115,7 +115,7 @@ fn defined(object: Option<u32>, parent: Option<u32>, props: Option<u32>) -> Defi
 }
 
 #[test]
-fn a_label_set_has_one_slot_by_its_values_and_by_numbers() {
+fn a_label_set_has_the_same_slot_by_its_values_and_by_numbers() {
     let counter = counter_with(&["p"], 100);
     let shard = counter.open_shard();
     counter.define_site(shard, 1, ["A", "f", "f.js", "i", "P"]);
@@ -148,7 +148,7 @@ fn a_definition_is_valid_for_one_thread_until_this_thread_clears_it() {
     );
     counter.close_shard(shard);
     counter.define_site(shard, 1, ["B", "f", "f.js"]);
-    assert_eq!(counter.intern_defined(shard, &label_set), None, "its thread has left");
+    assert_eq!(counter.intern_defined(shard, &label_set), None, "the shard is closed");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn label_text_is_stored_while_a_series_or_a_definition_uses_it() {
     counter.clear_definitions(shard);
     assert_eq!(texts(), 3);
     counter.close_shard(other);
-    assert_eq!(texts(), 2, "those of the series");
+    assert_eq!(texts(), 2, "the texts of the series");
     counter.state().series.remove(slot);
     assert_eq!(texts(), 0);
 }
@@ -208,7 +208,7 @@ fn properties_of_each_owner_are_labels_of_their_own() {
 }
 
 #[test]
-fn near_the_bound_a_new_label_set_keeps_its_call_site() {
+fn the_last_series_of_the_limit_is_the_overflow_series() {
     let counter = counter_with(&["p"], 10);
     for id in 0..9 {
         let id = id.to_string();
@@ -225,7 +225,7 @@ fn near_the_bound_a_new_label_set_keeps_its_call_site() {
 }
 
 #[test]
-fn the_reserve_takes_shortened_label_sets() {
+fn shortened_label_sets_get_the_reserved_series() {
     let counter = counter_with(&[], 100);
     for id in 0..90 {
         counter.intern(site("A", "f", &id.to_string()));
@@ -300,7 +300,7 @@ fn an_idle_series_expires_and_its_slot_is_used_again() {
     let slot = counter.intern(site("A", "f", "1")).slot;
     thread.count(&counter, slot);
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
-    assert!(!counter.sweep(thread.shard, later(100)), "not shown yet");
+    assert!(!counter.sweep(thread.shard, later(100)), "the value has not been shown yet");
     assert!(shown(&counter).contains("object_id=\"1\"} 1\n"));
     assert!(counter.sweep(thread.shard, later(200)), "the cache may contain the slot");
     for _ in 0..3 {

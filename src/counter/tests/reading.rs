@@ -85,7 +85,7 @@ fn a_series_expires_only_after_the_reader_has_completed_a_reading_of_its_last_va
     sweep(&thread);
     read(None);
     drop(Reading::new(Arc::clone(&counter), Some(id)));
-    assert_eq!(sweep(&thread), 0, "not read by the reader, which has read before");
+    assert_eq!(sweep(&thread), 0, "the reader has not completed a reading of this value");
     read(Some(id));
     assert_eq!(sweep(&thread), 1);
     assert_eq!(reading(&counter).step().expect("a step")[0].start, Start::NEVER);

@@ -1,4 +1,4 @@
-//! Laws of what scrapers see, over random sequences.
+//! Laws of the pages that scrapers read, over random sequences of events.
 
 use std::{
     collections::HashMap,
@@ -22,20 +22,20 @@ enum Event {
         thread: usize,
         id: u8,
     },
-    Leave {
+    Replace {
         thread: usize,
     },
     Sweep {
         thread: usize,
     },
-    Pass {
+    Advance {
         seconds: u8,
     },
     /// The scraper starts a page; other pages of this scraper may be open.
     Start {
         scraper: usize,
     },
-    /// The scraper's oldest open page ends: complete, or cut short.
+    /// A page of the scraper ends. The oldest open page is completed, or the newest one is cut short.
     End {
         scraper: usize,
         complete: bool,
@@ -46,9 +46,9 @@ enum Event {
 fn event(resets: bool) -> impl Strategy<Value = Event> {
     prop_oneof![
         20 => (0..2usize, 0..30u8).prop_map(|(thread, id)| Event::Count { thread, id }),
-        1 => (0..2usize).prop_map(|thread| Event::Leave { thread }),
+        1 => (0..2usize).prop_map(|thread| Event::Replace { thread }),
         4 => (0..2usize).prop_map(|thread| Event::Sweep { thread }),
-        3 => (0..90u8).prop_map(|seconds| Event::Pass { seconds }),
+        3 => (0..90u8).prop_map(|seconds| Event::Advance { seconds }),
         6 => (0..4usize).prop_map(|scraper| Event::Start { scraper }),
         6 => (0..4usize, any::<bool>())
             .prop_map(|(scraper, complete)| Event::End { scraper, complete }),
@@ -75,7 +75,7 @@ fn read(page: &PageReader) -> Vec<Sample> {
     samples
 }
 
-/// A scraper's storage, as Prometheus has one.
+/// The storage of a scraper. It computes increases as Prometheus does.
 #[derive(Default)]
 struct Storage {
     last: HashMap<String, (f64, Start)>,
@@ -134,7 +134,7 @@ impl World {
     fn apply(&mut self, event: &Event) -> Result<(), TestCaseError> {
         match *event {
             Event::Count { thread, id } => self.count(thread, id),
-            Event::Leave { thread } => {
+            Event::Replace { thread } => {
                 let joined = (Thread::join(&self.counter), HashMap::new());
                 let (left, _) = std::mem::replace(&mut self.threads[thread], joined);
                 left.leave(&self.counter);
@@ -145,7 +145,7 @@ impl World {
                     cache.clear();
                 }
             }
-            Event::Pass { seconds } => self.now += Duration::from_secs(seconds.into()),
+            Event::Advance { seconds } => self.now += Duration::from_secs(seconds.into()),
             Event::Start { scraper } => self.start(scraper),
             Event::End { scraper, complete } => self.end(scraper, complete)?,
             Event::Reset => self.counter.reset(),
@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_scraper_sees_a_series_fall_but_for_an_expiry_or_a_reset(
+    fn no_scraper_sees_a_series_fall_except_for_an_expiry_or_a_reset(
         events in prop::collection::vec(event(true), 0..300),
     ) {
         let mut world = World::new();

@@ -10,7 +10,7 @@ use crate::{
     exposition::label,
 };
 
-/// Returns the own labels of a sample line, followed by the common ones.
+/// Returns the labels `own` of a sample, followed by the labels `common`.
 pub(super) fn pairs(common: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<LabelPair> {
     own.iter().chain(common).map(|&(name, value)| label(name, value)).collect()
 }
@@ -61,8 +61,8 @@ pub(super) fn render(
     out
 }
 
-/// Types whose names are equal are added up: two strings that differ in lone surrogates only become
-/// the same UTF-8.
+/// Returns the family of a tally. Types with equal names are added up: strings of JavaScript that differ
+/// only in lone surrogates become equal in UTF-8.
 fn tally_family(descriptor: &Descriptor, tally: &Tally, labels: &[(&str, &str)]) -> MetricFamily {
     let mut counts = BTreeMap::new();
     for (kind, count) in &tally.by_type {

@@ -1,14 +1,14 @@
 //! The `nodejs_*` families: the figures of V8 and libuv, which only the JavaScript thread can read.
 //!
 //! A scrape requests a sample from the JavaScript thread and waits for the response, at most until its
-//! timeout: then the page has the last sample, with its age. The time for which a request is pending
-//! *is* the lag of the event loop, so that a page shows a stall before the stall ends.
+//! timeout. After the timeout, the page has the last sample, with its age. The time for which a request is pending
+//! *is* the lag of the event loop, so that a page shows a growing lag while the event loop is blocked.
 //!
 //! # Invariants
 //!
 //! - At most one request is pending; scrapes that start meanwhile wait for the same response.
 //! - The lock is held for copies and comparisons only, never while requesting, waiting or rendering.
-//! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is taken.
+//! - After [`NodeMetrics::stop`] nothing is requested, nothing waits, and no sample is stored.
 //!
 //! Runs on any thread; [`NodeMetrics::refresh`] needs a tokio runtime with time.
 
@@ -35,7 +35,7 @@ use crate::default_metrics::descriptors;
 /// Requests samples from one JavaScript thread.
 pub trait SampleRequester: Send + Sync {
     /// Requests a sample and returns at once. The thread responds with [`NodeMetrics::deliver`] or
-    /// [`NodeMetrics::decline`]. `false`: the thread has ended and will not respond.
+    /// [`NodeMetrics::decline`]. Returns `false` if the thread has ended and will not respond.
     ///
     /// Called on the scraping thread, without a lock held.
     fn request(&self, window: DelayWindow) -> bool;
@@ -44,7 +44,7 @@ pub trait SampleRequester: Send + Sync {
 /// The effect of a sample on the window in which the event-loop delay is recorded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DelayWindow {
-    /// The window ends with the sample, for a scrape: the next page shows the time after it.
+    /// The window ends with the sample, and the next one begins: the reader is a scraper.
     Restart,
     /// The window continues: the reader is not a scraper.
     Keep,
@@ -68,7 +68,8 @@ struct State {
 }
 
 impl NodeMetrics {
-    /// Creates the metrics of a thread without a requester: they have the samples that are delivered.
+    /// Creates the metrics of a thread. Without a requester, they have only samples that are delivered without
+    /// a request.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -82,9 +83,9 @@ impl NodeMetrics {
         }
     }
 
-    /// Requests a sample, unless a request is pending, and waits for one that is newer than this call,
-    /// for at most `js_timeout`. Returns whether the JavaScript thread has responded; otherwise the
-    /// last sample remains, with its age.
+    /// Requests a sample, unless a request is pending. Waits for a response that comes after this call, for at
+    /// most `js_timeout`. Returns whether the JavaScript thread has responded; otherwise the last sample
+    /// remains, with its age.
     pub async fn refresh(&self, js_timeout: Duration) -> bool {
         self.request_within(DelayWindow::Restart, js_timeout).await
     }
@@ -100,8 +101,8 @@ impl NodeMetrics {
         timeout(js_timeout, answer.changed()).await.is_ok_and(|changed| changed.is_ok())
     }
 
-    /// Ensures that a request is pending. The receiver changes when it ends. `None`: there is no
-    /// JavaScript thread.
+    /// Ensures that a request is pending. Returns a receiver that changes when the request ends; `None` if there
+    /// is no JavaScript thread.
     fn request(&self, window: DelayWindow) -> Option<watch::Receiver<()>> {
         let (requester, answer) = {
             let mut state = self.state();
@@ -127,8 +128,7 @@ impl NodeMetrics {
         self.end_request(Some(sample));
     }
 
-    /// Ends the pending request without a sample: the JavaScript thread runs, and the last sample
-    /// remains.
+    /// Ends the pending request without a sample. The last sample remains.
     pub fn decline(&self) {
         self.end_request(None);
     }
@@ -176,7 +176,7 @@ impl NodeMetrics {
         self.state().sample.as_ref().map(|(_, taken)| taken.elapsed())
     }
 
-    /// Returns how long the pending request has waited, or how long the last one did.
+    /// Returns the time for which the request has been pending; if none is pending, that of the last request.
     #[must_use]
     pub fn lag(&self) -> Duration {
         let state = self.state();
@@ -196,15 +196,15 @@ impl NodeMetrics {
         families::render(self.lag(), self.sample().as_deref(), labels)
     }
 
-    /// Returns `hypertrace_sample_age_seconds`, if there is a sample. It is apart from the others, as
-    /// it gets no prefix.
+    /// Returns `hypertrace_sample_age_seconds`, if there is a sample. It is not among the other families,
+    /// because it gets no prefix.
     #[must_use]
     pub fn age_family(&self, labels: &[(&str, &str)]) -> Option<MetricFamily> {
         let age = self.sample_age()?.as_secs_f64();
         Some(descriptors::SAMPLE_AGE.family([(families::pairs(labels, &[]), age)]))
     }
 
-    /// Locks the state. Every critical section leaves it whole, so that a panic elsewhere does no harm.
+    /// Locks the state. Every critical section leaves the state consistent, so a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,9 @@
 //! One sample: the figures of V8 and libuv that the JavaScript thread read at one moment.
 //!
-//! Plain data without napi. `None` is a figure that the runtime does not have; its families are left
-//! out.
+//! Plain data without napi. A figure is `None` if the runtime does not have it; then its families are omitted.
 
-/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf. The
-/// JavaScript side sorts by the same list.
+/// Upper bounds in seconds of the buckets of `nodejs_gc_duration_seconds`, without +Inf. JavaScript counts by
+/// the same bounds.
 pub const GC_BOUNDS: [f64; 6] = [0.001, 0.01, 0.1, 1.0, 2.0, 5.0];
 
 /// The figures of one JavaScript thread, in seconds and bytes.
@@ -46,7 +45,7 @@ pub struct Space {
 pub struct Tally {
     /// Type and number.
     pub by_type: Vec<(String, f64)>,
-    /// The number of all objects, with those that have no type.
+    /// The number of all objects, including those without a type.
     pub total: f64,
 }
 
@@ -66,7 +65,7 @@ pub struct GcKind {
     pub kind: String,
     /// The number of collections in each bucket, not cumulative; the last bucket is +Inf.
     pub buckets: [u64; GC_BOUNDS.len() + 1],
-    /// Seconds spent.
+    /// The time of all collections, in seconds.
     pub sum: f64,
 }
 
@@ -77,8 +76,8 @@ pub struct ProcessSample {
     pub cpu_user: f64,
     /// System CPU seconds.
     pub cpu_system: f64,
-    /// Bytes.
+    /// Resident memory, in bytes.
     pub resident_memory: Option<f64>,
-    /// Seconds since the epoch.
+    /// The start time, in seconds since the epoch.
     pub start_time: f64,
 }

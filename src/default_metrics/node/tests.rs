@@ -41,7 +41,7 @@ fn requests(js: &Js) -> usize {
     js.requests.load(SeqCst)
 }
 
-/// Starts a refresh, which waits for its sample when this returns.
+/// Starts a refresh. When this function returns, the refresh waits for its sample.
 async fn waiting(metrics: &Arc<NodeMetrics>, js_timeout: Duration) -> JoinHandle<bool> {
     let metrics = Arc::clone(metrics);
     let task = tokio::spawn(async move { metrics.refresh(js_timeout).await });
@@ -55,14 +55,22 @@ async fn a_sample_ends_the_wait_and_its_delay_is_the_lag() {
     let scrape = waiting(&metrics, JS_TIMEOUT).await;
     tokio::time::advance(Duration::from_millis(30)).await;
     assert!(!scrape.is_finished());
-    assert_eq!(metrics.lag(), Duration::from_millis(30), "grows while the request is pending");
+    assert_eq!(
+        metrics.lag(),
+        Duration::from_millis(30),
+        "the lag grows while the request is pending"
+    );
 
     metrics.deliver(version("v1.0.0"));
     scrape.await.unwrap();
     tokio::time::advance(SECOND).await;
 
     assert_eq!(requests(&js), 1);
-    assert_eq!(metrics.lag(), Duration::from_millis(30), "and stays when it has ended");
+    assert_eq!(
+        metrics.lag(),
+        Duration::from_millis(30),
+        "the lag stays when the request has ended"
+    );
     assert_eq!(metrics.sample_age(), Some(SECOND));
     assert_eq!(metrics.sample().as_deref(), Some(&version("v1.0.0")));
 }
@@ -94,7 +102,7 @@ async fn while_javascript_is_blocked_the_lag_is_the_time_since_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_sample_is_taken_and_the_next_scrape_requests_another() {
+async fn a_late_sample_is_stored_and_the_next_scrape_requests_another() {
     let (js, metrics) = setup();
     let start = Instant::now();
     metrics.refresh(JS_TIMEOUT).await;
@@ -118,7 +126,10 @@ async fn simultaneous_scrapes_share_one_request() {
     let first = waiting(&metrics, SECOND).await;
     let second = waiting(&metrics, SECOND).await;
     waiting(&metrics, JS_TIMEOUT).await.await.unwrap();
-    assert!(!first.is_finished() && !second.is_finished(), "the timeout of one ends no other");
+    assert!(
+        !first.is_finished() && !second.is_finished(),
+        "the timeout of one scrape ends no other scrape"
+    );
 
     metrics.deliver(Sample::default());
     let answered = Instant::now();
@@ -180,7 +191,7 @@ async fn stop_ends_every_wait_and_all_requests() {
     assert_eq!(metrics.lag(), Duration::ZERO);
     assert_eq!(Arc::strong_count(&js), 1, "the requester is dropped");
     metrics.deliver(Sample::default());
-    assert_eq!(metrics.sample(), None, "a sample after the stop is not taken");
+    assert_eq!(metrics.sample(), None, "a sample after the stop is not stored");
 }
 
 /// Counts the requests that restart the window, and those that keep it.

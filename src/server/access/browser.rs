@@ -1,4 +1,4 @@
-//! The marks of a browser's request. Pure.
+//! Recognises requests of browsers by their marks: headers that programs do not send. Pure.
 
 use hyper::header::{
     ACCEPT_LANGUAGE, DNT, HeaderMap, HeaderName, ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS,

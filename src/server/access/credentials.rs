@@ -36,24 +36,24 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials of a username, which has no colon, and a password (RFC 7617).
+    /// Creates credentials from a username, which has no colon, and a password (RFC 7617).
     #[must_use]
     pub fn basic(username: &str, password: &str) -> Self {
         let pair = format!("{username}:{password}");
-        // The digest is that of the encoded pair, so that nothing of a request is decoded.
+        // This is the digest of the encoded pair, so that the credentials in a request need not be decoded.
         Self {
             scheme: Scheme::Basic,
             digest: sha256(Base64::encode_string(pair.as_bytes()).as_bytes()),
         }
     }
 
-    /// Credentials of a token (RFC 6750).
+    /// Creates credentials from a token (RFC 6750).
     #[must_use]
     pub fn bearer(token: &str) -> Self {
         Self { scheme: Scheme::Bearer, digest: sha256(token.as_bytes()) }
     }
 
-    /// Returns whether a request has exactly one `Authorization` header and it has the right value.
+    /// Returns whether a request has exactly one `Authorization` header, with the right value.
     pub fn admit<'a>(&self, mut values: impl Iterator<Item = &'a [u8]>) -> bool {
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let Some((scheme, token)) = split(value) else { return false };
@@ -61,7 +61,7 @@ impl Credentials {
         scheme.eq_ignore_ascii_case(self.scheme.name().as_bytes()) && is_same.into()
     }
 
-    /// Returns a text that is the same for the same credentials, and reveals nothing of them.
+    /// Returns a text that is the same for the same credentials, and reveals nothing about them.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut text = self.scheme.name().to_owned();
@@ -75,7 +75,7 @@ impl Credentials {
         self.scheme == other.scheme && self.digest.ct_eq(&other.digest).into()
     }
 
-    /// Returns the value of `WWW-Authenticate`. `failed`: the request carried wrong credentials.
+    /// Returns the value of `WWW-Authenticate`. `failed`: `true` if the request carried wrong credentials.
     pub(crate) fn challenge(&self, failed: bool) -> HeaderValue {
         let parameters = match self.scheme {
             Scheme::Basic => ", charset=\"UTF-8\"",
@@ -83,7 +83,7 @@ impl Credentials {
             Scheme::Bearer => "",
         };
         let challenge = format!("{} realm=\"{REALM}\"{parameters}", self.scheme.name());
-        // Always a valid header value; the fallback only avoids a panic.
+        // The challenge is always a valid header value; the fallback only avoids a panic.
         HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Basic"))
     }
 }

@@ -10,7 +10,7 @@
 //! - A request with a mark of a browser ([`has_browser_mark`](super::browser::has_browser_mark)) must
 //!   name a host of this server on any address. Programs may use any name there.
 //!
-//! Any IP address is accepted: a browser names one only if the page has it as its own host.
+//! Any IP address is accepted: a foreign page can read the responses only if its own host is this address.
 
 use std::{
     ffi::OsString,
@@ -45,7 +45,7 @@ impl OwnHosts {
         &self,
         mut values: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Option<String>> {
-        // A request without a host is not a browser's; one with two is malformed and gets a 400.
+        // A request without a host does not come from a browser. A request with two hosts gets a 400.
         let (Some(value), None) = (values.next(), values.next()) else { return Ok(()) };
         if value.is_empty() {
             return Ok(());
@@ -89,8 +89,8 @@ fn is_address(name: &str) -> bool {
     name.parse::<IpAddr>().is_ok()
 }
 
-/// Returns whether a name is one of the loopback. Browsers resolve `localhost` and all names below it
-/// to the loopback without DNS.
+/// Returns whether a name is always that of a loopback address. Browsers resolve `localhost` and all names
+/// below it without DNS.
 fn is_loopback_name(name: &str) -> bool {
     let last = without_dot(name).rsplit('.').next().unwrap_or_default();
     last.eq_ignore_ascii_case("localhost")
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_name_if_it_is_one() {
+    fn an_error_has_the_host_name_if_it_is_valid() {
         let long = "a".repeat(254);
         let table: [(&[u8], Option<&str>); 8] = [
             (b"Evil.Example:4343", Some("evil.example")),

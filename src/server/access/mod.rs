@@ -3,11 +3,11 @@
 //! - A request is routed first (`route`, pure); its response is made only after it was admitted, for
 //!   every path and method alike.
 //! - A request must name a host of this server if it has a mark of a browser, or if it arrived on a
-//!   loopback address and the server has no [`Credentials`]. This is against DNS rebinding ([`hosts`]).
+//!   loopback address and the server has no [`Credentials`]. This rule prevents DNS rebinding ([`hosts`]).
 //! - With [`Credentials`], each request must carry them.
-//! - The response to wrong credentials is delayed, by network ([`throttle`]). Right credentials are
-//!   accepted at once, unless many responses to the same network are delayed at that moment; a
-//!   connection that was authorized before is exempt from that.
+//! - The response to wrong credentials is delayed, depending on the failed logins of the same network
+//!   ([`throttle`]). Right credentials are accepted at once, unless many responses to the same network are
+//!   delayed at that moment and the connection was not authorized before.
 //!
 //! Secrets are stored as digests. Runs on the server thread; an [`AccessPolicy`] is made on any thread.
 
@@ -44,9 +44,9 @@ use super::{
 pub struct AccessPolicy {
     /// The credentials that each request must carry.
     pub credentials: Option<Credentials>,
-    /// Host names of this server besides those of every server.
+    /// Host names of this server, in addition to the names that every server has.
     pub allowed_hosts: Vec<String>,
-    /// The first certificate of the server; without one it speaks plain HTTP.
+    /// The first certificate of the server; `None` for a server without TLS.
     pub tls: Option<SecureContext>,
 }
 
@@ -71,15 +71,15 @@ impl AccessPolicy {
 /// The client of one connection.
 pub(crate) struct Peer {
     address: IpAddr,
-    /// The connection arrived on a loopback address of this machine.
+    /// `true` if the connection arrived on a loopback address of this machine.
     is_on_loopback: bool,
-    /// A request of this connection carried the right credentials.
+    /// `true` if a request of this connection carried the right credentials.
     is_authorized: Cell<bool>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Peer {
-    /// The peer of a socket.
+    /// Returns the peer of a socket.
     pub(crate) fn of(
         socket: &TcpStream,
         address: SocketAddr,
@@ -90,7 +90,7 @@ impl Peer {
         Self::new(address.ip(), local, phase)
     }
 
-    /// The peer of a connection from `address` to `local`.
+    /// Returns the peer of a connection from `address` to `local`.
     pub(crate) fn new(address: IpAddr, local: IpAddr, phase: watch::Receiver<Phase>) -> Self {
         let is_on_loopback = is_loopback(local);
         Self { address, is_on_loopback, is_authorized: Cell::new(false), phase }
@@ -144,7 +144,7 @@ impl AccessControl {
         Ok(())
     }
 
-    /// Checks the credentials of a request with these headers. A rejection of wrong ones is delayed.
+    /// Checks the credentials of a request with these headers. The rejection of wrong credentials is delayed.
     pub(crate) async fn admit_credentials(
         &self,
         headers: &HeaderMap,

@@ -1,12 +1,12 @@
 //! The delay of the response to a failed login. Pure: the time is a parameter.
 //!
-//! - Failures are counted by network: an IPv4 address, or an IPv6 network of 64 bits, which is what
-//!   one host gets.
-//! - The first few failures have no delay, because people mistype. From then on the delay doubles.
-//! - The number of delayed responses to one network is bounded; further credentials from there are
-//!   not checked. So the rate of guesses is bounded, in parallel too, and also if the client does not
-//!   wait for the responses.
-//! - The table is bounded. A new network replaces the one whose last failure is the oldest.
+//! - Failures are counted by network: an IPv4 address, or an IPv6 /64, all of whose addresses may belong to
+//!   one host.
+//! - The first few failures have no delay, because people make typing errors. From then on the delay doubles.
+//! - The number of delayed responses to one network is bounded. At the bound, further credentials from this
+//!   network are not checked. So the rate of guesses is bounded, even if a client guesses in parallel or does
+//!   not wait for the responses.
+//! - The table is bounded. A new network replaces the network that failed least recently.
 //!
 //! A successful login does not reset the count: its client may be another host behind the same address.
 
@@ -31,7 +31,7 @@ const RESET_AFTER: Duration = Duration::from_secs(300);
 /// The maximum number of delayed responses to one network.
 const MAX_DELAYED: u32 = 8;
 
-/// The least capacity of the table, in networks.
+/// The minimum capacity of the table, in networks.
 const MIN_CAPACITY: usize = 1024;
 
 /// Returns the delay of the response to the `failures`th failure.
@@ -46,7 +46,7 @@ pub fn delay(failures: u32) -> Duration {
 /// The failed logins of one network.
 struct Record {
     failures: u32,
-    /// Responses that are delayed now.
+    /// The number of responses that are delayed now.
     delayed: u32,
     last: Instant,
 }
@@ -58,7 +58,7 @@ pub(crate) struct LoginThrottle {
 }
 
 impl LoginThrottle {
-    /// A throttle for a server with at most `connections` connections.
+    /// Creates a throttle for a server with at most `connections` connections.
     pub(crate) fn new(connections: usize) -> Self {
         Self { records: HashMap::new(), capacity: connections.max(MIN_CAPACITY) }
     }
@@ -92,8 +92,8 @@ impl LoginThrottle {
         }
     }
 
-    /// Evicts the network that failed least recently and has no delayed response. One exists:
-    /// the capacity is at least the connection limit.
+    /// Evicts the network that failed least recently and has no delayed response. There is such a network,
+    /// because the capacity is at least the connection limit.
     fn evict(&mut self) {
         let idle = self.records.iter().filter(|(_, record)| record.delayed == 0);
         let oldest = idle.min_by_key(|(_, record)| record.last).map(|(network, _)| *network);

@@ -12,34 +12,35 @@ use tokio::time::Instant;
 use crate::exposition::{Format, RangeVersion};
 
 /// The compression level of text. For hypercore's series in ranges of 256, level 1 leaves 6.3 % of the
-/// bytes; level 2 takes 1.3 times its instructions and leaves 3.7 %, level 3 takes 1.8 times and leaves
-/// 3.3 %. The bytes are cached and sent at each scrape, while only changed ranges are compressed.
+/// bytes. Level 2 takes 1.3 times the instructions of level 1 and leaves 3.7 %; level 3 takes 1.8 times and
+/// leaves 3.3 %. All bytes are sent at each scrape, but only changed ranges are compressed.
 const TEXT_LEVEL: u32 = 2;
 
-/// The compression level of protobuf. Level 1 leaves 4.8 % of the bytes. Level 2 leaves 3.8 % and takes twice the time, most of it for the
-/// codes of each block: numbers in binary have many different bytes.
+/// The compression level of protobuf. Level 1 leaves 4.8 % of the bytes. Level 2 leaves 3.8 % and takes twice
+/// the time. Most of this time is for the codes of each block, because binary numbers have many different
+/// bytes.
 const PROTOBUF_LEVEL: u32 = 1;
 
 /// The memory of a range besides its bytes.
 const OVERHEAD: usize = 128;
 
-/// The longest compressed range that is cached, 30 times one of hypercore's series: each scrape under
-/// way may need this much memory in addition.
+/// The maximum length of a compressed range that is cached: 30 times that of a range of hypercore's series.
+/// Each scrape under way may need this memory in addition.
 pub(super) const MAX_RANGE_BYTES: usize = 128 * 1024;
 
 /// The compressed text of a range.
 #[derive(Debug)]
 pub(crate) struct DeflatedRange {
-    /// Deflate blocks that end at a whole byte. None is the last block of a member.
+    /// Deflate blocks that end at a whole byte. No block is marked as the last one.
     pub(crate) bytes: Vec<u8>,
     /// The CRC-32 and the length of the text.
     pub(crate) crc: Crc,
-    /// `bytes` is complete.
+    /// `true` if `bytes` is complete.
     pub(crate) is_complete: bool,
 }
 
 impl DeflatedRange {
-    /// A range of an empty text.
+    /// Creates a range of an empty text.
     pub(crate) fn new() -> Self {
         Self { bytes: Vec::new(), crc: Crc::new(), is_complete: true }
     }
@@ -55,7 +56,7 @@ impl DeflatedRange {
     }
 }
 
-/// The caches of one source's pages, one for each format: their ranges have different texts.
+/// The caches of one source's pages, one for each format.
 pub(crate) struct PageCaches {
     text: Rc<DeflateCache>,
     protobuf: Rc<DeflateCache>,
@@ -77,12 +78,13 @@ impl PageCaches {
     }
 }
 
-/// The compressed ranges of one source's pages in one format, shared by all its scrapers, and bounded in bytes. At
-/// the bound the ranges that are cached stay: they hold the oldest series, which change least.
+/// The compressed ranges of one source's pages in one format. All scrapers share them. Their memory is
+/// bounded; at the bound, the ranges that are cached stay, because they have the oldest series, which change
+/// least.
 ///
-/// It also holds the one compressor, 300 KiB, of all scrapers. With a new one for each scrape, the
-/// allocator of glibc 2.36 uses new memory for each of the first 14, and 4 MB of the thread's arena stay
-/// resident.
+/// The cache also holds the compressor (300 KiB) that all scrapers share. If each scrape created one, the
+/// allocator of glibc 2.36 would use new memory for each of the first 14, and 4 MB of the thread's arena
+/// would stay resident.
 pub(crate) struct DeflateCache {
     limit: usize,
     level: u32,
@@ -95,7 +97,7 @@ struct Inner {
     bytes: usize,
     compressor: Option<Compress>,
     used: Instant,
-    /// A task will drop the cache when it is idle.
+    /// `true` if a task waits to drop the contents of the cache when it is idle.
     has_idle_task: bool,
 }
 
@@ -106,7 +108,7 @@ impl Inner {
 }
 
 impl DeflateCache {
-    /// An empty cache of at most `limit` bytes, with a compressor for text.
+    /// Creates an empty cache of at most `limit` bytes, for text.
     pub(crate) fn new(limit: usize) -> Self {
         let inner = Inner {
             ranges: Vec::new(),
@@ -154,12 +156,12 @@ impl DeflateCache {
         Compress::new(Compression::new(self.level), false)
     }
 
-    /// Stores a compressor without text and unfinished block.
+    /// Stores a compressor, which has no text and no unfinished block.
     pub(crate) fn store_compressor(&self, compressor: Compress) {
         self.inner.borrow_mut().compressor = Some(compressor);
     }
 
-    /// Records a scrape that uses the cache. After `idle` without one, everything is dropped.
+    /// Records a scrape that uses the cache. After the time `idle` without a scrape, the contents are dropped.
     pub(crate) fn record_use(self: &Rc<Self>, idle: Duration) {
         let inner = &mut *self.inner.borrow_mut();
         inner.used = Instant::now();
@@ -169,13 +171,13 @@ impl DeflateCache {
         }
     }
 
-    /// The size of all cached ranges.
+    /// Returns the size of all cached ranges.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.inner.borrow().bytes
     }
 
-    /// Drops everything if the cache has been idle; otherwise returns when to check again.
+    /// Drops the contents if the cache has been idle; otherwise returns the time at which to check again.
     fn drop_if_idle(&self, idle: Duration) -> Option<Instant> {
         let inner = &mut *self.inner.borrow_mut();
         let due = inner.used + idle;

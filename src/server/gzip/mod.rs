@@ -1,7 +1,7 @@
 //! One gzip member, assembled from ranges of text that are compressed independently.
 //!
 //! A compressed range begins and ends at a full flush: it refers to no text before it and closes its
-//! last block at a whole byte, so that its bytes are valid in any member and at any position. They are
+//! last block at a whole byte, so that its bytes are valid in any member and at any position. The bytes are
 //! used again ([`DeflateCache`]) as long as the range has the same version. The CRC-32 of the member
 //! is combined from those of the ranges.
 //!
@@ -16,11 +16,12 @@ use flate2::{Compress, Crc, FlushCompress, Status};
 pub(crate) use self::cache::{DeflateCache, DeflatedRange, PageCaches};
 use super::panics::Panicked;
 
-/// The most text between two full flushes: the window of 64 KiB less the look-ahead of the compressor.
-/// With more, the compressor moves its hash tables, which takes as long as compressing 40 KiB.
+/// The maximum length of the text between two full flushes: the window of 64 KiB minus the look-ahead of the
+/// compressor. With more text, the compressor moves its hash tables, which takes as long as the compression of
+/// 40 KiB.
 const WINDOW: usize = 65_000;
 
-/// Deflate, no flags, no time, fast compression, unknown system.
+/// The header of a member: deflate, no flags, no time, fast compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
 /// A member that is being written.
@@ -30,16 +31,16 @@ pub(crate) struct Member {
     /// The CRC-32 of all text so far.
     crc: Crc,
     has_header: bool,
-    /// The compressor may hold text or a block that is not closed.
+    /// `true` if the compressor may hold text or a block that is not closed.
     needs_flush: bool,
     /// The length of the text since the last full flush.
     unflushed: usize,
-    /// The compressed start of a range whose end was not rendered yet.
+    /// The compressed start of a range whose end has not been rendered yet.
     range: Option<DeflatedRange>,
 }
 
 impl Member {
-    /// An empty member.
+    /// Creates an empty member.
     pub(crate) fn new() -> Self {
         Self {
             compressor: None,
@@ -51,7 +52,7 @@ impl Member {
         }
     }
 
-    /// A member without header and end: its bytes are parts of another.
+    /// Creates a member without header and end, whose bytes will be inside another member.
     pub(crate) fn blocks() -> Self {
         Self { has_header: true, ..Self::new() }
     }
@@ -61,8 +62,8 @@ impl Member {
         self.compressor = cache.take_compressor().or_else(|| Some(cache.new_compressor()));
     }
 
-    /// Writes all held back text and returns the compressor to the cache. So all members that are being
-    /// written share one, however slowly their clients read.
+    /// Writes all text that the compressor holds, and returns the compressor to the cache. So all members that
+    /// are being written share one compressor, however slowly their clients read.
     pub(crate) fn end_chunk(
         &mut self,
         cache: &DeflateCache,
@@ -79,7 +80,7 @@ impl Member {
         Ok(())
     }
 
-    /// Adds text outside ranges; the compressor may hold some of it back.
+    /// Adds text outside ranges. The compressor may hold some of it until the next flush.
     pub(crate) fn text(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Panicked> {
         self.write_header(out);
         if self.unflushed + text.len() > WINDOW {
@@ -128,7 +129,7 @@ impl Member {
             out.extend_from_slice(&range.bytes);
             self.crc.combine(&range.crc);
         });
-        // The renderer skipped this range because the cache has it; without it the page would be wrong.
+        // The renderer has skipped this range because it was cached. Without the range the page would be wrong.
         copied.ok_or(Panicked)
     }
 
@@ -200,7 +201,7 @@ impl Member {
             let rest = text.get(consumed..).unwrap_or_default();
             match compressor.compress_vec(rest, out, flush) {
                 Ok(Status::Ok | Status::BufError) if out.len() == out.capacity() => {}
-                // The output has room left: all input was consumed and all due output written.
+                // The output is not full, so all input was consumed and all output was written.
                 Ok(_) => return Ok(()),
                 Err(_) => return Err(Panicked),
             }

@@ -1,4 +1,4 @@
-//! The contents of the cache, and the equality of the compressed and the plain page for any cache.
+//! Tests of the contents of the cache, and of the equality of the compressed page and the plain page.
 
 use std::{
     io::Read,
@@ -24,7 +24,7 @@ use crate::{
 const LIMIT: usize = 1024 * 1024;
 const TAIL: &[u8] = b"other_total 1\n";
 
-/// Decompresses one member, which must be followed by nothing.
+/// Decompresses one member, after which there must be no bytes.
 fn gunzip(member: &[u8]) -> String {
     String::from_utf8(gunzip_bytes(member)).expect("UTF-8")
 }
@@ -33,7 +33,7 @@ fn gunzip_bytes(member: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut decoder = GzDecoder::new(member);
     decoder.read_to_end(&mut text).expect("one well-formed member");
-    assert!(decoder.into_inner().is_empty(), "bytes behind the member");
+    assert!(decoder.into_inner().is_empty(), "bytes after the member");
     text
 }
 
@@ -65,7 +65,7 @@ fn intern(counter: &TraceCounter, id: u32) -> u32 {
     counter.intern(values(id).iter().map(String::as_str)).slot
 }
 
-/// A counter with this many series, each counted once.
+/// Creates a counter with this number of series, each counted once.
 fn counted(series: u32) -> (Arc<TraceCounter>, Thread) {
     let counter = Arc::new(counter_with(&[], 100_000));
     let mut thread = Thread::join(&counter);
@@ -134,7 +134,7 @@ fn equal_counts_after_a_reset_are_another_version() {
     thread.leave(&counter);
 }
 
-/// A counter with one series, counted once, that expires after a minute.
+/// Creates a counter with one series, which is counted once and expires after a minute.
 fn counted_and_expiring() -> (Arc<TraceCounter>, Thread, u32) {
     let counter = Arc::new(expiring_counter(100));
     let mut thread = Thread::join(&counter);
@@ -241,7 +241,7 @@ async fn the_cache_is_dropped_after_a_time_without_gzip() {
             tokio::time::sleep(nearly).await;
             scrape();
             tokio::time::sleep(nearly).await;
-            assert!(cache.bytes() > 0, "the last scrape was less than that ago");
+            assert!(cache.bytes() > 0, "the last scrape was less than ten minutes ago");
             tokio::time::sleep(Duration::from_secs(2)).await;
             assert_eq!(cache.bytes(), 0);
             assert!(cache.take_compressor().is_none());
@@ -319,7 +319,7 @@ fn members_that_are_written_in_turns_share_one_compressor() {
         for (number, (member, out, expected)) in members.iter_mut().enumerate() {
             let text = text(turn, number);
             member.begin_chunk(&cache);
-            assert!(cache.take_compressor().is_none(), "there is one");
+            assert!(cache.take_compressor().is_none(), "the member has the only compressor");
             member.text(text.as_bytes(), out).expect("compressed");
             member.end_chunk(&cache, out).expect("compressed");
             expected.push_str(&text);
@@ -332,7 +332,7 @@ fn members_that_are_written_in_turns_share_one_compressor() {
     }
 }
 
-/// Bytes that cannot be compressed.
+/// Returns bytes that cannot be compressed.
 fn noise(length: usize) -> Vec<u8> {
     let next = |state: &mut u64, ()| {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -346,9 +346,9 @@ fn noise(length: usize) -> Vec<u8> {
 enum Event {
     Count { thread: usize, id: u32 },
     Begin { count: u32 },
-    Leave { thread: usize },
+    Replace { thread: usize },
     Sweep { thread: usize },
-    Wait { seconds: u8 },
+    Advance { seconds: u8 },
     Scrape { scraper: usize },
     CutScrape { chunks: usize },
     Reset,
@@ -358,9 +358,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         20 => (0..2usize, 0..1200u32).prop_map(|(thread, id)| Event::Count { thread, id }),
         4 => (0..300u32).prop_map(|count| Event::Begin { count }),
-        1 => (0..2usize).prop_map(|thread| Event::Leave { thread }),
+        1 => (0..2usize).prop_map(|thread| Event::Replace { thread }),
         6 => (0..2usize).prop_map(|thread| Event::Sweep { thread }),
-        3 => (0..90u8).prop_map(|seconds| Event::Wait { seconds }),
+        3 => (0..90u8).prop_map(|seconds| Event::Advance { seconds }),
         6 => (0..2usize).prop_map(|scraper| Event::Scrape { scraper }),
         2 => (0..4usize).prop_map(|chunks| Event::CutScrape { chunks }),
         1 => Just(Event::Reset),
@@ -392,12 +392,12 @@ proptest! {
                     }
                     begun += count;
                 }
-                Event::Leave { thread } => {
+                Event::Replace { thread } => {
                     let joined = Thread::join(&counter);
                     std::mem::replace(&mut threads[thread], joined).leave(&counter);
                 }
                 Event::Sweep { thread } => { counter.sweep(threads[thread].shard(), now); }
-                Event::Wait { seconds } => now += Duration::from_secs(seconds.into()),
+                Event::Advance { seconds } => now += Duration::from_secs(seconds.into()),
                 Event::Scrape { scraper: 0 } => {
                     // The gzip page is rendered first: the plain page would mark every value as shown.
                     let page = gunzip(&gzip_page(&counter, &cache));

@@ -12,12 +12,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use super::bind_error::BindError;
 
-/// Connections that the kernel queues until they are accepted. As many as Linux grants by default: it
-/// drops the first packet of one more, and the client repeats that after a second, which a scrape does
-/// not have while hundreds of other clients connect.
+/// The number of connections that the kernel queues until they are accepted: the maximum of Linux by default.
+/// For a connection beyond it, Linux drops the first packet, which the client repeats after a second. So a
+/// scrape could fail while hundreds of other clients connect.
 const BACKLOG: i32 = 4096;
 
-/// Attempts to find a port that is free on both loopbacks, with port 0.
+/// With port 0: the maximum number of attempts to find a port that is free on both loopbacks.
 const PAIR_ATTEMPTS: u32 = 32;
 
 /// Opens one listening socket: the only effect of this file. It is a parameter, so that tests can simulate
@@ -29,7 +29,7 @@ type Open<'a> = &'a mut dyn FnMut(SocketAddr) -> io::Result<TcpListener>;
 pub enum Target {
     /// Both loopbacks.
     Loopbacks {
-        /// 0: a free one.
+        /// The port. With 0 the system chooses a free one.
         port: u16,
     },
     /// One address.
@@ -70,7 +70,7 @@ impl Target {
         BindError::in_use(self.address(port))
     }
 
-    /// Listens at once. The first listener's address is the one that is reported.
+    /// Opens the listeners. The address of the first one is reported.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ fn one(address: SocketAddr, open: Open<'_>) -> Result<Vec<TcpListener>, BindErro
     }
 }
 
-/// Listens on `127.0.0.1` and `::1` with one port, or on one of them where the machine lacks the other.
+/// Listens on `127.0.0.1` and `::1` with one port, or on one of them if the machine does not have the other.
 fn loopbacks(port: u16, open: Open<'_>) -> Result<Vec<TcpListener>, BindError> {
     let mut attempts = if port == 0 { PAIR_ATTEMPTS } else { 1 };
     loop {
@@ -157,7 +157,7 @@ fn look_up(host: &str, port: u16) -> Result<SocketAddr, BindError> {
 }
 
 /// Returns whether a name can never resolve: it is empty, ends in a number or in `.invalid` (RFC 6761).
-/// These are not sent to a resolver, so that a machine without one reports the same error.
+/// Such names are not sent to a resolver, so that a machine without a resolver reports the same error.
 fn never_resolves(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -167,8 +167,8 @@ fn never_resolves(host: &str) -> bool {
         || host.contains(['\0', ' ', '/', '['])
 }
 
-/// Opens a listening socket. It sets `SO_REUSEADDR`, so that a port is free as soon as its server has
-/// ended, but not `SO_REUSEPORT`, so that two processes never share a port by accident.
+/// Opens a listening socket with `SO_REUSEADDR`, so that a port is free as soon as its server has ended.
+/// Does not set `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option would let this server bind a port that another process has bound.

@@ -1,5 +1,5 @@
-//! The verification of client certificates: webpki's, and two kinds that OpenSSL accepts and webpki
-//! does not.
+//! Verifies client certificates. Accepts those that webpki accepts, and two kinds that OpenSSL accepts and
+//! webpki does not:
 //!
 //! - A certificate that is itself in `ca`. It often has the extension of an authority, as
 //!   `openssl req -x509` sets it, and webpki accepts no authority as a client.
@@ -30,7 +30,8 @@ pub(super) struct ClientAuth {
 }
 
 impl ClientAuth {
-    /// Accepts the certificates that these authorities have signed. `None`: one cannot be read.
+    /// Creates a verifier that accepts the certificates that these authorities have signed. Returns `None` if
+    /// an authority cannot be read.
     pub(super) fn new(
         authorities: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
@@ -103,7 +104,7 @@ impl ClientCertVerifier for ClientAuth {
             return self.verify_version_1(&certificate, intermediates, now);
         }
         match self.webpki.verify_client_cert(end_entity, intermediates, now) {
-            // The client has the certificate of an authority. webpki checks the dates before it rejects that.
+            // The client has the certificate of an authority. webpki has checked the dates before this error.
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.authorities.contains(end_entity) =>
             {
@@ -147,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// The years of the test, after 1970: the second is after the end of all certificates.
+    /// The times of the tests, in years after 1970. All certificates have expired at `LATER`.
     const NOW: u64 = 60;
     const LATER: u64 = 300;
 
@@ -162,7 +163,7 @@ mod tests {
         auth.verify_client_cert(client, &[], now).map(|_| ())
     }
 
-    /// A self-signed certificate for `localhost` that is an authority, as `openssl req -x509` makes it.
+    /// Makes a self-signed certificate for `localhost` that is an authority, as `openssl req -x509` does.
     fn authority() -> CertificateDer<'static> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

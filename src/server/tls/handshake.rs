@@ -15,8 +15,8 @@ const PLAIN_HTTP: &[u8] =
     Content-Length: 50\r\nConnection: close\r\n\r\n\
     This is an HTTPS server. Use https:// in the URL.\n";
 
-/// Performs the server's side of a handshake. `None`: it failed, and the peer got the TLS alert or, if
-/// it does not use TLS, an HTTP response.
+/// Performs the server's side of a handshake. Returns `None` if it has failed. The peer then got the TLS
+/// alert or, if it does not use TLS, an HTTP response.
 pub(crate) async fn shake_hands(
     mut stream: TcpStream,
     config: Arc<ServerConfig>,

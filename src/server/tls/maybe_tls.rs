@@ -19,7 +19,7 @@ use crate::server::io_timeout::Transport;
 /// The byte stream of a connection.
 pub(crate) enum MaybeTlsStream {
     Plain(TcpStream),
-    /// Boxed, so that a connection without TLS does not have its size.
+    /// Boxed, so that a connection without TLS needs no memory for it.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -1,8 +1,8 @@
 //! X.509 certificates of version 1, which have no extensions. Pure.
 //!
-//! `openssl x509 -req` makes them without `-extfile`. webpki reads only version 3. A certificate of
-//! version 1 is one of version 3 without extensions, except for the field of the version; only its
-//! signature must be verified on the original.
+//! `openssl x509 -req` without `-extfile` makes such certificates. webpki reads only version 3. Except for the
+//! field of the version, a certificate of version 1 is the same as a certificate of version 3 without extensions.
+//! Only the signature must be verified on the original certificate.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ pub(super) struct Version1<'a> {
 }
 
 impl<'a> Version1<'a> {
-    /// Reads a certificate in DER form. `None`: it has another version, or is malformed.
+    /// Reads a certificate in DER form. Returns `None` if it has another version or is malformed.
     pub(super) fn parse(certificate: &'a [u8]) -> Option<Self> {
         let mut outer = certificate;
         let mut certificate = read(&mut outer, SEQUENCE)?;

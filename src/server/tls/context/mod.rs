@@ -37,7 +37,7 @@ pub struct Pem<'a> {
     pub cert: &'a [u8],
     /// The private key of the first certificate.
     pub key: &'a [u8],
-    /// The authorities of client certificates. With them, each client must present one.
+    /// The authorities of client certificates. If they are given, each client must present a certificate.
     pub ca: Option<&'a [u8]>,
     /// The oldest accepted version of TLS.
     pub min_version: Version,
@@ -52,7 +52,7 @@ pub struct Renewal<'a> {
     pub key: &'a [u8],
     /// The authorities of client certificates.
     pub ca: Authorities<'a>,
-    /// The oldest accepted version of TLS; `None` keeps it.
+    /// The oldest accepted version of TLS; `None` if it stays the same.
     pub min_version: Option<Version>,
 }
 
@@ -72,7 +72,7 @@ pub enum Authorities<'a> {
 pub struct Unusable {
     /// `cert`, `key` or `ca`.
     pub option: &'static str,
-    /// Completes "must be …".
+    /// The end of a sentence that begins with "must be".
     pub expected: &'static str,
 }
 
@@ -179,8 +179,8 @@ impl SecureContext {
         self.digest.as_ref() == other.digest.as_ref()
     }
 
-    /// Returns a text that is the same for contexts that demand the same of clients, with any certificate
-    /// and key.
+    /// Returns a text that is equal for contexts with the same requirements for clients. The certificate and
+    /// the key do not change it.
     #[must_use]
     pub fn requirements(&self) -> String {
         let ca = self.ca.as_ref().map(|ca| ring::digest::digest(&SHA256, ca));

@@ -48,7 +48,7 @@ fn a_certificate_its_key_and_authorities_are_accepted() {
 }
 
 #[test]
-fn an_error_names_the_fault_and_has_none_of_the_key() {
+fn an_error_names_the_fault_and_has_no_text_of_the_key() {
     let (own, other, ca) = (pair(), pair(), authority());
     let half = &own.cert[..own.cert.len() / 2];
     let no_cert = pem_section("CERTIFICATE", "AAAA");
@@ -88,7 +88,7 @@ fn an_error_names_the_fault_and_has_none_of_the_key() {
 }
 
 #[test]
-fn contexts_are_the_same_if_all_options_are() {
+fn contexts_are_the_same_if_all_options_are_the_same() {
     let (own, ca) = (pair(), authority());
     let one = context(&own.cert, &own.key, None).unwrap();
     assert!(one.is_same(&context(&own.cert, &own.key, None).unwrap()));
