@@ -47,7 +47,7 @@ const GUESSES = 'in Wine sixty connections are not open before the first wrong g
 const KNOWN_FAULT = 'known fault of this package on Windows'
 const TOGETHER = `${KNOWN_FAULT}: of processes that share a port, some do not find the others when they start together, and the files of a killed one stay`
 
-const COMMAND_LINE = '/proc/self/cmdline is the command line of QEMU'
+const COMMAND_LINE = 'the command line in /proc is that of QEMU'
 const COMPILER = 'the compiler of TypeScript is installed for the build machine only'
 const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
 const FEW = 'the example works for a second or less, in which an emulator may do less than the test requires'
