@@ -47,6 +47,8 @@ const GUESSES = 'in Wine sixty connections are not open before the first wrong g
 const KNOWN_FAULT = 'known fault of this package on Windows'
 const TOGETHER = `${KNOWN_FAULT}: of processes that share a port, some do not find the others when they start together, and the files of a killed one stay`
 
+const COMMAND_LINE = 'the command line in /proc is that of QEMU'
+const COMPILER = 'the compiler of TypeScript is installed for the build machine only'
 const PROCESSOR_TIME = '/proc/self/stat of QEMU has no processor time'
 const FEW = 'the example works for a second or less, in which an emulator may do less than the test requires'
 const MEMORY = '/proc/self/stat of QEMU has no memory'
@@ -74,6 +76,8 @@ const MUSL = [
 const QEMU = [
   { file: 'examples.test.js', test: /shows every (trace|job)/, reason: FEW, sometimes: true },
   { file: 'costs.test.js', test: /^a series .*uses less than/, reason: MEMORY },
+  { file: 'top.test.js', test: /over TLS with a client certificate/, reason: COMMAND_LINE },
+  { file: 'readme.test.js', test: /\.ts compiles$/, reason: COMPILER },
   { file: 'opentelemetry.test.js', test: /collectDefaults adds the default metrics/, reason: PROCESSOR_TIME },
   { file: 'register.test.js', test: /has the counts and the default families/, reason: PROCESSOR_TIME }
 ]
