@@ -66,7 +66,7 @@ declare namespace HypertracePrometheus {
     /**
      * A registry of prom-client 14 or 15, of `@prometheus-io/client`, or an object with the same
      * methods. The counter and the default metrics are registered in it. With `port`, the server serves
-     * the page of this registry, and waits for it as long as the scraper waits for the response. `stop()`
+     * the page of this registry, and waits for it almost as long as the scraper waits for the response. `stop()`
      * removes what was registered.
      *
      * A default metric that the registry has already is not replaced. A metric that is registered later, for
@@ -207,8 +207,8 @@ declare namespace HypertracePrometheus {
     history?: number | string | null
 
     /**
-     * The credentials that each request must carry, on every path: a user name and a password (Basic),
-     * or a token (Bearer). A request without credentials, or with wrong credentials, gets 401. Responses to
+     * The credentials that each request must carry, on every path except `/-/healthy`: a user name and a
+     * password (Basic), or a token (Bearer). A request without credentials, or with wrong credentials, gets 401. Responses to
      * wrong credentials are delayed, separately for each address. Without `tls`, everybody on the network path
      * can read the credentials.
      *
@@ -324,7 +324,7 @@ declare namespace HypertracePrometheus {
     props?: object | null
   }
 
-  /** An object that can write a page. dht-prom-client accepts it as `x.register`. */
+  /** An object that can write a page. dht-prom-client accepts an object whose property `register` is such an object. */
   interface MetricsSource {
     /** Returns the whole page in the text format of Prometheus. Can be called without `this`. */
     metrics: () => Promise<string>

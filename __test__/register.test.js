@@ -20,7 +20,7 @@ const clients = ['prom-client-14', 'prom-client']
 if (Number(process.versions.node.split('.')[0]) >= 22) {
   clients.push('@prometheus-io/client')
 } else {
-  // This package can be loaded only on Node.js 22 and newer.
+  // @prometheus-io/client can be loaded only on Node.js 22 and newer.
   test('@prometheus-io/client: these tests pass on Node.js 22', { skip: lacks('node22'), timeout: 60_000 }, () => {
     const { status, stdout } = spawnSync(findRuntime('node22'), ['--test', '--test-reporter=tap', __filename],
       { encoding: 'utf8', env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
@@ -182,7 +182,7 @@ for (const name of clients) {
     }
   })
 
-  test(`${name}: a page waits for the register as long as the scraper waits for the page`, async (t) => {
+  test(`${name}: a page waits for the register almost as long as the scraper waits for the page`, async (t) => {
     const register = new client.Registry()
     let entered = () => {}
     let finish = () => {}

@@ -14,7 +14,7 @@ const { createRandom } = require('./support/random')
 const LABELS = 7
 
 /**
- * Creates a counter: slots by packed label sets, from text or from definitions.
+ * Creates a counter. It maps a packed label set to a slot. The label set is passed as text, or as numbers of definitions.
  *
  * @param {{ keepsDefinitions?: boolean }} [options]
  */
@@ -71,7 +71,7 @@ test('without definitions in Rust, each label set is interned as text, once', ()
   assert.deepEqual([...counts().values()], Array(10).fill(3))
 })
 
-test('a definition that Rust has dropped leads to the same slot', () => {
+test('after Rust has dropped a definition, a new label set is interned as text, and a cached label set has the same slot', () => {
   const { counter, calls, counts } = createCounter()
   const { trace } = traceInto(counter)
   trace(payload({ object: { id: 1 } }))
@@ -164,7 +164,7 @@ test('a difference in any single label distinguishes call sites at one position'
   }
 })
 
-test('the weight of the cache is that of its entries: cached calls never drop the cache', () => {
+test('only new entries add to the weight of the cache: cached calls never drop the cache', () => {
   const { counter, calls } = createCounter()
   const { trace } = traceInto(counter)
   const payloads = Array.from({ length: 20 }, (_, n) => payload({ object: { className: `Class${n}`, id: 1 } }))

@@ -1,7 +1,7 @@
 'use strict'
 
 /*
- * `npm run bench`: measures this package, 1.0.0, other exporters and the lower limit in one run.
+ * `npm run bench`: measures this package, 1.0.0, other exporters and the lower limit of the costs in one run.
  *
  *   node benchmark [--quick] [--only=calls,scrape] [--rounds=N]
  *

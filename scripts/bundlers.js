@@ -1,7 +1,7 @@
 'use strict'
 
 // The bundlers and package managers that the tests use with this package. Each has a fixed version, so that every run tests
-// the same versions. `node scripts/bundlers.js` installs them (about 550 MB) into target/bundlers, where the tests look for
+// the same versions. `node scripts/bundlers.js` installs them (about 580 MB) into target/bundlers, where the tests look for
 // them.
 
 const { spawnSync } = require('node:child_process')
@@ -36,7 +36,7 @@ const BUNDLERS = {
   'webpack-cli': '6.0.1'
 }
 
-/** The plugins of Electron Forge require version 3 of this package, which has a dependency that is not on npm. */
+/** The plugins of Electron Forge require version 3 of @electron/rebuild, which has a dependency that is not on npm. */
 const OVERRIDES = { '@electron/rebuild': '4.2.1' }
 
 /** Returns whether every bundler is installed at its version. */

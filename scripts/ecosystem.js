@@ -43,7 +43,7 @@ const ECOSYSTEM = {
   rxjs: '7.8.2'
 }
 
-/** The last version for the Bare of scripts/runtimes.js. */
+/** The last version of bare-type that works with the Bare that scripts/runtimes.js installs. */
 const OVERRIDES = { 'bare-type': '1.1.1' }
 
 const MANIFEST = JSON.stringify({ private: true, dependencies: ECOSYSTEM, overrides: OVERRIDES }, null, 2) + '\n'

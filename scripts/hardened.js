@@ -1,7 +1,7 @@
 'use strict'
 
 // Builds with AddressSanitizer and with coverage for a fuzzer. Uses the stable compiler: with RUSTC_BOOTSTRAP=1 the compiler
-// accepts flags that otherwise only a nightly compiler accepts. Needs Linux on x64 or arm64, and gcc.
+// accepts flags that otherwise only a nightly compiler accepts. Needs Linux on x64 or arm64, and g++.
 
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')

@@ -33,7 +33,7 @@ const TEST_FILES_AT_A_TIME = Math.max(2, os.availableParallelism() - 1)
 
 /** @type {Record<string, () => Promise<Result>>} */
 const STEPS = {
-  fmt: () => check('cargo', ['fmt', '--check']),
+  fmt: formatting,
   standard: () => check(process.execPath, [bin('standard', 'bin/cmd.cjs')]),
   tsc: () => check(process.execPath, [bin('typescript', 'bin/tsc'), '-p', ROOT]),
   spelling: () => checkWith('typos', 'typos', []),
@@ -82,6 +82,15 @@ async function main () {
   console.log(`\n${lines.join('\n')}\n`)
   const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''
   console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`)
+}
+
+/** @returns {Promise<Result>} */
+async function formatting () {
+  for (const folder of ['.', 'benchmark/rust', 'fuzz', 'models']) {
+    const result = await check('cargo', ['fmt', '--manifest-path', `${folder}/Cargo.toml`, '--check'])
+    if (result.problem !== undefined) return result
+  }
+  return {}
 }
 
 /** @returns {Promise<Result>} */

@@ -1,7 +1,7 @@
 'use strict'
 
-// Uses up all file descriptors. Prints the process_* samples of three pages: of a scrape while there are free descriptors, of a
-// scrape over the same connection while there are none, and of metrics().
+// Uses up all file descriptors. Prints the process_* and nodejs_heap_* samples of three pages: of a scrape while there are free
+// descriptors, of a scrape over the same connection while there are none, and of metrics().
 
 const fs = require('node:fs')
 const http = require('node:http')

@@ -48,7 +48,8 @@ const KINDS = {
   'dynamic ids': { objects: 3, parents: 2, sites: 3, ids: 1500, calls: 3000, worlds: 3 },
   'many objects': { objects: 2000, parents: 3, sites: 4, ids: 2, calls: 6000, worlds: 3 },
   'many parents': { objects: 3, parents: 1500, sites: 3, ids: 2, calls: 4000, worlds: 3 },
-  // These worlds have so many call sites that the cache exceeds its bound and is dropped. The bound depends on `maxSeries`, so it is low.
+  // These worlds have so many call sites that the cache exceeds its bound and is dropped. The bound depends on `maxSeries`, so
+  // `maxSeries` is low.
   'more call sites than are cached': { objects: 3, parents: 2, sites: 30_000, ids: 2, calls: 50_000, worlds: 2, props: 0, changes: 0.0005, maxSeries: 10_000 },
   'props, and more call sites than are cached': {
     objects: 2, parents: 2, sites: 20_000, ids: 1, calls: 30_000, worlds: 4, props: 1, changes: 0.0005, maxSeries: 10_000

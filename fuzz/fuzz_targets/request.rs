@@ -1,4 +1,4 @@
-//! For any bytes on a connection, each response is well-formed HTTP and none is a 5xx.
+//! For any bytes on a connection, the first response begins with a status line of HTTP/1 and is not a 5xx.
 
 #![no_main]
 

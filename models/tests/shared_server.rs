@@ -95,7 +95,8 @@ fn threads_that_open_and_end_share_one_server_and_leave_the_port_free() {
         let threads: Vec<_> = (0..3)
             .map(|worker| {
                 thread::spawn(move || {
-                    // The last thread to end waits until the port is free. So the others can open or join it.
+                    // The last thread of a server holds the lock of the list of servers until the port is free. So no other
+                    // thread finds the port in use.
                     let participant = open_port(Some(worker)).expect("the port is open or free");
                     participate(&participant, Leave::End, &Arc::default());
                 })

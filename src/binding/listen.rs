@@ -33,7 +33,7 @@ pub struct ListenOptions {
     pub auth: Option<Auth>,
     /// The certificate of the server; left out for a server without TLS.
     pub tls: Option<TlsOptions>,
-    /// Host names that browsers may use for this server.
+    /// Host names that requests may have, besides those of this server.
     pub allowed_hosts: Vec<String>,
     /// `true` if other processes may share the port.
     pub cluster: bool,

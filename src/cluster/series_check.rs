@@ -177,8 +177,8 @@ pub fn is_label_name(name: &[u8]) -> bool {
         && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
-/// Returns the position of the quote that ends a value; `None` if there is no such quote, or before it an
-/// escape that the text format does not have.
+/// Returns the position of the quote that ends a value. Returns `None` if there is no such quote, or if an
+/// escape before it does not exist in the text format.
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut start = 0;
     loop {

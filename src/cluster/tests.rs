@@ -496,7 +496,7 @@ fn messages_that_break_the_protocol_end_the_connection() {
 }
 
 #[test]
-fn a_member_that_leaves_is_none_although_its_end_of_the_connection_is_open() {
+fn a_member_that_leaves_is_removed_although_its_end_of_the_connection_is_open() {
     run(async || {
         let opener = Opener::new(1);
         let (mut fake, number) = opener.join(None).await;
@@ -508,7 +508,7 @@ fn a_member_that_leaves_is_none_although_its_end_of_the_connection_is_open() {
 }
 
 #[test]
-fn a_member_says_that_it_leaves_when_it_stops_and_when_its_opener_has_ended() {
+fn a_member_sends_that_it_leaves_when_it_stops_and_when_it_has_another_opener() {
     run(async || {
         for has_joined_another in [false, true] {
             let (ours, theirs) = duplex(1024);
@@ -532,7 +532,7 @@ fn a_member_says_that_it_leaves_when_it_stops_and_when_its_opener_has_ended() {
 }
 
 #[test]
-fn a_process_with_other_options_or_another_version_gets_the_value_of_the_opener() {
+fn a_process_with_other_options_or_another_version_is_rejected_and_receives_the_opener_s_value() {
     run(async || {
         let opener = Opener::new(1);
         let (version, options) = (VERSION.to_owned(), vec![("a".to_owned(), "2".to_owned())]);

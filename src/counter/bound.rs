@@ -1,6 +1,6 @@
 //! The bound on the number of series. Near the bound, the series of a new label set has fewer labels. Pure.
 
-/// The labels of a label set that its series has.
+/// The labels that the series of a label set has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Every label.

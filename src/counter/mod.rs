@@ -1,5 +1,5 @@
 //! The counter `trace_counter`: label sets are interned here; calls are counted in cell blocks, in memory
-//! of JavaScript.
+//! of JavaScript. The cell blocks of one JavaScript thread are a *shard*.
 //!
 //! # Design
 //!
@@ -90,7 +90,7 @@ pub struct CounterStats {
     pub series: u32,
     /// The maximum number of series.
     pub limit: u32,
-    /// The number of times that a label set was shortened to its call site at the bound, when it was
+    /// The number of times that a label set was shortened to its call site near the bound, when it was
     /// interned.
     pub collapsed: u64,
     /// The number of times that a label set was replaced by the overflow series, when it was interned.

@@ -74,7 +74,8 @@ impl Reading {
 }
 
 impl TraceCounter {
-    /// Returns the labels of series, as names and values, alternating. The labels of a free slot are empty.
+    /// Returns the labels of series, as names and values, alternating. A free slot has only the labels that
+    /// every series has.
     #[must_use]
     pub fn labels(&self, slots: impl IntoIterator<Item = u32>) -> Vec<Vec<String>> {
         let state = self.state();

@@ -68,8 +68,8 @@ struct CompletedPage {
 }
 
 impl CompletedPage {
-    /// Returns whether the page showed the last value of a series. The series started at `start`, and had
-    /// its last value before any page with a number above `changed` was started.
+    /// Returns whether the page showed the last value of a series. The series started at `start`. Every page
+    /// with a number above `changed` was started after the series had got its last value.
     fn showed(&self, start: Start, changed: u64) -> bool {
         self.number > changed && start <= self.exact_until
     }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_scraper_a_page_of_any_reader_shows_a_value() {
+    fn without_a_scraper_a_value_has_been_seen_when_any_reader_has_completed_a_page_with_it() {
         let mut f = Fixture::new();
         f.scrape(None, 5, 2);
         assert!(f.have_seen(5, 1, 2));

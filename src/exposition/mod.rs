@@ -94,7 +94,7 @@ pub enum Step {
         number: u32,
         /// `true` in the last step of the range.
         is_end: bool,
-        /// The version of the whole range, at its end, if its text can be cached.
+        /// In the last step of the range: its version, if its text can be cached. `None` in the other steps.
         version: Option<RangeVersion>,
     },
     /// The range has the version that `cached` returned, and nothing was appended.

@@ -43,8 +43,8 @@ export function setText (element, text) {
 }
 
 /**
- * Copies a text to the clipboard, and shows "Copied" in the button. A page without TLS has no clipboard; then the text
- * is selected in `source` or, without `source`, in a message.
+ * Copies a text to the clipboard, and shows "Copied" in the button. A page that is neither on localhost nor on TLS has no
+ * clipboard; then the text is selected in `source` or, without `source`, in a message.
  *
  * @param {HTMLElement} trigger
  * @param {string} text

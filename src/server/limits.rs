@@ -14,8 +14,8 @@ pub struct Limits {
     /// The time from the first byte of a request to the end of its headers. 10 s.
     pub head: Duration,
     /// The time of a write without progress. 10 s, the default scrape timeout of Prometheus: after
-    /// it the scraper no longer waits for the page. The kernel reports progress in steps of
-    /// `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
+    /// it the scraper no longer waits for the page. Linux reports progress in steps
+    /// of about two thirds of `send_buffer`, so that a reader slower than about 17 kB/s counts as stalled.
     pub stall: Duration,
     /// The time from the end of a request to the end of its response, however steadily the peer reads.
     /// 60 s, or the scraper's own timeout if that is longer ([`response_timeout`]).

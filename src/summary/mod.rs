@@ -58,7 +58,7 @@
 //!   the row of the overflow series has it. `usedLabels`: those that at least one series has. If an owner
 //!   has more than 1,000 property sets, all labels of its properties count as used.
 //! - `series`: `used`: their number; `limit`: `maxSeries`; `collapsed`: label sets that were shortened
-//!   at the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
+//!   near the limit; `overflowed`: label sets that are counted in the overflow series; `expired`: series
 //!   that were removed because they were idle. Of all values, only `calls.total` contains the calls of expired
 //!   series.
 //! - `calls`: `total`: the number of calls since `startTimeSeconds`, which never falls; `matched`: the

@@ -6,7 +6,7 @@ use std::{hint::black_box, ptr::NonNull, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hypertrace_prometheus::{
-    counter::{CELLS, CounterOptions, CellBlock, TraceCounter},
+    counter::{CELLS, CellBlock, CounterOptions, TraceCounter},
     exposition::{CHUNK_BYTES, Page, Render, Step},
     labels::{RESERVED, Schema},
 };

@@ -174,8 +174,11 @@ impl Scraper {
             let mut labels = Vec::new();
             series.write_labels(&mut labels);
             let labels = String::from_utf8(labels).expect("labels are UTF-8");
-            let class =
-                labels.split('"').nth(1).expect("a count in a wrong slot: the slot is free").to_owned();
+            let class = labels
+                .split('"')
+                .nth(1)
+                .expect("a count in a wrong slot: the slot is free")
+                .to_owned();
             let value = (series.start(), series.value);
             assert!(page.insert(class, value).is_none(), "a page has a series twice");
             ControlFlow::Continue(())
