@@ -1,6 +1,6 @@
 'use strict'
 
-// Tests scripts/setup.js with the real npm, napi CLI and cargo. A small project has this project's build script and an
+// Tests scripts/setup.js with the real npm and cargo. A small project has this project's build script and an
 // almost empty crate, so a build takes a second. It writes the same output files as the real build.
 
 const assert = require('node:assert/strict')
@@ -8,12 +8,11 @@ const { execFile, execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { pathToFileURL } = require('node:url')
 const { after, before, test } = require('node:test')
 
 const ROOT = path.join(__dirname, '..')
 const MANIFEST = require('../package.json')
-const NAPI_CLI = pathToFileURL(path.join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'))
+const NAPI_CLI = path.join(ROOT, 'node_modules', '@napi-rs', 'cli')
 const MINUTE_MS = 60_000
 const PAST = new Date(Date.now() - MINUTE_MS)
 const INSTALL = 'Installing'
@@ -25,10 +24,10 @@ const FILES = {
     version: MANIFEST.version,
     napi: MANIFEST.napi,
     scripts: { build: MANIFEST.scripts.build },
-    devDependencies: { 'napi-command': 'file:./napi-command' }
+    devDependencies: { '@napi-rs/cli': 'file:./napi-cli' }
   }),
-  'napi-command/package.json': '{ "name": "napi-command", "version": "1.0.0", "bin": { "napi": "napi.mjs" } }',
-  'napi-command/napi.mjs': `#!/usr/bin/env node\nimport '${NAPI_CLI}'\n`,
+  'napi-cli/package.json': '{ "name": "@napi-rs/cli", "version": "1.0.0" }',
+  'napi-cli/index.js': `module.exports = require(${JSON.stringify(NAPI_CLI)})\n`,
   'Cargo.toml': `
     [package]
     name = "${MANIFEST.name}"
@@ -37,17 +36,11 @@ const FILES = {
 
     [lib]
     crate-type = ["cdylib"]
-
-    [dependencies]
-    napi-derive = { path = "napi-derive" }
   `,
   'build.rs': 'fn main() {}',
   'src/lib.rs': 'mod server;',
   'src/server/mod.rs': '',
-  'src/server/unused.rs': '',
-  // The CLI writes types only if the crate depends on a crate of this name.
-  'napi-derive/Cargo.toml': '[package]\nname = "napi-derive"\nversion = "0.0.0"\nedition = "2024"\n',
-  'napi-derive/src/lib.rs': ''
+  'src/server/unused.rs': ''
 }
 
 let folder = ''
@@ -60,7 +53,7 @@ before(async () => {
   fresh = path.join(folder, 'fresh')
   for (const [name, text] of Object.entries(FILES)) write(path.join(fresh, name), text)
   for (const name of ['lib', 'scripts']) fs.mkdirSync(path.join(fresh, name))
-  for (const name of ['lib/rust-flags.js', 'scripts/build.js', 'scripts/setup.js', 'rust-toolchain.toml']) fs.copyFileSync(path.join(ROOT, name), path.join(fresh, name))
+  for (const name of ['lib/compile.js', 'lib/rust-flags.js', 'scripts/build.js', 'scripts/setup.js', 'rust-toolchain.toml']) fs.copyFileSync(path.join(ROOT, name), path.join(fresh, name))
   run('npm', ['install', '--package-lock-only', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'])
   run('cargo', ['generate-lockfile', '--offline'])
   for (const name of fs.readdirSync(fresh, { recursive: true })) fs.utimesSync(path.join(fresh, String(name)), PAST, PAST)

@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { withRustFlags } = require('./rust-flags')
+const { compile, targetTriple } = require('./compile')
 
 const ROOT = path.dirname(__dirname)
 const RESULT = path.join(ROOT, 'hypertrace-prometheus.node')
@@ -26,7 +26,7 @@ function main () {
 function build () {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hypertrace-prometheus-'))
   try {
-    const library = compile(scratch)
+    const library = compileTo(scratch)
     if (library === undefined) return fail('hypertrace-prometheus was not built: cargo failed, see above.')
     fs.copyFileSync(library, RESULT)
     const prebuild = path.join(ROOT, 'prebuilds', bareHost(), 'hypertrace-prometheus.node')
@@ -44,36 +44,17 @@ function build () {
  * @param {string} scratch
  * @returns {string | undefined}
  */
-function compile (scratch) {
-  // A warning that only a newer compiler has must not be an error here.
-  const args = ['rustc', '--release', '--lib', '--locked', '--message-format=json-render-diagnostics', '--', '--cap-lints=warn']
+function compileTo (scratch) {
   /** @type {NodeJS.ProcessEnv} */
-  const env = { CARGO_TARGET_DIR: scratch, ...withRustFlags() }
-  const target = targetTriple()
-  // On musl an addon must use the C library of the program that loads it.
-  if (target.includes('musl')) env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -Ctarget-feature=-crt-static`.trim()
-  if (/-windows-gnu(llvm)?$/.test(target)) env.LIBNODE_PATH ??= createLibnode(scratch)
-  const { status, stdout } = spawnSync('cargo', args, {
-    cwd: ROOT, env, encoding: 'utf8', maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'inherit']
-  })
-  if (status !== 0) return undefined
-  return stdout.split('\n')
-    .filter((line) => line.includes('"compiler-artifact"'))
-    .flatMap((line) => JSON.parse(line).filenames)
-    .find((file) => /[\\/](lib)?hypertrace_prometheus\.(so|dylib|dll)$/.test(file))
+  const env = { CARGO_TARGET_DIR: scratch, ...process.env }
+  if (/-windows-gnu(llvm)?$/.test(targetTriple())) env.LIBNODE_PATH ??= createLibnode(scratch)
+  // A warning that only a newer compiler has must not be an error here.
+  return compile({ env, more: ['--locked', '--', '--cap-lints=warn'] })
 }
 
 /** Returns the name of this platform in Bare, which looks for addons in `prebuilds/<host>/`. */
 function bareHost () {
   return `${process.platform}-${process.arch}${targetTriple().includes('musl') ? '-musl' : ''}`
-}
-
-/** Returns the triple of the platform that cargo builds for; '' if the compiler does not report it. */
-function targetTriple () {
-  const { CARGO_BUILD_TARGET, RUSTC = 'rustc' } = process.env
-  if (CARGO_BUILD_TARGET) return CARGO_BUILD_TARGET
-  const { stdout } = spawnSync(RUSTC, ['-vV'], { encoding: 'utf8' })
-  return /^host: (.*)$/m.exec(stdout ?? '')?.[1] ?? ''
 }
 
 /**

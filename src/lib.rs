@@ -47,5 +47,6 @@ pub mod live;
 pub mod recorder;
 pub mod server;
 pub mod shared_server;
+mod sort;
 pub mod summary;
 mod sync;

@@ -61,7 +61,7 @@ function compile (name, env) {
     run(process.execPath, ['bin/hypertrace-prometheus.js', 'build'], { cwd: checkout, env: { ...env, CARGO_BUILD_TARGET: target } })
     return path.join(checkout, 'hypertrace-prometheus.node')
   }
-  run('cargo-zigbuild', ['zigbuild', '--release', '--lib', '--locked', '--target', target + suffix], { env })
+  run('cargo-zigbuild', ['rustc', '--release', '--lib', '--crate-type', 'cdylib', '--locked', '--target', target + suffix], { env })
   const folder = path.join(FOLDER, 'build', target, 'release')
   const library = fs.readdirSync(folder).find((file) => /^(lib)?hypertrace_prometheus\.(so|dylib|dll)$/.test(file))
   if (library === undefined) throw new Error(`${folder} has no library`)

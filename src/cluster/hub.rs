@@ -28,7 +28,7 @@ use super::{
     protocol::{Hello, MAX_FRAME, MAX_HELLO, ToMember, ToOpener},
     rendezvous::Rendezvous,
 };
-use crate::counter::RANGE;
+use crate::{counter::RANGE, sort::sort_by};
 
 /// The time in which a process that connects must send its [`Hello`].
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,7 +86,7 @@ impl Hub {
     fn add(&self, link: &Arc<Link>) {
         let mut links = self.list();
         links.push(Arc::clone(link));
-        links.sort_by_key(|link| link.number);
+        sort_by(&mut links, |a, b| a.number.cmp(&b.number));
     }
 
     fn remove(&self, link: &Arc<Link>) {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub use self::query::Query;
 use self::steps::{Kind, Steps};
-use crate::gather::PROCESS_LABEL;
+use crate::{gather::PROCESS_LABEL, sort::sort_by};
 
 /// The maximum number of stalls of a history.
 const MAX_STALLS: usize = 100;
@@ -142,7 +142,7 @@ pub fn summary(query: &Query, documents: &[ProcessDocument], absent: &[u32]) -> 
         })
     };
     let mut sorted: Vec<&ProcessDocument> = documents.iter().collect();
-    sorted.sort_by_key(|each| each.process);
+    sort_by(&mut sorted, |a, b| a.process.cmp(&b.process));
     object.add("processes", &sorted.into_iter().map(process).collect::<Vec<_>>());
     object.add("absentProcesses", absent);
     object.end()
@@ -198,7 +198,7 @@ fn rows(
     let mut rows: Vec<Row> =
         groups.into_iter().map(|(labels, (value, rate))| Row { labels, value, rate }).collect();
     let key = |row: &Row| if is_rate { row.rate.unwrap_or_default() } else { row.value };
-    rows.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
+    sort_by(&mut rows, |a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
     let left = rows.len().saturating_sub(query.limit);
     rows.truncate(query.limit);
     let shown: f64 = rows.iter().map(|row| row.value).sum();
@@ -234,7 +234,7 @@ pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
         .map(|(labels, lists)| (labels, steps.join(lists.into_iter(), |a, b| a + b, Kind::Sum)))
         .collect();
     let total = |list: &[Option<f64>]| list.iter().flatten().sum::<f64>();
-    rows.sort_by(|(_, a), (_, b)| total(b).partial_cmp(&total(a)).unwrap_or(Ordering::Equal));
+    sort_by(&mut rows, |(_, a), (_, b)| total(b).partial_cmp(&total(a)).unwrap_or(Ordering::Equal));
     rows.truncate(query.limit);
     let mut other = calls.clone();
     for (_, row) in &rows {
@@ -273,7 +273,7 @@ fn stalls(documents: &[ProcessDocument]) -> Vec<Value> {
         }
     }
     let start = |stall: &Value| stall["startTimeSeconds"].as_f64().unwrap_or_default();
-    stalls.sort_by(|a, b| start(a).partial_cmp(&start(b)).unwrap_or(Ordering::Equal));
+    sort_by(&mut stalls, |a, b| start(a).partial_cmp(&start(b)).unwrap_or(Ordering::Equal));
     stalls.split_off(stalls.len().saturating_sub(MAX_STALLS))
 }
 

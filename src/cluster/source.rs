@@ -23,6 +23,7 @@ use crate::{
     exposition::{CounterSeries, apply_options, label, read_families},
     gather::{Gatherer, GathererSource},
     server::{BoxFuture, HistoryError, Scrape, ScrapeRequest, Source},
+    sort::sort_by,
 };
 
 /// The time for which a page or a document waits for a member that did not respond in time before.
@@ -308,7 +309,7 @@ fn incomplete(gatherer: &Gatherer, absent: &[u32], present: &[u32]) -> MetricFam
     let own = [gatherer.process()];
     let mut processes: Vec<(u32, f64)> = absent.iter().map(value(1.0)).collect();
     processes.extend(present.iter().chain(&own).map(value(0.0)));
-    processes.sort_by_key(|(number, _)| *number);
+    sort_by(&mut processes, |(a, _), (b, _)| a.cmp(b));
     let sample =
         |(number, value): (u32, f64)| (vec![label(PROCESS_LABEL, number.to_string())], value);
     let family = descriptors::INCOMPLETE.family(processes.into_iter().map(sample));

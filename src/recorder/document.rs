@@ -1,7 +1,5 @@
 //! Writes the document of `/history.json` in short units of work. Pure.
 
-use std::cmp::Reverse;
-
 use serde::Serialize;
 
 use super::{
@@ -13,6 +11,7 @@ use super::{
 };
 use crate::{
     labels::{OVERFLOW, Schema},
+    sort::sort_by,
     summary::GroupLabels,
 };
 
@@ -305,6 +304,6 @@ fn sums_of(stall: &Stall, by: &[String]) -> Vec<(GroupLabels, u64)> {
             None => sums.push((labels, *calls)),
         }
     }
-    sums.sort_by_key(|(_, calls)| Reverse(*calls));
+    sort_by(&mut sums, |(_, a), (_, b)| b.cmp(a));
     sums
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     labels::{OVERFLOW, read_labels},
+    sort::sort_by,
     summary::{GroupCalls, GroupLabels, OVERFLOW_INDEX, contains},
 };
 
@@ -88,7 +89,7 @@ impl Groups {
             groups.select_nth_unstable_by(limit, by_calls);
             groups.truncate(limit);
         }
-        groups.sort_unstable_by(by_calls);
+        sort_by(&mut groups, by_calls);
         groups
     }
 }

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
+use crate::sort::sort_by;
+
 /// The maximum number of stalls that are stored.
 pub const MAX_STALLS: usize = 100;
 
@@ -71,7 +73,7 @@ impl StallCalls {
 
     fn busiest(&self) -> Vec<(Box<[u8]>, u64)> {
         let mut sites: Vec<_> = self.sites.iter().collect();
-        sites.sort_unstable_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        sort_by(&mut sites, |a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         sites.truncate(MAX_STALL_SITES);
         sites.into_iter().map(|(labels, calls)| (labels.clone(), *calls)).collect()
     }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     counter::{PARTS, SITE, Series, Stored, part_of},
     labels::{OVERFLOW, Schema, read_labels},
+    sort::sort_by,
 };
 
 /// The key of a group: a component for each column.
@@ -264,7 +265,7 @@ impl Grouping {
             Order::Total => 0.0,
             Order::Rate => row.rate.unwrap_or_default(),
         };
-        rows.sort_unstable_by(|a, b| {
+        sort_by(&mut rows, |a, b| {
             let by_sum = || b.value.total_cmp(&a.value);
             rate(b).total_cmp(&rate(a)).then_with(by_sum).then_with(|| a.labels.cmp(&b.labels))
         });
