@@ -38,7 +38,7 @@ const ANSWER_HEAD: usize = 64;
 /// The maximum number of documents at a time.
 const MAX_DOCUMENTS: usize = 4;
 
-/// The longest write of the last message.
+/// The maximum time for which the last message is written.
 const LEAVE_LIMIT: Duration = Duration::from_millis(100);
 
 /// The reason why a member no longer responds to an opener.
@@ -53,7 +53,7 @@ pub enum End {
 pub struct Connection {
     frames: FrameReader<ReadHalf<BoxSocket>>,
     writer: WriteHalf<BoxSocket>,
-    /// A frame has been written in part, or not at all.
+    /// True if the last frame may have been written in part.
     is_writing: bool,
     gatherer: Arc<Gatherer>,
     source: Arc<dyn Source>,

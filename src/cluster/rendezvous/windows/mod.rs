@@ -1,10 +1,11 @@
 //! A named pipe that only this user can open, under a name that nobody knows in advance.
 //!
-//! The name is that of a file in the profile of the user, which no other user can write. The file is made when
-//! the pipe accepts connections, and is empty until it does no longer. So a process that finds the file and no
-//! pipe, or a file that is not empty, knows that the opener has ended or ends. Another user can list the names
-//! of pipes, and take that of an opener that was killed: both sides compare users, as on Unix. The opener does
-//! so by the access of the pipe, the others by its owner.
+//! A file in the profile of the user, which no other user can write, has the same name as the pipe. The opener
+//! creates the file when the pipe accepts connections, and writes into the file when the pipe no longer accepts
+//! any. If there is a file but no pipe, or the file is not empty, the opener has ended or ends.
+//!
+//! Another user can list the names of pipes, and can take the name of an opener that was killed. So both sides
+//! compare users, as on Unix: the opener by the access rights of the pipe, the others by the owner of the pipe.
 
 mod user;
 
@@ -32,15 +33,16 @@ const CLOSED: &[u8] = b"closed";
 /// `ERROR_PIPE_BUSY`: all instances of the pipe are connected.
 const BUSY: i32 = 231;
 
-/// The instances of a pipe that wait for a connection. Windows has no queue of connections: one that finds no
-/// waiting instance fails.
+/// The number of instances of a pipe that wait for a connection. Windows has no queue of connections: a
+/// connection fails if no instance waits.
 const LISTENING: usize = 8;
 
 /// Returns the folders in which processes of this user may meet, the best first. Reads the environment, which
 /// the JavaScript thread may change.
 pub fn folders() -> Vec<PathBuf> {
     let data = std::env::var_os("LOCALAPPDATA").map(PathBuf::from);
-    // A child with an environment of its own may lack the variable: Node.js adds that of the profile only.
+    // A child whose environment the application has set may lack this variable: Node.js adds only the variable
+    // of the profile.
     let profile = std::env::home_dir().map(|profile| profile.join("AppData").join("Local"));
     let mut folders: Vec<_> = data.into_iter().chain(profile).collect();
     folders.retain(|folder| folder.is_absolute());
@@ -48,7 +50,7 @@ pub fn folders() -> Vec<PathBuf> {
     folders.into_iter().map(|folder| folder.join(FOLDER)).collect()
 }
 
-/// The pipe of an opener. Its drop removes its name, unless that must stay as a sign to the next opener.
+/// The pipe of an opener. The drop removes the file, unless the file must stay as a sign to the next opener.
 pub struct Rendezvous {
     user: User,
     pipe: String,
@@ -89,7 +91,7 @@ impl Rendezvous {
         Ok(rendezvous)
     }
 
-    /// Adds instances until enough of them wait. An error is one only if none waits.
+    /// Adds instances until enough of them wait. Returns an error only if none waits.
     fn listen(&mut self) -> io::Result<()> {
         while self.listening.len() < LISTENING {
             match self.user.create_pipe(&ServerOptions::new(), &self.pipe) {
@@ -101,7 +103,7 @@ impl Rendezvous {
         Ok(())
     }
 
-    /// Accepts the next connection, which is of this user.
+    /// Accepts the next connection. Its client is of this user.
     ///
     /// # Errors
     ///
@@ -118,8 +120,8 @@ impl Rendezvous {
         Ok(Box::new(instance))
     }
 
-    /// Refuses connections from now on. The pipe exists as long as members are connected, and is busy, which
-    /// does not distinguish it from that of an opener with many of them.
+    /// Refuses connections from now on. The pipe exists and is busy as long as members are connected; the pipe of
+    /// an opener with many members is busy too. So the file shows the difference.
     pub fn close(&mut self) {
         self.is_closed = true;
         // Not `fs::write`, which creates a file.
@@ -177,8 +179,8 @@ impl Candidate {
         self.open().is_err_and(|error| error.raw_os_error() != Some(BUSY))
     }
 
-    /// Opens the pipe so that its process cannot act as this user, and nothing has been written to it before
-    /// its owner is compared.
+    /// Opens the pipe. The process at the other end cannot act as this user, and nothing is written to the pipe
+    /// before its owner is compared.
     fn open(&self) -> io::Result<NamedPipeClient> {
         if fs::metadata(&self.file)?.len() > 0 {
             return Err(io::ErrorKind::ConnectionRefused.into());

@@ -1,4 +1,4 @@
-//! The user of this process, and pipes that are of this user only. The calls of Windows that need `unsafe`.
+//! The user of this process, and pipes that only this user can open. Has all calls of Windows that need `unsafe`.
 
 use std::{
     ffi::c_void,
@@ -26,8 +26,8 @@ use windows_sys::{
 
 /// A user, as the text of its security identifier.
 ///
-/// It is the user of the process and not the owner of its new objects: that is a group where the process runs
-/// with the rights of an administrator, and then other administrators have it too.
+/// This is the user of the process, not the owner of its new objects. If the process has the rights of an
+/// administrator, that owner is the group of the administrators.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User(String);
 
@@ -36,11 +36,11 @@ impl User {
     ///
     /// # Errors
     ///
-    /// If the system does not say it.
+    /// If the system returns one.
     pub fn own() -> io::Result<Self> {
         const LENGTH: usize = size_of::<TOKEN_USER>() + SECURITY_MAX_SID_SIZE as usize;
         let token = own_token()?;
-        // Of numbers, as the structure must be aligned.
+        // An array of `u64`, because the structure must be aligned.
         let mut memory = [0_u64; LENGTH.div_ceil(size_of::<u64>())];
         let length = u32::try_from(size_of_val(&memory)).unwrap_or_default();
         let mut needed = 0;
@@ -59,7 +59,7 @@ impl User {
         }
     }
 
-    /// Creates an instance of a pipe that this user owns, and nobody else can open.
+    /// Creates an instance of a pipe that this user owns and that nobody else can open.
     ///
     /// # Errors
     ///
@@ -68,12 +68,11 @@ impl User {
         create_pipe(options, pipe, &format!("O:{0}D:P(A;;GA;;;{0})", self.0))
     }
 
-    /// Returns whether this user owns a pipe. No user can create one that another user owns, except with the
-    /// rights of an administrator.
+    /// Returns whether this user owns a pipe. Only an administrator can create a pipe that another user owns.
     ///
     /// # Errors
     ///
-    /// If the system does not say it.
+    /// If the system returns one.
     pub fn owns(&self, pipe: &NamedPipeClient) -> io::Result<bool> {
         let mut owner: PSID = ptr::null_mut();
         let mut descriptor = Local(ptr::null_mut());
@@ -108,7 +107,7 @@ impl User {
     }
 }
 
-/// Creates an instance of a pipe with a security descriptor in the language of Windows for them.
+/// Creates an instance of a pipe with a security descriptor, which `access` has as text (SDDL).
 fn create_pipe(options: &ServerOptions, pipe: &str, access: &str) -> io::Result<NamedPipeServer> {
     let access: Vec<u16> = access.encode_utf16().chain([0]).collect();
     let mut descriptor = Local(ptr::null_mut());
@@ -137,7 +136,7 @@ fn create_pipe(options: &ServerOptions, pipe: &str, access: &str) -> io::Result<
 
 fn own_token() -> io::Result<OwnedHandle> {
     let mut token = ptr::null_mut();
-    // SAFETY: the pointer is valid during the call; the handle of the process needs no end.
+    // SAFETY: the pointer is valid during the call; the handle of the process must not be closed.
     #[expect(unsafe_code, reason = "a call of Windows")]
     let is_ok = unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) };
     check(is_ok)?;
@@ -159,7 +158,7 @@ unsafe fn text_of(identifier: PSID) -> io::Result<String> {
     let _memory = Local(text.cast());
     let mut units = Vec::new();
     loop {
-        // SAFETY: Windows has written a text that ends in 0, and this is not behind its end.
+        // SAFETY: Windows has written a text that ends in 0, and this position is not after its end.
         match unsafe { text.add(units.len()).read() } {
             0 => return Ok(String::from_utf16_lossy(&units)),
             unit => units.push(unit),
@@ -223,7 +222,7 @@ mod tests {
     #[tokio::test]
     async fn the_access_of_a_pipe_is_checked() {
         if std::env::var_os("WINEPREFIX").is_some() {
-            return; // Wine does not check it.
+            return; // Wine does not check the access of a pipe.
         }
         let options = ServerOptions::new();
         let pipe = create_pipe(&options, &name("nobody"), "D:P").unwrap();
