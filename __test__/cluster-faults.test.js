@@ -54,14 +54,12 @@ describe('a process that is stopped', { skip: isWindows && 'there is no SIGSTOP'
   })
 })
 
-describe('a process of the same user that does not speak the protocol', { skip: isWindows && 'the socket is a named pipe' }, () => {
-  const socketOf = (cluster) => path.join(cluster.folder, cluster.names()[0], 's')
-
+describe('a process of the same user that does not speak the protocol', () => {
   test('does no harm with garbage, half a message, an endless message, or a thousand connections', async (t) => {
     const cluster = await createCluster(t)
     const processes = [await cluster.start(), await cluster.start()]
     for (const one of processes) await one.count(1, 'a')
-    const path = socketOf(cluster)
+    const path = cluster.socketOf(cluster.names()[0])
     const first = [
       Buffer.from('GET /metrics HTTP/1.1\r\n\r\n'),
       Buffer.alloc(1000, 0xff),
@@ -93,19 +91,25 @@ describe('a process of the same user that does not speak the protocol', { skip: 
 
   test('does not become the opener if it listens as an opener does', async (t) => {
     const cluster = await createCluster(t)
-    const folder = path.join(cluster.folder, `hypertrace-${cluster.port}-1-0123456789abcdef`)
-    fs.mkdirSync(folder, { mode: 0o700 })
+    const name = `hypertrace-${cluster.port}-1-0123456789abcdef`
+    const file = path.join(cluster.folder, name)
+    if (isWindows) {
+      fs.mkdirSync(cluster.folder)
+      fs.writeFileSync(file, '')
+    } else {
+      fs.mkdirSync(file, { mode: 0o700 })
+    }
     const server = net.createServer((socket) => {
       socket.on('error', () => {})
       socket.write(Buffer.alloc(100, 0xff))
-    }).listen(path.join(folder, 's'))
+    }).listen(cluster.socketOf(name))
     await once(server, 'listening')
     const first = await cluster.start()
     await first.count(1, 'a')
     await cluster.start() // may ask the false opener first
     await cluster.processes([1, 2])
     server.close()
-    fs.rmSync(folder, { recursive: true, force: true })
+    fs.rmSync(file, { recursive: true, force: true })
     await cluster.stopAll()
   })
 })

@@ -317,6 +317,17 @@ describe('joining', () => {
     await cluster.stopAll()
   })
 
+  const skip = process.platform !== 'win32' && 'the variable LOCALAPPDATA is of Windows'
+  test('a process whose environment lacks LOCALAPPDATA finds the others by the profile', { skip }, async (t) => {
+    const cluster = await createCluster(t)
+    cluster.env.LOCALAPPDATA = process.env.LOCALAPPDATA
+    await cluster.start()
+    cluster.env.LOCALAPPDATA = undefined
+    await cluster.start()
+    await cluster.processes([1, 2])
+    await cluster.stopAll()
+  })
+
   test('a process that has stopped may join again', async (t) => {
     const cluster = await createCluster(t)
     const [opener, member] = [await cluster.start(), await cluster.start()]
@@ -401,11 +412,12 @@ describe('the end of a process', () => {
   test('stop() of an opener and of a member leaves no thread, no descriptor and no timer', async (t) => {
     const HypertracePrometheus = require('..')
     const cluster = await createCluster(t)
-    const before = process.env.XDG_RUNTIME_DIR
-    process.env.XDG_RUNTIME_DIR = cluster.folder
+    const [[variable, folder]] = Object.entries(cluster.env)
+    const before = process.env[variable]
+    process.env[variable] = folder
     t.after(() => {
-      if (before === undefined) delete process.env.XDG_RUNTIME_DIR
-      else process.env.XDG_RUNTIME_DIR = before
+      if (before === undefined) delete process.env[variable]
+      else process.env[variable] = before
     })
     const open = async () => {
       const own = HypertracePrometheus({ port: cluster.port, cluster: true, collectDefaults: false })

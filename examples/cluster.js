@@ -29,17 +29,22 @@ class Job {
 
 function primary () {
   let isEnding = false
+  const counting = new Set()
   const end = () => {
     isEnding = true
-    for (const worker of Object.values(cluster.workers)) worker.kill()
+    // worker.kill() would end a process at once on Windows, without stop().
+    for (const worker of Object.values(cluster.workers)) worker.disconnect()
   }
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, end)
-  cluster.on('exit', ({ process: { pid } }, code) => {
+  cluster.on('exit', ({ process: { pid } }) => {
     console.log(`Process ${pid} has ended.`)
-    // The code 1 means that the process could not start. A new process could not start either.
-    if (!isEnding && code !== 1) cluster.fork()
+    // A process that does not count could not start. A new process could not start either.
+    if (counting.delete(pid) && !isEnding) cluster.fork()
   })
-  cluster.on('message', (_, { pid }) => console.log(`Process ${pid} counts.`))
+  cluster.on('message', (_, { pid }) => {
+    counting.add(pid)
+    console.log(`Process ${pid} counts.`)
+  })
 
   const url = `http://localhost:${port}/`
   console.log(`Live page: ${url}`)

@@ -15,6 +15,7 @@ module.exports = {
     script: path.join(__dirname, 'pm2.js'),
     exec_mode: 'cluster',
     instances: 4,
+    shutdown_with_message: true, // a signal ends a process of Windows before it can stop
     env: { PORT: process.env.PORT || '4343' }
   }]
 }

@@ -16,9 +16,11 @@ class Job {
 const job = new Job()
 const work = setInterval(() => job.run(), 10)
 
-// PM2 ends a process with SIGINT. `stop()` lets another process open the port at once.
-process.once('SIGINT', async () => {
+// `stop()` lets another process open the port at once. PM2 sends a message, see pm2.config.js; Ctrl-C is SIGINT.
+async function end () {
   clearInterval(work)
   await traceFunction.stop()
   process.exit()
-})
+}
+process.once('SIGINT', end)
+process.on('message', (message) => { if (message === 'shutdown') end() })

@@ -18,24 +18,31 @@ const { until } = require('../support/until')
 const PROGRAM = path.join(__dirname, 'process.js')
 const OPTIONS = { collectDefaults: false }
 
+/** The variable whose folder has the names of openers, and the folder of the names in it. */
+const [VARIABLE, NAMES] = process.platform === 'win32' ? ['LOCALAPPDATA', 'hypertrace-prometheus'] : ['XDG_RUNTIME_DIR', '']
+
 /**
  * Creates a port and a folder for the processes of one test. After the test, no process lives and the folder is removed.
  *
  * @param {import('node:test').TestContext} t
  */
 async function createCluster (t, more = {}) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cluster-'))
+  const own = fs.mkdtempSync(path.join(os.tmpdir(), 'cluster-'))
+  const folder = path.join(own, NAMES)
   const port = await freePort()
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  const env = { XDG_RUNTIME_DIR: folder }
+  t.after(() => fs.rmSync(own, { recursive: true, force: true }))
+  const env = { [VARIABLE]: own }
   const all = []
+  const names = () => fs.existsSync(folder) ? fs.readdirSync(folder) : []
 
   return {
     port,
     folder,
     env,
     /** The names that openers have in the folder. */
-    names: () => fs.readdirSync(folder),
+    names,
+    /** The path of the socket, or of the pipe, of an opener. */
+    socketOf: (name) => process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(folder, name, 's'),
     /** Starts a process, and waits until it has opened or joined the port. */
     async start (options = {}) {
       const program = startProgram(t, PROGRAM, [JSON.stringify({ ...OPTIONS, ...more, port, ...options })], { env })
@@ -58,7 +65,7 @@ async function createCluster (t, more = {}) {
         if (program.child.exitCode === null && program.child.signalCode === null) await program.line(/^stopped$/)
         program.child.kill('SIGKILL')
       }
-      assert.deepEqual(fs.readdirSync(folder), [], 'no socket and no file is left')
+      assert.deepEqual(names(), [], 'no socket and no file is left')
     },
     /** Returns the families of the page. The strict parser throws if the page has an error. */
     async page (more = {}) {

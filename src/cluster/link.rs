@@ -92,10 +92,11 @@ impl Link {
         self.requests().remove(&request);
     }
 
-    /// Passes a response to the task that waits for it. Returns `false` if it was not requested.
+    /// Passes a response to the task that waits for it. Returns `false` if it was not requested, or if the
+    /// member leaves.
     pub fn receive(&self, response: ToOpener) -> bool {
         let (request, is_first) = match &response {
-            ToOpener::Hello(_) => return false,
+            ToOpener::Hello(_) | ToOpener::Leave => return false,
             ToOpener::Head { page, .. } => (*page, true),
             ToOpener::Chunk { page, .. } => (*page, false),
             ToOpener::Answer { request, .. } => (*request, true),

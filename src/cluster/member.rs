@@ -1,13 +1,20 @@
 //! A member's side: responds to the requests of the opener.
 
 use std::{
-    cell::RefCell, collections::HashMap, future::Future, io, rc::Rc, sync::Arc, time::Instant,
+    cell::RefCell,
+    collections::HashMap,
+    future::Future,
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncWriteExt as _, ReadHalf, WriteHalf},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::{JoinSet, yield_now},
+    time::timeout,
 };
 
 use super::{
@@ -31,6 +38,9 @@ const ANSWER_HEAD: usize = 64;
 /// The maximum number of documents at a time.
 const MAX_DOCUMENTS: usize = 4;
 
+/// The maximum time for which the last message is written.
+const LEAVE_LIMIT: Duration = Duration::from_millis(100);
+
 /// The reason why a member no longer responds to an opener.
 pub enum End {
     /// The opener ends, and has closed the port. It may still request chunks of pages that have begun.
@@ -43,6 +53,8 @@ pub enum End {
 pub struct Connection {
     frames: FrameReader<ReadHalf<BoxSocket>>,
     writer: WriteHalf<BoxSocket>,
+    /// True if the last frame may have been written in part.
+    is_writing: bool,
     gatherer: Arc<Gatherer>,
     source: Arc<dyn Source>,
     caches: PageCaches,
@@ -75,6 +87,7 @@ impl Connection {
         Self {
             frames: FrameReader::resume(reader, membership.read, MAX_FRAME),
             writer,
+            is_writing: false,
             gatherer,
             source,
             caches: PageCaches::new(Limits::default().cache_bytes),
@@ -97,16 +110,34 @@ impl Connection {
         }
     }
 
-    /// Responds to an opener that ends, until `left` is ready and each page has ended.
-    pub async fn drain(mut self, left: impl Future) {
-        let mut left = std::pin::pin!(left);
+    /// Responds to an opener that ends, until `left` is ready and each page has ended, or until the sender of
+    /// `left` is dropped.
+    pub async fn drain(mut self, mut left: oneshot::Receiver<()>) {
         let mut has_left = false;
         while !has_left || !self.pages.is_empty() {
             tokio::select! {
-                _ = &mut left, if !has_left => has_left = true,
+                sent = &mut left, if !has_left => match sent {
+                    Ok(()) => has_left = true,
+                    Err(_) => break,
+                },
                 turn = self.turn() => if turn.is_err() { return },
             }
         }
+        self.leave().await;
+    }
+
+    /// Ends the connection.
+    pub async fn leave(mut self) {
+        if !self.is_writing {
+            let _ = timeout(LEAVE_LIMIT, self.send(&ToOpener::Leave)).await;
+        }
+    }
+
+    async fn send(&mut self, message: &ToOpener) -> io::Result<()> {
+        self.is_writing = true;
+        self.writer.write_all(&message.encode()).await?;
+        self.is_writing = false;
+        Ok(())
     }
 
     async fn turn(&mut self) -> io::Result<Option<End>> {
@@ -125,7 +156,7 @@ impl Connection {
                         ToOpener::Head { page: request.page, length, families }
                     }
                 };
-                self.writer.write_all(&message.encode()).await?;
+                self.send(&message).await?;
                 Ok(None)
             }
         }
@@ -188,7 +219,7 @@ impl Connection {
         let bytes = page.chunk().map_err(|_| io::ErrorKind::Other)?;
         let more = !page.series.is_finished();
         let chunk = ToOpener::Chunk { page: number, more, bytes };
-        self.writer.write_all(&chunk.encode()).await
+        self.send(&chunk).await
     }
 
     fn answer(

@@ -131,6 +131,8 @@ pub enum ToOpener {
         /// The document.
         bytes: Vec<u8>,
     },
+    /// The member leaves. On Windows its end of the connection may be closed later, by an event.
+    Leave,
 }
 
 impl ToMember {
@@ -225,6 +227,7 @@ impl ToOpener {
             Self::Answer { request, is_ok, bytes } => {
                 Frame::new(4).long(*request).flag(*is_ok).bytes(bytes).end()
             }
+            Self::Leave => Frame::new(5).end(),
         }
     }
 
@@ -267,6 +270,7 @@ impl ToOpener {
                 is_ok: fields.flag()?,
                 bytes: fields.bytes()?.to_vec(),
             },
+            5 => Self::Leave,
             _ => return Err(Malformed),
         };
         fields.end().map(|()| message)

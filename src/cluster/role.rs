@@ -103,15 +103,13 @@ impl Process {
         let end = tokio::select! {
             end = connection.serve() => end,
             () = set.closed() => {
-                drop(connection);
+                connection.leave().await;
                 remove_stale(&self.options.folders, self.options.port);
                 return None;
             }
         };
-        let (has_left, left) = oneshot::channel::<()>();
-        if matches!(end, End::Ending) {
-            spawn_local(connection.drain(left));
-        }
+        let (has_left, left) = oneshot::channel();
+        let draining = matches!(end, End::Ending).then(|| spawn_local(connection.drain(left)));
         let port = self.options.port;
         let report =
             move |error: &EnterError| log(&format!("port {port} cannot be opened: {error}"));
@@ -120,8 +118,13 @@ impl Process {
             role = enter_again(&mut self.options, number, report) => Some(role),
             () = set.closed() => None,
         };
-        drop(has_left);
-        if role.is_none() {
+        if role.is_some() {
+            let _ = has_left.send(());
+        } else {
+            drop(has_left);
+            if let Some(draining) = draining {
+                let _ = draining.await;
+            }
             remove_stale(&self.options.folders, port);
         }
         role

@@ -5,6 +5,7 @@ use std::{future::poll_fn, io::Read as _, sync::Arc, time::Duration};
 use flate2::read::DeflateDecoder;
 use tokio::{
     io::{AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, duplex, split},
+    sync::oneshot,
     task::{LocalSet, spawn_local},
     time::{Instant, timeout},
 };
@@ -491,6 +492,42 @@ fn messages_that_break_the_protocol_end_the_connection() {
             assert!(opener.connect(&bytes).await.is_closed().await, "{bytes:?}");
         }
         assert_eq!(incomplete(&opener.text(false).await), ["\"1\"} 0"]);
+    });
+}
+
+#[test]
+fn a_member_that_leaves_is_removed_although_its_end_of_the_connection_is_open() {
+    run(async || {
+        let opener = Opener::new(1);
+        let (mut fake, number) = opener.join(None).await;
+        fake.send(&ToOpener::Leave).await;
+        assert!(fake.is_closed().await);
+        assert_eq!(incomplete(&opener.text(false).await), ["\"1\"} 0"]);
+        assert_eq!(opener.join(None).await.1, number, "its number is free");
+    });
+}
+
+#[test]
+fn a_member_sends_that_it_leaves_when_it_stops_and_when_it_has_another_opener() {
+    run(async || {
+        for has_joined_another in [false, true] {
+            let (ours, theirs) = duplex(1024);
+            let process = Process::new(2, 1);
+            let source = Arc::new(GathererSource(Arc::clone(&process.gatherer)));
+            let membership = Membership { socket: Box::new(ours), read: Vec::new(), number: 2 };
+            let connection = Connection::new(membership, Arc::clone(&process.gatherer), source);
+            let (sender, left) = oneshot::channel();
+            let draining = spawn_local(connection.drain(left));
+            if has_joined_another {
+                sender.send(()).unwrap();
+            } else {
+                drop(sender);
+            }
+            let frame = timeout(LIMIT, FrameReader::new(theirs, MAX_FRAME).next()).await;
+            let frame = frame.expect("in time").unwrap();
+            assert_eq!(ToOpener::decode(&frame), Ok(ToOpener::Leave));
+            draining.await.unwrap();
+        }
     });
 }
 

@@ -36,6 +36,7 @@ fn to_opener() -> Vec<ToOpener> {
         ToOpener::Head { page: 1, length: 1 << 40, families: vec![0, 255] },
         ToOpener::Chunk { page: 1, more: true, bytes: vec![1; 100] },
         ToOpener::Answer { request: 9, is_ok: false, bytes: Vec::new() },
+        ToOpener::Leave,
     ]
 }
 

@@ -6,7 +6,11 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::path::PathBuf;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -18,12 +22,13 @@ pub use self::windows::{Candidate, Rendezvous, find, folders, remove_stale};
 /// The start of the name of each opener.
 const PREFIX: &str = "hypertrace-";
 
+/// A file or folder that has not changed for this time is not being made by another process.
+const UNFINISHED: Duration = Duration::from_secs(60);
+
 /// Returns a new name, which cannot be predicted, for the opener of a port. `number` is that of the opener.
-fn new_name(port: u16, number: u32) -> std::io::Result<String> {
+fn new_name(port: u16, number: u32) -> io::Result<String> {
     let mut random = [0; 8];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| std::io::Error::other("no random numbers"))?;
+    SystemRandom::new().fill(&mut random).map_err(|_| io::Error::other("no random numbers"))?;
     Ok(format!("{PREFIX}{port}-{number}-{:016x}", u64::from_le_bytes(random)))
 }
 
@@ -38,9 +43,9 @@ fn number_of(name: &str, port: u16) -> Option<u32> {
 }
 
 /// Lists the paths of the openers of this port in a folder, and the numbers of the openers.
-fn names(folder: &std::path::Path, port: u16) -> Vec<(PathBuf, u32)> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let entry = |entry: std::io::Result<std::fs::DirEntry>| {
+fn names(folder: &Path, port: u16) -> Vec<(PathBuf, u32)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entry = |entry: io::Result<fs::DirEntry>| {
         let entry = entry.ok()?;
         let number = number_of(entry.file_name().to_str()?, port)?;
         Some((entry.path(), number))
@@ -48,22 +53,18 @@ fn names(folder: &std::path::Path, port: u16) -> Vec<(PathBuf, u32)> {
     entries.filter_map(entry).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_has_the_number_and_is_a_new_one_each_time() {
-        let names = [new_name(4343, 12).unwrap(), new_name(4343, 12).unwrap()];
-        assert_ne!(names[0], names[1]);
-        for name in names {
-            assert_eq!(number_of(&name, 4343), Some(12));
-            assert_eq!(number_of(&name, 434), None);
-            assert_eq!(number_of(&name[1..], 4343), None);
-            assert_eq!(number_of(&format!("{name}0"), 4343), None);
-        }
-        assert_eq!(number_of("hypertrace-4343-0-0123456789abcdef", 4343), None);
-        assert_eq!(number_of("hypertrace-4343-1-0123456789abcdeg", 4343), None);
-        assert_eq!(number_of("hypertrace-4343-1", 4343), None);
-    }
+/// Returns whether a name is that of an opener of any port, whether its folder is finished or not.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let port = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
+    port.is_some_and(|port| number_of(name, port).is_some())
 }
+
+/// Returns whether a file or folder has not changed for [`UNFINISHED`].
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+    modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,20 +9,16 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{PREFIX, names, new_name, number_of};
+use super::{is_name, is_old, names, new_name};
 use crate::cluster::connection::BoxSocket;
 
 /// The name of the socket in its folder.
 const SOCKET: &str = "s";
-
-/// A folder that has not changed for this time is not being made by another process.
-const UNFINISHED: Duration = Duration::from_secs(60);
 
 /// Returns the folders in which processes of this user can find each other, in the order of preference. Reads
 /// environment variables, which only the JavaScript thread changes, so it must be called on this thread. Must
@@ -219,19 +215,6 @@ pub fn remove_stale(folders: &[PathBuf], port: u16) {
             }
         }
     }
-}
-
-/// Returns whether a name is that of an opener of any port, whether its folder is finished or not.
-fn is_name(name: &str) -> bool {
-    let name = name.strip_prefix('.').unwrap_or(name);
-    let port = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
-    port.is_some_and(|port| number_of(name, port).is_some())
-}
-
-/// Returns whether a folder has not changed for [`UNFINISHED`].
-fn is_old(entry: &fs::DirEntry) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-    modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > UNFINISHED)
 }
 
 /// Removes a folder and its socket, and nothing else.

@@ -171,7 +171,8 @@ fn never_resolves(host: &str) -> bool {
 /// Does not set `SO_REUSEPORT`, so that two processes never share a port by accident.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows the option would let this server bind a port that another process has bound.
+    // On Windows the option would let this server bind a port that another process has bound. There, a port is
+    // free without it as soon as its server has ended; with SO_EXCLUSIVEADDRUSE, not before its connections have.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if let SocketAddr::V6(address) = address {
