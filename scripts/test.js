@@ -3,8 +3,8 @@
 // `npm test`: every check that can run on this machine, each with its name and time. All steps run, also after
 // one has failed; the exit code is then 1. `npm test -- standard tsc` runs only those steps.
 //
-// `npm test -- --long` runs the long steps too, as `.ci/run` does: AddressSanitizer, a minute of each fuzz target and of
-// the soak test.
+// `npm test -- --long` runs the long steps too, as `.ci/run` does: clippy for the targets of other systems,
+// AddressSanitizer, a minute of each fuzz target and of the soak test.
 //
 // A step whose program is not installed is skipped with a message. If CI_REQUIRE (names separated by commas,
 // or `all`) names the program, the step fails instead.
@@ -48,6 +48,7 @@ const STEPS = {
 
 /** @type {Record<string, () => Promise<Result>>} */
 const LONG_STEPS = {
+  targets: () => checkWith('rust-targets', process.execPath, ['scripts/targets.js']),
   asan: () => check(process.execPath, ['scripts/asan.js']),
   fuzz: () => check(process.execPath, ['scripts/fuzz.js']),
   soak: () => check(process.execPath, ['scripts/soak.js'])

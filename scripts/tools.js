@@ -21,6 +21,10 @@ const GET_PROMETHEUS3 = 'unpack a release of Prometheus 3 and set PROMETHEUS3_BI
 const TOOLS = {
   'cargo-deny': { probe: ['cargo', 'deny', '--version'], get: 'cargo install --locked cargo-deny' },
   'cargo-shear': { probe: ['cargo', 'shear', '--version'], get: 'cargo install --locked cargo-shear' },
+  'rust-targets': {
+    probe: [process.execPath, path.join(__dirname, 'targets.js'), '--installed'],
+    get: 'rustup target add $(node scripts/targets.js --list)'
+  },
   typos: { probe: ['typos', '--version'], get: 'cargo install --locked typos-cli, or pipx install typos' },
   openssl: {
     probe: ['openssl', 'req', '-help', '-CAkey', 'x'], // LibreSSL and OpenSSL before 3.0 do not have this option

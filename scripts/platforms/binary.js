@@ -184,7 +184,17 @@ function faults (binary, platform) {
 
 /** @param {Binary} binary */
 function describe ({ libraries, glibc, macos }) {
-  return [...libraries.map((name) => path.posix.basename(name)).sort(), ...glibc ? [`glibc ${glibc}`] : [], ...macos ? [`macOS ${macos}`] : []].join(', ')
+  return [...namesOf(libraries), ...glibc ? [`glibc ${glibc}`] : [], ...macos ? [`macOS ${macos}`] : []].join(', ')
+}
+
+/**
+ * The names of libraries, each once: Windows does not distinguish cases, and an import table may name a library twice.
+ *
+ * @param {string[]} libraries
+ */
+function namesOf (libraries) {
+  const names = new Map(libraries.map((name) => [path.posix.basename(name).toLowerCase(), path.posix.basename(name)]))
+  return [...names.values()].sort()
 }
 
 function main () {

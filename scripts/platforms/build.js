@@ -10,12 +10,13 @@ const { FOLDER, ROOT, run, say } = require('./folders')
 const { PLATFORMS } = require('./platforms')
 const { toolchain } = require('./toolchain')
 
-const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs', '.ci/zig.txt', 'lib/build-addon.js', 'scripts/platforms/platforms.js']
+/** Without the unit tests, which no build of the addon compiles. */
+const INPUTS = ['src', ':!src/**/tests.rs', ':!src/**/tests/**', 'Cargo.toml', 'Cargo.lock', 'build.rs', '.ci/zig.txt', 'lib/build-addon.js']
 
 /**
  * @typedef {object} Built
  * @property {string} file
- * @property {string} digest of the sources
+ * @property {string} digest of the sources and of the platform's entry in PLATFORMS
  * @property {string} date
  * @property {string} compiler
  * @property {number} seconds
@@ -29,7 +30,7 @@ const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs', '.ci/zig.txt', 'l
 function build (name) {
   const file = path.join(FOLDER, 'binaries', `hypertrace-prometheus.${name}.node`)
   const record = `${file}.json`
-  const digest = digestOf(INPUTS)
+  const digest = digestOf(name)
   if (fs.existsSync(file) && fs.existsSync(record)) {
     const built = JSON.parse(fs.readFileSync(record, 'utf8'))
     if (built.digest === digest) return built
@@ -68,10 +69,10 @@ function compile (name, env) {
   return path.join(folder, library)
 }
 
-/** @param {string[]} inputs */
-function digestOf (inputs) {
-  const hash = crypto.createHash('sha256')
-  for (const file of sources(inputs)) hash.update(`${file}\0`).update(fs.readFileSync(path.join(ROOT, file)))
+/** @param {string} name */
+function digestOf (name) {
+  const hash = crypto.createHash('sha256').update(JSON.stringify(PLATFORMS[name]))
+  for (const file of sources(INPUTS)) hash.update(`${file}\0`).update(fs.readFileSync(path.join(ROOT, file)))
   return hash.digest('hex')
 }
 

@@ -8,9 +8,11 @@
 //   npm run platforms -- win32-x64-msvc linux-arm64-gnu   these only
 //   npm run platforms -- --core linux-arm64-gnu           the tests of a release only; writes no results
 //   npm run platforms -- --build                          no tests; writes no results
+//   npm run platforms -- --tables                         the tables, after a change of exceptions.js
 
 const fs = require('node:fs')
 const { execFileSync } = require('node:child_process')
+const { version } = require('../../package.json')
 const { TESTS } = require('../release')
 const { describe, faults, inspect } = require('./binary')
 const { build } = require('./build')
@@ -30,11 +32,20 @@ async function main () {
   const args = process.argv.slice(2)
   const flags = args.filter((arg) => arg.startsWith('--'))
   const names = args.filter((arg) => !arg.startsWith('--'))
-  const wrong = [...flags.filter((flag) => !['--core', '--build'].includes(flag)), ...names.filter((name) => !(name in PLATFORMS))]
-  if (wrong.length > 0) throw new Error(`${wrong.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}; the options are --core and --build.`)
+  const wrong = [...flags.filter((flag) => !['--core', '--build', '--tables'].includes(flag)), ...names.filter((name) => !(name in PLATFORMS))]
+  if (wrong.length > 0) throw new Error(`${wrong.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}; the options are --core, --build and --tables.`)
+  if (flags.includes('--tables')) {
+    record()
+    return writeTables()
+  }
   let failed = 0
   for (const name of names.length > 0 ? names : Object.keys(PLATFORMS)) {
-    failed += await runPlatform(name, flags)
+    try {
+      failed += await runPlatform(name, flags)
+    } catch (error) {
+      failed++
+      say(`${name}: ${error.message}`)
+    }
   }
   if (failed > 0) process.exitCode = 1
   say(failed === 0 ? 'no failure' : `${failed} failures`)
@@ -59,11 +70,14 @@ async function runPlatform (name, flags) {
   }
   const runtime = prepare(run)
   const isCore = flags.includes('--core')
+  // The results of the tests with an older binary are not those of this one.
+  if (!isCore) save(name, built, binary)
   const results = await runSuite(name, runtime, built.file, isCore ? CORE : undefined)
   const { passed, skipped, excepted, failures, unneeded, repeated, seconds } = results
+  const failed = failures.map(({ file, name }) => `${file}: ${name}`)
   say(`${name}: ${passed} passed, ${skipped} skipped, ${excepted.length} excepted, ${failures.length} failed, in ${seconds} s`)
   for (const exception of isCore ? [] : unneeded) say(`${name}: this exception was not needed: ${exception}`)
-  if (!isCore) save(name, built, binary, { node: runtime.node, under: runtime.under, passed, skipped, excepted, repeated, failed: failures.length })
+  if (!isCore) save(name, built, binary, { node: runtime.node, under: runtime.under, seconds, passed, skipped, excepted, repeated, failed })
   return found.length + failures.length
 }
 
@@ -75,7 +89,7 @@ async function runPlatform (name, flags) {
  */
 function save (name, built, binary, tests) {
   const date = new Date().toISOString().slice(0, 10)
-  record(name, { date, commit, target: PLATFORMS[name].target, compiler: built.compiler.split(' ').slice(0, 2).join(' '), bytes: built.bytes, needs: describe(binary), tests })
+  record(name, { date, version, commit, target: PLATFORMS[name].target, compiler: built.compiler.split(' ').slice(0, 2).join(' '), bytes: built.bytes, needs: describe(binary), tests })
   writeTables()
 }
 

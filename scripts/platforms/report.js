@@ -4,7 +4,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { EXCEPTIONS, OMITTED, OMITTED_ON } = require('./exceptions')
+const { EXCEPTIONS, OMITTED, OMITTED_ON, exceptionFor, exceptionsOf } = require('./exceptions')
 const { ROOT } = require('./folders')
 const { PLATFORMS } = require('./platforms')
 
@@ -14,14 +14,16 @@ const RESULTS = path.join(__dirname, 'results.json')
  * @typedef {object} Tests
  * @property {string} node
  * @property {string} under
+ * @property {number} seconds
  * @property {number} passed
  * @property {number} skipped
  * @property {string[]} excepted
  * @property {string[]} repeated files that ran a second time
- * @property {number} failed
+ * @property {string[]} failed
  *
  * @typedef {object} Result
  * @property {string} date
+ * @property {string} version of the package
  * @property {string} commit
  * @property {string} target
  * @property {string} compiler
@@ -32,17 +34,38 @@ const RESULTS = path.join(__dirname, 'results.json')
  * @typedef {Record<string, Result>} Results
  */
 
-/** @returns {Results} */
+/**
+ * Returns the results. A test that failed in a run is excepted if it has a reason now.
+ *
+ * @returns {Results}
+ */
 function read () {
-  return fs.existsSync(RESULTS) ? JSON.parse(fs.readFileSync(RESULTS, 'utf8')) : {}
+  /** @type {Results} */
+  const results = fs.existsSync(RESULTS) ? JSON.parse(fs.readFileSync(RESULTS, 'utf8')) : {}
+  return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, result.tests ? { ...result, tests: classified(name, result.tests) } : result]))
 }
 
 /**
- * @param {string} name
- * @param {Result} result
+ * @param {string} platform
+ * @param {Tests} tests
+ */
+function classified (platform, tests) {
+  const hasReason = (/** @type {string} */ entry) => {
+    const [, file = '', name = ''] = /^(\S+): ([^]*)$/.exec(entry) ?? []
+    return exceptionFor(name, exceptionsOf(platform, file)) !== undefined
+  }
+  const all = [...tests.excepted, ...tests.failed]
+  return { ...tests, excepted: all.filter(hasReason), failed: all.filter((entry) => !hasReason(entry)) }
+}
+
+/**
+ * Adds the results of a platform, if there are any, and writes the file.
+ *
+ * @param {string} [name]
+ * @param {Result} [result]
  */
 function record (name, result) {
-  const results = { ...read(), [name]: result }
+  const results = { ...read(), ...name !== undefined && result !== undefined ? { [name]: result } : {} }
   const sorted = Object.fromEntries(Object.keys(PLATFORMS).filter((key) => key in results).map((key) => [key, results[key]]))
   fs.writeFileSync(RESULTS, JSON.stringify(sorted, null, 2) + '\n')
 }
@@ -85,7 +108,7 @@ function loaded (name, tests) {
 function outcome (tests) {
   if (tests === undefined) return ''
   const { passed, excepted, failed } = tests
-  return [`${passed} passed`, ...excepted.length > 0 ? [`${excepted.length} excepted`] : [], ...failed > 0 ? [`${failed} failed`] : []].join(', ')
+  return [`${passed} passed`, ...excepted.length > 0 ? [`${excepted.length} excepted`] : [], ...failed.length > 0 ? [`${failed.length} failed`] : []].join(', ')
 }
 
 /**
@@ -140,4 +163,4 @@ function replace (document, mark, text) {
   fs.writeFileSync(file, after)
 }
 
-module.exports = { exceptionTables, longTable, read, record, shortTable, writeTables }
+module.exports = { classified, exceptionTables, longTable, read, record, shortTable, writeTables }

@@ -7,7 +7,7 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { checkOut } = require('./checkout')
-const { exceptionsOf, omitted } = require('./exceptions')
+const { exceptionFor, exceptionsOf, omitted } = require('./exceptions')
 const { ROOT, say } = require('./folders')
 
 const FILE_LIMIT_MS = 10 * 60_000
@@ -70,23 +70,13 @@ function list (failures) {
 }
 
 /**
- * Returns the exception for a failure, if there is one.
- *
- * @param {Outcome} failure
- * @param {Exception[]} exceptions
- */
-function exceptionFor ({ name }, exceptions) {
-  return exceptions.find(({ test }) => test === undefined || test.test(name))
-}
-
-/**
  * Returns the failures without an exception.
  *
  * @param {Outcome[]} outcomes
  * @param {Exception[]} exceptions
  */
 function failuresOf (outcomes, exceptions) {
-  return outcomes.filter((one) => one.outcome === 'fail' && exceptionFor(one, exceptions) === undefined)
+  return outcomes.filter((one) => one.outcome === 'fail' && exceptionFor(one.name, exceptions) === undefined)
 }
 
 /**
@@ -98,8 +88,8 @@ function failuresOf (outcomes, exceptions) {
  */
 function add (results, outcomes, exceptions) {
   const failed = outcomes.filter(({ outcome }) => outcome === 'fail')
-  const excepted = failed.filter((one) => exceptionFor(one, exceptions) !== undefined)
-  const used = new Set(excepted.map((one) => exceptionFor(one, exceptions)))
+  const excepted = failed.filter((one) => exceptionFor(one.name, exceptions) !== undefined)
+  const used = new Set(excepted.map((one) => exceptionFor(one.name, exceptions)))
   results.passed += outcomes.filter(({ outcome }) => outcome === 'pass').length
   results.skipped += outcomes.filter(({ outcome }) => outcome === 'skipped').length
   results.excepted.push(...excepted.map(({ file, name }) => `${file}: ${name}`))

@@ -80,10 +80,7 @@ async function runApplication (folder, runtime) {
   const child = spawn(runtime.command, ['app.js'], { cwd: folder, env: runtime.env, stdio: ['ignore', output, output] })
   const closed = once(child, 'close')
   try {
-    const page = await pageOf(port, child)
-    const line = LINE.exec(page)
-    if (line === null) throw new Error(`the page does not show the call:\n${page.slice(0, 1000)}`)
-    return line[0]
+    return await lineOf(port, child)
   } catch (error) {
     throw new Error(`${error.message}\n${fs.readFileSync(log, 'utf8')}`)
   } finally {
@@ -95,17 +92,21 @@ async function runApplication (folder, runtime) {
 }
 
 /**
+ * Scrapes until the page shows the call: the server starts before it. Returns its line.
+ *
  * @param {number} port
  * @param {import('node:child_process').ChildProcess} child
  */
-async function pageOf (port, child) {
-  for (const end = performance.now() + PAGE_LIMIT_MS; ;) {
+async function lineOf (port, child) {
+  let page = ''
+  for (const end = performance.now() + PAGE_LIMIT_MS; performance.now() < end; await sleep(100)) {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined)
-    if (response !== undefined) return response.text()
+    page = await response?.text() ?? ''
+    const line = LINE.exec(page)
+    if (line !== null) return line[0]
     if (child.exitCode !== null) throw new Error(`the application ended with exit code ${child.exitCode}`)
-    if (performance.now() > end) throw new Error('the application serves no page')
-    await sleep(100)
   }
+  throw new Error(page === '' ? 'the application serves no page' : `the page does not show the call:\n${page.slice(0, 1000)}`)
 }
 
 /**

@@ -3,9 +3,12 @@
 // `npm run rehearsal`: all that the workflow release.yml does, with a registry on this machine. Builds the
 // binaries (see `npm run platforms`), packs, publishes, then installs the package on each platform, where the
 // README's application runs. Works in copies in target/: the checkout does not change. Needs Debian 12 (x64).
+//
+//   npm run rehearsal -- --without win32-arm64-msvc   a release without a platform that cannot be built; the end says so
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { parseArgs } = require('node:util')
 const { faults, inspect } = require('../platforms/binary')
 const { build } = require('../platforms/build')
 const { checkOut } = require('../platforms/checkout')
@@ -17,9 +20,11 @@ const { FOLDER, startRegistry } = require('./registry')
 
 async function main () {
   const { version } = require('../../package.json')
+  const { without, names } = selection(process.argv.slice(2))
   const checkout = checkOut('release')
   const artifacts = path.join(checkout, 'artifacts')
-  for (const name of Object.keys(PLATFORMS)) collect(name, artifacts)
+  for (const name of without) remove(name, checkout)
+  for (const name of names) collect(name, artifacts)
 
   fs.rmSync(path.join(FOLDER, 'cache'), { recursive: true, force: true })
   const registry = await startRegistry()
@@ -38,12 +43,39 @@ async function main () {
     console.log(run(process.execPath, ['scripts/release.js', 'publish', 'dist', `--registry=${registry.url}`, '--loglevel=error'], { cwd: checkout, env }))
     publishHypertrace(registry)
     let failed = 0
-    for (const name of Object.keys(PLATFORMS)) failed += await rehearse(name, registry.url)
-    say(failed === 0 ? `the rehearsal of ${version} found no fault` : `${failed} platforms failed`)
+    for (const name of names) failed += await rehearse(name, registry.url)
+    const lacking = without.length > 0 ? `, without ${without.join(', ')}, which a release must have` : ''
+    say(failed === 0 ? `the rehearsal of ${version} found no fault${lacking}` : `${failed} platforms failed${lacking}`)
     if (failed > 0) process.exitCode = 1
   } finally {
     await registry.stop()
   }
+}
+
+/**
+ * @param {string[]} args pairs of `--without` and the name of a platform
+ */
+function selection (args) {
+  const { values } = parseArgs({ args, options: { without: { type: 'string', multiple: true, default: [] } } })
+  const without = values.without ?? []
+  const unknown = without.filter((name) => !(name in PLATFORMS))
+  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: unknown. The platforms are ${Object.keys(PLATFORMS).join(', ')}.`)
+  return { without, names: Object.keys(PLATFORMS).filter((name) => !without.includes(name)) }
+}
+
+/**
+ * Removes a platform from the package in the copy of the checkout.
+ *
+ * @param {string} name
+ * @param {string} checkout
+ */
+function remove (name, checkout) {
+  const file = path.join(checkout, 'package.json')
+  const manifest = JSON.parse(fs.readFileSync(file, 'utf8'))
+  const { target, published = target } = PLATFORMS[name]
+  manifest.napi.targets = manifest.napi.targets.filter((/** @type {string} */ other) => other !== published)
+  fs.writeFileSync(file, JSON.stringify(manifest, null, 2) + '\n')
+  fs.rmSync(path.join(checkout, 'npm', name), { recursive: true })
 }
 
 /**
