@@ -73,7 +73,7 @@ test('frameworks: Prometheus scrapes the example', { skip: skip || lacks('promet
 
 test('frameworks: the guide names the versions that the tests use', () => {
   const guide = readme.read('docs/frameworks.md')
-  for (const [text, name] of [['Express', 'express'], ['Fastify', 'fastify'], ['NestJS', '@nestjs/core'], ['the module', '@willsoto/nestjs-prometheus']]) {
+  for (const [text, name] of [['Express', 'express'], ['Fastify', 'fastify'], ['NestJS', '@nestjs/core'], ['@willsoto/nestjs-prometheus', '@willsoto/nestjs-prometheus']]) {
     const version = ECOSYSTEM[name].split('.').slice(0, 2).join('.')
     assert.ok(guide.includes(`${text} ${version}`), `${text} ${version}`)
   }

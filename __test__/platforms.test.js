@@ -1,7 +1,7 @@
 'use strict'
 
 // Tests how `npm run platforms` reads the properties of binaries, and checks the documents that show its results. The
-// program itself does not run here, because it takes half an hour.
+// program itself does not run here, because it takes an hour.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

@@ -17,7 +17,7 @@ const cases = ({ quick }) => {
   const line = (name, aim) => [{ name: `real call, ${name}`, aim, headline: true, plot: undefined }]
   const objects = quick ? 1_000 : 10_000
   const classes = [1, 9, 50, 200].map((count) => (
-    { classes: count, ids: 1, objects: 1, lines: line(`${count} ${count === 1 ? 'class' : 'classes'} at one call site`) }
+    { classes: count, ids: 1, objects: 1, lines: line(`${count} ${count === 1 ? 'class' : 'classes'} at one position`) }
   ))
   const all = [
     { classes: 1, ids: 1, objects: 1, lines: line('one object, one id', 0.06) },
@@ -31,7 +31,7 @@ const cases = ({ quick }) => {
   return all.map((measured) => ({ ...measured, without: ['limit', '@prometheus-io/client', 'OpenTelemetry'] }))
 }
 
-/** Creates a base class that traces, and subclasses of it: all their calls have one call site. */
+/** Creates a base class that traces, and subclasses of it: all their calls are at one position in this file. */
 function createClasses (count) {
   class Base {
     constructor (number) {
