@@ -93,7 +93,8 @@ async function main () {
   const markdown = toMarkdown(lines, columns, { rounds: options.rounds ?? (options.quick ? '1' : 'up to 7'), missing })
   console.log(`\n${markdown}`)
   if (!options.only && !options.quick) write(lines, markdown)
-  if (missing.some(({ name }) => name === 'ours' || name === '1.0.0')) process.exitCode = 1
+  // Other packages may fail: 1.0.0 sends no page in time to 100 scrapers.
+  if (missing.some(({ name }) => name === 'ours')) process.exitCode = 1
 }
 
 function write (lines, markdown) {

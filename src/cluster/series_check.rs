@@ -158,6 +158,9 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    // Called for each label of a series.
+    #[expect(clippy::inline_always, reason = "the release build inlines little")]
+    #[inline(always)]
     fn add(&mut self, name: &'a [u8], value: &[u8], process: &[u8]) -> Option<()> {
         if !is_label_name(name) || self.names.contains(&name) {
             return None;
@@ -170,7 +173,9 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Returns whether a label can have this name.
+/// Returns whether a label can have this name. Called for each label of a series.
+#[expect(clippy::inline_always, reason = "the release build inlines little")]
+#[inline(always)]
 pub fn is_label_name(name: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     name.first().is_some_and(is_letter)
@@ -178,7 +183,9 @@ pub fn is_label_name(name: &[u8]) -> bool {
 }
 
 /// Returns the position of the quote that ends a value. Returns `None` if there is no such quote, or if an
-/// escape before it does not exist in the text format.
+/// escape before it does not exist in the text format. Called for each label of a series.
+#[expect(clippy::inline_always, reason = "the release build inlines little")]
+#[inline(always)]
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut start = 0;
     loop {
