@@ -134,7 +134,7 @@ function exceptionTables (results) {
   const some = Object.entries(OMITTED_ON).flatMap(([name, files]) => Object.entries(files).map(([file, reason]) => [`\`${name}\``, `\`${file}\``, reason]))
   const excepted = Object.entries(EXCEPTIONS).flatMap(([name, exceptions]) => exceptions.map(({ file, test, reason, sometimes }) => {
     const failed = results[name]?.tests?.excepted.filter((entry) => entry.startsWith(`${file}: `) && (test?.test(entry.slice(file.length + 2)) ?? true)) ?? []
-    return [`\`${name}\``, `\`${file}\``, String(failed.length), `${reason}${sometimes ? ' (not in each run)' : ''}`]
+    return [`\`${name}\``, `\`${file}\``, String(failed.length), `${reason}${sometimes ? ' (fails in some runs only)' : ''}`]
   }))
   return [
     table([['Platform', 'File left out', 'Reason'], ...everywhere, ...some]),
