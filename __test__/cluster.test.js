@@ -178,6 +178,11 @@ describe('the documents of the live page', () => {
       assert.equal(status, 400)
       assert.match(body, /^(There is no process 9|"process" must be|"by" must be)/)
     }
+    for (const process of [1, 2]) {
+      const { status, body } = await get({ port: cluster.port, path: `/history.json?process=${process}&by=nothing` })
+      assert.equal(status, 400)
+      assert.match(body, /^"by" must be/, `process ${process}`)
+    }
     await cluster.stopAll()
   })
 
@@ -199,6 +204,8 @@ describe('the documents of the live page', () => {
     assert.equal(calls(one.points.calls), 6)
     const byProcess = await json(cluster, '/history.json?by=process&seconds=60')
     assert.deepEqual(byProcess.rows.map(({ labels, calls: list }) => [labels.process, calls(list)]), [['2', 6], ['1', 5]])
+    const noCalls = await json(cluster, '/history.json?by=process&seconds=60&id=b')
+    assert.deepEqual([noCalls.rows, calls(noCalls.other.calls)], [[], 11])
     await cluster.stopAll()
   })
 

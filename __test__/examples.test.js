@@ -101,6 +101,11 @@ test('pool example: the page shows each worker, and SIGINT ends the example clea
   await interrupt(example)
 })
 
+test('pool example: a wrong number of threads is an error', LIMIT, async t => {
+  const { code, stderr } = await run(t, 'pool.js', ['--port', '0', '--threads', 'abc']).ended()
+  assert.deepEqual([code, stderr], [1, '--threads must be a whole number from 1 on, not abc\n'])
+})
+
 for (const [name, module] of [['app.cjs', 'some-module.cjs'], ['app.mjs', 'some-module.mjs']]) {
   test(`${name}: traces, serves and ends at Ctrl-C`, LIMIT, async t => {
     const app = run(t, name, [], { PORT: '0' })

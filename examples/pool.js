@@ -37,6 +37,11 @@ async function main () {
       threads: { type: 'string', default: '4' }
     }
   })
+  const threads = Number(values.threads)
+  if (!Number.isInteger(threads) || threads < 1) {
+    const err = new RangeError(`--threads must be a whole number from 1 on, not ${values.threads}`)
+    throw Object.assign(err, { code: 'ERR_OUT_OF_RANGE' })
+  }
   const end = endSignal(Number(values.for))
 
   // The main thread opens the port before the workers start, so that only the main thread's stop() closes the port.
@@ -47,8 +52,8 @@ async function main () {
   const { Tinypool } = await import('tinypool')
   const pool = new Tinypool({
     filename: path.join(__dirname, 'pool-worker.js'),
-    minThreads: Number(values.threads),
-    maxThreads: Number(values.threads),
+    minThreads: threads,
+    maxThreads: threads,
     env: { ...process.env, METRICS_PORT: String(port) },
     // With atomics, an idle worker blocks its event loop while it waits, and the page shows this time as event loop lag.
     useAtomics: false
@@ -58,7 +63,7 @@ async function main () {
   const metrics = `${url}metrics`
   console.log(`Live page: ${url}`)
   console.log(`Metrics: ${metrics}`)
-  console.log(`${values.threads} workers sort. Open the live page in a browser, or print the metrics:`)
+  console.log(`${threads} workers sort. Open the live page in a browser, or print the metrics:`)
   console.log(`  the calls               curl -s ${metrics} | grep ^trace_counter`)
   console.log(`  the heap of each thread curl -s ${metrics} | grep ^nodejs_heap_size_used_bytes`)
   console.log('Ctrl-C ends this example.')

@@ -214,7 +214,7 @@ function listenError ({ unusableTls, differs, failure }, options, blocker) {
  */
 function portInUse (port, cluster) {
   const whose = cluster
-    ? 'A program without cluster: true, one of another user, or another exporter of this thread, has the port'
+    ? 'A program without cluster: true, one of another user, one that does not respond, or another exporter of this thread, has the port'
     : 'Another program, or another exporter of this thread, has the port'
   const remedy = cluster ? '' : '. Processes of one application share a port if each sets cluster: true'
   return `${whose}: lsof -i :${port} (Windows: netstat -ano) shows which${remedy}. Port 0 selects a free one`

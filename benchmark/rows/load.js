@@ -29,7 +29,7 @@ const cases = ({ quick }) => {
     { name: `request to the application, p99, 100 scrapers at 1 s, ${size}`, headline: true },
     { name: `scrapes a second that 100 scrapers at 1 s get, ${size}`, unit: '/s', headline: true },
     { name: `scrapes a second, keep-alive, gzip, ${size}`, unit: '/s', headline: true },
-    { name: 'idle connections held, of 1,000', unit: '', headline: true }
+    { name: 'idle connections held, of 1,000', unit: 'connections', headline: true }
   ]
   return [{ series, seconds: quick ? 2 : 8, lines, only: ['ours', '1.0.0', '@prometheus-io/client'] }]
 }

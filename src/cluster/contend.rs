@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     VERSION,
     connection::{BoxSocket, FrameReader},
-    options::ClusterOptions,
+    options::{ClusterOptions, brief},
     protocol::{Hello, MAX_FRAME, ToMember, ToOpener},
     rendezvous::{Candidate, Rendezvous, find, folders, remove_stale},
 };
@@ -221,7 +221,7 @@ async fn join(
 ) -> io::Result<Joining> {
     within(JOIN_LIMIT, async {
         let mut socket = candidate.connect().await?;
-        let hello = Hello { version: VERSION.to_owned(), number, options: options.shared.clone() };
+        let hello = Hello { version: VERSION.to_owned(), number, options: brief(&options.shared) };
         socket.write_all(&ToOpener::Hello(hello).encode()).await?;
         let mut frames = FrameReader::new(socket, MAX_FRAME);
         let frame = frames.next().await?;

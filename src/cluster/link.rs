@@ -74,8 +74,8 @@ impl Link {
         let request = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(INCOMING);
         self.requests().insert(request, sender);
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
         if self.send(message(request)) {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
             return Some(Responses { request, receiver });
         }
         self.forget(request);

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     exposition::{CHUNK_BYTES, CounterSeries, Format, write_families},
     gather::Gatherer,
-    server::{Limits, Source, gzip::PageCaches, panics::Panicked},
+    server::{HistoryError, Limits, Source, gzip::PageCaches, panics::Panicked},
 };
 
 /// The maximum number of pages at a time. The server of the opener allows fewer scrapes.
@@ -37,6 +37,12 @@ const ANSWER_HEAD: usize = 64;
 
 /// The maximum number of documents at a time.
 const MAX_DOCUMENTS: usize = 4;
+
+/// The answer to a request for a document that does not fit into a frame.
+const TOO_LONG: &str = "The document of this process is too long. Use a lower limit.";
+
+/// The answer to a request for a document at [`MAX_DOCUMENTS`].
+const TOO_MANY: &str = "This process prepares too many documents at present.";
 
 /// The maximum time for which the last message is written.
 const LEAVE_LIMIT: Duration = Duration::from_millis(100);
@@ -179,7 +185,7 @@ impl Connection {
                 }
                 Document::History => {
                     let history = self.source.history(&query);
-                    let work = async { history.await.map_err(|_| String::new()) };
+                    let work = async { history.await.map_err(HistoryError::into_sentence) };
                     self.answer(request, work);
                 }
             },
@@ -222,26 +228,31 @@ impl Connection {
         self.send(&chunk).await
     }
 
+    /// Answers each request, because the opener stops requesting from a late member that leaves requests
+    /// unanswered.
     fn answer(
         &mut self,
         request: u64,
         work: impl Future<Output = Result<Vec<u8>, String>> + 'static,
     ) {
-        if *self.documents.borrow() >= MAX_DOCUMENTS {
+        let answer = move |document: Result<Vec<u8>, String>| {
+            let is_ok = document.is_ok();
+            let bytes = document.unwrap_or_else(String::into_bytes);
+            Ready::Answer(ToOpener::Answer { request, is_ok, bytes })
+        };
+        let (sender, documents) = (self.sender.clone(), Rc::clone(&self.documents));
+        if *documents.borrow() >= MAX_DOCUMENTS {
+            let _ = sender.send(answer(Err(TOO_MANY.to_owned())));
             return;
         }
-        let (sender, documents) = (self.sender.clone(), Rc::clone(&self.documents));
         *documents.borrow_mut() += 1;
         self.tasks.spawn_local(async move {
-            let (is_ok, bytes) = match work.await {
-                Ok(document) => (true, document),
-                Err(sentence) => (false, sentence.into_bytes()),
-            };
-            *documents.borrow_mut() -= 1;
-            if bytes.len() + ANSWER_HEAD > MAX_FRAME {
-                return;
+            let mut document = work.await;
+            if document.as_ref().is_ok_and(|json| json.len() + ANSWER_HEAD > MAX_FRAME) {
+                document = Err(TOO_LONG.to_owned());
             }
-            let _ = sender.send(Ready::Answer(ToOpener::Answer { request, is_ok, bytes }));
+            *documents.borrow_mut() -= 1;
+            let _ = sender.send(answer(document));
         });
     }
 }

@@ -42,6 +42,10 @@ impl ProcessDocument {
         self.get(path).as_f64()
     }
 
+    fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.get(&["rows"]).as_array().into_iter().flatten()
+    }
+
     /// Returns the labels of a row in the order of `by`, with the number of the process for [`PROCESS_LABEL`].
     fn labels(&self, row: &Value, by: &[String]) -> Labels {
         let value = |label: &String| {
@@ -179,13 +183,19 @@ fn rows(
     let (mut all, mut others) = (0.0, 0.0);
     for each in documents {
         if query.is_by_process_alone() {
-            let value = each.number(&["calls", "matched"]).unwrap_or_default();
-            let rate = each.number(&["calls", "rate"]).filter(|_| !query.is_filtered);
-            groups.insert(each.labels(&Value::Null, by), (value, rate));
-            all += value;
+            if query.finds(each.process) && (!query.is_filtered || each.rows().next().is_some()) {
+                let value = each.number(&["calls", "matched"]).unwrap_or_default();
+                let rate = if query.is_filtered {
+                    each.rows().map(|row| row["rate"].as_f64()).sum()
+                } else {
+                    each.number(&["calls", "rate"])
+                };
+                groups.insert(each.labels(&Value::Null, by), (value, rate));
+                all += value;
+            }
             continue;
         }
-        for row in each.get(&["rows"]).as_array().into_iter().flatten() {
+        for row in each.rows() {
             let (value, rate) = (row["value"].as_f64().unwrap_or_default(), row["rate"].as_f64());
             let group = groups.entry(each.labels(row, by)).or_insert((0.0, Some(0.0)));
             group.0 += value;
@@ -221,11 +231,18 @@ pub fn history(query: &Query, documents: &[ProcessDocument]) -> Vec<u8> {
     let mut groups: BTreeMap<Labels, Vec<(&ProcessDocument, &Value)>> = BTreeMap::new();
     for each in documents {
         if query.is_by_process_alone() {
-            let labels = each.labels(&Value::Null, &by);
-            groups.entry(labels).or_default().push((each, each.get(&["points", "calls"])));
+            let lists: Vec<&Value> = if query.is_filtered {
+                each.rows().map(|row| &row["calls"]).collect()
+            } else {
+                vec![each.get(&["points", "calls"])]
+            };
+            if query.finds(each.process) && !lists.is_empty() {
+                let lists = lists.into_iter().map(|list| (each, list)).collect();
+                groups.insert(each.labels(&Value::Null, &by), lists);
+            }
             continue;
         }
-        for row in each.get(&["rows"]).as_array().into_iter().flatten() {
+        for row in each.rows() {
             groups.entry(each.labels(row, &by)).or_default().push((each, &row["calls"]));
         }
     }
@@ -286,7 +303,9 @@ struct Number(Option<f64>);
 
 impl Serialize for Number {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rounded = self.0.map_or(f64::NAN, |value| (value * 1e6).round() / 1e6);
+        let round =
+            |value: f64| if value.fract() == 0.0 { value } else { (value * 1e6).round() / 1e6 };
+        let rounded = self.0.map_or(f64::NAN, round);
         crate::summary::number(&rounded, serializer)
     }
 }

@@ -90,7 +90,7 @@ impl DocumentSource {
             let link = links.iter().find(|link| link.number == process);
             let no_process = || HistoryError::Query(format!("There is no process {process}."));
             let link = link.ok_or_else(no_process)?;
-            let document = self.document_of(link, self.ask(link, query)).await;
+            let document = self.document_of(link, self.ask(link, query), Instant::now()).await;
             let late = || HistoryError::Query(format!("Process {process} has not responded."));
             return document.unwrap_or_else(|| Err(late())).map(one);
         }
@@ -100,8 +100,9 @@ impl DocumentSource {
         let mut documents: Vec<ProcessDocument> =
             ProcessDocument::read(own, &document).into_iter().collect();
         let mut absent = Vec::new();
+        let since = Instant::now();
         for (link, responses) in asked {
-            let document = self.document_of(link, responses).await.and_then(Result::ok);
+            let document = self.document_of(link, responses, since).await.and_then(Result::ok);
             match document.and_then(|document| ProcessDocument::read(link.number, &document)) {
                 Some(read) => documents.push(read),
                 None => absent.push(link.number),
@@ -127,20 +128,24 @@ impl DocumentSource {
         link.request(|request| ToMember::Ask { request, document, query, js_timeout })
     }
 
-    /// Waits for the document of a member. Returns `None` if the member has not responded in time.
+    /// Waits for the document of a member. Returns `None` if the member has not responded in time. The wait for
+    /// several members begins for all of them at the time `since`.
     async fn document_of(
         &self,
         link: &Link,
         responses: Option<Responses>,
+        since: Instant,
     ) -> Option<Result<Vec<u8>, HistoryError>> {
         let mut responses = responses?;
         let limit = if link.is_late() { LATE_TIMEOUT } else { DOCUMENT_TIMEOUT };
-        let answer = tokio::time::timeout(limit, responses.receiver.recv()).await;
+        let until = tokio::time::Instant::from_std(since + limit);
+        let answer = tokio::time::timeout_at(until, responses.receiver.recv()).await;
         link.forget(responses.request);
         match answer {
             Ok(Some(ToOpener::Answer { is_ok: true, bytes, .. })) => Some(Ok(bytes)),
             Ok(Some(ToOpener::Answer { bytes, .. })) => {
-                Some(Err(HistoryError::Query(String::from_utf8_lossy(&bytes).into_owned())))
+                let sentence = String::from_utf8_lossy(&bytes).into_owned();
+                Some(Err(HistoryError::of_sentence(sentence)))
             }
             Ok(_) => None,
             Err(_) => {
@@ -180,8 +185,7 @@ impl Source for ClusterSource {
                 Ok(Documents::All(documents, absent)) => {
                     Ok(merge::summary(&query, &documents, &absent))
                 }
-                Err(HistoryError::Query(sentence)) => Err(sentence),
-                Err(HistoryError::Off) => Err(String::new()),
+                Err(error) => Err(error.into_sentence()),
             }
         })
     }

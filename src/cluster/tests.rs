@@ -3,6 +3,7 @@
 use std::{future::poll_fn, io::Read as _, sync::Arc, time::Duration};
 
 use flate2::read::DeflateDecoder;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, duplex, split},
     sync::oneshot,
@@ -25,7 +26,7 @@ use crate::{
     },
     exposition::{Format, Step},
     gather::{DefaultMetricsOptions, Gatherer, GathererSource},
-    server::{Scrape, ScrapeRequest, Source, listen::Target},
+    server::{BoxFuture, HistoryError, Scrape, ScrapeRequest, Source, listen::Target},
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -115,11 +116,20 @@ impl Opener {
 
     /// Connects a member that responds.
     async fn member(&self, series: u32) -> Process {
+        self.member_with(series, |gatherer| Arc::new(GathererSource(gatherer))).await
+    }
+
+    /// Connects a member that responds, with the documents of a source.
+    async fn member_with(
+        &self,
+        series: u32,
+        source: impl FnOnce(Arc<Gatherer>) -> Arc<dyn Source>,
+    ) -> Process {
         let (Fake { frames, writer }, number) = self.join(None).await;
         let (reader, read) = frames.into_parts();
         let socket = Box::new(reader.unsplit(writer));
         let process = Process::new(number, series);
-        let source = Arc::new(GathererSource(Arc::clone(&process.gatherer)));
+        let source = source(Arc::clone(&process.gatherer));
         let membership = Membership { socket, read, number };
         let mut connection = Connection::new(membership, Arc::clone(&process.gatherer), source);
         spawn_local(async move { connection.serve().await });
@@ -133,6 +143,12 @@ impl Opener {
     async fn page(&self, request: ScrapeRequest) -> Vec<u8> {
         let scrape = self.scrape(request).await;
         read_page(scrape).await
+    }
+
+    async fn summary(&self, query: &str) -> Result<Value, String> {
+        let summary = self.source.summary(query, Duration::ZERO);
+        let json = timeout(LIMIT, summary).await.expect("in time")?;
+        Ok(serde_json::from_slice(&json).expect("JSON"))
     }
 
     async fn text(&self, gzip: bool) -> String {
@@ -472,6 +488,62 @@ fn a_member_that_does_not_respond_delays_the_first_page_only() {
             assert_eq!(incomplete(&page), ["\"1\"} 0", "\"2\"} 0", "\"3\"} 1"]);
             assert!(begin.elapsed() < Duration::from_millis(limit), "round {round}");
         }
+    });
+}
+
+#[test]
+fn members_that_do_not_respond_delay_a_document_together() {
+    run(async || {
+        const SILENT: usize = 4;
+        let opener = Opener::new(1);
+        let mut silent = Vec::new();
+        for _ in 0..SILENT {
+            silent.push(opener.join(None).await);
+        }
+        let begin = Instant::now();
+        let document = opener.summary("").await.expect("a document");
+        assert!(begin.elapsed() < Duration::from_secs(7), "not 2 s for each of them");
+        assert_eq!(document["absentProcesses"].as_array().map(Vec::len), Some(SILENT));
+    });
+}
+
+/// Makes documents that do not fit into a frame, and no history.
+struct TooLong;
+
+impl Source for TooLong {
+    fn scrape(&self, _: ScrapeRequest) -> BoxFuture<'static, Scrape> {
+        unreachable!("a member does not serve scrapes")
+    }
+
+    fn summary(&self, _: &str, _: Duration) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        Box::pin(async { Ok(vec![b' '; MAX_FRAME]) })
+    }
+}
+
+#[test]
+fn a_member_whose_documents_are_too_long_stays_on_the_page() {
+    run(async || {
+        let opener = Opener::new(1);
+        let _member = opener.member_with(1, |_| Arc::new(TooLong)).await;
+        for _ in 0..20 {
+            let document = opener.summary("").await.expect("a document");
+            assert_eq!(document["absentProcesses"], json!([2]));
+        }
+        let sentence = opener.summary("process=2").await.expect_err("too long");
+        assert!(sentence.contains("too long"), "{sentence}");
+        assert_eq!(incomplete(&opener.text(false).await), ["\"1\"} 0", "\"2\"} 0"]);
+    });
+}
+
+#[test]
+fn the_error_of_a_member_s_document_is_that_of_the_member() {
+    run(async || {
+        let opener = Opener::new(1);
+        let _member = opener.member(1).await;
+        let history = timeout(LIMIT, opener.source.history("process=2")).await.expect("in time");
+        assert_eq!(history, Err(HistoryError::Off), "the gatherers of these tests record nothing");
+        let sentence = opener.summary("process=2&limit=0").await.expect_err("a wrong query");
+        assert!(sentence.starts_with("\"limit\" must be"), "{sentence}");
     });
 }
 

@@ -116,6 +116,23 @@ pub enum HistoryError {
     Query(String),
 }
 
+impl HistoryError {
+    /// Returns the sentence; an empty one for [`HistoryError::Off`].
+    #[must_use]
+    pub fn into_sentence(self) -> String {
+        match self {
+            Self::Off => String::new(),
+            Self::Query(sentence) => sentence,
+        }
+    }
+
+    /// Returns the error with this sentence.
+    #[must_use]
+    pub fn of_sentence(sentence: String) -> Self {
+        if sentence.is_empty() { Self::Off } else { Self::Query(sentence) }
+    }
+}
+
 /// Writes one line to the standard error of the process. Failures are ignored.
 pub(crate) fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "hypertrace-prometheus: {line}");

@@ -9,7 +9,7 @@ use crate::{
     gather::PROCESS_LABEL,
     summary::{
         MAX_LIMIT,
-        query::{DEFAULT_LIMIT, parameters, short},
+        query::{DEFAULT_LIMIT, parameters, parse_number, short},
     },
 };
 
@@ -23,8 +23,10 @@ pub struct Query {
     /// The labels to group by, if the query has the parameter `by`.
     pub(super) by: Option<Vec<String>>,
     pub(super) limit: usize,
-    /// `true` if the query has filters or a search, so that the rows may not have all calls.
+    /// `true` if the query filters by labels, so that the rows may not have all calls.
     pub(super) is_filtered: bool,
+    /// The text that the number of a process must contain, if the rows are grouped by process only.
+    search: String,
 }
 
 impl Query {
@@ -40,12 +42,14 @@ impl Query {
             by: None,
             limit: DEFAULT_LIMIT,
             is_filtered: false,
+            search: String::new(),
         };
+        let mut given_limit = None;
+        let mut others = Vec::new();
         for (name, value) in parameters(query).map_err(|error| error.to_string())? {
             match &*name {
                 PROCESS_LABEL => {
-                    let number = value.parse().ok().filter(|&number| number > 0);
-                    parsed.process = Some(number.ok_or_else(|| {
+                    parsed.process = Some(parse_number(&value, u32::MAX).ok_or_else(|| {
                         format!(
                             "{PROCESS_LABEL:?} must be the number of a process, not {:?}.",
                             short(&value)
@@ -62,24 +66,41 @@ impl Query {
                         parsed.forward("by", &own.join(","));
                     }
                 }
-                // A wrong value is forwarded, so that the process reports it.
-                "limit" => match value.parse() {
-                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
-                    _ => parsed.forward("limit", &value),
-                },
-                name => {
-                    parsed.is_filtered |= !matches!(name, "order" | "window" | "seconds");
-                    parsed.forward(name, &value);
-                }
+                "limit" => given_limit = Some(value),
+                _ => others.push((name, value)),
             }
         }
-        if !parsed.forwarded.contains("limit=") {
+        let is_by_process_alone = parsed.is_by_process_alone();
+        let mut filter = None;
+        for (name, value) in &others {
+            match &**name {
+                // The label of the process is in no row of a process.
+                "search" if is_by_process_alone => {
+                    parsed.search = value.clone().into_owned();
+                    continue;
+                }
+                "search" | "order" | "window" | "seconds" => {}
+                label => filter = Some(label),
+            }
+            parsed.forward(name, value);
+        }
+        parsed.is_filtered = filter.is_some();
+        if let Some(label) = filter.filter(|_| is_by_process_alone) {
+            // All series that pass the filter have the same value of this label, so they are one row.
+            parsed.forward("by", label);
+        }
+        // A wrong value is forwarded, so that the process reports it.
+        let limit = given_limit
+            .as_deref()
+            .map_or(Some(parsed.limit), |value| parse_number(value, MAX_LIMIT));
+        let forwarded = limit.map_or(given_limit.unwrap_or_default().into_owned(), |limit| {
+            parsed.limit = limit;
             // Each process returns more rows than the limit, because a group that is among the first in all
             // processes together need not be among the first in each of them.
-            let limit =
-                if parsed.process.is_some() { parsed.limit } else { 2 * parsed.limit + 100 };
-            parsed.forward("limit", &limit.min(MAX_LIMIT).to_string());
-        }
+            let limit = if parsed.process.is_some() { limit } else { 2 * limit + 100 };
+            limit.min(MAX_LIMIT).to_string()
+        });
+        parsed.forward("limit", &forwarded);
         Ok(parsed)
     }
 
@@ -95,6 +116,11 @@ impl Query {
     /// Returns whether the rows are grouped by process only.
     pub(super) fn is_by_process_alone(&self) -> bool {
         self.by.as_ref().is_some_and(|by| matches!(&by[..], [label] if label == PROCESS_LABEL))
+    }
+
+    /// Returns whether the rows of a query that groups by process only have one of this process.
+    pub(super) fn finds(&self, process: u32) -> bool {
+        process.to_string().contains(&self.search)
     }
 
     /// Returns the labels to group by: those of the query, else those of a document.

@@ -19,13 +19,29 @@ fn a_query_is_split_into_the_process_and_the_query_of_each_process() {
         ("by=process", None, "limit=200"),
         ("by=id%2Cprocess&id=a+%26b", None, "by=id&id=a%20%26b&limit=200"),
         ("by=nothing&x=y", None, "by=nothing&x=y&limit=200"),
+        ("limit=%2B5", None, "limit=%2B5"),
+        ("object_props_limit=1&limit=7", None, "object_props_limit=1&limit=114"),
+        (
+            "by=process&id=a&object_classname=B&order=rate",
+            None,
+            "id=a&object_classname=B&order=rate&by=object_classname&limit=200",
+        ),
+        ("by=process&search=2", None, "limit=200"),
+        ("by=id&search=2", None, "by=id&search=2&limit=200"),
     ];
     for (query, process, forwarded) in table {
         let parsed = Query::parse(query).expect(query);
         assert_eq!((parsed.process, parsed.forwarded.as_str()), (process, forwarded), "{query}");
     }
-    for query in ["process=0", "process=x", "process=", "process=-1", "process=1&process=2", "a=%"]
-    {
+    for query in [
+        "process=0",
+        "process=x",
+        "process=",
+        "process=-1",
+        "process=%2B1",
+        "process=1&process=2",
+        "a=%",
+    ] {
         assert!(Query::parse(query).is_err(), "{query}");
     }
 }
@@ -129,6 +145,49 @@ fn a_history_of_all_processes_is_the_sum_of_each_step() {
         json!([{ "labels": { "process": "2" }, "calls": [10, 20, null, 40] }])
     );
     assert_eq!(merged["other"]["calls"], json!([0, 1, 2, 3]));
+}
+
+#[test]
+fn rows_by_process_have_the_calls_that_pass_the_filters() {
+    let calls = json!([5, 6]);
+    let mut one = steps(1, 100.0, &calls, &calls);
+    one["rows"] = json!([{ "labels": { "id": "a" }, "calls": [1, 2] }]);
+    let mut two = steps(1, 100.0, &calls, &calls);
+    two["rows"] = json!([]);
+    let documents = [of_process(1, one), of_process(2, two)];
+    let merged = read(&history(&Query::parse("by=process&id=a").expect("valid"), &documents));
+    assert_eq!(merged["rows"], json!([{ "labels": { "process": "1" }, "calls": [1, 2] }]));
+    assert_eq!(merged["other"]["calls"], json!([9, 10]));
+
+    let mut matching = document(&[("A", 5.0)], 0.0);
+    matching["calls"]["total"] = 50.into();
+    let mut other = document(&[], 0.0);
+    other["calls"]["matched"] = 0.into();
+    let documents = [of_process(1, matching), of_process(2, other)];
+    let merged = read(&summary(&Query::parse("by=process&id=a").expect("valid"), &documents, &[]));
+    assert_eq!(merged["rows"], json!([{ "labels": { "process": "1" }, "value": 5, "rate": 2 }]));
+}
+
+#[test]
+fn a_search_in_rows_by_process_finds_the_number() {
+    let calls = json!([5, 6]);
+    let documents = [1, 23].map(|process| of_process(process, steps(1, 100.0, &calls, &calls)));
+    let query = Query::parse("by=process&search=2").expect("valid");
+    let merged = read(&history(&query, &documents));
+    assert_eq!(merged["rows"], json!([{ "labels": { "process": "23" }, "calls": [5, 6] }]));
+    let documents =
+        [1, 23].map(|process| of_process(process, document(&[("A", f64::from(process))], 0.0)));
+    let merged = read(&summary(&query, &documents, &[]));
+    assert_eq!(merged["rows"], json!([{ "labels": { "process": "23" }, "value": 23, "rate": 7 }]));
+    assert_eq!(merged["other"], json!({ "groups": 0, "value": 0 }));
+}
+
+#[test]
+fn a_sum_is_exact_below_two_to_the_power_of_53() {
+    let documents =
+        [9_007_199_254_740_985.0, 3.0].map(|calls| of_process(1, document(&[("A", calls)], 0.0)));
+    let merged = read(&summary(&Query::parse("").expect("valid"), &documents, &[]));
+    assert_eq!(merged["calls"]["total"], json!(9_007_199_254_740_988_u64));
 }
 
 #[test]
