@@ -1,7 +1,7 @@
 'use strict'
 
 // Lists the tests that `npm run platforms` leaves out, and the tests that may fail on a platform. Each has a reason.
-// A reason is a property of the emulator or of the test. `KNOWN_FAULT` begins the reason if it is a fault of this package.
+// A reason is a property of the emulator or of the test, never a fault of this package.
 
 /**
  * @typedef {object} Exception
@@ -44,8 +44,6 @@ const CLOSED_BY_KILL = 'a client in Wine does not always notice that a killed pr
 const OTHER_ADDONS = 'the addons of the test framework (unrs-resolver, rolldown) are installed for the build machine only'
 
 const GUESSES = 'in Wine sixty connections are not open before the first wrong guesses are answered, so that more of them are checked'
-const KNOWN_FAULT = 'known fault of this package on Windows'
-const TOGETHER = `${KNOWN_FAULT}: of processes that share a port, some do not find the others when they start together, and the files of a killed one stay`
 
 const COMMAND_LINE = 'the command line in /proc is that of QEMU'
 const COMPILER = 'the compiler of TypeScript is installed for the build machine only'
@@ -100,8 +98,6 @@ const EXCEPTIONS = {
   ],
   'win32-x64-msvc': [
     { file: 'auth.test.js', test: /many simultaneous guesses/, reason: GUESSES, sometimes: true },
-    { file: 'cluster.test.js', test: /eight processes|removes what/, reason: TOGETHER, sometimes: true },
-    { file: 'cluster-managers.test.js', test: /^cluster example/, reason: TOGETHER, sometimes: true },
     { file: 'fake-clocks.test.js', test: /of vitest/, reason: OTHER_ADDONS },
     { file: 'lifecycle.test.js', test: /^case 40: [\w ]+: the process ends/, reason: CLOSED_BY_KILL, sometimes: true },
     { file: 'push.test.js', test: /whose gateway is not there/, reason: JUNCTION },
