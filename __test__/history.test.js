@@ -219,11 +219,11 @@ test('recorder: an answer has the used heap, and on systems other than Linux als
   const modules = { v8: { getHeapStatistics: () => ({ used_heap_size: 6 }) }, perf_hooks: perfHooks }
   const load = (name) => modules[name]
   const linux = createSampler([1], { process: { platform: 'linux', ...figures }, load })
-  assert.deepEqual({ ...linux.glance() }, { heapUsed: 6 })
+  assert.deepEqual({ ...linux.answer() }, { heapUsed: 6 })
   const other = createSampler([1], { process: { platform: 'darwin', ...figures }, load })
-  assert.deepEqual({ ...other.glance() }, { heapUsed: 6, process: { cpuUser: 2, cpuSystem: 1, residentMemory: 7, uptime: 4 } })
+  assert.deepEqual({ ...other.answer() }, { heapUsed: 6, process: { cpuUser: 2, cpuSystem: 1, residentMemory: 7, uptime: 4 } })
   const bare = createSampler([1], { process: undefined, load: () => { throw new Error('no module') } })
-  assert.deepEqual({ ...bare.glance() }, {})
+  assert.deepEqual({ ...bare.answer() }, {})
   assert.equal(resets, 0)
 })
 

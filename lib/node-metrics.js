@@ -10,13 +10,13 @@ const builtin = require('./builtin')
 
 /**
  * @typedef {import('../binding').NodeSample} Sample
- * @typedef {import('../binding').NodeAnswer} Glance
+ * @typedef {import('../binding').NodeAnswer} Answer
  * @typedef {import('../binding').NodeGcKind} GcKind
  *
  * @typedef {object} Sampler
  * @property {(keepsWindow?: boolean) => Sample} sample takes a sample; with `keepsWindow`, the window of
  *   event-loop delay is not reset
- * @property {() => Glance} glance reads the few figures of an answer to the recorder, in little time
+ * @property {() => Answer} answer reads the few figures that the recorder requests, in little time
  * @property {() => void} stop ends both observers; `sample` may still be called
  *
  * @typedef {{ process?: any, load?: (name: string) => any }} Host
@@ -78,12 +78,12 @@ function createSampler (gcBounds, host = {}) {
       }
       return sample
     },
-    glance () {
-      /** @type {Glance & Sample} */
-      const glance = Object.create(null)
-      attempt(() => { glance.heapUsed = heapUsed?.() })
-      attempt(() => readProcess?.(glance, true))
-      return glance
+    answer () {
+      /** @type {Answer & Sample} */
+      const answer = Object.create(null)
+      attempt(() => { answer.heapUsed = heapUsed?.() })
+      attempt(() => readProcess?.(answer, true))
+      return answer
     },
     stop () {
       attempt(() => delay?.stop())

@@ -134,7 +134,7 @@ function listen (options, port, sampler, path) {
   const answerQuestion = () => {
     const { exporter } = listening
     try {
-      exporter?.answer(sampler === null ? Object.create(null) : sampler.glance())
+      exporter?.answer(sampler === null ? Object.create(null) : sampler.answer())
     } catch {
       // An application may have changed what the sampler reads. An answer without figures also shows that the event loop turns.
       exporter?.answer(Object.create(null))
