@@ -18,7 +18,7 @@ const MOST_BYTES_PER_CALL = 0.5
 /** About twice the real figures (50 and 110 on x64 Linux): pages of memory are coarse, and engines differ. */
 const MOST_BYTES_PER_SERIES = { '': 90, props: 200 }
 
-/** How often the first calls of all series call each Rust function (except `createCells`), for payloads that differ from the default. */
+/** The number of calls of each Rust function (except `createCells`) in the first calls of all series, for payloads that differ from the default. */
 const FIRST = {
   'ids that are text': { interned: { intern: 1000 } },
   'four props': { defined: { defineProps: 1000 } },

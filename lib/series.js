@@ -26,7 +26,7 @@ const { SeriesReading } = require('./binding')
  *   a reading of all series with a value; `reader` is the number of a metric producer
  */
 
-/** How many numbers Rust passes for a slot: value, seconds and nanoseconds. */
+/** Rust passes this number of values for a slot: the value of the series, and the seconds and nanoseconds of its start. */
 const NUMBERS = 3
 
 /**

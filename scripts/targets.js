@@ -10,6 +10,7 @@
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
+const { targetTriple } = require('../lib/compile')
 const { napi } = require('../package.json')
 
 const ROOT = path.join(__dirname, '..')
@@ -31,18 +32,13 @@ done
 `
 }
 
-/** Returns the target of this machine. */
-function host () {
-  return /^host: (.*)$/m.exec(rustc(['-vV']))?.[1]
-}
-
 /** @param {string[]} args */
 function rustc (args) {
   return spawnSync('rustc', args, { cwd: ROOT, encoding: 'utf8' }).stdout ?? ''
 }
 
 function others () {
-  const own = host()
+  const own = targetTriple({ ...process.env, CARGO_BUILD_TARGET: '' })
   return napi.targets.filter((target) => target !== own)
 }
 

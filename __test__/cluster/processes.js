@@ -9,6 +9,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
+const { cleanUp } = require('../support/clean-up')
 const { parse } = require('../support/exposition')
 const { get } = require('../support/http')
 const { freePort } = require('../support/ports')
@@ -30,7 +31,7 @@ async function createCluster (t, more = {}) {
   const own = fs.mkdtempSync(path.join(os.tmpdir(), 'cluster-'))
   const folder = path.join(own, NAMES)
   const port = await freePort()
-  t.after(() => fs.rmSync(own, { recursive: true, force: true }))
+  cleanUp(() => fs.rmSync(own, { recursive: true, force: true }))
   const env = { [VARIABLE]: own }
   const all = []
   const names = () => fs.existsSync(folder) ? fs.readdirSync(folder) : []

@@ -13,6 +13,7 @@ const os = require('node:os')
 const path = require('node:path')
 const readline = require('node:readline')
 const bundlers = require('../../scripts/bundlers')
+const { cleanUp } = require('./clean-up')
 const { get } = require('./http')
 
 const LIMIT_MS = 300_000
@@ -28,7 +29,7 @@ const COUNTED = /^trace_counter\{object_classname="SomeModule",caller_functionna
  */
 async function testApplication (t, command, args, cwd) {
   const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
+  cleanUp(t, () => child.kill('SIGKILL'))
   const closed = once(child, 'close')
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
@@ -90,7 +91,7 @@ function copyApplication (folder) {
  */
 function elsewhere (t) {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'bundle-')))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  cleanUp(t, () => fs.rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 

@@ -19,6 +19,7 @@ use futures_util::future::select_all;
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
+use windows_sys::Win32::Foundation::ERROR_PIPE_BUSY;
 
 use self::user::User;
 use super::{is_name, is_old, names, new_name};
@@ -29,9 +30,6 @@ const FOLDER: &str = "hypertrace-prometheus";
 
 /// The content of the file of an opener that ends.
 const CLOSED: &[u8] = b"closed";
-
-/// `ERROR_PIPE_BUSY`: all instances of the pipe are connected.
-const BUSY: i32 = 231;
 
 /// The number of instances of a pipe that wait for a connection. Windows has no queue of connections: a
 /// connection fails if no instance waits.
@@ -176,7 +174,7 @@ impl Candidate {
 
     /// Returns whether the opener ends or has ended. Needs a runtime.
     pub fn is_stale(&self) -> bool {
-        self.open().is_err_and(|error| error.raw_os_error() != Some(BUSY))
+        self.open().is_err_and(|error| error.raw_os_error() != Some(ERROR_PIPE_BUSY.cast_signed()))
     }
 
     /// Opens the pipe. The process at the other end cannot act as this user, and nothing is written to the pipe

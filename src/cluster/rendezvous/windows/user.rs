@@ -184,13 +184,12 @@ impl Drop for Local {
 #[cfg(test)]
 mod tests {
     use tokio::net::windows::named_pipe::ClientOptions;
+    use windows_sys::Win32::Foundation::ERROR_INVALID_OWNER;
 
     use super::*;
 
     /// Administrators own the pipe, and everybody may open it.
     const ADMINISTRATORS: &str = "O:BAD:P(A;;GA;;;WD)";
-    /// `ERROR_INVALID_OWNER`: this process may not create objects of that owner.
-    const INVALID_OWNER: i32 = 1307;
 
     fn name(of: &str) -> String {
         format!(r"\\.\pipe\user-{of}-{}", std::process::id())
@@ -215,7 +214,10 @@ mod tests {
                 let pipe = ClientOptions::new().open(name("other")).unwrap();
                 assert!(!user.owns(&pipe).unwrap());
             }
-            Err(error) => assert_eq!(error.raw_os_error(), Some(INVALID_OWNER)),
+            // This process may not create objects of that owner.
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(ERROR_INVALID_OWNER.cast_signed()));
+            }
         }
     }
 
