@@ -31,7 +31,7 @@ async function createCluster (t, more = {}) {
   const own = fs.mkdtempSync(path.join(os.tmpdir(), 'cluster-'))
   const folder = path.join(own, NAMES)
   const port = await freePort()
-  cleanUp(() => fs.rmSync(own, { recursive: true, force: true }))
+  cleanUp(t, () => fs.rmSync(own, { recursive: true, force: true }))
   const env = { [VARIABLE]: own }
   const all = []
   const names = () => fs.existsSync(folder) ? fs.readdirSync(folder) : []
